@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief A non-owning row-major matrix: the shape in which rows travel between environment, network and learner.
+#ifndef RLX_CORE_MATRIX_HPP
+#define RLX_CORE_MATRIX_HPP
+
+#include <cstddef>
+#include <span>
+#include <type_traits>
+
+#include <rlx/core/error.hpp>
+
+namespace rlx {
+
+/// Row-major view of `rows` x `cols` numbers; row r starts at `data + r * stride`. Copies are views of the same numbers.
+template <class S>
+class MatrixView {
+ public:
+  MatrixView() = default;
+  MatrixView(S* data, std::size_t rows, std::size_t cols) : MatrixView(data, rows, cols, cols) {}
+  MatrixView(S* data, std::size_t rows, std::size_t cols, std::size_t stride)
+      : data_(data), rows_(rows), cols_(cols), stride_(stride) {}
+
+  /// A view of mutable numbers is also a view of constant ones.
+  template <class T>
+    requires(std::is_same_v<const T, S> && !std::is_const_v<T>)
+  MatrixView(MatrixView<T> other) : MatrixView(other.data(), other.rows(), other.cols(), other.stride()) {}
+
+  S* data() const noexcept { return data_; }
+  std::size_t rows() const noexcept { return rows_; }
+  std::size_t cols() const noexcept { return cols_; }
+  /// Distance between the starts of two successive rows, in elements.
+  std::size_t stride() const noexcept { return stride_; }
+  bool empty() const noexcept { return rows_ == 0 || cols_ == 0; }
+
+  S& operator()(std::size_t row, std::size_t col) const {
+    RLX_ASSERT(row < rows_ && col < cols_);
+    return data_[row * stride_ + col];
+  }
+  std::span<S> row(std::size_t r) const {
+    RLX_ASSERT(r < rows_);
+    return {data_ + r * stride_, cols_};
+  }
+  /// Rows [begin, begin + count).
+  MatrixView rows_range(std::size_t begin, std::size_t count) const {
+    RLX_ASSERT(begin + count <= rows_);
+    return {data_ + begin * stride_, count, cols_, stride_};
+  }
+
+ private:
+  S* data_ = nullptr;
+  std::size_t rows_ = 0;
+  std::size_t cols_ = 0;
+  std::size_t stride_ = 0;
+};
+
+}  // namespace rlx
+
+#endif  // RLX_CORE_MATRIX_HPP

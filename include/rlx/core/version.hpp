@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief Semantic version of the library; the only place where it is written.
+#ifndef RLX_CORE_VERSION_HPP
+#define RLX_CORE_VERSION_HPP
+
+#define RLX_VERSION_MAJOR 0
+#define RLX_VERSION_MINOR 1
+#define RLX_VERSION_PATCH 0
+/// One comparable number: major * 10000 + minor * 100 + patch.
+#define RLX_VERSION (RLX_VERSION_MAJOR * 10000 + RLX_VERSION_MINOR * 100 + RLX_VERSION_PATCH)
+/// The same as text, "major.minor.patch".
+#define RLX_VERSION_STRING "0.1.0"
+
+#endif  // RLX_CORE_VERSION_HPP

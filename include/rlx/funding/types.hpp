@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief The nouns of the funding market: instruments, price rows, settlements, and what is known of a leg and of a pair.
+///
+/// Units: time int64 ms UTC; prices and money USD; rates decimal per interval; 1 bp = 1e-4; `bph` = bp per hour.
+/// A missing optional input is NaN, never 0.
+#ifndef RLX_FUNDING_TYPES_HPP
+#define RLX_FUNDING_TYPES_HPP
+
+#include <cstdint>
+#include <limits>
+#include <string>
+
+namespace rlx::funding {
+
+using VenueId = std::uint16_t;        ///< index into the venue table
+using SymbolId = std::uint32_t;       ///< index into the tape's symbols, ascending by name
+using InstrumentId = std::uint32_t;   ///< index into the tape's instruments
+
+inline constexpr std::uint32_t no_id = std::numeric_limits<std::uint32_t>::max();
+inline constexpr double missing = std::numeric_limits<double>::quiet_NaN();
+inline constexpr std::int64_t ms_per_hour = 3'600'000;
+inline constexpr std::int64_t ms_per_day = 24 * ms_per_hour;
+
+/// A perpetual contract at one venue. The quote currency is part of the symbol.
+struct Instrument {
+  VenueId venue = 0;
+  SymbolId symbol = 0;
+  std::string venue_name;
+  std::string symbol_name;
+  double lot = 0.0;  ///< smallest step of the quantity in coins; 0 = unknown
+};
+
+/// One row of the prices file. `low` and `high` are the extremes since the instrument's previous row, so they are causal.
+struct PriceRow {
+  std::int64_t ts_ms = 0;
+  double price = 0.0;
+  double low = missing, high = missing;
+  float volume_quote_24h = static_cast<float>(missing);  ///< USD
+  float bid_ask_bps = static_cast<float>(missing);
+  float depth_usd = static_cast<float>(missing);
+};
+
+/// One realised funding payment: cash moves at `settle_ms`; a positive rate means that longs pay shorts.
+struct Settlement {
+  std::int64_t settle_ms = 0;
+  InstrumentId instrument = 0;
+  double rate = 0.0;            ///< decimal per interval
+  double interval_hours = 8.0;  ///< length of the interval that ended at `settle_ms`
+};
+
+/// What is known of one instrument at a decision time (spec: as-of, backward only).
+struct LegView {
+  const PriceRow* row = nullptr;    ///< newest usable row; nullptr before the first
+  bool fresh = false;               ///< its age is within max_price_age_ms
+  double rho_bph = 0.0;             ///< running rate: newest indicative if not older than its interval, else last settled
+  double settled_bph = 0.0;         ///< last settled rate per hour
+  double mean24_bph = missing;      ///< sum(r)/sum(I) over settlements in (t-24h, t]; NaN if none
+  double mean72_bph = missing;      ///< the same over 72 h
+  double interval_hours = 8.0;
+  std::int64_t last_settle_ms = 0;  ///< 0 if none yet
+  std::int64_t next_settle_ms = 0;  ///< next stamp known at t; may have passed without a settlement
+};
+
+/// What is known of a directed pair (long leg, short leg) at a decision time.
+struct PairView {
+  double net_bph = 0.0;         ///< rho_short - rho_long
+  double net24_bph = 0.0;       ///< 24 h mean, short minus long; a leg without settlements in the window uses rho
+  double net72_bph = 0.0;
+  double net_std_bph = 0.0;     ///< population deviation of the 72 full-hour samples of the last-settled net
+  double sign_share = 0.0;      ///< share of those samples with the sign of net_bph; 0 if net_bph = 0
+  double spread_bp = 0.0;       ///< 1e4 (P_short - P_long) / mid
+  double spread_mean_bp = 0.0;  ///< over the grid samples in (t-24h, t]
+  double spread_std_bp = 0.0;   ///< the same; 0 with fewer than 3 samples
+};
+
+/// One row of the list of the ten best pairs at a decision time; raw quantities only, features are made by observation.hpp.
+struct Opportunity {
+  InstrumentId long_leg = no_id, short_leg = no_id;
+  SymbolId symbol = no_id;
+  double long_rate_bph = 0.0, short_rate_bph = 0.0;  ///< rho of each leg
+  PairView pair;
+  double long_interval_h = 8.0, short_interval_h = 8.0;
+  std::int64_t long_next_ms = 0, short_next_ms = 0;
+  double long_price = 0.0, short_price = 0.0;
+  bool long_fresh = true, short_fresh = true;
+  double volume_usd = missing;       ///< the smaller of the two legs' 24 h volumes
+  double depth_usd = missing;        ///< the smaller of the two
+  double long_depth_usd = missing, short_depth_usd = missing;
+  double long_bid_ask_bps = missing, short_bid_ask_bps = missing;
+  double round_trip_bp = 0.0;        ///< C of the specification, at the tape's reference notional
+  double score = 0.0;                ///< 12 (net + net24) - C, bp
+};
+
+/// Costs of trading, part of the tape because the list of opportunities depends on them.
+struct CostModel {
+  double fee_scale = 1.0;                ///< multiplies every taker fee
+  double impact_bps = 10.0;              ///< i(N) = min(100, impact_bps * N / depth) bp
+  double default_half_spread_bps = 1.0;  ///< where bid_ask_bps is missing
+  double default_depth_usd = 250'000.0;  ///< where depth_usd is missing
+  double reference_notional = 1'000.0;   ///< N_ref of the round trip: 0.1 initial capital
+  bool operator==(const CostModel&) const = default;
+};
+
+}  // namespace rlx::funding
+
+#endif  // RLX_FUNDING_TYPES_HPP
