@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: MIT
+#include <rlx/funding.hpp>
+#include <rlx/rlx.hpp>
+
+int odr_b();
+int main() { return odr_b() - 7; }
