@@ -1,0 +1,30 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Sets up a fresh Debian/Ubuntu machine, builds the examples and runs one.
+#
+#   sh examples/run.sh                 the main job: train the funding-arbitrage agent on the embedded synthetic market,
+#                                      evaluate it against the baselines, write report/index.html
+#   sh examples/run.sh NAME [options]  another example, e.g. `cartpole_ppo` or `funding_arbitrage_ppo --help`
+set -eu
+start=$(pwd)
+cd "$(dirname "$0")/.."
+root=$(pwd)
+. cmake/setup.sh
+rlx_install libcli11-dev
+
+echo "rlx: building the examples in build/release"
+cmake --preset release >/dev/null
+name=${1:-funding_arbitrage_ppo}
+if ! cmake --build --preset release --target help | grep -q "^${name}: "; then
+  echo "rlx: there is no example '$name'; there are:" >&2
+  (cd examples && ls -d *.cpp */ 2>/dev/null | sed 's/\.cpp$//; s#/$##; s/^/  /') >&2
+  exit 2
+fi
+cmake --build --preset release --target "$name"
+
+cd "$start"
+if [ $# -gt 0 ]; then
+  shift
+  exec "$root/build/release/examples/$name" "$@"
+fi
+exec "$root/build/release/examples/funding_arbitrage_ppo" demo --output-dir "$root/report"

@@ -1,0 +1,13 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Sets up a fresh Debian/Ubuntu machine and passes every test: `sh tests/run.sh [ctest options]`.
+set -eu
+cd "$(dirname "$0")/.."
+. cmake/setup.sh
+rlx_install catch2
+
+echo "rlx: configuring and building the tests in build/dev"
+cmake --preset dev >build-dev.log 2>&1 || { cat build-dev.log; rm -f build-dev.log; exit 1; }
+rm -f build-dev.log
+cmake --build --preset dev
+ctest --preset dev "$@"
