@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief Generalised advantage estimation (Schulman et al. 2016, eq. 16), with terminations and truncations apart.
+#ifndef RLX_RL_GAE_HPP
+#define RLX_RL_GAE_HPP
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <type_traits>
+
+#include <rlx/core/error.hpp>
+
+// The recursion must keep its order also in a translation unit that is compiled with -ffast-math: re-associated it is three
+// times slower (a longer chain of dependent operations) and gives other numbers.
+#if defined(__FAST_MATH__) && defined(__GNUC__) && !defined(__clang__)
+#  define RLX_DETAIL_EXACT_MATH __attribute__((optimize("no-fast-math")))
+#else
+#  define RLX_DETAIL_EXACT_MATH
+#endif
+
+namespace rlx {
+
+/// One rollout, time-major: element (t, n) stands at t * N + n.
+/// @tparam S float in the learner, double in tests.
+template <std::floating_point S>
+struct GaeInput {
+  std::span<const S> rewards;                 ///< [T][N]
+  std::span<const S> values;                  ///< [T][N], V of the observation the action was taken from
+  std::span<const S> final_values;            ///< [T][N], V of the last observation; read where truncated and not terminated
+  std::span<const std::uint8_t> terminated;   ///< [T][N]
+  std::span<const std::uint8_t> truncated;    ///< [T][N]
+  std::span<const S> last_values;             ///< [N], V of the observation after the last step
+  std::size_t T = 0;                          ///< steps
+  std::size_t N = 0;                          ///< environments
+};
+
+namespace detail {
+
+/// One row of the recursion: `next_values` and `next_advantages` belong to t + 1 (an empty episode tail has advantage 0).
+template <std::floating_point S>
+RLX_DETAIL_EXACT_MATH void gae_row(const S* rewards, const S* values, const S* final_values, const std::uint8_t* terminated,
+                                   const std::uint8_t* truncated, const S* next_values, const S* next_advantages, std::size_t n,
+                                   S gamma, S gamma_lambda, S* advantages, S* returns) {
+#if defined(__clang__)
+#  pragma clang fp reassociate(off)
+#endif
+  for (std::size_t i = 0; i < n; ++i) {
+    const S bootstrap = terminated[i] != 0 ? S{0} : (truncated[i] != 0 ? final_values[i] : next_values[i]);
+    const S carried = (terminated[i] | truncated[i]) != 0 ? S{0} : next_advantages[i];
+    const S delta = rewards[i] + gamma * bootstrap - values[i];
+    const S advantage = delta + gamma_lambda * carried;
+    advantages[i] = advantage;
+    returns[i] = advantage + values[i];
+  }
+}
+
+/// The same with one environment: the advantage stays in a register, which is what bounds the speed.
+template <std::floating_point S>
+RLX_DETAIL_EXACT_MATH void gae_column(const GaeInput<S>& in, S gamma, S gamma_lambda, S* advantages, S* returns) {
+#if defined(__clang__)
+#  pragma clang fp reassociate(off)
+#endif
+  S next_value = in.last_values[0];
+  S advantage = 0;
+  for (std::size_t t = in.T; t-- > 0;) {
+    const S value = in.values[t];
+    const bool terminated = in.terminated[t] != 0;
+    const bool truncated = in.truncated[t] != 0;
+    const S bootstrap = terminated ? S{0} : (truncated ? in.final_values[t] : next_value);
+    const S delta = in.rewards[t] + gamma * bootstrap - value;
+    // A branch, not a select: episode ends are rare, and a predicted branch keeps the chain at one multiply-add per step.
+    if (terminated || truncated) advantage = 0;
+    advantage = delta + gamma_lambda * advantage;
+    advantages[t] = advantage;
+    returns[t] = advantage + value;
+    next_value = value;
+  }
+}
+
+}  // namespace detail
+
+/// delta_t = r_t + gamma V'_t - V_t, A_t = delta_t + gamma lambda (1 - end_t) A_{t+1}, R_t = A_t + V_t, for each environment.
+///
+/// V'_t is 0 where terminated, `final_values` where only truncated, else the value of the next step. No value crosses the end
+/// of an episode, not even one that is not finite. O(T N), allocates nothing; the order of operations is fixed.
+/// @param gamma,gae_lambda in [0, 1].
+/// @param advantages,returns written, [T][N].
+/// @throws ShapeError if a span has another size than T N (last_values: N).
+template <std::floating_point S>
+void compute_gae(const GaeInput<S>& in, std::type_identity_t<S> gamma, std::type_identity_t<S> gae_lambda,
+                 std::type_identity_t<std::span<S>> advantages, std::type_identity_t<std::span<S>> returns) {
+  const std::size_t rows = in.T * in.N;
+  const auto require = [](const char* name, std::size_t size, std::size_t expected) {
+    if (size != expected) {
+      throw ShapeError(std::string("compute_gae: ") + name + " has " + std::to_string(size) + " elements, expected " +
+                       std::to_string(expected));
+    }
+  };
+  require("rewards", in.rewards.size(), rows);
+  require("values", in.values.size(), rows);
+  require("final_values", in.final_values.size(), rows);
+  require("terminated", in.terminated.size(), rows);
+  require("truncated", in.truncated.size(), rows);
+  require("last_values", in.last_values.size(), in.N);
+  require("advantages", advantages.size(), rows);
+  require("returns", returns.size(), rows);
+  if (rows == 0) return;
+
+  const S gamma_lambda = gamma * gae_lambda;
+  if (in.N == 1) {
+    detail::gae_column(in, gamma, gamma_lambda, advantages.data(), returns.data());
+    return;
+  }
+  // The row after the last one has advantage 0; row 0 of `returns` is written last, so it can hold those zeros until then.
+  std::fill_n(returns.begin(), in.N, S{0});
+  const S* next_values = in.last_values.data();
+  const S* next_advantages = returns.data();
+  for (std::size_t t = in.T; t-- > 0;) {
+    const std::size_t row = t * in.N;
+    detail::gae_row(in.rewards.data() + row, in.values.data() + row, in.final_values.data() + row, in.terminated.data() + row,
+                    in.truncated.data() + row, next_values, next_advantages, in.N, gamma, gamma_lambda, advantages.data() + row,
+                    returns.data() + row);
+    next_values = in.values.data() + row;
+    next_advantages = advantages.data() + row;
+  }
+}
+
+}  // namespace rlx
+
+#undef RLX_DETAIL_EXACT_MATH
+
+#endif  // RLX_RL_GAE_HPP
