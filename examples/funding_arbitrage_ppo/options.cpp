@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: MIT
+#include "options.hpp"
+
+#include <rlx/core/nearest.hpp>
+#include <rlx/core/version.hpp>
+#include <rlx/io/mapped_file.hpp>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <cmath>
+#include <map>
+
+namespace app {
+namespace {
+
+using rlx::funding::TradingConfig;
+
+constexpr const char* examples_text = R"(Examples:
+  funding_arbitrage_ppo train --synthetic planted --tapes 8 --network pointer --total-steps 1000000 --report report.html
+  funding_arbitrage_ppo --data-path opportunities.csv --sample-random-config --num-episodes 2000 --eval-every 100
+  funding_arbitrage_ppo evaluate --checkpoint checkpoints/best_model.safetensors --sensitivity
+  funding_arbitrage_ppo infer --checkpoint checkpoints/best_model.safetensors --episodes 5
+  funding_arbitrage_ppo generate-data --synthetic calibrated --days 120 --output-dir data
+  funding_arbitrage_ppo validate-data --prices-path data/prices.csv --funding-path data/funding.csv
+Without a command the program trains. Exit codes: 0 ok, 2 usage, 3 data, 4 configuration, 5 checkpoint, 6 numeric, 130 interrupted.)";
+
+void add_data_flags(CLI::App& app, Options& o) {
+  const char* group = "Data";
+  app.add_option("--data-path", o.data_path, "opportunity CSV (the seed's format)")->group(group);
+  app.add_option("--prices-path", o.prices_path, "tape: prices CSV; goes with --funding-path")->group(group);
+  app.add_option("--funding-path", o.funding_path, "tape: settlements CSV")->group(group);
+  app.add_option("--indicative-path", o.indicative_path, "tape: indicative rates CSV (optional)")->group(group);
+  app.add_option("--synthetic", o.synthetic, "embedded market, used when no file is given")
+      ->check(CLI::IsMember({"calibrated", "planted"}))->capture_default_str()->group(group);
+  app.add_option("--tapes", o.tapes, "number of synthetic tapes; environment i uses tape i mod n")
+      ->check(CLI::Range(1, 1'000))->capture_default_str()->group(group);
+  app.add_option("--days", o.days, "length of a synthetic tape in days; 0: the preset's own")->capture_default_str()->group(group);
+  app.add_option("--venues-path", o.venues_path, "JSON that overrides fees, tiers and rules of venues")->group(group);
+  app.add_option("--instruments-path", o.instruments_path, "CSV venue,symbol,lot: quantity steps")->group(group);
+  app.add_option("--step-minutes", o.step_minutes, "decision step")
+      ->check(CLI::IsMember({5, 15, 30, 60, 120, 240, 480}))->capture_default_str()->group(group);
+  app.add_option("--start", o.start, "use data from this time on (ISO 8601, UTC)")->group(group);
+  app.add_option("--end", o.end, "use data before this time (ISO 8601, UTC)")->group(group);
+  app.add_option("--volume-unit", o.volume_unit, "unit of volume columns (default: quote for tapes, base for --data-path)")
+      ->check(CLI::IsMember({"quote", "base"}))->group(group);
+  app.add_option("--date-order", o.date_order, "how to read dates with slashes")->check(CLI::IsMember({"mdy", "dmy"}))->group(group);
+  app.add_option("--on-conflict", o.on_conflict, "two different rows with one key")
+      ->check(CLI::IsMember({"error", "last"}))->capture_default_str()->group(group);
+  app.add_flag("--strict-data", o.strict_data, "data warnings are errors")->group(group);
+  app.add_flag("--derive-intervals", o.derive_intervals, "take settlement intervals from the stamps where the column is missing")->group(group);
+}
+
+void add_config_flags(CLI::App& app, Options& o) {
+  const char* group = "Trading configuration";
+  app.add_option("--profile", o.profile, "preset: 1x/.4/2, 3x/.6/3, 5x/.75/5; flags below override it")
+      ->check(CLI::IsMember({"conservative", "moderate", "aggressive"}))->group(group);
+  app.add_option("--max-leverage", o.max_leverage, "1 to 10 (default 1)")->group(group);
+  app.add_option("--target-utilization", o.target_utilization, "0 to 1 (default 0.5)")->group(group);
+  app.add_option("--max-positions", o.max_positions, "1 to 5 (default 3)")->group(group);
+  app.add_option("--stop-loss", o.stop_loss, "-0.10 to 0; 0 is off (default -0.02)")->group(group);
+  app.add_option("--liquidation-buffer", o.liquidation_buffer, "0.05 to 0.50 (default 0.15)")->group(group);
+  app.add_flag("--sample-random-config", o.sample_random_config, "every episode draws a configuration: one model for all users")->group(group);
+  app.add_option("--initial-capital", o.initial_capital, "USD")->capture_default_str()->group(group);
+  app.add_option("--episode-length-days", o.episode_length_days, "length of a training episode")->capture_default_str()->group(group);
+}
+
+void add_train_flags(CLI::App& app, Options& o) {
+  const char* group = "Training";
+  app.add_option("--num-episodes", o.num_episodes, "episodes to train")->capture_default_str()->group(group);
+  app.add_option("--total-steps", o.total_steps, "environment steps to train; replaces --num-episodes")->group(group);
+  app.add_option("--network", o.network, "modular: 791,989 parameters; pointer: 99,014")
+      ->check(CLI::IsMember({"modular", "pointer"}))->capture_default_str()->group(group);
+  app.add_option("--n-envs", o.n_envs, "parallel environments")->capture_default_str()->group(group);
+  app.add_option("--rollout-steps", o.rollout_steps, "steps per environment and update")->capture_default_str()->group(group);
+  app.add_option("--batch-size", o.batch_size, "rows of a minibatch")->capture_default_str()->group(group);
+  app.add_option("--n-epochs", o.n_epochs, "passes over a rollout")->capture_default_str()->group(group);
+  app.add_option("--learning-rate", o.learning_rate, "Adam")->capture_default_str()->group(group);
+  app.add_option("--lr-schedule", o.lr_schedule, "linear falls to 0")
+      ->check(CLI::IsMember({"linear", "constant"}))->capture_default_str()->group(group);
+  app.add_option("--gamma", o.gamma, "discount per step (default exp(-step hours / 336))")->group(group);
+  app.add_option("--gae-lambda", o.gae_lambda, "")->capture_default_str()->group(group);
+  app.add_option("--clip-range", o.clip_range, "")->capture_default_str()->group(group);
+  app.add_option("--value-coef", o.value_coef, "")->capture_default_str()->group(group);
+  app.add_option("--entropy-coef", o.entropy_coef, "at the start")->capture_default_str()->group(group);
+  app.add_option("--final-entropy-coef", o.final_entropy_coef, "at the end, linear between")->capture_default_str()->group(group);
+  app.add_option("--max-grad-norm", o.max_grad_norm, "")->capture_default_str()->group(group);
+  app.add_option("--target-kl", o.target_kl, "an update stops beyond 1.5 times this; 0 is off")->capture_default_str()->group(group);
+  app.add_option("--reward-scale", o.reward_scale, "100: a reward of 1 is 1 %")->capture_default_str()->group(group);
+  app.add_option("--shaping-scale", o.shaping_scale, "potential of accrued funding; 0 is off")->capture_default_str()->group(group);
+  app.add_option("--eval-every", o.eval_every, "episodes between evaluations on the validation window")->capture_default_str()->group(group);
+  app.add_option("--eval-episodes", o.eval_episodes, "episodes behind `Eval Mean Reward`")->capture_default_str()->group(group);
+  app.add_option("--save-every", o.save_every, "episodes between checkpoints")->capture_default_str()->group(group);
+  app.add_option("--log-interval", o.log_interval, "updates between console lines")->capture_default_str()->group(group);
+  app.add_option("--checkpoint-dir", o.checkpoint_dir, "")->capture_default_str()->group(group);
+  app.add_option("--resume-from", o.resume_from, "continue exactly where this checkpoint stopped")->group(group);
+  app.add_flag("--allow-data-change", o.allow_data_change, "resume although data or venue table differ")->group(group);
+  app.add_option("--tensorboard-dir", o.tensorboard_dir, "write TensorBoard events here")->group(group);
+}
+
+void add_split_flags(CLI::App& app, Options& o) {
+  const char* group = "Split by time";
+  app.add_option("--train-fraction", o.train_fraction, "")->capture_default_str()->group(group);
+  app.add_option("--val-fraction", o.val_fraction, "")->capture_default_str()->group(group);
+  app.add_option("--embargo-hours", o.embargo_hours, "gap between the windows")->capture_default_str()->group(group);
+  app.add_option("--walk-forward", o.walk_forward, "anchored folds with consecutive test windows")
+      ->check(CLI::Range(1, 100))->capture_default_str()->group(group);
+}
+
+void add_report_flags(CLI::App& app, Options& o) {
+  const char* group = "Report";
+  app.add_option("--policy", o.policy, "which agent rows the table has")
+      ->check(CLI::IsMember({"deterministic", "sampled", "both"}))->capture_default_str()->group(group);
+  app.add_flag("--sensitivity", o.sensitivity, "also fees x0.5/x1/x2 and execution delay 0/1")->group(group);
+  app.add_option("--bootstrap", o.bootstrap, "resamples of the intervals")->capture_default_str()->group(group);
+  app.add_option("--trades-output", o.trades_output, "CSV of the agent's closed positions on the window")->group(group);
+  app.add_option("--report", o.report, "self-contained HTML report")->group(group);
+}
+
+void add_common_flags(CLI::App& app, Options& o) {
+  const char* group = "All commands";
+  app.add_option("--seed", o.seed, "")->capture_default_str()->group(group);
+  app.add_option("--threads", o.threads, "0: all of the machine; results do not depend on it")->capture_default_str()->group(group);
+  app.add_option("--device", o.device, "cpu or auto; nothing here needs a GPU")->capture_default_str()->group(group);
+  app.add_flag("--quiet", o.quiet, "tables and errors only")->group(group);
+}
+
+/// One value of the configuration file as the text the command line would hold.
+std::string argument_text(const std::string& key, const nlohmann::json& value, const std::string& path) {
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_number() || value.is_boolean()) return value.dump();
+  throw UsageError(fmt::format("{}: value of '{}' is {}; expected a string, a number or true/false", path, key, value.type_name()));
+}
+
+/// The keys of the JSON file as arguments, to stand before those of the command line.
+std::vector<std::string> arguments_of_config(const std::string& path, const CLI::App& command) {
+  nlohmann::json config;
+  try {
+    config = nlohmann::json::parse(rlx::io::read_file(path));
+  } catch (const nlohmann::json::exception& error) {
+    throw UsageError(fmt::format("--config {}: {}", path, error.what()));
+  }
+  if (!config.is_object()) throw UsageError(fmt::format("--config {}: expected an object of flags", path));
+  std::vector<std::string> names;
+  for (const CLI::Option* option : command.get_options()) names.push_back(option->get_single_name());
+  std::vector<std::string> arguments;
+  for (const auto& [key, value] : config.items()) {
+    std::string flag = key;
+    for (char& c : flag) c = c == '_' ? '-' : c;
+    if (std::find(names.begin(), names.end(), flag) == names.end()) {
+      throw UsageError(fmt::format("--config {}: unknown key '{}': did you mean '{}'?", path, key, rlx::nearest(flag, names)));
+    }
+    arguments.push_back(fmt::format("--{}={}", flag, argument_text(key, value, path)));
+  }
+  return arguments;
+}
+
+void check_device(const Options& o) {
+  if (o.device == "cpu" || o.device == "auto") return;
+  if (o.device == "cuda") throw UsageError("--device cuda: this build computes on the CPU; use --threads N to use more cores");
+  throw UsageError(fmt::format("--device {}: expected cpu or auto", o.device));
+}
+
+}  // namespace
+
+TradingConfig Options::trading() const {
+  TradingConfig config;
+  if (profile == "conservative") config = TradingConfig::conservative();
+  if (profile == "moderate") config = TradingConfig::moderate();
+  if (profile == "aggressive") config = TradingConfig::aggressive();
+  if (max_leverage) config.max_leverage = *max_leverage;
+  if (target_utilization) config.target_utilization = *target_utilization;
+  if (max_positions) config.max_positions = *max_positions;
+  if (stop_loss) config.stop_loss_threshold = *stop_loss;
+  if (liquidation_buffer) config.liquidation_buffer = *liquidation_buffer;
+  config.validate();
+  return config;
+}
+
+std::size_t Options::episode_steps() const {
+  const double steps = std::round(episode_length_days * 24.0 * 60.0 / step_minutes);
+  if (!(steps >= 1.0)) {
+    throw rlx::ConfigError(fmt::format("--episode-length-days = {}: expected at least one step of {} minutes", episode_length_days, step_minutes));
+  }
+  return static_cast<std::size_t>(steps);
+}
+
+double Options::discount() const { return gamma.value_or(std::exp(-(step_minutes / 60.0) / 336.0)); }
+
+std::optional<Options> parse_options(int argc, char** argv) {
+  Options o;
+  CLI::App app{"Funding-rate arbitrage between exchanges: train, judge and run a PPO agent."};
+  app.footer(examples_text);
+  app.set_version_flag("--version", RLX_VERSION_STRING);
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  app.require_subcommand(0, 1);
+
+  std::map<CLI::App*, Command> commands;
+  const auto add_command = [&](const char* name, const char* text, Command command) {
+    CLI::App* sub = app.add_subcommand(name, text);
+    sub->option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+    commands[sub] = command;
+    return sub;
+  };
+  CLI::App* train = add_command("train", "train an agent, choose the best model, score it once on the test window", Command::train);
+  CLI::App* evaluate = add_command("evaluate", "score a checkpoint beside the baselines", Command::evaluate);
+  CLI::App* infer = add_command("infer", "run episodes with a checkpoint, or decide on states given as JSON", Command::infer);
+  CLI::App* generate = add_command("generate-data", "write a synthetic tape as CSV, or convert real files", Command::generate_data);
+  CLI::App* validate = add_command("validate-data", "check data files and say what to do", Command::validate_data);
+
+  std::string config_path;
+  // Without a command the program trains, so the training flags also stand at the top.
+  for (CLI::App* command : {&app, train, evaluate, infer, generate, validate}) {
+    command->add_option("--config", config_path, "JSON file of flags; the command line wins")->group("All commands");
+    if (command != generate) add_data_flags(*command, o);
+    if (command != generate && command != validate) add_config_flags(*command, o);
+    if (command == &app || command == train) add_train_flags(*command, o);
+    if (command == &app || command == train || command == evaluate) {
+      add_split_flags(*command, o);
+      add_report_flags(*command, o);
+    }
+    add_common_flags(*command, o);
+  }
+  add_split_flags(*infer, o);
+  for (CLI::App* command : {evaluate, infer}) {
+    command->add_option("--checkpoint", o.checkpoint, "checkpoint or exported policy")->capture_default_str()->group("Model");
+    command->add_option("--window", o.window, "part of the data")
+        ->check(CLI::IsMember({"test", "val", "train", "all"}))->capture_default_str()->group("Model");
+  }
+  infer->add_option("--episodes", o.episodes, "")->capture_default_str()->group("Model");
+  infer->add_option("--state", o.state, "FILE or -: one state as JSON per line in, one decision per line out")->group("Model");
+  infer->add_option("--enter-threshold", o.enter_threshold, "an ENTER less probable than this becomes HOLD")->group("Model");
+  infer->add_option("--exit-threshold", o.exit_threshold, "an EXIT less probable than this becomes HOLD")->group("Model");
+  generate->add_option("--synthetic", o.synthetic, "which market")
+      ->check(CLI::IsMember({"calibrated", "planted"}))->capture_default_str()->group("Data");
+  generate->add_option("--days", o.days, "length in days; 0: the preset's own")->capture_default_str()->group("Data");
+  generate->add_option("--step-minutes", o.step_minutes, "rows of the tape")
+      ->check(CLI::IsMember({5, 15, 30, 60, 120, 240, 480}))->capture_default_str()->group("Data");
+  generate->add_option("--output-dir", o.output_dir, "where prices.csv and funding.csv go")->capture_default_str()->group("Data");
+  generate->add_option("--from", o.from, "convert a real file instead")->check(CLI::IsMember({"spot-perp-8h", "settlements"}))->group("Data");
+  generate->add_option("--input", o.input, "the file to convert; .gz is unpacked")->group("Data");
+
+  o.command_line.assign(argv, argv + argc);
+  const auto parse = [&](const std::vector<std::string>& arguments) {
+    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // the form that CLI11 takes
+    app.parse(reversed);
+  };
+  std::vector<std::string> arguments(argv + 1, argv + argc);
+  CLI::App* chosen = nullptr;
+  try {
+    parse(arguments);
+    chosen = app.get_subcommands().empty() ? nullptr : app.get_subcommands().front();
+    if (!config_path.empty()) {
+      auto expanded = arguments_of_config(config_path, chosen != nullptr ? *chosen : app);
+      expanded.insert(expanded.end(), arguments.begin() + (chosen != nullptr ? 1 : 0), arguments.end());
+      if (chosen != nullptr) expanded.insert(expanded.begin(), arguments.front());
+      parse(expanded);
+      chosen = app.get_subcommands().empty() ? nullptr : app.get_subcommands().front();
+    }
+  } catch (const CLI::Success& success) {  // --help, --version
+    app.exit(success);
+    return std::nullopt;
+  } catch (const CLI::ExtrasError&) {
+    CLI::App* command = app.get_subcommands().empty() ? &app : app.get_subcommands().front();
+    std::vector<std::string> extras = command->remaining(true);
+    if (extras.empty()) extras = app.remaining(true);
+    const std::string wrong = extras.empty() ? "" : extras.front().substr(0, extras.front().find('='));
+    std::vector<std::string> names;
+    if (wrong.rfind("--", 0) == 0) {
+      for (const CLI::Option* option : command->get_options()) names.push_back(option->get_name());
+    } else {
+      for (const auto& [sub, value] : commands) names.push_back(sub->get_name());
+    }
+    throw UsageError(fmt::format("unknown {} '{}': did you mean '{}'? (--help lists all)",
+                                 wrong.rfind("--", 0) == 0 ? "flag" : "command", wrong, rlx::nearest(wrong, names)));
+  } catch (const CLI::ParseError& error) {
+    throw UsageError(error.what());
+  }
+  if (chosen != nullptr) o.command = commands.at(chosen);
+  check_device(o);
+  if (!o.prices_path.empty() != !o.funding_path.empty() && o.data_path.empty()) {
+    throw UsageError("--prices-path and --funding-path go together; one of them is missing");
+  }
+  if (!o.from.empty() && o.input.empty()) throw UsageError(fmt::format("--from {}: name the file with --input", o.from));
+  return o;
+}
+
+}  // namespace app
