@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief Which source the next episode of an environment comes from.
+#ifndef RLX_ENV_EPISODE_SAMPLER_HPP
+#define RLX_ENV_EPISODE_SAMPLER_HPP
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <utility>
+
+#include <rlx/core/state.hpp>
+#include <rlx/env/episode_statistics.hpp>
+
+namespace rlx {
+
+/// The episode that is about to start.
+struct EpisodeKey {
+  std::uint64_t seed = 0;       ///< seed of the run
+  std::size_t env = 0;          ///< number of the environment
+  std::uint64_t episode = 0;    ///< number of the episode inside that environment, from 0
+  std::size_t num_envs = 1;     ///< environments of the run
+  std::size_t num_sources = 1;  ///< sources of that environment; the answer lies below
+};
+
+/// Chooses the source of each episode (a tape, a market session).
+///
+/// `source` is a pure function of the sampler's state and the key; it is called from any thread and does not allocate.
+/// `update` is called between rollouts only, with the episodes that finished since, in (environment, episode) order: so the
+/// choice depends neither on threads nor on timing. `save_state` and `load_state` carry everything that `update` changes; a
+/// sampler that learns nothing writes nothing.
+///
+/// A model in 6 lines:
+/// @code
+/// struct Cycle {
+///   std::size_t source(const rlx::EpisodeKey& key) const { return (key.episode * key.num_envs + key.env) % key.num_sources; }
+///   void update(std::span<const rlx::EpisodeStatistics>) {}
+///   void save_state(rlx::StateWriter&) const {}
+///   void load_state(rlx::StateReader&) {}
+/// };
+/// @endcode
+template <class P>
+concept EpisodeSampler = requires(P& sampler, const P& constant, const EpisodeKey& key,
+                                  std::span<const EpisodeStatistics> finished, StateWriter& writer, StateReader& reader) {
+  { constant.source(key) } -> std::same_as<std::size_t>;
+  sampler.update(finished);
+  constant.save_state(writer);
+  sampler.load_state(reader);
+};
+
+/// Every source in turn: environment e starts at source e, and each of its episodes moves on by the number of environments.
+/// The default of `VectorEnv`.
+class CyclingSampler {
+ public:
+  std::size_t source(const EpisodeKey& key) const noexcept {
+    return static_cast<std::size_t>((key.episode * key.num_envs + key.env) % key.num_sources);
+  }
+  void update(std::span<const EpisodeStatistics>) noexcept {}
+  void save_state(StateWriter&) const noexcept {}
+  void load_state(StateReader&) noexcept {}
+};
+
+/// Holds any `EpisodeSampler`; one virtual call per episode. Copies have their own state.
+class AnyEpisodeSampler {
+ public:
+  AnyEpisodeSampler() : AnyEpisodeSampler(CyclingSampler{}) {}
+
+  template <EpisodeSampler P>
+    requires(!std::same_as<P, AnyEpisodeSampler> && std::copy_constructible<P>)
+  AnyEpisodeSampler(P sampler) : held_(std::make_unique<Held<P>>(std::move(sampler))) {}
+
+  AnyEpisodeSampler(const AnyEpisodeSampler& other) : held_(other.held_->clone()) {}
+  AnyEpisodeSampler& operator=(const AnyEpisodeSampler& other) {
+    if (this != &other) held_ = other.held_->clone();
+    return *this;
+  }
+  AnyEpisodeSampler(AnyEpisodeSampler&&) noexcept = default;
+  AnyEpisodeSampler& operator=(AnyEpisodeSampler&&) noexcept = default;
+  ~AnyEpisodeSampler() = default;
+
+  std::size_t source(const EpisodeKey& key) const { return held_->source(key); }
+  void update(std::span<const EpisodeStatistics> finished) { held_->update(finished); }
+  void save_state(StateWriter& writer) const { held_->save_state(writer); }
+  void load_state(StateReader& reader) { held_->load_state(reader); }
+
+ private:
+  struct Interface {
+    Interface() = default;
+    Interface(const Interface&) = default;
+    Interface& operator=(const Interface&) = delete;
+    virtual ~Interface() = default;
+    virtual std::size_t source(const EpisodeKey& key) const = 0;
+    virtual void update(std::span<const EpisodeStatistics> finished) = 0;
+    virtual void save_state(StateWriter& writer) const = 0;
+    virtual void load_state(StateReader& reader) = 0;
+    virtual std::unique_ptr<Interface> clone() const = 0;
+  };
+
+  template <class P>
+  struct Held final : Interface {
+    explicit Held(P value) : sampler(std::move(value)) {}
+    std::size_t source(const EpisodeKey& key) const override { return sampler.source(key); }
+    void update(std::span<const EpisodeStatistics> finished) override { sampler.update(finished); }
+    void save_state(StateWriter& writer) const override { sampler.save_state(writer); }
+    void load_state(StateReader& reader) override { sampler.load_state(reader); }
+    std::unique_ptr<Interface> clone() const override { return std::make_unique<Held>(*this); }
+    P sampler;
+  };
+
+  std::unique_ptr<Interface> held_;
+};
+
+}  // namespace rlx
+
+#endif  // RLX_ENV_EPISODE_SAMPLER_HPP

@@ -1,0 +1,610 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief Many copies of one environment, stepped together on a thread pool.
+#ifndef RLX_ENV_VECTOR_ENV_HPP
+#define RLX_ENV_VECTOR_ENV_HPP
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <rlx/core/error.hpp>
+#include <rlx/core/finite.hpp>
+#include <rlx/core/matrix.hpp>
+#include <rlx/core/random.hpp>
+#include <rlx/core/state.hpp>
+#include <rlx/core/thread_pool.hpp>
+#include <rlx/env/detail/describe.hpp>
+#include <rlx/env/environment.hpp>
+#include <rlx/env/episode_sampler.hpp>
+#include <rlx/env/episode_statistics.hpp>
+#include <rlx/env/space.hpp>
+
+namespace rlx {
+
+/// What happens at the step where an episode ends.
+enum class AutoresetMode : std::uint8_t {
+  same_step,  ///< the next episode starts at once: the observation row is its first, the last one is in `final_observations`
+  next_step,  ///< the row keeps the last observation; the next step ignores its action and resets, with reward 0 and no flags
+  disabled    ///< as `next_step`, but the next step throws unless `reset(reset_mask)` was called for that environment
+};
+
+struct VectorEnvConfig {
+  std::size_t num_envs = 1;    ///< copies of the environment, >= 1
+  std::uint64_t seed = 0;      ///< episode k of environment e gets the first u64 of stream (seed, environment_reset, e, k)
+  std::size_t num_shards = 0;  ///< groups that are stepped together; 0: clamp(num_envs / 8, min(num_envs, 2), 64)
+  AutoresetMode autoreset = AutoresetMode::same_step;  ///< learners accept `same_step` only
+  bool check_finite = true;    ///< throw `NumericError` on an observation or reward that is not finite
+  bool check_masks = true;     ///< throw `EnvironmentError` on a mask without a valid action
+};
+
+/// Rows for all environments, owned by the caller; a shard touches its own rows only. Reset writes observations and masks;
+/// a step writes everything. `masks` may be empty if the environment has none, `final_observations` if nobody reads them.
+struct VectorEnvRows {
+  MatrixView<float> observations;        ///< [N][D]
+  MatrixView<std::uint8_t> masks;        ///< [N][M], non-zero = valid
+  MatrixView<float> final_observations;  ///< [N][D]; row e is written only at a step that ends an episode of e
+  std::span<double> rewards;             ///< [N]
+  std::span<std::uint8_t> terminated;    ///< [N], 0 or 1
+  std::span<std::uint8_t> truncated;     ///< [N], 0 or 1
+};
+
+/// N copies of an environment.
+///
+/// Two ways to use it. A user calls `reset()` and `step(actions)` and reads `observations()`, `rewards()` and so on. A
+/// learner calls `reset_into(rows)` once, then `for_each_shard`, where each shard makes as many steps as it likes into rows
+/// that the learner owns, without waiting for the other shards.
+///
+/// Results depend on the configuration, the actions and the sampler, never on the number of threads. A step allocates nothing
+/// (if the environment does not). Environments of one shard are stepped by one thread in ascending order.
+///
+/// Errors: a number that is not finite is a `NumericError`, a mask without valid action an `EnvironmentError`; whatever an
+/// environment throws arrives nested in an `EnvironmentError` that knows the environment and the step of its episode (0: at
+/// reset). The shard of the lowest number wins. After an error the failed environment needs a reset (`reset()`, or
+/// `reset(reset_mask)`); environments behind it in its shard have not made the step.
+///
+/// @tparam E  the environment: movable, models `Environment`.
+template <Environment E>
+class VectorEnv {
+  static_assert(!detail::has_misnamed_masks<E>,
+                "rlx: the environment offers action_mask but not action_masks; name the member "
+                "`void action_masks(std::span<std::uint8_t> row) const`, or its masks would be ignored");
+  static_assert(!detail::has_mistyped_masks<E>,
+                "rlx: the environment's action_masks must be callable as `void action_masks(std::span<std::uint8_t> row) const`");
+
+ public:
+  using ActionScalar = typename E::ActionScalar;
+  using Space = std::remove_cvref_t<decltype(std::declval<const E&>().action_space())>;
+  using Rows = VectorEnvRows;
+  /// Whether rows of masks exist.
+  static constexpr bool has_masks = MaskedEnvironment<E> && !std::same_as<Space, Box>;
+  /// Whether `save_state` carries the environments themselves, so that a run continues in the middle of its episodes.
+  static constexpr bool saves_environments = SerializableEnvironment<E>;
+  static_assert(std::same_as<ActionScalar, ActionScalarOf<Space>>,
+                "rlx: ActionScalar must be std::int32_t for Discrete and MultiDiscrete, float for Box and Simplex");
+
+  /// A group of environments that one thread steps; [begin, end) are their numbers.
+  class alignas(64) Shard {
+   public:
+    std::size_t index = 0, begin = 0, end = 0;
+
+    /// One step of every environment of this shard.
+    /// @param actions  [N][A], for all environments; only rows [begin, end) are read.
+    /// @param rows     rows of all environments; only rows [begin, end) are written. `rows.observations` may be the rows of
+    ///                 the step before or other ones.
+    /// @throws ShapeError, NumericError, EnvironmentError as described at `VectorEnv`.
+    void step(MatrixView<const ActionScalar> actions, const Rows& rows) {
+      owner_->check_sizes(actions, rows);
+      finished_.clear();
+      for (std::size_t e = begin; e < end; ++e) owner_->step_one(*this, e, actions.row(e), rows);
+    }
+
+    /// Episodes that ended in the last `step`, ascending environment.
+    std::span<const EpisodeStatistics> finished() const noexcept { return finished_; }
+
+   private:
+    friend class VectorEnv;
+    VectorEnv* owner_ = nullptr;
+    std::vector<E> environments_;
+    std::vector<detail::EpisodeSlot> slots_;
+    std::vector<EpisodeStatistics> finished_;  // capacity: one per environment
+  };
+
+  /// @param make  called once per environment, in ascending order, on this thread.
+  /// @throws ConfigError  sizes of 0, more shards than environments, copies whose spaces differ, too many metrics.
+  VectorEnv(VectorEnvConfig config, ThreadPool& pool, std::function<E(std::size_t env)> make)
+      : config_(config), pool_(&pool), num_shards_(choose_shards(config)) {
+    shards_ = std::vector<Shard>(num_shards_);
+    for (std::size_t s = 0; s < num_shards_; ++s) {
+      Shard& shard = shards_[s];
+      shard.index = s;
+      shard.begin = s * config_.num_envs / num_shards_;
+      shard.end = (s + 1) * config_.num_envs / num_shards_;
+      shard.owner_ = this;
+      const std::size_t size = shard.end - shard.begin;
+      shard.environments_.reserve(size);
+      shard.slots_.resize(size);
+      shard.finished_.reserve(size);
+      for (std::size_t e = shard.begin; e < shard.end; ++e) {
+        shard.environments_.push_back(make(e));
+        check_spaces(e, shard.environments_.back());
+      }
+    }
+    observation_size_ = observation_space().size();
+    action_width_ = rlx::action_width(action_space());
+    if constexpr (has_masks) components_ = detail::component_sizes(action_space());
+    for (const std::size_t n : components_) mask_width_ += n;
+    if constexpr (ReportsMetrics<E>) {
+      num_metrics_ = E::metric_names().size();
+      if (num_metrics_ > max_episode_metrics) {
+        throw ConfigError("the environment reports " + std::to_string(num_metrics_) + " metrics; at most " +
+                          std::to_string(max_episode_metrics) + " fit an EpisodeStatistics: report fewer");
+      }
+    }
+    const std::size_t n = config_.num_envs;
+    observations_.resize(n * observation_size_);
+    final_observations_.resize(n * observation_size_);
+    masks_.resize(n * mask_width_);
+    rewards_.resize(n);
+    terminated_.resize(n);
+    truncated_.resize(n);
+    finished_.reserve(n);
+  }
+  VectorEnv(const VectorEnv&) = delete;  // shards point to their owner
+  VectorEnv& operator=(const VectorEnv&) = delete;
+
+  const VectorEnvConfig& config() const noexcept { return config_; }
+  std::size_t num_envs() const noexcept { return config_.num_envs; }
+  std::size_t num_shards() const noexcept { return num_shards_; }
+  /// D: floats in an observation row.
+  std::size_t observation_size() const noexcept { return observation_size_; }
+  /// A: numbers in an action row.
+  std::size_t action_width() const noexcept { return action_width_; }
+  /// M: bytes in a mask row; 0 if the environment has no masks.
+  std::size_t mask_width() const noexcept { return mask_width_; }
+  /// Metrics per finished episode.
+  std::size_t num_metrics() const noexcept { return num_metrics_; }
+  const Box& observation_space() const { return first().observation_space(); }
+  const Space& action_space() const { return first().action_space(); }
+  ThreadPool& pool() const noexcept { return *pool_; }
+
+  /// @param env  below `num_envs()`.
+  E& environment(std::size_t env) {
+    Shard& shard = shards_[shard_of(env)];
+    return shard.environments_[env - shard.begin];
+  }
+  const E& environment(std::size_t env) const {
+    const Shard& shard = shards_[shard_of(env)];
+    return shard.environments_[env - shard.begin];
+  }
+  /// Number of the running (or, if none runs, the last) episode of an environment; 0 before the first.
+  std::uint64_t episode(std::size_t env) const { return slot(env).episode; }
+  /// Seed of that episode.
+  std::uint64_t episode_seed(std::size_t env) const { return slot(env).seed; }
+  /// Steps of that episode so far.
+  std::uint64_t episode_length(std::size_t env) const { return slot(env).length; }
+
+  /// Chooses the source of every later episode; without a call `CyclingSampler`.
+  void set_sampler(AnyEpisodeSampler sampler) { sampler_ = std::move(sampler); }
+  /// Tells the sampler which episodes finished; to be called between rollouts, episodes in (environment, episode) order.
+  void update_sampler(std::span<const EpisodeStatistics> finished) { sampler_.update(finished); }
+
+  /// Calls `f(shard)` once per shard on the pool and waits for all. Shards may step at different speeds, as long as each
+  /// writes its own rows only.
+  template <class F>
+    requires std::invocable<F&, Shard&>
+  void for_each_shard(F&& f) {
+    pool_->run(num_shards_, [&](std::size_t s) { f(shards_[s]); });
+  }
+
+  /// Starts an episode in every environment: episode 0, or the next one; running episodes are abandoned without statistics.
+  /// @param rows  `observations` and `masks` are written, the rest is not used.
+  void reset_into(const Rows& rows) {
+    check_reset_sizes(rows);
+    for_each_shard([&](Shard& shard) {
+      shard.finished_.clear();
+      for (std::size_t e = shard.begin; e < shard.end; ++e) begin_episode(shard, e, rows);
+    });
+  }
+
+  /// `reset_into` the own rows.
+  void reset() {
+    reset_into(own_rows());
+    clear_step_results();
+  }
+
+  /// Starts the next episode of the environments whose byte is not 0; the others keep their rows and episodes.
+  /// @throws ShapeError  `reset_mask` is not of length N.
+  void reset(std::span<const std::uint8_t> reset_mask) {
+    if (reset_mask.size() != num_envs()) {
+      throw ShapeError("reset_mask has " + std::to_string(reset_mask.size()) + " entries, expected one per environment: " +
+                       std::to_string(num_envs()));
+    }
+    const Rows rows = own_rows();
+    for_each_shard([&](Shard& shard) {
+      shard.finished_.clear();
+      for (std::size_t e = shard.begin; e < shard.end; ++e) {
+        if (reset_mask[e] != 0) begin_episode(shard, e, rows);
+      }
+    });
+    clear_step_results();
+  }
+
+  /// One step of every environment into the own rows.
+  /// @param actions  [N][A].
+  void step(MatrixView<const ActionScalar> actions) {
+    const Rows rows = own_rows();
+    for_each_shard([&](Shard& shard) { shard.step(actions, rows); });
+    finished_.clear();
+    for (const Shard& shard : shards_) finished_.insert(finished_.end(), shard.finished_.begin(), shard.finished_.end());
+  }
+
+  /// The own rows, as the last `reset` or `step` of this object left them.
+  MatrixView<const float> observations() const { return {observations_.data(), num_envs(), observation_size_}; }
+  MatrixView<const std::uint8_t> masks() const { return {masks_.data(), num_envs(), mask_width_}; }
+  /// Row e is meaningful where `terminated()[e]` or `truncated()[e]` is set.
+  MatrixView<const float> final_observations() const { return {final_observations_.data(), num_envs(), observation_size_}; }
+  std::span<const double> rewards() const noexcept { return rewards_; }
+  std::span<const std::uint8_t> terminated() const noexcept { return terminated_; }
+  std::span<const std::uint8_t> truncated() const noexcept { return truncated_; }
+  /// Episodes that ended in the last `step`, ascending environment.
+  std::span<const EpisodeStatistics> finished() const noexcept { return finished_; }
+  /// The same rows for writing, for `reset_into` and `Shard::step`.
+  Rows own_rows() {
+    const std::size_t n = num_envs();
+    return {{observations_.data(), n, observation_size_}, {masks_.data(), n, mask_width_},
+            {final_observations_.data(), n, observation_size_}, rewards_, terminated_, truncated_};
+  }
+
+  /// Writes episode counters, running sums, the sampler, the own observation and mask rows and, if `saves_environments`, every
+  /// environment. Another object of the same configuration continues from it exactly.
+  void save_state(StateWriter& writer) const {
+    writer.write(static_cast<std::uint64_t>(num_envs()));
+    writer.write(static_cast<std::uint64_t>(observation_size_));
+    writer.write(static_cast<std::uint64_t>(mask_width_));
+    writer.write(config_.seed);
+    writer.write(static_cast<std::uint8_t>(saves_environments));
+    std::vector<std::byte> bytes;
+    for (std::size_t e = 0; e < num_envs(); ++e) {
+      detail::write_slot(writer, slot(e));
+      if constexpr (saves_environments) {
+        bytes.clear();
+        environment(e).save_state(bytes);
+        writer.write(bytes);
+      }
+    }
+    writer.write(observations_);
+    writer.write(masks_);
+    sampler_.save_state(writer);
+  }
+
+  /// Continues from `save_state`. Without `saves_environments` the episode counters are restored and every environment needs a
+  /// reset, which starts its next episode.
+  /// @throws CheckpointError  written for other sizes, another seed or damaged; then this object is unchanged (as far as the
+  ///                          environments restore what they saved).
+  void load_state(StateReader& reader) {
+    expect(reader.read<std::uint64_t>(), num_envs(), "num_envs");
+    expect(reader.read<std::uint64_t>(), observation_size_, "observation size");
+    expect(reader.read<std::uint64_t>(), mask_width_, "mask width");
+    expect(reader.read<std::uint64_t>(), config_.seed, "seed");
+    expect(reader.read<std::uint8_t>(), saves_environments ? 1U : 0U, "saved environments");
+    std::vector<detail::EpisodeSlot> slots(num_envs());
+    std::vector<std::vector<std::byte>> saved(num_envs());
+    for (std::size_t e = 0; e < num_envs(); ++e) {
+      slots[e] = detail::read_slot(reader);
+      if constexpr (saves_environments) {
+        saved[e] = reader.read_vector<std::byte>();
+      } else {
+        slots[e].phase = detail::EpisodePhase::fresh;
+      }
+    }
+    std::vector<float> observations(observations_.size());
+    std::vector<std::uint8_t> masks(masks_.size());
+    reader.read_into(observations);
+    reader.read_into(masks);
+    AnyEpisodeSampler sampler = sampler_;
+    sampler.load_state(reader);
+    if constexpr (saves_environments) load_environments(saved);
+
+    for (std::size_t e = 0; e < num_envs(); ++e) slot(e) = slots[e];
+    observations_ = std::move(observations);
+    masks_ = std::move(masks);
+    sampler_ = std::move(sampler);
+    clear_step_results();
+  }
+
+ private:
+  using Slot = detail::EpisodeSlot;
+  using Phase = detail::EpisodePhase;
+
+  static std::size_t choose_shards(const VectorEnvConfig& config) {
+    const std::size_t n = config.num_envs;
+    if (n == 0) throw ConfigError("VectorEnvConfig.num_envs = 0; at least one environment is needed");
+    if (config.num_shards > n) {
+      throw ConfigError("VectorEnvConfig.num_shards = " + std::to_string(config.num_shards) + " exceeds num_envs = " +
+                        std::to_string(n) + "; every shard needs an environment (0 chooses a number)");
+    }
+    if (config.num_shards != 0) return config.num_shards;
+    return std::clamp<std::size_t>(n / 8, std::min<std::size_t>(n, 2), 64);
+  }
+
+  void check_spaces(std::size_t env, const E& environment) const {
+    if (env == 0) {
+      detail::check_sizes_of_spaces(environment.observation_space(), environment.action_space());
+      return;
+    }
+    detail::check_equal_spaces(env, environment.observation_space(), observation_space(), environment.action_space(),
+                               action_space());
+  }
+
+  const E& first() const { return shards_.front().environments_.front(); }
+
+  std::size_t shard_of(std::size_t env) const {
+    if (env >= num_envs()) {
+      throw ShapeError("environment " + std::to_string(env) + " of " + std::to_string(num_envs()) + " does not exist");
+    }
+    std::size_t s = env * num_shards_ / num_envs();
+    while (env >= shards_[s].end) ++s;
+    return s;
+  }
+  Slot& slot(std::size_t env) {
+    Shard& shard = shards_[shard_of(env)];
+    return shard.slots_[env - shard.begin];
+  }
+  const Slot& slot(std::size_t env) const {
+    const Shard& shard = shards_[shard_of(env)];
+    return shard.slots_[env - shard.begin];
+  }
+
+  void check_reset_sizes(const Rows& rows) const {
+    const std::size_t n = num_envs();
+    const bool fits = rows.observations.rows() == n && rows.observations.cols() == observation_size_ &&
+                      (mask_width_ == 0 || (rows.masks.rows() == n && rows.masks.cols() == mask_width_));
+    if (!fits) detail::throw_row_sizes(rows.observations, rows.masks, n, observation_size_, mask_width_);
+  }
+
+  void check_sizes(const MatrixView<const ActionScalar>& actions, const Rows& rows) const {
+    const std::size_t n = num_envs();
+    if (actions.rows() != n || actions.cols() != action_width_) {
+      throw ShapeError("actions are [" + std::to_string(actions.rows()) + "][" + std::to_string(actions.cols()) +
+                       "], expected [" + std::to_string(n) + "][" + std::to_string(action_width_) + "]");
+    }
+    check_reset_sizes(rows);
+    const bool final_fits = rows.final_observations.empty() || (rows.final_observations.rows() == n &&
+                                                                rows.final_observations.cols() == observation_size_);
+    if (rows.rewards.size() != n || rows.terminated.size() != n || rows.truncated.size() != n || !final_fits) {
+      throw ShapeError("rewards, terminated, truncated have lengths " + std::to_string(rows.rewards.size()) + ", " +
+                       std::to_string(rows.terminated.size()) + ", " + std::to_string(rows.truncated.size()) + " and " +
+                       std::to_string(rows.final_observations.rows()) + " final observations; expected " +
+                       std::to_string(n) + " each (final observations: that many rows of the observation size, or none)");
+    }
+  }
+
+  void step_one(Shard& shard, std::size_t env, std::span<const ActionScalar> action, const Rows& rows) {
+    Slot& slot = shard.slots_[env - shard.begin];
+    if (slot.phase != Phase::running) [[unlikely]] {
+      step_without_episode(shard, env, rows);
+      return;
+    }
+    E& environment = shard.environments_[env - shard.begin];
+    const std::span<float> row = rows.observations.row(env);
+    ++slot.length;
+    Transition transition;
+    try {
+      transition = environment.step(action, row);
+    } catch (...) {
+      rethrow(slot, env, "step");
+    }
+    slot.episode_return += transition.reward;
+    rows.rewards[env] = transition.reward;
+    rows.terminated[env] = transition.terminated ? 1 : 0;
+    rows.truncated[env] = transition.truncated ? 1 : 0;
+    if (config_.check_finite) {
+      if (!is_finite(transition.reward)) [[unlikely]] throw_reward(slot, env, transition.reward);
+      check_observation(shard, env, row);
+    }
+    if (transition.terminated || transition.truncated) [[unlikely]] {
+      finish_episode(shard, env, transition, rows);
+    } else {
+      write_masks(shard, env, rows);
+    }
+  }
+
+  void step_without_episode(Shard& shard, std::size_t env, const Rows& rows) {
+    const Slot& slot = shard.slots_[env - shard.begin];
+    if (slot.phase == Phase::ended && config_.autoreset == AutoresetMode::next_step) {
+      rows.rewards[env] = 0.0;
+      rows.terminated[env] = 0;
+      rows.truncated[env] = 0;
+      begin_episode(shard, env, rows);
+      return;
+    }
+    const std::string where = "environment " + std::to_string(env);
+    if (slot.phase == Phase::fresh) {
+      throw EnvironmentError(where + " has no running episode: call reset() before the first step, after an error, and after "
+                             "loading a state without environments", env, slot.length);
+    }
+    throw EnvironmentError(where + ": episode " + std::to_string(slot.episode) +
+                           " has ended and autoreset is disabled: call reset(reset_mask) with its byte set", env, slot.length);
+  }
+
+  void finish_episode(Shard& shard, std::size_t env, const Transition& transition, const Rows& rows) {
+    Slot& slot = shard.slots_[env - shard.begin];
+    const std::span<float> row = rows.observations.row(env);
+    if (!rows.final_observations.empty()) {
+      std::copy(row.begin(), row.end(), rows.final_observations.row(env).begin());
+    }
+    EpisodeStatistics& statistics = shard.finished_.emplace_back();
+    statistics.env = static_cast<std::uint32_t>(env);
+    statistics.episode = slot.episode;
+    statistics.seed = slot.seed;
+    statistics.source = static_cast<std::size_t>(slot.source);
+    statistics.episode_return = slot.episode_return;
+    statistics.length = slot.length;
+    statistics.terminated = transition.terminated;
+    statistics.truncated = transition.truncated;
+    if constexpr (ReportsMetrics<E>) {
+      statistics.num_metrics = static_cast<std::uint8_t>(num_metrics_);
+      try {
+        shard.environments_[env - shard.begin].metrics(std::span<double>(statistics.metrics).first(num_metrics_));
+      } catch (...) {
+        rethrow(slot, env, "metrics");
+      }
+    }
+    slot.phase = Phase::ended;
+    if (config_.autoreset == AutoresetMode::same_step) {
+      begin_episode(shard, env, rows);
+    } else if constexpr (has_masks) {
+      // No action is chosen from a last observation: everything is allowed, nothing is used.
+      const std::span<std::uint8_t> mask = rows.masks.row(env);
+      std::fill(mask.begin(), mask.end(), std::uint8_t{1});
+    }
+  }
+
+  void begin_episode(Shard& shard, std::size_t env, const Rows& rows) {
+    Slot& slot = shard.slots_[env - shard.begin];
+    E& environment = shard.environments_[env - shard.begin];
+    slot.phase = Phase::fresh;
+    slot.episode = slot.started++;
+    slot.seed = rlx::episode_seed(config_.seed, static_cast<std::uint32_t>(env), slot.episode);
+    slot.episode_return = 0.0;
+    slot.length = 0;
+    slot.source = 0;
+    const std::span<float> row = rows.observations.row(env);
+    try {
+      if constexpr (SourcedEnvironment<E>) {
+        const std::size_t sources = environment.num_sources();
+        if (sources == 0) throw ConfigError("the environment has no source: num_sources() is 0");
+        const std::size_t source = sampler_.source({config_.seed, env, slot.episode, num_envs(), sources});
+        if (source >= sources) {
+          throw ConfigError("the episode sampler chose source " + std::to_string(source) + ", but the environment has " +
+                            std::to_string(sources));
+        }
+        environment.set_source(source);
+        slot.source = source;
+      }
+      environment.reset(slot.seed, row);
+    } catch (...) {
+      rethrow(slot, env, "reset");
+    }
+    if (config_.check_finite) check_observation(shard, env, row);
+    slot.phase = Phase::running;
+    write_masks(shard, env, rows);
+  }
+
+  void write_masks(Shard& shard, std::size_t env, const Rows& rows) {
+    if constexpr (has_masks) {
+      const std::span<std::uint8_t> mask = rows.masks.row(env);
+      Slot& slot = shard.slots_[env - shard.begin];
+      try {
+        const E& environment = shard.environments_[env - shard.begin];
+        environment.action_masks(mask);
+      } catch (...) {
+        rethrow(slot, env, "action_masks");
+      }
+      if (config_.check_masks) {
+        const std::optional<std::size_t> bad = detail::component_without_choice(mask, components_);
+        if (bad) [[unlikely]] throw_mask(slot, env, *bad);
+      }
+    }
+  }
+
+  void check_observation(Shard& shard, std::size_t env, std::span<const float> row) {
+    const std::size_t bad = first_non_finite(row);
+    if (bad != row.size()) [[unlikely]] throw_observation(shard, env, bad, row[bad]);
+  }
+
+  [[noreturn]] void throw_observation(Shard& shard, std::size_t env, std::size_t element, float value) {
+    Slot& slot = shard.slots_[env - shard.begin];
+    slot.phase = Phase::fresh;
+    const std::string name = detail::observation_label(shard.environments_[env - shard.begin], element);
+    throw NumericError(name + " of " + place(slot, env) + " is " + detail::non_finite_text(value) +
+                       ": the environment must write finite numbers only", name, slot.length, env);
+  }
+  [[noreturn]] void throw_reward(Slot& slot, std::size_t env, double value) {
+    slot.phase = Phase::fresh;
+    throw NumericError("reward of " + place(slot, env) + " is " + detail::non_finite_text(value) +
+                       ": the environment must return a finite reward", "reward", slot.length, env);
+  }
+  [[noreturn]] void throw_mask(Slot& slot, std::size_t env, std::size_t component) {
+    slot.phase = Phase::fresh;
+    throw EnvironmentError(place(slot, env) + ": no action of component " + std::to_string(component) + " (" +
+                           std::to_string(components_[component]) +
+                           " choices) is valid; a mask must leave at least one, for example an action that does nothing",
+                           env, slot.length);
+  }
+  /// Called inside a handler: wraps the current exception.
+  [[noreturn]] void rethrow(Slot& slot, std::size_t env, const char* member) {
+    slot.phase = Phase::fresh;
+    std::string why = "an exception that is not a std::exception";
+    try {
+      throw;
+    } catch (const std::exception& cause) {
+      why = cause.what();
+    } catch (...) {
+    }
+    std::throw_with_nested(EnvironmentError(place(slot, env) + ": " + member + " threw: " + why, env, slot.length));
+  }
+  static std::string place(const Slot& slot, std::size_t env) {
+    return "environment " + std::to_string(env) + ", episode " + std::to_string(slot.episode) + ", step " +
+           std::to_string(slot.length);
+  }
+
+  void clear_step_results() {
+    std::fill(rewards_.begin(), rewards_.end(), 0.0);
+    std::fill(terminated_.begin(), terminated_.end(), std::uint8_t{0});
+    std::fill(truncated_.begin(), truncated_.end(), std::uint8_t{0});
+    finished_.clear();
+  }
+
+  /// Loads every environment, or, if one refuses, none.
+  void load_environments(const std::vector<std::vector<std::byte>>& saved) {
+    std::vector<std::vector<std::byte>> before(num_envs());
+    for (std::size_t e = 0; e < num_envs(); ++e) environment(e).save_state(before[e]);
+    std::size_t e = 0;
+    try {
+      for (; e < num_envs(); ++e) environment(e).load_state(saved[e]);
+    } catch (...) {
+      for (std::size_t i = 0; i <= e; ++i) environment(i).load_state(before[i]);
+      throw;
+    }
+  }
+
+  static void expect(std::uint64_t found, std::uint64_t expected, const char* what) {
+    if (found != expected) {
+      throw CheckpointError(std::string("state of a vector environment: ") + what + " is " + std::to_string(found) +
+                            " in the file and " + std::to_string(expected) + " here");
+    }
+  }
+
+  VectorEnvConfig config_;
+  ThreadPool* pool_;
+  std::size_t num_shards_;
+  std::vector<Shard> shards_;
+  std::size_t observation_size_ = 0, action_width_ = 0, mask_width_ = 0, num_metrics_ = 0;
+  std::vector<std::size_t> components_;  // choices per component; empty without masks
+  AnyEpisodeSampler sampler_;
+  std::vector<float> observations_, final_observations_;
+  std::vector<std::uint8_t> masks_, terminated_, truncated_;
+  std::vector<double> rewards_;
+  std::vector<EpisodeStatistics> finished_;
+};
+
+/// `VectorEnv envs({.num_envs = 8}, pool, make)` with any callable `E make(std::size_t env)`.
+template <class F>
+  requires std::invocable<F&, std::size_t>
+VectorEnv(VectorEnvConfig, ThreadPool&, F) -> VectorEnv<std::remove_cvref_t<std::invoke_result_t<F&, std::size_t>>>;
+
+}  // namespace rlx
+
+#endif  // RLX_ENV_VECTOR_ENV_HPP
