@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief Time is passed in: the machine's clock, or one that a test or a replay moves by hand.
+#ifndef RLX_CORE_CLOCK_HPP
+#define RLX_CORE_CLOCK_HPP
+
+#include <chrono>
+#include <concepts>
+#include <cstdint>
+
+namespace rlx {
+
+/// A source of time. `now_ms()`: UTC in milliseconds since 1970-01-01. `monotonic_seconds()`: never goes back, any origin.
+///
+/// The library never reads a clock that it was not given.
+template <class C>
+concept Clock = requires(C& clock) {
+  { clock.now_ms() } -> std::convertible_to<std::int64_t>;
+  { clock.monotonic_seconds() } -> std::convertible_to<double>;
+};
+
+/// The machine's clock. Stateless; safe from any thread.
+class SystemClock {
+ public:
+  /// UTC milliseconds since 1970-01-01.
+  std::int64_t now_ms() const {
+    const auto since_epoch = std::chrono::system_clock::now().time_since_epoch();
+    return std::chrono::duration_cast<std::chrono::milliseconds>(since_epoch).count();
+  }
+  /// Seconds since an unspecified origin; never goes back.
+  double monotonic_seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  }
+};
+
+/// A clock that stands still until it is moved. Not safe for a reader and a mover at the same time.
+class ManualClock {
+ public:
+  explicit ManualClock(std::int64_t now_ms = 0) noexcept : now_ms_(now_ms) {}
+
+  std::int64_t now_ms() const noexcept { return now_ms_; }
+  /// Sum of all advances, in seconds; `set_ms` does not change it.
+  double monotonic_seconds() const noexcept { return static_cast<double>(advanced_ms_) * 1e-3; }
+
+  /// Moves both times. @param ms  at least 0 for `monotonic_seconds` to keep its promise
+  void advance_ms(std::int64_t ms) noexcept {
+    now_ms_ += ms;
+    advanced_ms_ += ms;
+  }
+  /// Sets the UTC time only, as a correction of the machine's clock would.
+  void set_ms(std::int64_t now_ms) noexcept { now_ms_ = now_ms; }
+
+ private:
+  std::int64_t now_ms_;
+  std::int64_t advanced_ms_ = 0;
+};
+
+}  // namespace rlx
+
+#endif  // RLX_CORE_CLOCK_HPP

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief Finiteness tested on the bits of a number.
+///
+/// `std::isfinite` is folded to `true` when the consumer compiles with `-ffast-math`; the exponent test here is not.
+#ifndef RLX_CORE_FINITE_HPP
+#define RLX_CORE_FINITE_HPP
+
+#include <bit>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <type_traits>
+
+namespace rlx {
+
+/// True unless `x` is NaN or an infinity. Right under every compiler flag; no allocation, never throws.
+constexpr bool is_finite(float x) noexcept { return (std::bit_cast<std::uint32_t>(x) & 0x7F800000U) != 0x7F800000U; }
+
+/// @copydoc is_finite(float)
+constexpr bool is_finite(double x) noexcept {
+  return (std::bit_cast<std::uint64_t>(x) & 0x7FF0000000000000ULL) != 0x7FF0000000000000ULL;
+}
+
+/**
+ * @brief Index of the first number that is NaN or infinite; `values.size()` if every one is finite.
+ *
+ * O(n), no allocation. Whole blocks are tested without a branch, so that checking a row costs little beside producing it.
+ */
+template <class S>
+  requires std::floating_point<std::remove_const_t<S>>
+std::size_t first_non_finite(std::span<S> values) noexcept {
+  constexpr std::size_t block = 32;
+  std::size_t i = 0;
+  for (; i + block <= values.size(); i += block) {
+    unsigned bad = 0;
+    for (std::size_t j = 0; j < block; ++j) bad |= static_cast<unsigned>(!is_finite(values[i + j]));
+    if (bad != 0) break;
+  }
+  for (; i < values.size(); ++i)
+    if (!is_finite(values[i])) return i;
+  return values.size();
+}
+
+}  // namespace rlx
+
+#endif  // RLX_CORE_FINITE_HPP
