@@ -7,11 +7,9 @@
 #define RLX_CORE_FINITE_HPP
 
 #include <bit>
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <type_traits>
 
 namespace rlx {
 
@@ -23,15 +21,10 @@ constexpr bool is_finite(double x) noexcept {
   return (std::bit_cast<std::uint64_t>(x) & 0x7FF0000000000000ULL) != 0x7FF0000000000000ULL;
 }
 
-/**
- * @brief Index of the first number that is NaN or infinite; `values.size()` if every one is finite.
- *
- * O(n), no allocation. Whole blocks are tested without a branch, so that checking a row costs little beside producing it.
- */
+namespace detail {
 template <class S>
-  requires std::floating_point<std::remove_const_t<S>>
-std::size_t first_non_finite(std::span<S> values) noexcept {
-  constexpr std::size_t block = 32;
+std::size_t first_non_finite(std::span<const S> values) noexcept {
+  constexpr std::size_t block = 32;  // tested without a branch, so that the compiler can do several at once
   std::size_t i = 0;
   for (; i + block <= values.size(); i += block) {
     unsigned bad = 0;
@@ -42,6 +35,12 @@ std::size_t first_non_finite(std::span<S> values) noexcept {
     if (!is_finite(values[i])) return i;
   return values.size();
 }
+}  // namespace detail
+
+/// Index of the first number that is NaN or infinite; `values.size()` if every one is finite. O(n), no allocation.
+inline std::size_t first_non_finite(std::span<const float> values) noexcept { return detail::first_non_finite(values); }
+/// @copydoc first_non_finite(std::span<const float>)
+inline std::size_t first_non_finite(std::span<const double> values) noexcept { return detail::first_non_finite(values); }
 
 }  // namespace rlx
 

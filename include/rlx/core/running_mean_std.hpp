@@ -6,12 +6,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -62,36 +60,14 @@ class RunningMeanStd {
    * @param rows  shape [n, columns()]
    * @throws ShapeError if the width differs, NumericError naming the column if a number is not finite (nothing changes then)
    */
-  template <class S>
-    requires std::floating_point<std::remove_const_t<S>>
-  void update(MatrixView<S> rows) {
-    if (rows.cols() != columns()) wrong_width("update", rows.cols());
-    if (frozen_ || rows.rows() == 0) return;
-    const double n = static_cast<double>(rows.rows());
-    std::fill(batch_mean_.begin(), batch_mean_.end(), 0.0);
-    std::fill(batch_variance_.begin(), batch_variance_.end(), 0.0);
-    for (std::size_t r = 0; r < rows.rows(); ++r) {
-      const S* const row = rows.data() + r * rows.stride();
-      for (std::size_t c = 0; c < columns(); ++c) batch_mean_[c] += static_cast<double>(row[c]);
-    }
-    for (double& mean : batch_mean_) mean /= n;
-    for (std::size_t r = 0; r < rows.rows(); ++r) {
-      const S* const row = rows.data() + r * rows.stride();
-      for (std::size_t c = 0; c < columns(); ++c) {
-        const double difference = static_cast<double>(row[c]) - batch_mean_[c];
-        batch_variance_[c] += difference * difference;
-      }
-    }
-    for (double& variance : batch_variance_) variance /= n;
-    combine(batch_mean_, batch_variance_, n);
-  }
+  void update(MatrixView<const float> rows) { add_rows(rows); }
+  /// @copydoc update(MatrixView<const float>)
+  void update(MatrixView<const double> rows) { add_rows(rows); }
 
   /// Adds numbers, for one column. @throws ShapeError if there are several columns, NumericError as above
-  template <class S>
-    requires std::floating_point<std::remove_const_t<S>>
-  void update(std::span<S> values) {
-    update(MatrixView<S>(values.data(), values.size(), 1));
-  }
+  void update(std::span<const float> values) { add_rows(MatrixView<const float>(values.data(), values.size(), 1)); }
+  /// @copydoc update(std::span<const float>)
+  void update(std::span<const double> values) { add_rows(MatrixView<const double>(values.data(), values.size(), 1)); }
 
   /**
    * @brief Adds everything another accumulator has seen, its starting weight included.
@@ -110,23 +86,16 @@ class RunningMeanStd {
    * @param clip     limit of the result's size, above 0; infinity for none
    * @throws ShapeError if a size differs
    */
-  template <class S>
-    requires std::floating_point<std::remove_const_t<S>>
-  void normalize(std::span<S> row, std::span<std::remove_const_t<S>> out, double clip) const {
-    if (row.size() != columns()) wrong_width("normalize", row.size());
-    if (out.size() != columns()) wrong_width("normalize", out.size());
-    for (std::size_t c = 0; c < columns(); ++c) {
-      const double scaled = (static_cast<double>(row[c]) - mean_[c]) / std::sqrt(variance_[c] + 1e-8);
-      out[c] = static_cast<std::remove_const_t<S>>(std::clamp(scaled, -clip, clip));
-    }
-  }
+  void normalize(std::span<const float> row, std::span<float> out, double clip) const { scale_row(row, out, clip); }
+  /// @copydoc normalize(std::span<const float>, std::span<float>, double) const
+  void normalize(std::span<const double> row, std::span<double> out, double clip) const { scale_row(row, out, clip); }
 
   /// Replaces all figures, for a loader. @throws ShapeError, NumericError (nothing changes then)
   void set(std::span<const double> mean, std::span<const double> variance, double count) {
     if (mean.size() != columns()) wrong_width("set", mean.size());
     if (variance.size() != columns()) wrong_width("set", variance.size());
-    if (first_non_finite(mean) != columns() || first_non_finite(variance) != columns() || !is_finite(count) || count < 0.0)
-      throw NumericError("RunningMeanStd::set: expected finite figures and a count >= 0", "running_mean_std");
+    if (!usable(mean, variance, count))
+      throw NumericError("RunningMeanStd::set: expected finite figures, variances and count >= 0", "running_mean_std");
     std::copy(mean.begin(), mean.end(), mean_.begin());
     std::copy(variance.begin(), variance.end(), variance_.begin());
     count_ = count;
@@ -147,9 +116,8 @@ class RunningMeanStd {
     in.read_into(loaded.variance_);
     in.read(loaded.count_);
     loaded.frozen_ = in.read<std::uint8_t>() != 0;
-    const bool usable = first_non_finite(loaded.mean()) == columns() && first_non_finite(loaded.variance()) == columns() &&
-                        is_finite(loaded.count_) && loaded.count_ >= 0.0;
-    if (!usable) throw CheckpointError("running mean and variance: expected finite figures; the state is damaged");
+    if (!usable(loaded.mean_, loaded.variance_, loaded.count_))
+      throw CheckpointError("running mean and variance: expected finite figures; the state is damaged");
     *this = std::move(loaded);
   }
 
@@ -157,6 +125,44 @@ class RunningMeanStd {
   [[noreturn]] void wrong_width(const char* where, std::size_t found) const {
     throw ShapeError(std::string("RunningMeanStd::") + where + ": expected " + std::to_string(columns()) + " columns, found " +
                      std::to_string(found));
+  }
+
+  static bool usable(std::span<const double> mean, std::span<const double> variance, double count) noexcept {
+    return first_non_finite(mean) == mean.size() && first_non_finite(variance) == variance.size() &&
+           std::all_of(variance.begin(), variance.end(), [](double v) { return v >= 0.0; }) && is_finite(count) && count >= 0.0;
+  }
+
+  template <class S>
+  void scale_row(std::span<const S> row, std::span<S> out, double clip) const {
+    if (row.size() != columns()) wrong_width("normalize", row.size());
+    if (out.size() != columns()) wrong_width("normalize", out.size());
+    for (std::size_t c = 0; c < columns(); ++c) {
+      const double scaled = (static_cast<double>(row[c]) - mean_[c]) / std::sqrt(variance_[c] + 1e-8);
+      out[c] = static_cast<S>(std::clamp(scaled, -clip, clip));
+    }
+  }
+
+  template <class S>
+  void add_rows(MatrixView<const S> rows) {
+    if (rows.cols() != columns()) wrong_width("update", rows.cols());
+    if (frozen_ || rows.rows() == 0) return;
+    const double n = static_cast<double>(rows.rows());
+    std::fill(batch_mean_.begin(), batch_mean_.end(), 0.0);
+    std::fill(batch_variance_.begin(), batch_variance_.end(), 0.0);
+    for (std::size_t r = 0; r < rows.rows(); ++r) {
+      const S* const row = rows.data() + r * rows.stride();
+      for (std::size_t c = 0; c < columns(); ++c) batch_mean_[c] += static_cast<double>(row[c]);
+    }
+    for (double& mean : batch_mean_) mean /= n;
+    for (std::size_t r = 0; r < rows.rows(); ++r) {
+      const S* const row = rows.data() + r * rows.stride();
+      for (std::size_t c = 0; c < columns(); ++c) {
+        const double difference = static_cast<double>(row[c]) - batch_mean_[c];
+        batch_variance_[c] += difference * difference;
+      }
+    }
+    for (double& variance : batch_variance_) variance /= n;
+    combine(batch_mean_, batch_variance_, n);
   }
 
   void combine(std::span<const double> mean, std::span<const double> variance, double n) {

@@ -48,15 +48,10 @@ class StateWriter {
   }
 
   /// The number of elements (64 bits), then the elements.
-  template <StateValue T>
-  void write(std::span<const T> values) {
+  template <StateValue T, std::size_t Extent>
+  void write(std::span<T, Extent> values) {
     write(static_cast<std::uint64_t>(values.size()));
     append(values.data(), values.size_bytes());
-  }
-  template <StateValue T>
-    requires(!std::is_const_v<T>)
-  void write(std::span<T> values) {
-    write(std::span<const T>(values));
   }
   template <StateValue T>
   void write(const std::vector<T>& values) {
@@ -98,8 +93,8 @@ class StateReader {
   }
 
   /// Reads a span of exactly `values.size()` elements. @throws CheckpointError if another number was written
-  template <StateValue T>
-  void read_into(std::span<T> values) {
+  template <StateValue T, std::size_t Extent>
+  void read_into(std::span<T, Extent> values) {
     const auto count = read<std::uint64_t>();
     if (count != values.size()) {
       throw CheckpointError("state at byte " + std::to_string(offset_ - sizeof(count)) + ": expected " +
