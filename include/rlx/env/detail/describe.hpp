@@ -18,6 +18,7 @@
 #include <rlx/core/error.hpp>
 #include <rlx/core/matrix.hpp>
 #include <rlx/core/state.hpp>
+#include <rlx/env/detail/guard.hpp>
 #include <rlx/env/environment.hpp>
 #include <rlx/env/space.hpp>
 
@@ -30,8 +31,6 @@ inline constexpr bool has_misnamed_masks = !MaskedEnvironment<E> && (requires { 
 /// A member `action_masks` that does not fit the concept.
 template <class E>
 inline constexpr bool has_mistyped_masks = !MaskedEnvironment<E> && (requires { &E::action_masks; });
-
-enum class EpisodePhase : std::uint8_t { fresh, running, ended };
 
 /// What a vector environment keeps of the episode of one environment.
 struct EpisodeSlot {
@@ -62,12 +61,7 @@ inline EpisodeSlot read_slot(StateReader& reader) {
   slot.started = reader.read<std::uint64_t>();
   slot.seed = reader.read<std::uint64_t>();
   slot.source = reader.read<std::uint64_t>();
-  const auto phase = reader.read<std::uint8_t>();
-  if (phase > static_cast<std::uint8_t>(EpisodePhase::ended)) {
-    throw CheckpointError("state of a vector environment: episode phase " + std::to_string(phase) +
-                          " does not exist; the bytes are damaged");
-  }
-  slot.phase = static_cast<EpisodePhase>(phase);
+  slot.phase = read_phase(reader);
   return slot;
 }
 
