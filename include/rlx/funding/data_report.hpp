@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief What a set of market data holds and what is wrong with it: numbers for the manifest, text for `validate-data`.
+#ifndef RLX_FUNDING_DATA_REPORT_HPP
+#define RLX_FUNDING_DATA_REPORT_HPP
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace rlx::funding {
+
+/// One file that went into a tape.
+struct DataFileNote {
+  std::string path;
+  std::size_t bytes = 0;
+  std::size_t rows = 0;
+  std::vector<std::string> ignored_columns;
+};
+
+/// Holes in the prices of one instrument that made its price stale.
+struct PriceGaps {
+  std::string instrument;  ///< "venue symbol"
+  std::size_t count = 0;
+  double longest_hours = 0.0;
+};
+
+/// A finding that a user should act on, and what to do about it.
+struct DataWarning {
+  std::string finding;
+  std::string advice;
+};
+
+/// Filled while a tape is read and built.
+struct DataReport {
+  std::vector<DataFileNote> files;
+  std::size_t price_rows = 0, settlements = 0, indicative_rows = 0;
+  std::size_t opportunity_rows = 0;  ///< rows used of an opportunity CSV
+  std::int64_t first_ms = 0, last_ms = 0;  ///< first and last time stamp of prices and settlements
+  std::int64_t step_ms = 0;
+  std::size_t steps = 0;
+  std::vector<std::string> venues;
+  std::size_t symbols = 0, instruments = 0, pairs = 0;
+
+  std::size_t duplicates = 0;           ///< exact duplicates, dropped
+  std::size_t conflicts = 0;            ///< same key, other values, the last one kept
+  std::size_t out_of_order = 0;         ///< rows that stood before an earlier one, sorted
+  std::vector<PriceGaps> gaps;          ///< instruments with gaps, most gaps first
+  std::size_t missing_settlements = 0;  ///< expected by the interval, absent; nothing is paid for them
+  std::size_t interval_changes = 0;
+  std::size_t interval_differences = 0;  ///< symbols whose interval differs between venues at the end of the data
+  double coverage = 1.0;                 ///< share of (instrument, step) after first sight with a fresh price
+  double stale_share = 0.0;              ///< 1 - coverage
+  std::array<double, 4> rate_quantiles_bp{};  ///< |rate| per 8 h: median, 90 %, 99 %, largest
+  bool volume_suspicious = false;        ///< BTC volume below 10 M USD: coins read as dollars?
+  double history_days = 0.0;
+
+  std::size_t apr_mismatches = 0;         ///< opportunity rows whose fund_apr differs from the formula by more than 1 %
+  std::size_t dropped_strategies = 0;     ///< opportunity rows of other strategies (subType not 1)
+  std::size_t defaulted_intervals = 0;    ///< opportunity rows without an interval: 8 h assumed
+  std::size_t dropped_inverse = 0;        ///< rows of coin-margined contracts, dropped by a conversion
+  std::size_t dropped_other = 0;          ///< rows a conversion could not use (spot, no mark known)
+  std::vector<std::string> approximations;  ///< what the data does not say and was assumed
+};
+
+/// Findings with advice, most serious first. Coverage below 80 % is among them (an error under `--strict-data`).
+inline std::vector<DataWarning> warnings(const DataReport& report);
+
+/// True where `--strict-data` refuses the data: coverage below 80 %.
+inline bool fails_strict_check(const DataReport& report) { return report.coverage < 0.8; }
+
+/// The text that `validate-data` prints: one finding per line, then the warnings with their advice.
+inline std::string to_text(const DataReport& report);
+
+}  // namespace rlx::funding
+
+#include <rlx/funding/detail/data_report_text.hpp>
+
+#endif  // RLX_FUNDING_DATA_REPORT_HPP

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief The text forms of a DataReport.
+#ifndef RLX_FUNDING_DETAIL_DATA_REPORT_TEXT_HPP
+#define RLX_FUNDING_DETAIL_DATA_REPORT_TEXT_HPP
+
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include <rlx/funding/data_report.hpp>
+
+namespace rlx::funding {
+
+namespace detail {
+
+inline std::string decimals(double value, int digits) {
+  std::array<char, 64> buffer{};
+  std::snprintf(buffer.data(), buffer.size(), "%.*f", digits, value);
+  return buffer.data();
+}
+
+// `YYYY-MM-DD HH:MM` of UTC milliseconds. Source: Hinnant, "chrono-compatible low-level date algorithms", civil_from_days.
+inline std::string minute_text(std::int64_t ms) {
+  const std::int64_t minutes = ms / 60'000;
+  const std::int64_t z = minutes / 1440 + 719'468;
+  const std::int64_t era = z / 146'097, day_of_era = z - era * 146'097;
+  const std::int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36'524 - day_of_era / 146'096) / 365;
+  const std::int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+  const std::int64_t shifted_month = (5 * day_of_year + 2) / 153;
+  const std::int64_t day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+  const std::int64_t month = shifted_month < 10 ? shifted_month + 3 : shifted_month - 9;
+  const std::int64_t year = year_of_era + era * 400 + (month <= 2 ? 1 : 0);
+  std::array<char, 96> buffer{};
+  std::snprintf(buffer.data(), buffer.size(), "%04lld-%02lld-%02lld %02lld:%02lld", static_cast<long long>(year),
+                static_cast<long long>(month), static_cast<long long>(day), static_cast<long long>(minutes / 60 % 24),
+                static_cast<long long>(minutes % 60));
+  return buffer.data();
+}
+
+inline std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+}  // namespace detail
+
+inline std::vector<DataWarning> warnings(const DataReport& r) {
+  std::vector<DataWarning> list;
+  const auto warn = [&list](bool applies, std::string finding, std::string advice) {
+    if (applies) list.push_back({std::move(finding), std::move(advice)});
+  };
+  const auto number = [](std::size_t n) { return std::to_string(n); };
+  warn(fails_strict_check(r), "coverage is " + detail::decimals(100.0 * r.coverage, 1) + " %, below 80 %",
+       "positions would be held at stale prices: fill the gaps, drop symbols that come and go, or use a longer step "
+       "(--step-minutes); --strict-data refuses such data");
+  warn(r.volume_suspicious, "the 24 h volume of BTC stays below 10 M USD",
+       "the column probably counts coins: pass --volume-unit base, or name it volume24h_base");
+  warn(r.conflicts > 0, number(r.conflicts) + " rows had the key of another row but other values; the last one was kept",
+       "find out which source is right and remove the other");
+  warn(r.missing_settlements > 0, number(r.missing_settlements) + " settlements are missing",
+       "nothing is paid for them: download the missing hours again, or cut the range with --start and --end");
+  warn(!r.gaps.empty(), number(r.gaps.size()) + " instruments have price gaps that make them stale",
+       "fill the gaps, or expect masked exits and dearer forced closes there");
+  warn(r.apr_mismatches > 0, number(r.apr_mismatches) + " rows state a fund_apr that differs from their own rates by more than 1 %",
+       "check rates and intervals of these rows: the stated APR is not used");
+  warn(r.defaulted_intervals > 0, number(r.defaulted_intervals) + " rows have no funding interval; 8 h was assumed",
+       "add long_funding_interval_hours and short_funding_interval_hours: a wrong interval is a wrong rate per hour");
+  warn(r.pairs == 0, "no symbol is on two venues", "add a second venue: without a pair there is nothing to trade");
+  warn(r.history_days < 14.0, "the history is " + detail::decimals(r.history_days, 1) + " days long",
+       "train on at least 14 days, better 60: split, embargo and episodes must fit in");
+  warn(r.duplicates > 0, number(r.duplicates) + " exact duplicate rows were dropped", "nothing to do; check the export if unexpected");
+  warn(r.out_of_order > 0, number(r.out_of_order) + " rows were out of order and have been sorted", "nothing to do");
+  return list;
+}
+
+inline std::string to_text(const DataReport& r) {
+  std::string text;
+  const auto line = [&text](const std::string& name, const std::string& value) { text += name + ": " + value + '\n'; };
+  const auto count = [&line](const std::string& name, std::size_t n) { line(name, std::to_string(n)); };
+  for (const DataFileNote& file : r.files) {
+    line("File", file.path + ", " + std::to_string(file.bytes) + " bytes, " + std::to_string(file.rows) + " rows");
+    if (!file.ignored_columns.empty()) line("  ignored columns", detail::joined(file.ignored_columns));
+  }
+  count("Price rows", r.price_rows);
+  count("Settlements", r.settlements);
+  if (r.indicative_rows > 0) count("Indicative rates", r.indicative_rows);
+  if (r.opportunity_rows > 0) count("Opportunities", r.opportunity_rows);
+  line("Date range", detail::minute_text(r.first_ms) + " to " + detail::minute_text(r.last_ms) + " UTC (" +
+                         detail::decimals(r.history_days, 1) + " days)");
+  line("Grid", std::to_string(r.steps) + " steps of " + std::to_string(r.step_ms / 60'000) + " min");
+  line("Venues", detail::joined(r.venues));
+  line("Symbols", std::to_string(r.symbols) + " (" + std::to_string(r.instruments) + " instruments, " + std::to_string(r.pairs) + " pairs)");
+  count("Duplicates", r.duplicates);
+  count("Conflicts", r.conflicts);
+  count("Out of order", r.out_of_order);
+  std::size_t gaps = 0;
+  for (const PriceGaps& one : r.gaps) gaps += one.count;
+  line("Gaps", std::to_string(gaps) + " in " + std::to_string(r.gaps.size()) + " instruments");
+  constexpr std::size_t shown_gaps = 10;
+  for (std::size_t i = 0; i < r.gaps.size() && i < shown_gaps; ++i)
+    line("  " + r.gaps[i].instrument, std::to_string(r.gaps[i].count) + " gaps, longest " + detail::decimals(r.gaps[i].longest_hours, 1) + " h");
+  if (r.gaps.size() > shown_gaps) text += "  and " + std::to_string(r.gaps.size() - shown_gaps) + " more\n";
+  count("Missing settlements", r.missing_settlements);
+  count("Interval changes", r.interval_changes);
+  count("Symbols with unequal intervals between venues", r.interval_differences);
+  line("Stale share", detail::decimals(100.0 * r.stale_share, 2) + " %");
+  line("Coverage", detail::decimals(100.0 * r.coverage, 2) + " %");
+  line("|rate| per 8 h in bp", "median " + detail::decimals(r.rate_quantiles_bp[0], 3) + ", 90 % " +
+                                   detail::decimals(r.rate_quantiles_bp[1], 3) + ", 99 % " + detail::decimals(r.rate_quantiles_bp[2], 3) +
+                                   ", largest " + detail::decimals(r.rate_quantiles_bp[3], 3));
+  line("Volume unit", r.volume_suspicious ? "suspicious (BTC below 10 M USD)" : "plausible or not given");
+  count("APR mismatches", r.apr_mismatches);
+  if (r.dropped_strategies > 0) count("Dropped rows of other strategies", r.dropped_strategies);
+  if (r.dropped_inverse > 0) count("Dropped rows of inverse contracts", r.dropped_inverse);
+  if (r.dropped_other > 0) count("Dropped rows without use", r.dropped_other);
+  for (const std::string& one : r.approximations) line("Approximation", one);
+  for (const DataWarning& one : warnings(r)) text += "WARNING: " + one.finding + ". " + one.advice + ".\n";
+  return text;
+}
+
+}  // namespace rlx::funding
+
+#endif  // RLX_FUNDING_DETAIL_DATA_REPORT_TEXT_HPP

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief What goes into a MarketTape: rows per instrument in memory, and the configuration of grid, delays, costs, filters.
+#ifndef RLX_FUNDING_TAPE_DATA_HPP
+#define RLX_FUNDING_TAPE_DATA_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <rlx/core/error.hpp>
+#include <rlx/core/finite.hpp>
+#include <rlx/funding/data_report.hpp>
+#include <rlx/funding/types.hpp>
+
+namespace rlx::funding {
+
+/// Limits below which a pair is not offered. A value that is missing passes.
+struct OpportunityFilter {
+  double max_bid_ask_bps = 50.0;   ///< per leg
+  double min_depth = 25'000.0;     ///< USD, per leg
+  double min_volume = 500'000.0;   ///< USD in 24 h, per leg
+  double min_history_h = 24.0;     ///< hours since the leg's first settlement
+  std::size_t min_settlements = 3; ///< settlements of each leg
+  bool operator==(const OpportunityFilter&) const = default;
+};
+
+/// Paths of the canonical files; `indicative` may be empty.
+struct TapeFiles {
+  std::string prices, funding, indicative;
+};
+
+/// How a tape is made from data.
+struct TapeConfig {
+  std::int64_t step_ms = ms_per_hour;    ///< 5, 15, 30, 60, 120, 240 or 480 minutes
+  std::int64_t price_delay_ms = 0;       ///< a price row is usable from its time stamp plus this
+  std::int64_t funding_delay_ms = 0;     ///< the same for settlements and indicative rates
+  std::int64_t max_price_age_ms = 0;     ///< older prices are stale; 0 = the larger of two steps and two hours
+  CostModel costs;
+  OpportunityFilter filter;
+  bool conflict_last_wins = false;       ///< rows of equal key and other values: keep the last instead of refusing
+  bool volume_is_base = false;           ///< CSV volumes are coins, not USD
+  bool operator==(const TapeConfig&) const = default;
+};
+
+/// @throws ConfigError naming the field, its value and its range.
+inline void validate(const TapeConfig& config) {
+  const auto refuse = [](std::string_view field, const std::string& value, std::string_view range) {
+    throw ConfigError("TapeConfig." + std::string(field) + " = " + value + ": expected " + std::string(range));
+  };
+  bool known_step = false;
+  for (const std::int64_t minutes : {5, 15, 30, 60, 120, 240, 480}) known_step |= config.step_ms == minutes * 60'000;
+  if (!known_step) refuse("step_ms", std::to_string(config.step_ms), "5, 15, 30, 60, 120, 240 or 480 minutes in ms");
+  const auto not_negative = [&](std::string_view field, double value) {
+    if (!is_finite(value) || value < 0.0) refuse(field, std::to_string(value), "a finite number >= 0");
+  };
+  not_negative("price_delay_ms", static_cast<double>(config.price_delay_ms));
+  not_negative("funding_delay_ms", static_cast<double>(config.funding_delay_ms));
+  not_negative("max_price_age_ms", static_cast<double>(config.max_price_age_ms));
+  not_negative("costs.fee_scale", config.costs.fee_scale);
+  not_negative("costs.impact_bps", config.costs.impact_bps);
+  not_negative("costs.default_half_spread_bps", config.costs.default_half_spread_bps);
+  not_negative("costs.reference_notional", config.costs.reference_notional);
+  not_negative("filter.max_bid_ask_bps", config.filter.max_bid_ask_bps);
+  not_negative("filter.min_depth", config.filter.min_depth);
+  not_negative("filter.min_volume", config.filter.min_volume);
+  not_negative("filter.min_history_h", config.filter.min_history_h);
+  if (!is_finite(config.costs.default_depth_usd) || config.costs.default_depth_usd <= 0.0)
+    refuse("costs.default_depth_usd", std::to_string(config.costs.default_depth_usd), "a finite number > 0");
+}
+
+/// A running rate that has not settled yet (a venue's prediction).
+struct IndicativeRate {
+  std::int64_t ts_ms = 0;
+  double rate = 0.0;                ///< decimal per interval
+  double interval_hours = missing;  ///< NaN: that of the instrument's last settlement
+  std::int64_t next_settle_ms = 0;  ///< 0: unknown
+};
+
+/// All rows of one instrument, in any order.
+struct InstrumentData {
+  std::string venue;   ///< lower case
+  std::string symbol;  ///< with its quote currency
+  double lot = 0.0;    ///< smallest step of the quantity in coins; 0 = unknown
+  bool inverse = false;  ///< coin-margined: refused
+  std::vector<PriceRow> rows;
+  std::vector<Settlement> settlements;  ///< `instrument` is filled in by the tape
+  std::vector<IndicativeRate> indicative;
+  /// Lines of the rows in their files, for messages; empty if the data come from memory.
+  std::vector<std::uint32_t> row_lines, settlement_lines, indicative_lines;
+};
+
+/// A pair named by an opportunity file; `long_leg` and `short_leg` are positions in `TapeData::instruments`.
+struct Candidate {
+  std::int64_t ts_ms = 0;
+  std::uint32_t long_leg = no_id, short_leg = no_id;
+  double net24_bph = missing, net72_bph = missing;  ///< the file's projections
+  double spread_mean_bp = missing;                  ///< the file's mean spread of 24 h
+};
+
+/// Everything a tape is made of.
+struct TapeData {
+  std::vector<InstrumentData> instruments;
+  std::vector<Candidate> candidates;
+  bool candidates_only = false;  ///< the list of opportunities comes from `candidates`, without the history rule
+  std::string prices_name, funding_name, indicative_name;  ///< files of the rows, for messages
+  DataReport report;             ///< what reading found so far; the tape adds the rest
+};
+
+}  // namespace rlx::funding
+
+#endif  // RLX_FUNDING_TAPE_DATA_HPP
