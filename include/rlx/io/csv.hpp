@@ -18,6 +18,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -63,6 +64,9 @@ class CsvReader {
     if (text_.substr(0, 3) == "\xEF\xBB\xBF") text_.remove_prefix(3);
     read_header();
   }
+  /// A temporary string would be gone before the first row.
+  template <std::same_as<std::string> Temporary>
+  CsvReader(Temporary&& text, std::string file, std::vector<CsvColumn> columns, char delimiter = ',') = delete;
 
   /// Goes to the next row; false at the end of the text.
   /// @throws DataError for a wrong number of fields or damaged quoting
@@ -443,6 +447,7 @@ class CsvWriter {
 
   /// A whole row.
   template <class... Values>
+    requires((std::convertible_to<Values, std::string_view> || std::is_arithmetic_v<Values>) && ...)
   CsvWriter& row(const Values&... values) {
     (field(values), ...);
     return end_row();

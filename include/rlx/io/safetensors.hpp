@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -251,6 +252,9 @@ class Safetensors {
     result.read(bytes, digest);
     return result;
   }
+  /// A temporary would be gone before the first tensor is read.
+  template <std::same_as<std::vector<std::byte>> Temporary>
+  static Safetensors from_bytes(Temporary&& bytes, Digest digest = Digest::required, std::string name = {}) = delete;
 
   /// Texts by key, without "sha256".
   const std::map<std::string, std::string>& metadata() const noexcept { return metadata_; }
