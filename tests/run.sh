@@ -4,7 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 . cmake/setup.sh
-rlx_install catch2
+rlx_install catch2 libcli11-dev
 
 echo "rlx: configuring and building the tests in build/dev"
 cmake --preset dev >build-dev.log 2>&1 || { cat build-dev.log; rm -f build-dev.log; exit 1; }

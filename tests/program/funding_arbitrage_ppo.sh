@@ -1,0 +1,184 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Tests of the program as its user meets it. Usage: funding_arbitrage_ppo.sh PROGRAM CASE
+# A case fails by a command that fails, or by `fail`; each runs in an empty directory of its own.
+set -eu
+program=$1
+case_name=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+
+fail() { echo "FAILED: $*" >&2; for f in out err; do [ -e $f ] && { echo "--- $f" >&2; tail -30 $f >&2; }; done; exit 1; }
+run() { "$program" "$@" >out 2>err || fail "exit code $? of: $*"; }
+# refuse CODE PATTERN ARGS... : must end with CODE, nothing but one line on stderr, which matches PATTERN
+refuse() {
+  expected=$1 pattern=$2
+  shift 2
+  code=0
+  "$program" "$@" >out 2>err || code=$?
+  [ "$code" -eq "$expected" ] || fail "exit code $code instead of $expected of: $*"
+  [ "$(wc -l <err)" -eq 1 ] || fail "expected one line on stderr of: $*"
+  grep -Eq -- "$pattern" err || fail "stderr does not match '$pattern' of: $*"
+}
+has() { grep -Eq -- "$2" "$1" || fail "$1 does not match: $2"; }
+hash_of() { sha256sum "$1" | cut -d' ' -f1; }
+
+# A short tape and options that train in a second or two.
+small="--network pointer --episode-length-days 1 --batch-size 32 --n-envs 2 --rollout-steps 24 --eval-episodes 2 --bootstrap 50"
+make_data() { run generate-data --synthetic planted --days 20 --seed 3 --output-dir data; }
+tape="--prices-path data/prices.csv --funding-path data/funding.csv"
+
+case $case_name in
+  help)
+    run --help
+    has out 'Examples:'
+    for command in train evaluate infer generate-data validate-data; do
+      has out "$command"
+      "$program" $command --help >sub 2>&1 || fail "$command --help"
+      has sub -- '--seed'
+    done
+    # Every flag of the seed's commands and the knobs it names.
+    "$program" train --help >sub
+    for flag in data-path sample-random-config num-episodes eval-every save-every batch-size learning-rate max-leverage \
+      target-utilization max-positions device liquidation-buffer n-epochs episode-length-days entropy-coef value-coef; do
+      has sub "--$flag"
+    done
+    ;;
+  usage)
+    refuse 2 "unknown flag '--num-episode'.*--num-episodes" --num-episode 3
+    refuse 2 "unknown command 'trian'.*train" trian
+    refuse 2 'cuda.*--threads' --device cuda
+    refuse 2 'network' --network tiny
+    refuse 2 'go together' --prices-path data/prices.csv
+    refuse 2 'num-episodes' --num-episodes many
+    echo '{"num_episode": 3}' >config.json
+    refuse 2 "unknown key 'num_episode'.*num-episodes" train --config config.json
+    ;;
+  config_errors)
+    refuse 4 'max_leverage = 20' --max-leverage 20
+    refuse 4 'stop_loss' --stop-loss 0.5
+    make_data
+    refuse 4 'too short' $tape --episode-length-days 30 --num-episodes 1
+    refuse 4 'reward.scale|reward_scale' $tape --reward-scale nan --num-episodes 1
+    ;;
+  data_errors)
+    refuse 3 'nothing.csv' --data-path nothing.csv
+    : >empty.csv
+    refuse 3 'empty.csv' --data-path empty.csv
+    make_data
+    printf 'ts_ms_utc,venue,price\n' >data/bad.csv
+    refuse 3 'symbol' --prices-path data/bad.csv --funding-path data/funding.csv
+    sed '5s/,[0-9.]*,/,abc,/3' data/prices.csv >data/text.csv
+    refuse 3 'text.csv:5:' --prices-path data/text.csv --funding-path data/funding.csv
+    refuse 3 'seconds' --prices-path data/prices.csv --funding-path "$(sed '2,$s/000,/,/' data/funding.csv >data/seconds.csv; echo data/seconds.csv)"
+    ;;
+  seed_commands)
+    make_data
+    [ -s data/opportunities.csv ] || fail "generate-data wrote no opportunities.csv"
+    tiny="--num-episodes 10 --episode-length-days 1 --batch-size 32 --n-epochs 1 --eval-every 5 --save-every 5 --log-interval 1 --eval-episodes 2 --bootstrap 50"
+    run --data-path data/opportunities.csv --sample-random-config --learning-rate 3e-4 $tiny
+    has out 'opportunities'
+    has out '^Episode 10: +Reward: -?[0-9.]+ +\| Loss: [-0-9.—]+ +\| Entropy: [0-9.—]+'
+    has out 'Eval Mean Reward: -?[0-9.]+ ± [0-9.]+'
+    has out 'checkpoints/best_model.safetensors'
+    for file in best_model final_model checkpoint_ep5 checkpoint_ep10; do
+      [ -s checkpoints/$file.safetensors ] || fail "no $file.safetensors"
+    done
+    size=$(wc -c <checkpoints/final_model.safetensors)
+    [ "$size" -gt 8500000 ] && [ "$size" -lt 10500000 ] || fail "final_model has $size bytes, expected about 9.5 MB"
+    run --data-path data/opportunities.csv --max-leverage 1.0 --target-utilization 0.4 --max-positions 2 $tiny
+    run --data-path data/opportunities.csv --max-leverage 3.0 --target-utilization 0.6 --max-positions 3 $tiny
+    run --data-path data/opportunities.csv --max-leverage 5.0 --target-utilization 0.75 --max-positions 5 $tiny
+    ;;
+  infer)
+    make_data
+    run train $tape $small --num-episodes 8
+    run infer $tape --checkpoint checkpoints/best_model.safetensors --episodes 5 --episode-length-days 1
+    has out '^Episode 5: Reward= *-?[0-9.]+, Length=24$'
+    has out '^Mean reward: -?[0-9.]+ ± [0-9.]+'
+    refuse 5 'nowhere' infer $tape --checkpoint nowhere.safetensors
+    head -c 1000 checkpoints/best_model.safetensors >cut.safetensors
+    refuse 5 'cut.safetensors' infer $tape --checkpoint cut.safetensors
+    ;;
+  infer_state)
+    make_data
+    run train $tape $small --num-episodes 4
+    run infer $tape --checkpoint checkpoints/best_model.safetensors --episodes 1 --episode-length-days 1 --states-output states.jsonl
+    [ "$(wc -l <states.jsonl)" -eq 24 ] || fail "expected 24 states"
+    # The states of the episode, decided again from their JSON: same action and same observation hash on every line.
+    run infer --checkpoint checkpoints/best_model.safetensors --state states.jsonl
+    [ "$(wc -l <out)" -eq 24 ] || fail "expected 24 decisions"
+    sed -E 's/.*"decision":\{"action_id":([0-9]+),"observation_hash":"([0-9a-f]+)".*/\1 \2/' states.jsonl >expected
+    sed -E 's/.*"action_id":([0-9]+).*"observation_hash":"([0-9a-f]+)".*/\1 \2/' out >found
+    cmp expected found || fail "decisions from JSON differ from the environment's"
+    # A line that is wrong gets one error object; the stream goes on.
+    { head -1 states.jsonl; echo '{"time": 3}'; echo 'nonsense'; tail -1 states.jsonl; } >mixed.jsonl
+    "$program" infer --checkpoint checkpoints/best_model.safetensors --state - <mixed.jsonl >out 2>err || fail "mixed stream"
+    [ "$(wc -l <out)" -eq 4 ] || fail "expected four lines"
+    [ "$(grep -c '"error"' out)" -eq 2 ] || fail "expected two error objects"
+    ;;
+  resume)
+    make_data
+    run train $tape $small --num-episodes 24 --total-steps 960 --save-every 10 --checkpoint-dir whole
+    run train $tape $small --num-episodes 24 --total-steps 960 --save-every 10 --checkpoint-dir parts --stop-after-steps 480
+    run train $tape $small --num-episodes 24 --total-steps 960 --save-every 10 --checkpoint-dir parts --resume-from parts/final_model.safetensors
+    [ "$(hash_of whole/final_model.safetensors)" = "$(hash_of parts/final_model.safetensors)" ] || fail "resume differs from the whole run"
+    refuse 5 'seed|learning_rate' train $tape $small --total-steps 960 --seed 9 --checkpoint-dir parts --resume-from parts/final_model.safetensors
+    run generate-data --synthetic planted --days 20 --seed 4 --output-dir other
+    refuse 5 'data' train --prices-path other/prices.csv --funding-path other/funding.csv $small --num-episodes 24 --total-steps 960 --save-every 10 \
+      --checkpoint-dir parts --resume-from parts/final_model.safetensors
+    ;;
+  threads)
+    make_data
+    for n in 1 2 3 8; do
+      run train $tape $small --n-envs 16 --num-episodes 160 --total-steps 1536 --threads $n --checkpoint-dir t$n
+      [ "$(hash_of t1/final_model.safetensors)" = "$(hash_of t$n/final_model.safetensors)" ] || fail "$n threads give other bytes than 1"
+    done
+    ;;
+  interrupt)
+    make_data
+    "$program" train $tape $small --total-steps 50000000 --checkpoint-dir c >out 2>err &
+    pid=$!
+    tries=0
+    until grep -q '^Episode' out; do
+      tries=$((tries + 1))
+      [ $tries -lt 600 ] || fail "training does not start"
+      sleep 0.1
+    done
+    kill -INT $pid
+    code=0
+    wait $pid || code=$?
+    [ "$code" -eq 130 ] || fail "exit code $code instead of 130"
+    run infer $tape --checkpoint c/final_model.safetensors --episodes 1 --episode-length-days 1
+    ;;
+  full_disk)
+    make_data
+    run train $tape $small --num-episodes 4 --checkpoint-dir c
+    before=$(hash_of c/final_model.safetensors)
+    code=0
+    (ulimit -f 100; "$program" train $tape $small --num-episodes 4 --checkpoint-dir c >out 2>err) || code=$?
+    [ "$code" -eq 3 ] || fail "exit code $code instead of 3"
+    [ "$before" = "$(hash_of c/final_model.safetensors)" ] || fail "the old checkpoint changed"
+    ;;
+  report)
+    make_data
+    run train $tape $small --num-episodes 8 --report report.html --sensitivity --trades-output trades.csv
+    has report.html '<svg'
+    if grep -Eq '<script|src="http|href="http' report.html; then fail "the report needs something from elsewhere"; fi
+    has out 'hysteresis'
+    tail -1 out | grep -Eq 'agent better than HOLD|no edge over HOLD at 95 %|agent worse than HOLD' || fail "the last line is no verdict"
+    [ -s checkpoints/run.json ] || fail "no run.json"
+    head -1 trades.csv | grep -q 'symbol' || fail "trades.csv has no header"
+    run evaluate $tape --checkpoint checkpoints/best_model.safetensors --episode-length-days 1 --bootstrap 50
+    has out 'agent better than HOLD|no edge over HOLD at 95 %|agent worse than HOLD'
+    ;;
+  validate)
+    make_data
+    run validate-data $tape
+    has out 'venues'
+    has out 'missing settlements'
+    ;;
+  *) fail "unknown case $case_name" ;;
+esac
+echo "$case_name: ok"
