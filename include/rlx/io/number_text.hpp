@@ -29,8 +29,9 @@ inline constexpr std::string_view missing_number = "\xE2\x80\x93";
 inline std::string fixed(double value, int decimals) {
   if (!is_finite(value)) return std::string(missing_number);
   std::array<char, 352> buffer;  // 309 digits of the largest double, sign, point, 17 decimals
-  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value, std::chars_format::fixed,
-                                 std::clamp(decimals, 0, 17)).ptr;
+  const auto end =
+      std::to_chars(buffer.data(), buffer.data() + buffer.size(), value, std::chars_format::fixed, std::clamp(decimals, 0, 17))
+          .ptr;
   std::string text(buffer.data(), end);
   if (text.front() == '-' && text.find_first_not_of("-0.") == std::string::npos) text.erase(0, 1);
   return text;

@@ -22,19 +22,19 @@ namespace rlx {
 
 /// What a Progress shows and how often.
 struct ProgressConfig {
-  std::uint64_t total = 0;        ///< units of the whole work; 0: unknown, then neither share nor remaining time is shown
-  std::uint64_t already_done = 0; ///< units done before this run (after a resume); they do not count for the rate
-  std::string label{};            ///< text at the beginning of the line
-  std::string unit = "steps";     ///< name of what is counted
-  bool terminal = false;          ///< true: one line redrawn in place (`\r`); false: whole lines, rarely
-  double interval_seconds = 0;    ///< least time between two outputs; 0: 0.2 s on a terminal, 10 s otherwise
+  std::uint64_t total = 0;         ///< units of the whole work; 0: unknown, then neither share nor remaining time is shown
+  std::uint64_t already_done = 0;  ///< units done before this run (after a resume); they do not count for the rate
+  std::string label{};             ///< text at the beginning of the line
+  std::string unit = "steps";      ///< name of what is counted
+  bool terminal = false;           ///< true: one line redrawn in place (`\r`); false: whole lines, rarely
+  double interval_seconds = 0;     ///< least time between two outputs; 0: 0.2 s on a terminal, 10 s otherwise
 };
 
 /**
  * @brief Tells how far a long run is.
  *
- * A line reads `train  [#########           ]  45 %  450k / 1M steps  9.8k steps/s  left 56 s  note`. The rate is the mean since the
- * start, from which the remaining time follows. On a terminal the line begins with `\r`, covers what the previous one
+ * A line reads `train  [#########           ]  45 %  450k / 1M steps  9.8k steps/s  left 56 s  note`. The rate is the mean
+ * since the start, from which the remaining time follows. On a terminal the line begins with `\r`, covers what the previous one
  * left, and `finish` ends it with `\n`; otherwise every output is one whole line. Whether the output is a terminal is the
  * caller's knowledge: nothing is asked of the system, nothing is printed here, and time comes from the given clock only.
  * @code

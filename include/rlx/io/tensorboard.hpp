@@ -20,9 +20,7 @@ namespace rlx {
 
 /// The checksum of a TFRecord: CRC-32C rotated right by 15 bits plus 0xa282ead8, so that data that hold their own checksum
 /// stay protected. "123456789" -> 0xc78ab0e5.
-inline std::uint32_t masked_crc32c(std::span<const std::byte> bytes) {
-  return std::rotr(crc32c(bytes), 15) + 0xa282ead8u;
-}
+inline std::uint32_t masked_crc32c(std::span<const std::byte> bytes) { return std::rotr(crc32c(bytes), 15) + 0xa282ead8u; }
 
 /**
  * @brief Writes `events.out.tfevents.<seconds>.rlx` in a directory.
@@ -88,7 +86,8 @@ class TensorBoardWriter {
   static void append_little_endian(std::string& out, std::uint64_t value, std::size_t bytes) {
     for (std::size_t i = 0; i < bytes; ++i) out += static_cast<char>(static_cast<unsigned char>(value >> (8 * i)));
   }
-  static void append_fixed(std::string& out, std::uint64_t field, std::uint64_t wire_type, std::uint64_t value, std::size_t bytes) {
+  static void append_fixed(std::string& out, std::uint64_t field, std::uint64_t wire_type, std::uint64_t value,
+                           std::size_t bytes) {
     append_key(out, field, wire_type);
     append_little_endian(out, value, bytes);
   }

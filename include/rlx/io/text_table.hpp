@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <rlx/core/error.hpp>
+#include <rlx/io/detail/utf8.hpp>
 
 namespace rlx {
 
@@ -26,24 +27,9 @@ inline std::size_t display_width(std::string_view text) {
   const auto between = [](std::uint32_t c, std::uint32_t first, std::uint32_t last) { return first <= c && c <= last; };
   std::size_t width = 0;
   for (std::size_t i = 0; i < text.size();) {
-    const auto byte = [&](std::size_t at) { return static_cast<std::uint32_t>(static_cast<unsigned char>(text[at])); };
-    const std::uint32_t lead = byte(i);
-    std::size_t length = lead < 0x80 ? 1 : lead < 0xC0 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : lead < 0xF8 ? 4 : 0;
-    std::uint32_t code = length < 2 ? lead : lead & (0x7Fu >> length);
-    if (i + length > text.size()) length = 0;
-    for (std::size_t k = 1; k < length; ++k) {
-      if ((byte(i + k) & 0xC0u) != 0x80u) {
-        length = 0;
-        break;
-      }
-      code = code << 6 | (byte(i + k) & 0x3Fu);
-    }
-    if (length == 0) {
-      ++width;
-      ++i;
-      continue;
-    }
-    i += length;
+    const detail::CodePoint point = detail::decode_utf8(text, i);
+    const std::uint32_t code = point.valid ? point.value : '?';
+    i += point.length;
     const bool none = between(code, 0x300, 0x36F) || between(code, 0x200B, 0x200F) || between(code, 0x20D0, 0x20FF) ||
                       between(code, 0xFE00, 0xFE0F) || code == 0xFEFF;
     const bool wide = between(code, 0x1100, 0x115F) || between(code, 0x2E80, 0xA4CF) || between(code, 0xAC00, 0xD7A3) ||
@@ -169,7 +155,8 @@ class TextTable {
   enum class Choice : std::uint8_t { guess, left, right };
 
   static std::string one_line(std::string cell) {
-    std::replace_if(cell.begin(), cell.end(), [](char c) { return c == '\n' || c == '\r' || c == '\t'; }, ' ');
+    std::replace_if(
+        cell.begin(), cell.end(), [](char c) { return c == '\n' || c == '\r' || c == '\t'; }, ' ');
     return cell;
   }
   static bool looks_numeric(std::string_view cell) {

@@ -91,8 +91,8 @@ inline Interval percentile_interval(double estimate, std::span<double> replicate
  * @test tests/risk/bootstrap.cpp: coverage of the mean of AR(1) series
  */
 template <class F>
-  requires std::invocable<F&, std::span<const double>>
-Interval block_bootstrap(std::span<const std::span<const double>> series, F statistic, const BootstrapConfig& config) {
+requires std::invocable<F&, std::span<const double>> Interval block_bootstrap(std::span<const std::span<const double>> series,
+                                                                              F statistic, const BootstrapConfig& config) {
   detail::check(config);
   if (series.empty() || series[0].empty()) {
     throw ShapeError("block_bootstrap: at least one series with one step is needed, got none");
@@ -136,12 +136,14 @@ Interval block_bootstrap(std::span<const std::span<const double>> series, F stat
 /// Interval of the mean of one series per step. See `block_bootstrap` for parameters and errors.
 inline Interval bootstrap_mean(std::span<const double> values, const BootstrapConfig& config) {
   const auto n = static_cast<double>(values.size());
-  return block_bootstrap(std::span(&values, 1), [n](std::span<const double> sums) { return sums[0] / n; }, config);
+  return block_bootstrap(
+      std::span(&values, 1), [n](std::span<const double> sums) { return sums[0] / n; }, config);
 }
 
 /// Interval of the total return exp(sum) - 1 of a series of log returns; zeros give exactly {0, 0, 0}.
 inline Interval bootstrap_total_return(std::span<const double> log_returns, const BootstrapConfig& config) {
-  return block_bootstrap(std::span(&log_returns, 1), [](std::span<const double> sums) { return std::expm1(sums[0]); }, config);
+  return block_bootstrap(
+      std::span(&log_returns, 1), [](std::span<const double> sums) { return std::expm1(sums[0]); }, config);
 }
 
 /// Interval of the difference of two total returns, a less b, paired: both series on the same steps and the same blocks.
@@ -149,8 +151,9 @@ inline Interval bootstrap_total_return(std::span<const double> log_returns, cons
 inline Interval bootstrap_total_return_difference(std::span<const double> a, std::span<const double> b,
                                                   const BootstrapConfig& config) {
   const std::span<const double> both[] = {a, b};
-  return block_bootstrap(std::span<const std::span<const double>>(both),
-                         [](std::span<const double> sums) { return std::expm1(sums[0]) - std::expm1(sums[1]); }, config);
+  return block_bootstrap(
+      std::span<const std::span<const double>>(both),
+      [](std::span<const double> sums) { return std::expm1(sums[0]) - std::expm1(sums[1]); }, config);
 }
 
 // ---- Scores of runs on tasks --------------------------------------------------------------------------------------------
@@ -162,7 +165,8 @@ inline double interquartile_mean(std::span<const double> scores) {
   std::vector<double> sorted(scores.begin(), scores.end());
   std::sort(sorted.begin(), sorted.end());
   const auto drop = static_cast<std::ptrdiff_t>(sorted.size() / 4);
-  return std::accumulate(sorted.begin() + drop, sorted.end() - drop, 0.0) / static_cast<double>(sorted.size() - 2 * (sorted.size() / 4));
+  return std::accumulate(sorted.begin() + drop, sorted.end() - drop, 0.0) /
+         static_cast<double>(sorted.size() - 2 * (sorted.size() / 4));
 }
 
 namespace detail {
@@ -226,8 +230,8 @@ inline double probability_of_improvement(MatrixView<const double> x, MatrixView<
  * @par Source      Agarwal et al. 2021 (stratified percentile bootstrap)
  */
 template <class F>
-  requires std::invocable<F&, MatrixView<const double>>
-Interval bootstrap_interval(MatrixView<const double> scores, F statistic, const BootstrapConfig& config = {}) {
+requires std::invocable<F&, MatrixView<const double>> Interval bootstrap_interval(MatrixView<const double> scores, F statistic,
+                                                                                  const BootstrapConfig& config = {}) {
   detail::check(config);
   if (scores.empty()) throw ShapeError("bootstrap_interval: at least one run and one task are needed, got none");
   for (std::size_t run = 0; run < scores.rows(); ++run) {
@@ -249,11 +253,12 @@ Interval bootstrap_interval(MatrixView<const double> scores, F statistic, const 
 /// Interval of a statistic of independent scores, such as the returns of evaluation episodes: one task, one run per score.
 /// @tparam F double(std::span<const double>)
 template <class F>
-  requires std::invocable<F&, std::span<const double>>
-Interval bootstrap_interval(std::span<const double> scores, F statistic, const BootstrapConfig& config = {}) {
+requires std::invocable<F&, std::span<const double>> Interval bootstrap_interval(std::span<const double> scores, F statistic,
+                                                                                 const BootstrapConfig& config = {}) {
   return bootstrap_interval(
       MatrixView<const double>(scores.data(), scores.size(), 1),
-      [&](MatrixView<const double> column) { return statistic(std::span<const double>(column.data(), column.rows())); }, config);
+      [&](MatrixView<const double> column) { return statistic(std::span<const double>(column.data(), column.rows())); },
+      config);
 }
 
 }  // namespace rlx::risk

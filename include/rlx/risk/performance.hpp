@@ -70,15 +70,16 @@ inline std::vector<double> drawdown_curve(std::span<const double> log_returns) {
 
 /// What `log_return_performance` computes. Shares are fractions: 0.02 is 2 %.
 struct LogReturnPerformance {
-  std::size_t steps = 0;       ///< number of returns
-  double log_growth = 0;       ///< sum of the log returns
-  double total_return = 0;     ///< exp(log_growth) - 1
-  double annual_return = 0;    ///< exp(log_growth * steps_per_year / steps) - 1; +infinity on overflow
-  double annual_volatility = 0;  ///< standard deviation (n - 1) of the log returns times sqrt(steps_per_year); NaN below 2 steps
+  std::size_t steps = 0;     ///< number of returns
+  double log_growth = 0;     ///< sum of the log returns
+  double total_return = 0;   ///< exp(log_growth) - 1
+  double annual_return = 0;  ///< exp(log_growth * steps_per_year / steps) - 1; +infinity on overflow
+  double annual_volatility =
+      0;  ///< standard deviation (n - 1) of the log returns times sqrt(steps_per_year); NaN below 2 steps
   /// Mean over standard deviation (n - 1) of the log returns, times sqrt(steps_per_year); the riskless rate is 0.
   /// NaN where it is not defined: fewer than two steps, or all returns equal (HOLD).
   double sharpe = 0;
-  double max_drawdown = 0;     ///< largest share lost from a peak, in [0, 1); the starting equity counts as a peak
+  double max_drawdown = 0;                 ///< largest share lost from a peak, in [0, 1); the starting equity counts as a peak
   std::size_t longest_drawdown_steps = 0;  ///< steps from a peak until equity is back at it; one that is still open counts
 };
 

@@ -54,16 +54,16 @@ inline std::string with_minus(std::string text) {
 /// Text of a tick whose neighbours are `step` away and of which none is larger than `largest` in magnitude.
 inline std::string tick_label(double value, double step, double largest) {
   if (std::fabs(value) < step * 1e-6) return "0";
-  if (largest >= 1e15 || largest < 1e-6) {
+  if (largest >= 1e15 || largest < 1e-4) {
     const double power = std::floor(std::log10(std::fabs(value)) + 1e-12);
-    return with_minus(trimmed(value / std::pow(10.0, power), 3) + 'e' + fixed(power, 0));
+    return with_minus(trimmed(value / std::pow(10.0, power), 3)) + 'e' + with_minus(fixed(power, 0));
   }
   if (largest >= 20'000 && step >= 500) {
-    const auto [unit, letter] = largest >= 1e12   ? std::pair(1e12, 'T')
+    const auto [unit, letter] = largest >= 1e12  ? std::pair(1e12, 'T')
                                 : largest >= 1e9 ? std::pair(1e9, 'B')
                                 : largest >= 1e6 ? std::pair(1e6, 'M')
                                                  : std::pair(1e3, 'k');
-    if (step_decimals(step / unit) <= 2) return with_minus(fixed(value / unit, step_decimals(step / unit)) + letter);
+    if (step_decimals(step / unit) <= 3) return with_minus(fixed(value / unit, step_decimals(step / unit)) + letter);
   }
   return with_minus(grouped(value, step_decimals(step)));
 }
@@ -109,9 +109,7 @@ inline Axis time_axis(double low_ms, double high_ms, std::size_t most_ticks) {
   const auto floor_to = [](double ms, std::int64_t unit) {
     return static_cast<std::int64_t>(std::floor(ms / static_cast<double>(unit)));
   };
-  const auto date_of = [&](std::int64_t ms) {
-    return year_month_day(sys_days(days(floor_to(static_cast<double>(ms), day))));
-  };
+  const auto date_of = [&](std::int64_t ms) { return year_month_day(sys_days(days(floor_to(static_cast<double>(ms), day)))); };
   const auto year_text = [](const year_month_day& d) { return std::to_string(static_cast<int>(d.year())); };
   const auto day_text = [&](const year_month_day& d) {
     return std::to_string(static_cast<unsigned>(d.day())) + ' ' + std::string(months[static_cast<unsigned>(d.month()) - 1]);
@@ -142,8 +140,8 @@ inline Axis time_axis(double low_ms, double high_ms, std::size_t most_ticks) {
     axis.ticks.push_back(std::move(tick));
   };
 
-  for (const std::int64_t step : {minute, 5 * minute, 15 * minute, 30 * minute, hour, 3 * hour, 6 * hour, 12 * hour, day, 2 * day,
-                                  7 * day, 14 * day}) {
+  for (const std::int64_t step :
+       {minute, 5 * minute, 15 * minute, 30 * minute, hour, 3 * hour, 6 * hour, 12 * hour, day, 2 * day, 7 * day, 14 * day}) {
     if (static_cast<double>(step) < raw) continue;
     // Weeks begin on Mondays: day 4 since 1970 was one.
     const std::int64_t origin = step % (7 * day) == 0 ? 4 * day : 0;
