@@ -21,6 +21,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <typeinfo>
 #include <utility>
 #include <vector>
 
@@ -111,6 +112,14 @@ class MarketTape {
     return core_->pair(long_leg, short_leg, k, core_->leg(long_leg, k), core_->leg(short_leg, k));
   }
 
+  /// The same from leg views of step k that the caller already has.
+  PairView pair(InstrumentId long_leg, InstrumentId short_leg, std::size_t k, const LegView& l, const LegView& s) const {
+    return core_->pair(long_leg, short_leg, k, l, s);
+  }
+
+  /// Median of the net carry over all eligible symbols at time(k), bp/h; 0 if there is none.
+  double regime_bph(std::size_t k) const { return regimes_[k]; }
+
   /// The best pairs at time(k), at most 10, best first, one per symbol.
   std::span<const Opportunity> opportunities(std::size_t k) const {
     return {opportunities_.data() + opportunity_begin_[k], opportunities_.data() + opportunity_begin_[k + 1]};
@@ -176,6 +185,19 @@ class MarketTape {
     return std::shared_ptr<const MarketTape>(new MarketTape(std::move(core), config_));
   }
 
+  /// Something worked out from this tape, made on first request and shared by all who ask. One type per tape; thread-safe.
+  /// @param make  () -> std::shared_ptr<const T>; must not keep the tape alive
+  template <class T, class Make>
+  std::shared_ptr<const T> derived(Make&& make) const {
+    const std::lock_guard lock(derived_mutex_);
+    if (derived_ == nullptr) {
+      derived_ = make();
+      derived_type_ = &typeid(T);
+    }
+    RLX_REQUIRE(*derived_type_ == typeid(T), "MarketTape::derived: another type was derived from this tape before");
+    return std::static_pointer_cast<const T>(derived_);
+  }
+
   const DataReport& report() const noexcept { return core_->report; }
   /// SHA-256 of all data (not of the configuration): equal for equal data in any order of rows. Computed on first use.
   std::string sha256() const { return core_->sha256(); }
@@ -194,6 +216,8 @@ class MarketTape {
     std::vector<LegView> legs(core_->instruments.size());
     std::vector<Opportunity> found;
     std::vector<detail::Offer> offers;
+    std::vector<double> nets;
+    regimes_.reserve(steps);
     opportunity_begin_.assign(steps + 1, 0);
     for (std::size_t k = 0; k < steps; ++k) {
       for (InstrumentId id = 0; id < legs.size(); ++id) legs[id] = core_->leg(id, k);
@@ -208,6 +232,7 @@ class MarketTape {
         return a.score != b.score ? a.score > b.score : a.symbol < b.symbol;
       };
       keep_best_of_each_symbol(found);
+      regimes_.push_back(median_net(found, nets));
       const std::size_t kept = std::min(found.size(), max_opportunities);
       std::partial_sort(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(kept), found.end(), better);
       opportunities_.insert(opportunities_.end(), found.begin(), found.begin() + static_cast<std::ptrdiff_t>(kept));
@@ -260,6 +285,15 @@ class MarketTape {
       pair.spread_mean_bp = candidate.spread_mean_bp;
   }
 
+  static double median_net(std::span<const Opportunity> eligible, std::vector<double>& nets) {
+    if (eligible.empty()) return 0.0;
+    nets.clear();
+    for (const Opportunity& o : eligible) nets.push_back(o.pair.net_bph);
+    const auto middle = nets.begin() + static_cast<std::ptrdiff_t>(nets.size() / 2);
+    std::nth_element(nets.begin(), middle, nets.end());
+    return nets.size() % 2 == 1 ? *middle : 0.5 * (*middle + *std::max_element(nets.begin(), middle));
+  }
+
   // Lists from a CSV may hold several pairs of one symbol: the largest net carry stays.
   static void keep_best_of_each_symbol(std::vector<Opportunity>& found) {
     std::sort(found.begin(), found.end(), [](const Opportunity& a, const Opportunity& b) {
@@ -275,6 +309,10 @@ class MarketTape {
   TapeConfig config_;
   std::vector<Opportunity> opportunities_;
   std::vector<std::size_t> opportunity_begin_;
+  std::vector<double> regimes_;
+  mutable std::mutex derived_mutex_;
+  mutable std::shared_ptr<const void> derived_;
+  mutable const std::type_info* derived_type_ = nullptr;
 };
 
 }  // namespace rlx::funding
