@@ -39,8 +39,8 @@ struct TapeConfig {
   std::int64_t price_delay_ms = 0;       ///< a price row is usable from its time stamp plus this
   std::int64_t funding_delay_ms = 0;     ///< the same for settlements and indicative rates
   std::int64_t max_price_age_ms = 0;     ///< older prices are stale; 0 = the larger of two steps and two hours
-  CostModel costs;
-  OpportunityFilter filter;
+  CostModel costs = {};
+  OpportunityFilter filter = {};
   bool conflict_last_wins = false;       ///< rows of equal key and other values: keep the last instead of refusing
   bool volume_is_base = false;           ///< CSV volumes are coins, not USD
   bool operator==(const TapeConfig&) const = default;
