@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT
+#include <rlx/core/json.hpp>
+
+#include "rlx_catch.hpp"
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+using nlohmann::json;
+using rlx_test::ContainsSubstring;
+
+namespace {
+
+enum class Mode { same_step, next_step };
+
+struct Config {
+  std::size_t n_steps = 2048;
+  double gamma = 0.99;
+  bool normalize = true;
+};
+
+Config read_config(const json& value) {
+  Config config;
+  rlx::JsonObject in(value, "ppo");
+  in.read("n_steps", config.n_steps);
+  in.read("gamma", config.gamma);
+  in.read("normalize", config.normalize);
+  in.finish();
+  return config;
+}
+
+}  // namespace
+
+TEST_CASE("known keys are read and absent ones keep their default", "[core][json]") {
+  const Config config = read_config(json::parse(R"({"n_steps": 64, "normalize": false})"));
+  CHECK(config.n_steps == 64);
+  CHECK(config.gamma == 0.99);
+  CHECK_FALSE(config.normalize);
+}
+
+TEST_CASE("an unknown key is refused with the nearest known one", "[core][json]") {
+  CHECK_THROWS_AS(read_config(json::parse(R"({"n_step": 64})")), rlx::ConfigError);
+  CHECK_THROWS_WITH(read_config(json::parse(R"({"n_step": 64})")), "unknown key 'n_step' in ppo: did you mean 'n_steps'?");
+  CHECK_THROWS_WITH(read_config(json::parse(R"({"xyzzy": 64})")),
+                    "unknown key 'xyzzy' in ppo: expected one of 'gamma', 'n_steps', 'normalize'");
+  const json value = json::parse(R"({"a": 1})");
+  CHECK_THROWS_WITH(rlx::JsonObject(value, "empty").finish(), ContainsSubstring("no key is known here"));
+}
+
+TEST_CASE("a wrong type is refused with its path and the value found", "[core][json]") {
+  CHECK_THROWS_WITH(read_config(json::parse(R"({"n_steps": "many"})")),
+                    "ppo.n_steps: expected an integer between 0 and 18446744073709551615, found string \"many\"");
+  CHECK_THROWS_WITH(read_config(json::parse(R"({"gamma": "0.9"})")), ContainsSubstring("ppo.gamma: expected a number"));
+  CHECK_THROWS_WITH(read_config(json::parse(R"({"normalize": 1})")),
+                    ContainsSubstring("ppo.normalize: expected true or false"));
+  CHECK_THROWS_WITH(read_config(json::parse("[1]")), ContainsSubstring("ppo: expected an object, found array [1]"));
+  CHECK_THROWS_WITH(read_config(json::parse(R"({"gamma": null})")), ContainsSubstring("found null"));
+}
+
+TEST_CASE("nothing is converted, truncated or wrapped around", "[core][json]") {
+  const auto read = [](const char* text, auto type) { return rlx::json_as<decltype(type)>(json::parse(text), "x"); };
+  CHECK(read("255", std::uint8_t{}) == 255);
+  CHECK(read("-128", std::int8_t{}) == -128);
+  CHECK(read("18446744073709551615", std::uint64_t{}) == 18446744073709551615ULL);
+  CHECK(read("-9223372036854775808", std::int64_t{}) == std::numeric_limits<std::int64_t>::min());
+  CHECK(read("3", 0.0) == 3.0);
+  for (const char* text : {"256", "-1", "1.0", "true", "1e2"}) {
+    CAPTURE(text);
+    CHECK_THROWS_AS(read(text, std::uint8_t{}), rlx::ConfigError);
+  }
+  CHECK_THROWS_AS(read("9223372036854775808", std::int64_t{}), rlx::ConfigError);
+  CHECK_THROWS_AS(read("1e39", 0.0F), rlx::ConfigError);  // infinite in float
+  CHECK_THROWS_AS(read("0", true), rlx::ConfigError);
+  CHECK_THROWS_AS(read("1", std::string{}), rlx::ConfigError);
+}
+
+TEST_CASE("vectors, arrays and optionals are read with the path of the element", "[core][json]") {
+  const json value = json::parse(R"({"layers": [64, 32], "range": [0.5, 1.5], "limit": null, "other": 2, "bad": [1, "x"]})");
+  rlx::JsonObject in(value, "net");
+  CHECK(in.get<std::vector<int>>("layers") == std::vector<int>{64, 32});
+  CHECK(in.get<std::array<double, 2>>("range") == std::array<double, 2>{0.5, 1.5});
+  CHECK(in.get<std::optional<double>>("limit") == std::nullopt);
+  CHECK(in.get<std::optional<double>>("other") == 2.0);
+  CHECK_THROWS_WITH(in.get<std::vector<int>>("bad"), ContainsSubstring("net.bad[1]: expected an integer"));
+  CHECK_THROWS_WITH((in.get<std::array<double, 3>>("range")), ContainsSubstring("net.range: expected an array of 3"));
+  CHECK_THROWS_WITH(in.get<std::vector<int>>("other"), ContainsSubstring("net.other: expected an array"));
+  CHECK_NOTHROW(in.finish());
+}
+
+TEST_CASE("required keys, defaults and presence", "[core][json]") {
+  const json value = json::parse(R"({"seeds": 7})");
+  rlx::JsonObject in(value, "run");
+  CHECK_THROWS_WITH(in.get<int>("seed"), "missing key 'seed' in run: is 'seeds' a misspelling of it?");
+  CHECK_THROWS_WITH(in.get<int>("environment"), "missing key 'environment' in run");
+  CHECK(in.get_or<int>("steps", 5) == 5);
+  CHECK(in.get_or<int>("seeds", 5) == 7);
+  CHECK(in.has("seeds"));
+  CHECK_FALSE(in.has("threads"));
+}
+
+TEST_CASE("enumerations are read by name", "[core][json]") {
+  const json value = json::parse(R"({"mode": "next_step", "bad": "nextstep", "number": 3})");
+  rlx::JsonObject in(value, "env");
+  Mode mode = Mode::same_step;
+  const auto read = [&](const char* key) {
+    return in.read_name(key, mode, {{"same_step", Mode::same_step}, {"next_step", Mode::next_step}});
+  };
+  CHECK_FALSE(read("absent"));
+  CHECK(mode == Mode::same_step);
+  CHECK(read("mode"));
+  CHECK(mode == Mode::next_step);
+  CHECK_THROWS_WITH(read("bad"), "env.bad: expected one of 'same_step', 'next_step', found string \"nextstep\"");
+  CHECK_THROWS_AS(read("number"), rlx::ConfigError);
+}
+
+TEST_CASE("objects inside objects have the longer path", "[core][json]") {
+  const json value = json::parse(R"({"ppo": {"adam": {"epz": 1}}})");
+  rlx::JsonObject root(value, "run.json");
+  rlx::JsonObject ppo = root.object("ppo");
+  rlx::JsonObject adam = ppo.object("adam");
+  CHECK_FALSE(adam.has("eps"));
+  CHECK_THROWS_WITH(adam.finish(), "unknown key 'epz' in run.json.ppo.adam: did you mean 'eps'?");
+  CHECK_NOTHROW(ppo.finish());
+  CHECK_NOTHROW(root.finish());
+}
+
+TEST_CASE("parse_json names file, line and column", "[core][json]") {
+  CHECK(rlx::parse_json("{\"a\": [1, 2]}", "x.json")["a"][1] == 2);
+  try {
+    rlx::parse_json("{\n  \"a\": 1,\n  \"b\": ?\n}", "x.json");
+    FAIL("expected DataError");
+  } catch (const rlx::DataError& error) {
+    CHECK(error.file() == "x.json");
+    CHECK(error.line() == 3);
+    CHECK(error.column() == 8);
+  }
+  for (const char* text : {"", "{", "{\"a\": 1,}", "{} x", "// c\n{}", "{\"a\": NaN}", "[1, 2"}) {
+    CAPTURE(text);
+    CHECK_THROWS_AS(rlx::parse_json(text, "x.json"), rlx::DataError);
+  }
+}
+
+TEST_CASE("parse_json refuses a repeated key, and only in the same object", "[core][json]") {
+  CHECK_NOTHROW(rlx::parse_json(R"([{"a": {"a": 1}}, {"a": 2}])", "x.json"));
+  CHECK_THROWS_WITH(rlx::parse_json(R"({"b": {"a": 1, "a": 2}})", "x.json"),
+                    ContainsSubstring("expected each key once per object, found 'a' again"));
+}
