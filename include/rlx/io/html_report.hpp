@@ -184,44 +184,52 @@ class HtmlReport {
 
   static constexpr std::string_view style = R"(<style>
 :root{--page:#f4f6f9;--box:#fff;--edge:#dfe4eb;--text:#1c2430;--muted:#55606e;--soft:#eef2f7;
---good:#00795a;--good-bg:#e5f5ef;--warning:#8f5b00;--warning-bg:#fdf3df;--bad:#b34700;--bad-bg:#fdece1;--neutral:#3f5468;--neutral-bg:#e9eef4}
+--good:#00795a;--good-bg:#e5f5ef;--warning:#8f5b00;--warning-bg:#fdf3df;
+--bad:#b34700;--bad-bg:#fdece1;--neutral:#3f5468;--neutral-bg:#e9eef4}
 *{box-sizing:border-box}
 body{margin:0;background:var(--page);color:var(--text);line-height:1.5;
 font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}
-main{max-width:976px;margin:0 auto;padding:32px 20px 48px}
+main{max-width:1200px;margin:0 auto;padding:32px 20px 48px}
 h1{margin:0;font-size:28px;line-height:1.2;letter-spacing:-.01em}h2{margin:0 0 10px;font-size:19px}
-p{margin:0 0 12px;max-width:78ch}.subtitle{color:var(--muted);margin:6px 0 0}
+p{margin:0 0 12px;max-width:92ch}.subtitle{color:var(--muted);margin:6px 0 0}
 section{margin-top:36px}
-.verdict{display:flex;gap:14px;align-items:flex-start;margin-top:22px;padding:16px 20px;border-radius:10px;border-left:6px solid}
+.verdict{display:flex;gap:14px;align-items:flex-start;margin-top:22px;padding:16px 20px;
+border-radius:10px;border-left:6px solid}
 .verdict strong{font-size:19px}.verdict p{margin:2px 0 0;color:var(--text)}.sign{font-size:20px;font-weight:700}
 .verdict.good,.remark.good{color:var(--good);background:var(--good-bg);border-color:var(--good)}
 .verdict.warning,.remark.warning{color:var(--warning);background:var(--warning-bg);border-color:var(--warning)}
 .verdict.bad,.remark.bad{color:var(--bad);background:var(--bad-bg);border-color:var(--bad)}
 .verdict.neutral,.remark.neutral{color:var(--neutral);background:var(--neutral-bg);border-color:var(--neutral)}
-.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;margin-top:16px}
+.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(145px,1fr));gap:12px;margin-top:16px}
 .card{background:var(--box);border:1px solid var(--edge);border-radius:10px;padding:12px 16px}
 .label,.card .note,figcaption,caption,footer{color:var(--muted);font-size:13px}
 .value{font-size:24px;font-weight:650;font-variant-numeric:tabular-nums;line-height:1.3}
 .card.good .value{color:var(--good)}.card.warning .value{color:var(--warning)}.card.bad .value{color:var(--bad)}
-figure{margin:0 0 16px;background:var(--box);border:1px solid var(--edge);border-radius:10px;padding:8px 10px;break-inside:avoid}
-figure svg{display:block;width:100%;height:auto}figcaption{padding:4px 8px 6px}
+figure{margin:0 0 16px;background:var(--box);border:1px solid var(--edge);border-radius:10px;padding:8px 10px;
+break-inside:avoid;overflow-x:auto}
+figure svg{display:block;width:100%;min-width:600px;height:auto}figcaption{padding:4px 8px 6px}
 .frame{overflow-x:auto;background:var(--box);border:1px solid var(--edge);border-radius:10px;margin:0 0 16px}
-table{border-collapse:collapse;width:100%;font-size:13.5px}caption{text-align:left;padding:10px 12px 4px}
-th,td{padding:7px 10px;text-align:left;white-space:nowrap;border-top:1px solid var(--edge)}
-thead th{border-top:0;color:var(--muted);font-weight:600;vertical-align:bottom;border-bottom:1px solid var(--edge)}
+table{border-collapse:separate;border-spacing:0;width:100%;font-size:13px}caption{text-align:left;padding:10px 12px 4px}
+th,td{padding:7px 7px;text-align:left;white-space:nowrap;border-top:1px solid var(--edge)}
+thead th{border-top:0;white-space:normal;line-height:1.25;color:var(--muted);font-weight:600;
+vertical-align:bottom;border-bottom:1px solid var(--edge)}
 th.n,td.n{text-align:right;font-variant-numeric:tabular-nums}
 td:first-child,th:first-child{position:sticky;left:0;background:var(--box)}
-tr.highlight td{font-weight:600;background:var(--soft)}abbr{text-decoration:underline dotted;text-underline-offset:3px;cursor:help}
+tr.highlight td{font-weight:600;background:var(--soft)}
+abbr{text-decoration:underline dotted;text-underline-offset:3px;cursor:help}
 .remark{padding:8px 14px;border-left:4px solid;border-radius:6px;max-width:none}
 details{background:var(--box);border:1px solid var(--edge);border-radius:10px;margin:0 0 12px}
 summary{cursor:pointer;padding:10px 14px;font-weight:600}
-pre{margin:0;padding:12px 14px;border-top:1px solid var(--edge);overflow-x:auto;font:12.5px/1.45 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
+pre{margin:0;padding:12px 14px;border-top:1px solid var(--edge);overflow-x:auto;
+font:12.5px/1.45 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 footer{margin-top:40px;border-top:1px solid var(--edge);padding-top:12px}
 @media screen and (prefers-color-scheme:dark){
 :root{--page:#0f1216;--box:#171b21;--edge:#2a313b;--text:#e6eaf0;--muted:#a0aab8;--soft:#1f2630;
---good:#3fd0a2;--good-bg:#10271f;--warning:#f2bd55;--warning-bg:#2b2210;--bad:#ff9a63;--bad-bg:#2e1a10;--neutral:#b9c6d6;--neutral-bg:#1c232c}}
+--good:#3fd0a2;--good-bg:#10271f;--warning:#f2bd55;--warning-bg:#2b2210;
+--bad:#ff9a63;--bad-bg:#2e1a10;--neutral:#b9c6d6;--neutral-bg:#1c232c}}
 @media print{:root{--page:#fff}body{font-size:12px}main{max-width:none;padding:0}table{font-size:9.5px}th,td{padding:4px 5px}
-.frame{overflow:visible}.verdict,.card,tr{break-inside:avoid}h2{break-after:avoid}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
+.frame,figure{overflow:visible}figure svg{min-width:0}.verdict,.card,tr{break-inside:avoid}h2{break-after:avoid}
+*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 </style>
 )";
 

@@ -41,8 +41,8 @@ struct ChartConfig {
   std::string y_label{};               ///< above the vertical axis: quantity and unit; may be empty
   std::string y_suffix{};              ///< behind every tick of the value axis, such as "%" or " bp"
   AxisKind x_axis = AxisKind::number;  ///< line charts only
-  int width = 880;                     ///< pixels, 240 to 4,000
-  int plot_height = 260;               ///< pixels of the plot itself, 60 to 4,000 (line charts only; bars grow with their rows)
+  int width = 1000;                    ///< pixels, 240 to 4,000
+  int plot_height = 280;               ///< pixels of the plot itself, 60 to 4,000 (line charts only; bars grow with their rows)
   int decimals = 2;                    ///< digits after the point of values written beside bars and intervals, 0 to 12
   bool include_zero = false;           ///< the value axis contains 0
 };

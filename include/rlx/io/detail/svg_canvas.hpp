@@ -67,37 +67,35 @@ inline double text_width(std::string_view text, double size) {
 inline constexpr std::size_t palette_size = 7;
 
 /// Okabe and Ito's colours for every kind of colour vision, lightened for dark pages; scoped to `.rx-chart`, the same for all.
-inline constexpr std::string_view chart_style =
-    "<style>"
-    ".rx-chart text{font-family:system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif;font-size:12px;"
-    "fill:#55606e}"
-    ".rx-chart .rx-title{font-size:15px;font-weight:600;fill:#1c2430}.rx-chart .rx-strong{fill:#1c2430}"
-    ".rx-chart .rx-num{font-variant-numeric:tabular-nums}"
-    ".rx-chart .rx-bg{fill:#fff}.rx-chart .rx-grid{stroke:#e4e8ee;stroke-width:1}.rx-chart "
-    ".rx-zero{stroke:#8a94a3;stroke-width:1.2}"
-    ".rx-chart .rx-mark{stroke:#8a94a3;stroke-width:1;stroke-dasharray:4 3}"
-    ".rx-chart .rx-line{fill:none;stroke-width:1.8;stroke-linejoin:round;stroke-linecap:round}"
-    ".rx-chart .rx-band{stroke:none;fill-opacity:.18}.rx-chart .rx-dash{stroke-dasharray:6 4}"
-    ".rx-chart .rx-net{fill:#1c2430;stroke:#fff;stroke-width:1.5}.rx-chart .rx-neutral{fill:#6b7684;stroke:#6b7684}"
-    ".rx-chart .rx-s0{stroke:#0072b2}.rx-chart .rx-f0{fill:#0072b2}.rx-chart .rx-s1{stroke:#e69f00}.rx-chart "
-    ".rx-f1{fill:#e69f00}"
-    ".rx-chart .rx-s2{stroke:#009e73}.rx-chart .rx-f2{fill:#009e73}.rx-chart .rx-s3{stroke:#d55e00}.rx-chart "
-    ".rx-f3{fill:#d55e00}"
-    ".rx-chart .rx-s4{stroke:#b4638f}.rx-chart .rx-f4{fill:#b4638f}.rx-chart .rx-s5{stroke:#56b4e9}.rx-chart "
-    ".rx-f5{fill:#56b4e9}"
-    ".rx-chart .rx-s6{stroke:#6b7684}.rx-chart .rx-f6{fill:#6b7684}"
-    "@media screen and (prefers-color-scheme:dark){"
-    ".rx-chart text{fill:#a7b0bd}.rx-chart .rx-title,.rx-chart .rx-strong{fill:#eef1f5}.rx-chart .rx-bg{fill:#171b21}"
-    ".rx-chart .rx-grid{stroke:#2a313b}.rx-chart .rx-zero,.rx-chart .rx-mark{stroke:#6d7887}"
-    ".rx-chart .rx-net{fill:#eef1f5;stroke:#171b21}.rx-chart .rx-neutral{fill:#98a3b1;stroke:#98a3b1}"
-    ".rx-chart .rx-s0{stroke:#4c9be8}.rx-chart .rx-f0{fill:#4c9be8}.rx-chart .rx-s1{stroke:#f5be4a}.rx-chart "
-    ".rx-f1{fill:#f5be4a}"
-    ".rx-chart .rx-s2{stroke:#2fc79a}.rx-chart .rx-f2{fill:#2fc79a}.rx-chart .rx-s3{stroke:#ff8a4c}.rx-chart "
-    ".rx-f3{fill:#ff8a4c}"
-    ".rx-chart .rx-s4{stroke:#e59cc6}.rx-chart .rx-f4{fill:#e59cc6}.rx-chart .rx-s5{stroke:#8ed6ff}.rx-chart "
-    ".rx-f5{fill:#8ed6ff}"
-    ".rx-chart .rx-s6{stroke:#98a3b1}.rx-chart .rx-f6{fill:#98a3b1}}"
-    "</style>";
+inline constexpr std::string_view chart_style = R"(<style>
+.rx-chart text{font:12px system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif;fill:#55606e}
+.rx-chart .rx-title{font-size:15px;font-weight:600;fill:#1c2430}.rx-chart .rx-strong{fill:#1c2430}
+.rx-chart .rx-num{font-variant-numeric:tabular-nums}
+.rx-chart .rx-bg{fill:#fff}.rx-chart .rx-grid{stroke:#e4e8ee}.rx-chart .rx-zero{stroke:#8a94a3;stroke-width:1.2}
+.rx-chart .rx-mark{stroke:#8a94a3;stroke-dasharray:4 3}.rx-chart .rx-dash{stroke-dasharray:6 4}
+.rx-chart .rx-line{fill:none;stroke-width:1.8;stroke-linejoin:round;stroke-linecap:round}
+.rx-chart .rx-band{fill-opacity:.18}.rx-chart .rx-net{fill:#1c2430;stroke:#fff;stroke-width:1.5}
+.rx-chart .rx-neutral{fill:#6b7684;stroke:#6b7684}
+.rx-chart .rx-s0{stroke:#0072b2}.rx-chart .rx-f0{fill:#0072b2}
+.rx-chart .rx-s1{stroke:#e69f00}.rx-chart .rx-f1{fill:#e69f00}
+.rx-chart .rx-s2{stroke:#009e73}.rx-chart .rx-f2{fill:#009e73}
+.rx-chart .rx-s3{stroke:#d55e00}.rx-chart .rx-f3{fill:#d55e00}
+.rx-chart .rx-s4{stroke:#b4638f}.rx-chart .rx-f4{fill:#b4638f}
+.rx-chart .rx-s5{stroke:#56b4e9}.rx-chart .rx-f5{fill:#56b4e9}
+.rx-chart .rx-s6{stroke:#6b7684}.rx-chart .rx-f6{fill:#6b7684}
+@media screen and (prefers-color-scheme:dark){
+.rx-chart text{fill:#a7b0bd}.rx-chart .rx-title,.rx-chart .rx-strong{fill:#eef1f5}.rx-chart .rx-bg{fill:#171b21}
+.rx-chart .rx-grid{stroke:#2a313b}.rx-chart .rx-zero,.rx-chart .rx-mark{stroke:#6d7887}
+.rx-chart .rx-net{fill:#eef1f5;stroke:#171b21}.rx-chart .rx-neutral{fill:#98a3b1;stroke:#98a3b1}
+.rx-chart .rx-s0{stroke:#4c9be8}.rx-chart .rx-f0{fill:#4c9be8}
+.rx-chart .rx-s1{stroke:#f5be4a}.rx-chart .rx-f1{fill:#f5be4a}
+.rx-chart .rx-s2{stroke:#2fc79a}.rx-chart .rx-f2{fill:#2fc79a}
+.rx-chart .rx-s3{stroke:#ff8a4c}.rx-chart .rx-f3{fill:#ff8a4c}
+.rx-chart .rx-s4{stroke:#e59cc6}.rx-chart .rx-f4{fill:#e59cc6}
+.rx-chart .rx-s5{stroke:#8ed6ff}.rx-chart .rx-f5{fill:#8ed6ff}
+.rx-chart .rx-s6{stroke:#98a3b1}.rx-chart .rx-f6{fill:#98a3b1}
+}
+</style>)";
 
 /// Path data in steps from point to point, which take half the bytes of absolute coordinates.
 class PathBuilder {
