@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief Adam with bias correction, optional decoupled weight decay, and the clip factor folded into its one pass.
+#ifndef RLX_NN_ADAM_HPP
+#define RLX_NN_ADAM_HPP
+
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include <rlx/core/error.hpp>
+#include <rlx/nn/detail/aligned.hpp>
+#include <rlx/nn/parameter_store.hpp>
+
+namespace rlx::nn {
+
+struct AdamConfig {
+  double beta1 = 0.9;         ///< decay of the mean of gradients, in [0, 1)
+  double beta2 = 0.999;       ///< decay of the mean of squares, in [0, 1)
+  double epsilon = 1e-5;      ///< added to the root, > 0; 1e-5 is SB3's for PPO ("37 details", detail 3)
+  double weight_decay = 0.0;  ///< decoupled: parameters shrink by learning_rate * weight_decay per step; >= 0
+};
+
+/**
+ * @brief Adam over a flat buffer; use `Adam` (float) or `BasicAdam<double>` in tests.
+ *
+ * m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2; p -= lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + epsilon), where g is the
+ * gradient times `grad_scale`. One pass, no allocation, the same bytes on any number of threads.
+ * @par Source  Kingma and Ba 2015, arXiv:1412.6980, algorithm 1; decay of Loshchilov and Hutter 2019, arXiv:1711.05101
+ */
+template <std::floating_point S>
+class BasicAdam {
+ public:
+  /// @param size  length of the parameter buffer, padding included
+  explicit BasicAdam(std::size_t size, AdamConfig config = {}) : config_(config), first_(size), second_(size) {
+    const auto check = [](const char* name, double value, bool fits, const char* expected) {
+      if (!fits) throw ConfigError("AdamConfig." + std::string(name) + " = " + std::to_string(value) + ", expected " + expected);
+    };
+    check("beta1", config.beta1, config.beta1 >= 0 && config.beta1 < 1, "[0, 1)");
+    check("beta2", config.beta2, config.beta2 >= 0 && config.beta2 < 1, "[0, 1)");
+    check("epsilon", config.epsilon, config.epsilon > 0, "a number above 0");
+    check("weight_decay", config.weight_decay, config.weight_decay >= 0, "a number of at least 0");
+  }
+  explicit BasicAdam(const ParameterStore<S>& store, AdamConfig config = {}) : BasicAdam(store.parameters().size(), config) {}
+
+  /**
+   * @brief One step.
+   * @param grad_scale  factor of all gradients, such as clip_factor(norm, max_norm)
+   * @throws ShapeError if the buffers' lengths differ from the optimiser's
+   */
+  void step(std::span<S> parameters, std::span<const S> gradients, double learning_rate, double grad_scale = 1.0) {
+    if (parameters.size() != first_.size() || gradients.size() != first_.size()) {
+      throw ShapeError("Adam::step: expected " + std::to_string(first_.size()) + " parameters and gradients, found " +
+                       std::to_string(parameters.size()) + " and " + std::to_string(gradients.size()));
+    }
+    ++steps_;
+    const double t = static_cast<double>(steps_);
+    const double correction1 = 1.0 - std::pow(config_.beta1, t);
+    const double correction2 = 1.0 - std::pow(config_.beta2, t);
+    const S scale = static_cast<S>(grad_scale);
+    const S b1 = static_cast<S>(config_.beta1);
+    const S b2 = static_cast<S>(config_.beta2);
+    const S c1 = static_cast<S>(1.0 - config_.beta1);
+    const S c2 = static_cast<S>(1.0 - config_.beta2);
+    const S rate = static_cast<S>(learning_rate / correction1);
+    const S root = static_cast<S>(1.0 / std::sqrt(correction2));
+    const S epsilon = static_cast<S>(config_.epsilon);
+    const S keep = static_cast<S>(1.0 - learning_rate * config_.weight_decay);
+    S* __restrict p = parameters.data();
+    const S* __restrict g = gradients.data();
+    S* __restrict m = first_.data();
+    S* __restrict v = second_.data();
+    const std::size_t n = first_.size();
+    for (std::size_t i = 0; i < n; ++i) {
+      const S gradient = g[i] * scale;
+      m[i] = b1 * m[i] + c1 * gradient;
+      v[i] = b2 * v[i] + c2 * gradient * gradient;
+      p[i] = p[i] * keep - rate * m[i] / (std::sqrt(v[i]) * root + epsilon);
+    }
+  }
+  void step(ParameterStore<S>& store, double learning_rate, double grad_scale = 1.0) {
+    step(store.parameters(), static_cast<const ParameterStore<S>&>(store).gradients(), learning_rate, grad_scale);
+  }
+
+  const AdamConfig& config() const noexcept { return config_; }
+  /// State for checkpoints: the moments (length as the parameters) and the number of steps made.
+  std::span<S> first_moment() noexcept { return first_; }
+  std::span<const S> first_moment() const noexcept { return first_; }
+  std::span<S> second_moment() noexcept { return second_; }
+  std::span<const S> second_moment() const noexcept { return second_; }
+  std::uint64_t steps() const noexcept { return steps_; }
+  void set_steps(std::uint64_t steps) noexcept { steps_ = steps; }
+
+ private:
+  AdamConfig config_;
+  detail::AlignedVector<S> first_, second_;
+  std::uint64_t steps_ = 0;
+};
+
+using Adam = BasicAdam<float>;
+
+}  // namespace rlx::nn
+
+#endif  // RLX_NN_ADAM_HPP

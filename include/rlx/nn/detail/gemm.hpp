@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief The three matrix products of the networks: A B, A^T B and A B^T, row-major, on one thread, without allocation.
+///
+/// A register tile of `tile_rows` x (`tile_vectors` vectors) walks down a panel of B. The panel is copied to the stack when
+/// more than two tiles use it; narrow products read B in place. Every element of the result is one chain of multiply-adds in
+/// ascending k, whatever the number of rows, so a row's result does not depend on the rows computed with it.
+#ifndef RLX_NN_DETAIL_GEMM_HPP
+#define RLX_NN_DETAIL_GEMM_HPP
+
+#include <algorithm>
+#include <cstddef>
+
+#include <rlx/nn/detail/simd.hpp>
+
+namespace rlx::nn::detail {
+
+/// What happens to a result element after its sum is complete.
+enum class Epilogue { none, relu };
+
+inline constexpr std::size_t tile_rows = vector_bytes == 64 ? 8 : 4;
+inline constexpr std::size_t tile_vectors = 3;
+inline constexpr std::size_t depth_block = 128;  ///< a panel of B then fills at most half of a 48 KiB first-level cache
+
+/// One register tile: `c` = start + A-rows times the panel. Row i of A at depth t is a[i * row_step + t * depth_step].
+template <class S>
+struct TileInput {
+  const S* a;
+  std::size_t row_step, depth_step, depth;
+  const S* b;
+  std::size_t b_stride;
+  S* c;
+  std::size_t c_stride, columns;
+  const S* bias;    ///< added when the sum starts; nullptr: 0
+  bool accumulate;  ///< start from c instead
+  bool relu;
+};
+
+template <class S, std::size_t Rows, std::size_t Vectors, bool TransposedA>
+[[gnu::noinline]] void multiply_tile(const TileInput<S>& in) {
+  constexpr std::size_t width = lanes<S>;
+  const std::size_t tail = in.columns - (Vectors - 1) * width;  // lanes of the last vector that exist, 1..width
+  Vec<S> sum[Rows][Vectors];
+  if (in.accumulate) {
+    RLX_NN_UNROLL
+    for (std::size_t i = 0; i < Rows; ++i) {
+      const S* row = in.c + i * in.c_stride;
+      RLX_NN_UNROLL
+      for (std::size_t v = 0; v + 1 < Vectors; ++v) sum[i][v] = load<S>(row + v * width);
+      const S* last = row + (Vectors - 1) * width;
+      sum[i][Vectors - 1] = tail == width ? load<S>(last) : load_partial<S>(last, tail);
+    }
+  } else {
+    RLX_NN_UNROLL
+    for (std::size_t v = 0; v < Vectors; ++v) {
+      Vec<S> start{};
+      if (in.bias != nullptr) {
+        const S* p = in.bias + v * width;
+        start = v + 1 < Vectors || tail == width ? load<S>(p) : load_partial<S>(p, tail);
+      }
+      RLX_NN_UNROLL
+      for (std::size_t i = 0; i < Rows; ++i) sum[i][v] = start;
+    }
+  }
+
+  const S* a = in.a;
+  const S* b = in.b;
+  const std::size_t row_step = TransposedA ? 1 : in.row_step;
+  const std::size_t depth_step = TransposedA ? in.depth_step : 1;
+  for (std::size_t t = 0; t < in.depth; ++t) {
+    Vec<S> panel[Vectors];
+    RLX_NN_UNROLL
+    for (std::size_t v = 0; v < Vectors; ++v) panel[v] = load<S>(b + v * width);
+    RLX_NN_UNROLL
+    for (std::size_t i = 0; i < Rows; ++i) {
+      const Vec<S> factor = broadcast<S>(a[i * row_step]);
+      RLX_NN_UNROLL
+      for (std::size_t v = 0; v < Vectors; ++v) sum[i][v] += factor * panel[v];
+    }
+    a += depth_step;
+    b += in.b_stride;
+  }
+
+  RLX_NN_UNROLL
+  for (std::size_t i = 0; i < Rows; ++i) {
+    S* row = in.c + i * in.c_stride;
+    RLX_NN_UNROLL
+    for (std::size_t v = 0; v < Vectors; ++v) {
+      Vec<S> value = sum[i][v];
+      if (in.relu) value = value < S(0) ? Vec<S>{} : value;  // keeps NaN visible
+      if (v + 1 < Vectors || tail == width) {
+        store<S>(row + v * width, value);
+      } else {
+        store_partial<S>(row + v * width, value, tail);
+      }
+    }
+  }
+}
+
+template <class S, std::size_t Vectors, bool TransposedA>
+void multiply_panel(TileInput<S> in, std::size_t m) {
+  const std::size_t row_step = TransposedA ? 1 : in.row_step;
+  const auto advance = [&](std::size_t rows) {
+    in.a += rows * row_step;
+    in.c += rows * in.c_stride;
+    m -= rows;
+  };
+  while (m >= tile_rows) {
+    multiply_tile<S, tile_rows, Vectors, TransposedA>(in);
+    advance(tile_rows);
+  }
+  if constexpr (tile_rows > 4) {
+    if (m >= 4) {
+      multiply_tile<S, 4, Vectors, TransposedA>(in);
+      advance(4);
+    }
+  }
+  while (m > 0) {
+    multiply_tile<S, 1, Vectors, TransposedA>(in);
+    advance(1);
+  }
+}
+
+/// Copies `depth` rows of `columns` numbers into rows of `vectors` vectors, filled up with zeros.
+template <class S>
+void pack_rows(const S* b, std::size_t stride, std::size_t depth, std::size_t columns, std::size_t vectors, S* panel) {
+  const std::size_t width = vectors * lanes<S>;
+  for (std::size_t t = 0; t < depth; ++t, b += stride, panel += width) {
+    std::size_t j = 0;
+    for (; j + lanes<S> <= columns; j += lanes<S>) store<S>(panel + j, load<S>(b + j));
+    if (j < columns) store<S>(panel + j, load_partial<S>(b + j, columns - j));
+  }
+}
+
+/// The same from a matrix that holds the panel's columns as rows: panel(t, j) = b[j * stride + t].
+template <class S>
+void pack_columns(const S* b, std::size_t stride, std::size_t depth, std::size_t columns, std::size_t vectors, S* panel) {
+  constexpr std::size_t width = lanes<S>;
+  const std::size_t panel_stride = vectors * width;
+  for (std::size_t v = 0; v < vectors; ++v) {
+    const std::size_t present = std::min(width, columns - v * width);
+    const S* from = b + v * width * stride;
+    for (std::size_t t = 0; t < depth; t += width) {
+      const std::size_t count = std::min(width, depth - t);
+      Vec<S> square[width];
+      if (present == width && count == width) {
+        RLX_NN_UNROLL
+        for (std::size_t j = 0; j < width; ++j) square[j] = load<S>(from + j * stride + t);
+      } else {
+        for (std::size_t j = 0; j < width; ++j) {
+          square[j] = j < present ? load_partial<S>(from + j * stride + t, count) : Vec<S>{};
+        }
+      }
+      transpose<S>(square);
+      if (count == width) {
+        RLX_NN_UNROLL
+        for (std::size_t i = 0; i < width; ++i) store<S>(panel + (t + i) * panel_stride + v * width, square[i]);
+      } else {
+        for (std::size_t i = 0; i < count; ++i) store<S>(panel + (t + i) * panel_stride + v * width, square[i]);
+      }
+    }
+  }
+}
+
+/// Number of vectors of the next panel: 3, but 2 + 2 rather than 3 + 1.
+inline std::size_t panel_vectors(std::size_t remaining) {
+  return remaining == tile_vectors + 1 ? tile_vectors - 1 : std::min(remaining, tile_vectors);
+}
+
+template <class S, bool TransposedA, bool TransposedB>
+void multiply(std::size_t m, std::size_t n, std::size_t k, const S* a, std::size_t a_stride, const S* b, std::size_t b_stride, S* c,
+              std::size_t c_stride, bool accumulate, const S* bias, Epilogue epilogue) {
+  alignas(64) S panel[depth_block * tile_vectors * lanes<S>];
+  if (m == 0 || n == 0) return;
+  std::size_t t = 0;
+  do {
+    const std::size_t depth = std::min(depth_block, k - t);
+    const bool last = t + depth == k;
+    for (std::size_t j = 0; j < n;) {
+      const std::size_t vectors = panel_vectors((n - j + lanes<S> - 1) / lanes<S>);
+      const std::size_t columns = std::min(vectors * lanes<S>, n - j);
+      TileInput<S> in{TransposedA ? a + t * a_stride : a + t,
+                      a_stride,
+                      a_stride,
+                      depth,
+                      panel,
+                      vectors * lanes<S>,
+                      c + j,
+                      c_stride,
+                      columns,
+                      bias == nullptr ? nullptr : bias + j,
+                      accumulate || t > 0,
+                      last && epilogue == Epilogue::relu};
+      if constexpr (TransposedB) {
+        pack_columns<S>(b + j * b_stride + t, b_stride, depth, columns, vectors, panel);
+      } else if (m > 2 * tile_rows || columns % lanes<S> != 0) {
+        pack_rows<S>(b + t * b_stride + j, b_stride, depth, columns, vectors, panel);
+      } else {
+        in.b = b + t * b_stride + j;
+        in.b_stride = b_stride;
+      }
+      switch (vectors) {
+        case 1: multiply_panel<S, 1, TransposedA>(in, m); break;
+        case 2: multiply_panel<S, 2, TransposedA>(in, m); break;
+        default: multiply_panel<S, 3, TransposedA>(in, m); break;
+      }
+      j += columns;
+    }
+    t += depth;
+  } while (t < k);
+}
+
+/**
+ * @brief C [m,n] = A [m,k] B [k,n] (+ bias on every row), then the epilogue; with `accumulate` C += A B.
+ * Strides are distances between rows in elements. C may not overlap A or B.
+ */
+template <class S>
+void product_ab(std::size_t m, std::size_t n, std::size_t k, const S* a, std::size_t a_stride, const S* b, std::size_t b_stride, S* c,
+                std::size_t c_stride, bool accumulate = false, const S* bias = nullptr, Epilogue epilogue = Epilogue::none) {
+  multiply<S, false, false>(m, n, k, a, a_stride, b, b_stride, c, c_stride, accumulate, bias, epilogue);
+}
+
+/// C [m,n] = A^T B with A [k,m], B [k,n]; with `accumulate` C += A^T B.
+template <class S>
+void product_atb(std::size_t m, std::size_t n, std::size_t k, const S* a, std::size_t a_stride, const S* b, std::size_t b_stride, S* c,
+                 std::size_t c_stride, bool accumulate) {
+  multiply<S, true, false>(m, n, k, a, a_stride, b, b_stride, c, c_stride, accumulate, static_cast<const S*>(nullptr), Epilogue::none);
+}
+
+/// C [m,n] = A B^T with A [m,k], B [n,k]; with `accumulate` C += A B^T.
+template <class S>
+void product_abt(std::size_t m, std::size_t n, std::size_t k, const S* a, std::size_t a_stride, const S* b, std::size_t b_stride, S* c,
+                 std::size_t c_stride, bool accumulate) {
+  multiply<S, false, true>(m, n, k, a, a_stride, b, b_stride, c, c_stride, accumulate, static_cast<const S*>(nullptr), Epilogue::none);
+}
+
+}  // namespace rlx::nn::detail
+
+#endif  // RLX_NN_DETAIL_GEMM_HPP

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief Writes a GraphSpec as a chain of calls.
+#ifndef RLX_NN_GRAPH_BUILDER_HPP
+#define RLX_NN_GRAPH_BUILDER_HPP
+
+#include <cstddef>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <rlx/core/error.hpp>
+#include <rlx/nn/graph_spec.hpp>
+
+namespace rlx::nn {
+
+/// What a linear layer may deviate in.
+struct LinearOptions {
+  bool bias = true;
+  double gain = std::numbers::sqrt2;  ///< factor of the orthogonal initialisation
+  std::size_t fan_in = 0;             ///< inputs of the whole product it is a part of; 0: its own
+};
+
+/**
+ * @brief Builds a graph node by node; shapes are checked at every call (ShapeError names the node).
+ *
+ * ```
+ * GraphBuilder graph;
+ * const auto x = graph.input(4);
+ * graph.output("action", x.linear(64).tanh().linear(2, {.gain = 0.01}));
+ * graph.output("value", x.linear(64).tanh().linear(1, {.gain = 1.0}));
+ * const GraphSpec spec = graph.spec();
+ * ```
+ * Nodes are named "<group>.<kind><number>", counted per group and kind. The builder must outlive its values.
+ */
+class GraphBuilder {
+ public:
+  /// A node, as something to call the next layer on. A cheap handle.
+  class Value {
+   public:
+    Value slice(std::size_t begin, std::size_t end) const { return next(NodeSpec{.kind = NodeKind::slice, .begin = begin, .end = end}); }
+    /// @param valid_column  column of each slot that is 0 in an empty slot; none: all slots are valid
+    Value slots(std::size_t offset, std::size_t count, std::size_t width, std::optional<std::size_t> valid_column = {}) const {
+      return next(NodeSpec{.kind = NodeKind::slots, .width = width, .begin = offset, .count = count, .valid_column = valid_column});
+    }
+    Value linear(std::size_t outputs, LinearOptions options = {}) const {
+      return next(NodeSpec{.kind = NodeKind::linear, .width = outputs, .bias = options.bias, .gain = options.gain, .fan_in = options.fan_in});
+    }
+    Value layer_norm() const { return next(NodeSpec{.kind = NodeKind::layer_norm}); }
+    Value tanh() const { return next(NodeSpec{.kind = NodeKind::tanh}); }
+    Value relu() const { return next(NodeSpec{.kind = NodeKind::relu}); }
+    Value gelu() const { return next(NodeSpec{.kind = NodeKind::gelu}); }
+    Value silu() const { return next(NodeSpec{.kind = NodeKind::silu}); }
+    /// tanh, relu, gelu or silu.
+    Value activation(NodeKind kind) const {
+      if (kind != NodeKind::tanh && kind != NodeKind::relu && kind != NodeKind::gelu && kind != NodeKind::silu) {
+        throw ConfigError("activation: expected tanh, relu, gelu or silu, found " + std::string(to_string(kind)));
+      }
+      return next(NodeSpec{.kind = kind});
+    }
+    Value attention(std::size_t heads) const { return next(NodeSpec{.kind = NodeKind::attention, .heads = heads}); }
+    /// Sum with a value of the same shape, or with a flat one that is added to every slot.
+    Value add(const Value& other) const { return builder_->append(NodeSpec{.kind = NodeKind::add, .inputs = {node_, other.node_}}); }
+    Value mean_pool() const { return next(NodeSpec{.kind = NodeKind::mean_pool}); }
+    Value max_pool() const { return next(NodeSpec{.kind = NodeKind::max_pool}); }
+    Value flatten() const { return next(NodeSpec{.kind = NodeKind::flatten}); }
+
+    std::size_t node() const { return node_; }
+    const NodeShape& shape() const { return builder_->shapes_[node_]; }
+
+   private:
+    friend class GraphBuilder;
+    Value(GraphBuilder& builder, std::size_t node) : builder_(&builder), node_(node) {}
+    Value next(NodeSpec node) const {
+      node.inputs = {node_};
+      return builder_->append(std::move(node));
+    }
+
+    GraphBuilder* builder_;
+    std::size_t node_;
+  };
+
+  GraphBuilder() = default;
+  GraphBuilder(const GraphBuilder&) = delete;
+  GraphBuilder& operator=(const GraphBuilder&) = delete;
+
+  /// The observation row of `width` columns; the first call.
+  Value input(std::size_t width) { return append(NodeSpec{.kind = NodeKind::input, .width = width}); }
+  Value concat(const std::vector<Value>& values) { return join(NodeKind::concat, values); }
+  Value stack(const std::vector<Value>& values) { return join(NodeKind::stack, values); }
+  /// Names the part of the network that the following nodes belong to.
+  void group(std::string name) { group_ = std::move(name); }
+  /// Declares an output; several may name one node only if their names differ.
+  void output(std::string name, const Value& value) { spec_.outputs.push_back({std::move(name), value.node()}); }
+  /// The graph built so far.
+  const GraphSpec& spec() const { return spec_; }
+
+ private:
+  Value join(NodeKind kind, const std::vector<Value>& values) {
+    NodeSpec node{.kind = kind};
+    for (const Value& value : values) node.inputs.push_back(value.node());
+    return append(std::move(node));
+  }
+
+  Value append(NodeSpec node) {
+    const std::string prefix = (group_.empty() ? "" : group_ + ".") + std::string(to_string(node.kind));
+    std::size_t number = 0;
+    for (const NodeSpec& other : spec_.nodes) number += other.group == group_ && other.kind == node.kind ? 1 : 0;
+    node.name = node.kind == NodeKind::input ? "input" : prefix + std::to_string(number);
+    node.group = group_;
+    spec_.nodes.push_back(std::move(node));
+    shapes_.push_back(detail::shape_of(spec_, spec_.nodes.size() - 1, shapes_));
+    return Value(*this, spec_.nodes.size() - 1);
+  }
+
+  GraphSpec spec_;
+  std::vector<NodeShape> shapes_;
+  std::string group_;
+};
+
+}  // namespace rlx::nn
+
+#endif  // RLX_NN_GRAPH_BUILDER_HPP

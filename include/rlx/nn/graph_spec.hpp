@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief A network as plain data: a list of nodes of a closed list, in topological order, and its named outputs.
+///
+/// A node's value is either flat (one row of `width` numbers per sample) or slotted (`slots` rows of `width` numbers per sample,
+/// of which some may be invalid). Whatever an invalid slot holds, NaN included, reaches no output and no gradient.
+#ifndef RLX_NN_GRAPH_SPEC_HPP
+#define RLX_NN_GRAPH_SPEC_HPP
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <numbers>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <rlx/core/error.hpp>
+
+namespace rlx::nn {
+
+/// The closed list of nodes. x is the (first) input; L = slots, E = width.
+enum class NodeKind : std::uint8_t {
+  input,       ///< the observation row; always node 0 and the only one of its kind
+  slice,       ///< columns [begin, end) of x, flat or of every slot
+  slots,       ///< columns [begin, begin + count * width) of a flat x as `count` slots; invalid ones read as 0
+  linear,      ///< x W + b over the last axis, W stored [inputs, outputs]; the same W for every slot
+  layer_norm,  ///< over the last axis, epsilon 1e-5, gain and bias
+  tanh,        ///< elementwise
+  relu,        ///< elementwise
+  gelu,        ///< elementwise, exact: x Phi(x)
+  silu,        ///< elementwise: x sigmoid(x)
+  attention,   ///< multi-head self-attention over slots, projections with bias; invalid slots are no keys and give 0
+  add,         ///< x + y of one shape; a flat y of x's width is added to every slot
+  concat,      ///< along the last axis; all flat, or all slotted alike
+  stack,       ///< flat inputs of one width become the slots of a slotted value, all valid
+  mean_pool,   ///< mean over valid slots, 0 if there is none
+  max_pool,    ///< maximum over valid slots, 0 if there is none
+  flatten      ///< [L, E] to L * E columns, invalid slots as 0
+};
+
+inline constexpr std::array<std::string_view, 16> node_kind_names = {"input",     "slice",     "slots", "linear", "layer_norm", "tanh",
+                                                                     "relu",      "gelu",      "silu",  "attention", "add",     "concat",
+                                                                     "stack",     "mean_pool", "max_pool", "flatten"};
+
+inline std::string_view to_string(NodeKind kind) { return node_kind_names[static_cast<std::size_t>(kind)]; }
+
+/// One node. Fields that its kind does not use keep their defaults.
+struct NodeSpec {
+  NodeKind kind = NodeKind::input;
+  std::string name = {};                     ///< unique; tensors are called "<name>.weight" and so on
+  std::string group = {};                    ///< part of the network, copied to the tensors
+  std::vector<std::size_t> inputs = {};      ///< earlier nodes
+  std::size_t width = 0;                     ///< input, linear: columns; slots: columns of one slot
+  std::size_t begin = 0, end = 0;            ///< slice: columns [begin, end); slots: first column
+  std::size_t count = 0;                     ///< slots: how many
+  std::optional<std::size_t> valid_column = {};  ///< slots: a slot is valid iff this column of it is not 0; none: all are valid
+  std::size_t heads = 1;                     ///< attention; divides the width
+  bool bias = true;                          ///< linear
+  double gain = std::numbers::sqrt2;         ///< linear, attention: factor of the orthogonal initialisation
+  std::size_t fan_in = 0;                    ///< linear: inputs of the whole product that this node is a part of; 0: its own
+
+  friend bool operator==(const NodeSpec&, const NodeSpec&) = default;
+};
+
+/// A value that the caller reads, and whose gradient the caller sets.
+struct OutputSpec {
+  std::string name;
+  std::size_t node = 0;
+
+  friend bool operator==(const OutputSpec&, const OutputSpec&) = default;
+};
+
+/// A whole network. Build one with GraphBuilder or a function of networks.hpp, or read one with graph_json.hpp.
+struct GraphSpec {
+  std::vector<NodeSpec> nodes;
+  std::vector<OutputSpec> outputs;
+
+  friend bool operator==(const GraphSpec&, const GraphSpec&) = default;
+};
+
+/// Shape of a node's value.
+struct NodeShape {
+  static constexpr std::size_t no_mask = static_cast<std::size_t>(-1);
+  std::size_t width = 0;
+  std::size_t slots = 0;        ///< 0: flat
+  std::size_t mask = no_mask;   ///< slots node whose valid column rules; no_mask: all valid
+
+  /// Rows of `width` numbers per sample.
+  std::size_t rows() const { return slots == 0 ? 1 : slots; }
+  bool is_flat() const { return slots == 0; }
+  friend bool operator==(const NodeShape&, const NodeShape&) = default;
+};
+
+/// A tensor that a node owns.
+struct TensorSpec {
+  std::string suffix;
+  std::vector<std::size_t> shape;
+};
+
+namespace detail {
+
+[[noreturn]] inline void shape_error(const NodeSpec& node, const std::string& text) {
+  throw ShapeError("node '" + node.name + "' (" + std::string(to_string(node.kind)) + "): " + text);
+}
+
+inline std::string text_of(const NodeShape& shape) {
+  const std::string width = std::to_string(shape.width);
+  return shape.is_flat() ? "[" + width + "]" : "[" + std::to_string(shape.slots) + " slots, " + width + "]";
+}
+
+inline NodeShape shape_of(const GraphSpec& spec, std::size_t index, const std::vector<NodeShape>& shapes) {
+  const NodeSpec& node = spec.nodes[index];
+  const auto number_of_inputs = [&](std::size_t low, std::size_t high) {
+    if (node.inputs.size() < low || node.inputs.size() > high) {
+      shape_error(node, "found " + std::to_string(node.inputs.size()) + " inputs, expected " +
+                            (low == high ? std::to_string(low) : "at least " + std::to_string(low)));
+    }
+  };
+  constexpr std::size_t any = static_cast<std::size_t>(-1);
+  for (const std::size_t input : node.inputs) {
+    if (input >= index) shape_error(node, "input " + std::to_string(input) + " is not an earlier node than " + std::to_string(index));
+  }
+  if ((node.kind == NodeKind::input) != (index == 0)) shape_error(node, "the input must be node 0, and node 0 the only input");
+  switch (node.kind) {
+    case NodeKind::input: {
+      number_of_inputs(0, 0);
+      if (node.width == 0) shape_error(node, "width is 0, expected at least 1");
+      return {node.width};
+    }
+    case NodeKind::add: number_of_inputs(2, 2); break;
+    case NodeKind::concat:
+    case NodeKind::stack: number_of_inputs(1, any); break;
+    default: number_of_inputs(1, 1); break;
+  }
+  const NodeShape x = shapes[node.inputs[0]];
+  switch (node.kind) {
+    case NodeKind::slice: {
+      if (node.begin >= node.end || node.end > x.width) {
+        shape_error(node, "columns [" + std::to_string(node.begin) + ", " + std::to_string(node.end) + ") are empty or outside the input's " +
+                              std::to_string(x.width));
+      }
+      return {node.end - node.begin, x.slots, x.mask};
+    }
+    case NodeKind::slots: {
+      if (!x.is_flat()) shape_error(node, "expected a flat input, found " + text_of(x));
+      if (node.count == 0 || node.width == 0) shape_error(node, "count and width must be at least 1");
+      if (node.begin + node.count * node.width > x.width) {
+        shape_error(node, std::to_string(node.count) + " slots of " + std::to_string(node.width) + " from column " + std::to_string(node.begin) +
+                              " do not fit into the input's " + std::to_string(x.width));
+      }
+      if (node.valid_column && *node.valid_column >= node.width) {
+        shape_error(node, "valid_column " + std::to_string(*node.valid_column) + " is outside the slot's " + std::to_string(node.width) + " columns");
+      }
+      return {node.width, node.count, node.valid_column ? index : NodeShape::no_mask};
+    }
+    case NodeKind::linear: {
+      if (node.width == 0) shape_error(node, "width is 0, expected at least 1");
+      if (node.fan_in != 0 && node.fan_in < x.width) {
+        shape_error(node, "fan_in " + std::to_string(node.fan_in) + " is less than the node's own " + std::to_string(x.width) + " inputs");
+      }
+      return {node.width, x.slots, x.mask};
+    }
+    case NodeKind::attention: {
+      if (x.is_flat()) shape_error(node, "expected a slotted input, found " + text_of(x));
+      if (node.heads == 0 || x.width % node.heads != 0) {
+        shape_error(node, "width " + std::to_string(x.width) + " is not divisible by " + std::to_string(node.heads) + " heads");
+      }
+      return x;
+    }
+    case NodeKind::add: {
+      const NodeShape y = shapes[node.inputs[1]];
+      if (y.width != x.width || (!y.is_flat() && (y.slots != x.slots || y.mask != x.mask))) {
+        shape_error(node, "cannot add " + text_of(y) + " to " + text_of(x) +
+                              "; expected one shape and mask, or a flat second input of the same width");
+      }
+      return x;
+    }
+    case NodeKind::concat: {
+      NodeShape sum = x;
+      sum.width = 0;
+      for (const std::size_t input : node.inputs) {
+        const NodeShape& y = shapes[input];
+        if (y.slots != x.slots || y.mask != x.mask) shape_error(node, "cannot join " + text_of(y) + " to " + text_of(x) + "; slots or masks differ");
+        sum.width += y.width;
+      }
+      return sum;
+    }
+    case NodeKind::stack: {
+      for (const std::size_t input : node.inputs) {
+        if (shapes[input] != NodeShape{x.width}) {
+          shape_error(node, "expected flat inputs of width " + std::to_string(x.width) + ", found " + text_of(shapes[input]));
+        }
+      }
+      return {x.width, node.inputs.size()};
+    }
+    case NodeKind::mean_pool:
+    case NodeKind::max_pool: {
+      if (x.is_flat()) shape_error(node, "expected a slotted input, found " + text_of(x));
+      return {x.width};
+    }
+    case NodeKind::flatten: {
+      if (x.is_flat()) shape_error(node, "expected a slotted input, found " + text_of(x));
+      return {x.width * x.slots};
+    }
+    default: return x;
+  }
+}
+
+}  // namespace detail
+
+/**
+ * @brief Shapes of all nodes, in their order.
+ * @throws ShapeError naming the first node whose inputs, columns or sizes do not fit, or a repeated node name
+ */
+inline std::vector<NodeShape> infer_shapes(const GraphSpec& spec) {
+  std::vector<NodeShape> shapes;
+  if (spec.nodes.empty()) throw ShapeError("the graph has no nodes; expected at least an input");
+  for (std::size_t i = 0; i < spec.nodes.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      if (spec.nodes[j].name == spec.nodes[i].name) detail::shape_error(spec.nodes[i], "the name is used twice; names must be unique");
+    }
+    shapes.push_back(detail::shape_of(spec, i, shapes));
+  }
+  return shapes;
+}
+
+/// Tensors of a node whose first input has `inputs` columns; the order is that of the parameter store.
+inline std::vector<TensorSpec> tensors_of(const NodeSpec& node, std::size_t inputs) {
+  switch (node.kind) {
+    case NodeKind::linear: {
+      std::vector<TensorSpec> tensors{{"weight", {inputs, node.width}}};
+      if (node.bias) tensors.push_back({"bias", {node.width}});
+      return tensors;
+    }
+    case NodeKind::layer_norm: return {{"gain", {inputs}}, {"bias", {inputs}}};
+    case NodeKind::attention:
+      return {{"in_weight", {inputs, 3 * inputs}}, {"in_bias", {3 * inputs}}, {"out_weight", {inputs, inputs}}, {"out_bias", {inputs}}};
+    default: return {};
+  }
+}
+
+/**
+ * @brief Floating-point operations of one forward row, nominal (as if every slot were valid): linear 2 in out per slot,
+ *        attention 8 L E^2 + 4 L^2 E, everything else 0.
+ */
+inline std::uint64_t flops_per_row(const GraphSpec& spec) {
+  const std::vector<NodeShape> shapes = infer_shapes(spec);
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < spec.nodes.size(); ++i) {
+    const NodeSpec& node = spec.nodes[i];
+    if (node.kind != NodeKind::linear && node.kind != NodeKind::attention) continue;
+    const NodeShape& x = shapes[node.inputs[0]];
+    const std::uint64_t slots = x.rows();
+    const std::uint64_t width = x.width;
+    sum += node.kind == NodeKind::linear ? 2 * slots * width * node.width : 8 * slots * width * width + 4 * slots * slots * width;
+  }
+  return sum;
+}
+
+}  // namespace rlx::nn
+
+#endif  // RLX_NN_GRAPH_SPEC_HPP

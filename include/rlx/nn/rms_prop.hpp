@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief RMSprop, the optimiser of A2C.
+#ifndef RLX_NN_RMS_PROP_HPP
+#define RLX_NN_RMS_PROP_HPP
+
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <span>
+#include <string>
+
+#include <rlx/core/error.hpp>
+#include <rlx/nn/detail/aligned.hpp>
+#include <rlx/nn/parameter_store.hpp>
+
+namespace rlx::nn {
+
+struct RmsPropConfig {
+  double alpha = 0.99;    ///< decay of the mean of squares, in [0, 1)
+  double epsilon = 1e-5;  ///< added to the root, > 0
+};
+
+/// v = alpha v + (1 - alpha) g^2; p -= lr g / (sqrt(v) + epsilon), over a flat buffer in one pass without allocation.
+template <std::floating_point S>
+class BasicRmsProp {
+ public:
+  explicit BasicRmsProp(std::size_t size, RmsPropConfig config = {}) : config_(config), square_(size) {
+    if (!(config.alpha >= 0 && config.alpha < 1)) {
+      throw ConfigError("RmsPropConfig.alpha = " + std::to_string(config.alpha) + ", expected [0, 1)");
+    }
+    if (!(config.epsilon > 0)) throw ConfigError("RmsPropConfig.epsilon = " + std::to_string(config.epsilon) + ", expected a number above 0");
+  }
+  explicit BasicRmsProp(const ParameterStore<S>& store, RmsPropConfig config = {}) : BasicRmsProp(store.parameters().size(), config) {}
+
+  /// One step; `grad_scale` multiplies all gradients. ShapeError if the buffers' lengths differ from the optimiser's.
+  void step(std::span<S> parameters, std::span<const S> gradients, double learning_rate, double grad_scale = 1.0) {
+    if (parameters.size() != square_.size() || gradients.size() != square_.size()) {
+      throw ShapeError("RmsProp::step: expected " + std::to_string(square_.size()) + " parameters and gradients, found " +
+                       std::to_string(parameters.size()) + " and " + std::to_string(gradients.size()));
+    }
+    const S scale = static_cast<S>(grad_scale);
+    const S alpha = static_cast<S>(config_.alpha);
+    const S complement = static_cast<S>(1.0 - config_.alpha);
+    const S epsilon = static_cast<S>(config_.epsilon);
+    const S rate = static_cast<S>(learning_rate);
+    S* __restrict p = parameters.data();
+    const S* __restrict g = gradients.data();
+    S* __restrict v = square_.data();
+    const std::size_t n = square_.size();
+    for (std::size_t i = 0; i < n; ++i) {
+      const S gradient = g[i] * scale;
+      v[i] = alpha * v[i] + complement * gradient * gradient;
+      p[i] -= rate * gradient / (std::sqrt(v[i]) + epsilon);
+    }
+  }
+  void step(ParameterStore<S>& store, double learning_rate, double grad_scale = 1.0) {
+    step(store.parameters(), static_cast<const ParameterStore<S>&>(store).gradients(), learning_rate, grad_scale);
+  }
+
+  const RmsPropConfig& config() const noexcept { return config_; }
+  /// State for checkpoints: running mean of squares, length as the parameters.
+  std::span<S> square() noexcept { return square_; }
+  std::span<const S> square() const noexcept { return square_; }
+
+ private:
+  RmsPropConfig config_;
+  detail::AlignedVector<S> square_;
+};
+
+using RmsProp = BasicRmsProp<float>;
+
+}  // namespace rlx::nn
+
+#endif  // RLX_NN_RMS_PROP_HPP
