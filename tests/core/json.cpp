@@ -148,3 +148,12 @@ TEST_CASE("parse_json refuses a repeated key, and only in the same object", "[co
   CHECK_THROWS_WITH(rlx::parse_json(R"({"b": {"a": 1, "a": 2}})", "x.json"),
                     ContainsSubstring("expected each key once per object, found 'a' again"));
 }
+
+TEST_CASE("parse_json refuses what a hostile file may hold", "[core][json]") {
+  using namespace std::string_literals;
+  CHECK_THROWS_WITH(rlx::parse_json("[1e400]", "x.json"), ContainsSubstring("x.json: not valid JSON: ") && ContainsSubstring("1e400"));
+  CHECK_THROWS_WITH(rlx::parse_json("{}\0junk"s, "x.json"), ContainsSubstring("contains a NUL byte"));
+  const std::string deep(rlx::max_json_depth, '[');
+  CHECK_NOTHROW(rlx::parse_json(deep + std::string(deep.size(), ']'), "x.json"));
+  CHECK_THROWS_WITH(rlx::parse_json(std::string(1'000'000, '['), "x.json"), ContainsSubstring("nested deeper than 200 levels"));
+}

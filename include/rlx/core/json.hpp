@@ -225,8 +225,11 @@ class JsonObject {
   std::set<std::string> known_;
 };
 
+/// Arrays and objects inside one another that parse_json accepts.
+inline constexpr int max_json_depth = 200;
+
 /**
- * @brief Parses a text; comments, trailing commas, trailing text and repeated keys are refused.
+ * @brief Parses a text; comments, trailing commas, trailing text, repeated keys and deep nesting are refused.
  * @param file  name for messages
  * @throws DataError with file, line and column
  */
@@ -234,13 +237,17 @@ inline nlohmann::json parse_json(std::string_view text, const std::string& file)
   using nlohmann::json;
   std::vector<std::set<std::string>> keys;  // of the objects that are open
   std::string repeated;
-  const auto watch = [&](int, json::parse_event_t event, json& parsed) {
+  const auto watch = [&](int depth, json::parse_event_t event, json& parsed) {
+    // Whoever walks the value later does so by recursion; a hostile file must not exhaust the stack.
+    if (depth > max_json_depth) throw DataError(file, 0, 0, "nested deeper than " + std::to_string(max_json_depth) + " levels");
     if (event == json::parse_event_t::object_start) keys.emplace_back();
     if (event == json::parse_event_t::object_end) keys.pop_back();
     if (event == json::parse_event_t::key && !keys.back().insert(parsed.get<std::string>()).second && repeated.empty())
       repeated = parsed.get<std::string>();
     return true;
   };
+  // The parser would take a NUL byte for the end of the text.
+  if (text.find('\0') != std::string_view::npos) throw DataError(file, 0, 0, "not valid JSON: it contains a NUL byte");
   try {
     json result = json::parse(text.begin(), text.end(), watch);
     if (!repeated.empty()) throw DataError(file, 0, 0, "expected each key once per object, found '" + repeated + "' again");
@@ -253,6 +260,8 @@ inline nlohmann::json parse_json(std::string_view text, const std::string& file)
       line += c == '\n' ? 1U : 0U;
     }
     throw DataError(file, line, column, std::string("not valid JSON: ") + error.what());
+  } catch (const json::out_of_range& error) {  // a number such as 1e400
+    throw DataError(file, 0, 0, std::string("not valid JSON: ") + error.what());
   }
 }
 
