@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+// Any bytes as a JSON configuration or metadata text: a value that dumps and parses to itself, or a DataError or ConfigError.
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <rlx/core/error.hpp>
+#include <rlx/core/json.hpp>
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  try {
+    const nlohmann::json value = rlx::parse_json(text, "fuzz.json");
+    if (rlx::parse_json(value.dump(), "again.json") != value) std::abort();
+    rlx::JsonObject object(value, "fuzz");
+    double rate = 0.0;
+    std::vector<std::int32_t> sizes;
+    object.read("learning_rate", rate);
+    object.read("sizes", sizes);
+    object.finish();
+  } catch (const rlx::DataError&) {
+  } catch (const rlx::ConfigError&) {
+  }
+  return 0;
+}
