@@ -45,7 +45,8 @@ std::vector<std::vector<std::string>> all_cells(const std::string& text, const s
   return cells;
 }
 
-static_assert(!std::is_constructible_v<CsvReader, std::string, std::string, std::vector<CsvColumn>>, "a temporary text would dangle");
+static_assert(!std::is_constructible_v<CsvReader, std::string, std::string, std::vector<CsvColumn>>,
+              "a temporary text would dangle");
 
 using Cells = std::vector<std::vector<std::string>>;
 
@@ -55,7 +56,9 @@ TEST_CASE("CsvReader finds columns by name in any order", "[io][csv]") {
   const std::string text = "price,extra,ts_ms_utc,exchange\n1.5,x,1700000000000,binance\n2,y,-3,okx\n";
   enum : std::size_t { time, venue, price, low };
   CsvReader rows(text, "prices.csv",
-                 {{.name = "ts_ms_utc"}, {.name = "venue", .headers = {"venue", "exchange"}}, {.name = "price"},
+                 {{.name = "ts_ms_utc"},
+                  {.name = "venue", .headers = {"venue", "exchange"}},
+                  {.name = "price"},
                   {.name = "low", .headers = {}, .required = false}});
   REQUIRE(rows.extra_columns() == std::vector<std::string>{"extra"});
   REQUIRE(rows.header_of(venue) == "exchange");
@@ -102,8 +105,12 @@ TEST_CASE("CsvReader reads every form of RFC 4180", "[io][csv]") {
   REQUIRE(all_cells("a,b\n1,x\n2,y", {"a", "b"}) == expected);
   REQUIRE(all_cells("a,b\r\n1,x\r\n2,y\r\n", {"a", "b"}) == expected);
   REQUIRE(all_cells("a,b\r\n1,x\r\n2,y\r", {"a", "b"}) == expected);
-  REQUIRE(all_cells("\xEF\xBB\xBF" "a,b\n1,x\n2,y\n", {"a", "b"}) == expected);
-  REQUIRE(all_cells("\xEF\xBB\xBF" "\"a\",\"b\"\n\"1\",\"x\"\r\n\"2\",\"y\"", {"a", "b"}) == expected);
+  REQUIRE(all_cells("\xEF\xBB\xBF"
+                    "a,b\n1,x\n2,y\n",
+                    {"a", "b"}) == expected);
+  REQUIRE(all_cells("\xEF\xBB\xBF"
+                    "\"a\",\"b\"\n\"1\",\"x\"\r\n\"2\",\"y\"",
+                    {"a", "b"}) == expected);
   REQUIRE(all_cells("a,b\n\n1,x\n\r\n\n2,y\n\n\n", {"a", "b"}) == expected);
   REQUIRE(all_cells("\n\na,b\n1,x\n2,y\n", {"a", "b"}) == expected);
 
@@ -143,7 +150,8 @@ TEST_CASE("CsvReader names all missing columns, the header found and close names
   REQUIRE_THAT(error.what(), ContainsSubstring("header found: ts_ms, venue, pryce"));
 
   const auto empty = data_error([] { CsvReader("", "e.csv", {{.name = "a"}, {.name = "b"}}); });
-  REQUIRE_THAT(empty.what(), ContainsSubstring("e.csv: no rows: the file is empty; expected a header line with the columns a, b"));
+  REQUIRE_THAT(empty.what(),
+               ContainsSubstring("e.csv: no rows: the file is empty; expected a header line with the columns a, b"));
   REQUIRE_THAT(data_error([] { CsvReader("\xEF\xBB\xBF\r\n\n", "e.csv", {}); }).what(), ContainsSubstring("no rows"));
 
   const auto twice = data_error([] { CsvReader("a,b,a\n", "d.csv", {{.name = "a"}}); });
@@ -165,7 +173,8 @@ TEST_CASE("CsvReader refuses rows that do not fit, with their place", "[io][csv]
   REQUIRE(few.file() == "t.csv");
   REQUIRE(few.line() == 3);
   REQUIRE_THAT(few.what(), ContainsSubstring("t.csv:3: expected 2 fields as in the header, found 1: '3"));
-  REQUIRE_THAT(data_error([&] { read("a,b\n1,2,\n"); }).what(), ContainsSubstring("t.csv:2: expected 2 fields as in the header, found 3"));
+  REQUIRE_THAT(data_error([&] { read("a,b\n1,2,\n"); }).what(),
+               ContainsSubstring("t.csv:2: expected 2 fields as in the header, found 3"));
 
   const auto open = data_error([&] { read("a,b\n1,2\n3,\"x\ny\nz"); });
   REQUIRE_THAT(open.what(), ContainsSubstring("t.csv:3:3: this quote is never closed"));
@@ -173,7 +182,8 @@ TEST_CASE("CsvReader refuses rows that do not fit, with their place", "[io][csv]
   REQUIRE_THAT(data_error([&] { read("a,b\n1,\"x\"\""); }).what(), ContainsSubstring("t.csv:2:3: this quote is never closed"));
   REQUIRE_THAT(data_error([&] { read("a,b\n\"x\"y,2\n"); }).what(),
                ContainsSubstring("t.csv:2:4: expected ',' or a line end after the closing quote, found 'y'"));
-  REQUIRE_THAT(data_error([&] { read("a,b\nx\"y,2\n"); }).what(), ContainsSubstring("t.csv:2:2: a quote inside a field without quotes"));
+  REQUIRE_THAT(data_error([&] { read("a,b\nx\"y,2\n"); }).what(),
+               ContainsSubstring("t.csv:2:2: a quote inside a field without quotes"));
   // Lines are counted inside quoted cells too.
   REQUIRE_THAT(data_error([&] { read("a,b\n\"1\n2\n3\",x\n4\n"); }).what(), ContainsSubstring("t.csv:5: expected 2 fields"));
 }
@@ -184,30 +194,39 @@ TEST_CASE("CsvReader refuses cells of the wrong type, with their place and text"
     CsvReader rows(text, "t.csv", {{.name = "a"}, {.name = "b"}});
     rows.next();
     rows.next();
-    return std::string(data_error([&] { integer ? static_cast<void>(rows.integer(1)) : static_cast<void>(rows.number(1)); }).what());
+    return std::string(
+        data_error([&] { integer ? static_cast<void>(rows.integer(1)) : static_cast<void>(rows.number(1)); }).what());
   };
-  REQUIRE_THAT(message("12x", false), ContainsSubstring("t.csv:3:3: column 'b': expected a finite decimal number, found '12x'"));
-  for (const char* text : {"nan", "NaN", "inf", "-inf", "Infinity", "0x10", "1e", "1e+", ".", "-", "+", "1.2.3", "1 ", " 1", "1_000", "--1"}) {
-    REQUIRE_THAT(message(text, false), ContainsSubstring("expected a finite decimal number, found '" + std::string(text) + "'"));
+  REQUIRE_THAT(message("12x", false),
+               ContainsSubstring("t.csv:3:3: column 'b': expected a finite decimal number, found '12x'"));
+  for (const char* text :
+       {"nan", "NaN", "inf", "-inf", "Infinity", "0x10", "1e", "1e+", ".", "-", "+", "1.2.3", "1 ", " 1", "1_000", "--1"}) {
+    REQUIRE_THAT(message(text, false),
+                 ContainsSubstring("expected a finite decimal number, found '" + std::string(text) + "'"));
   }
   REQUIRE_THAT(message("", false), ContainsSubstring("expected a finite decimal number, found an empty cell"));
   REQUIRE_THAT(message("1e400", false), ContainsSubstring("found '1e400', which is outside the range of a double"));
   REQUIRE_THAT(message("", true), ContainsSubstring("expected an integer, found an empty cell"));
   for (const char* text : {"1.0", "1e3", "a", "-", "+", "0x1", " 1"}) {
-    REQUIRE_THAT(message(text, true), ContainsSubstring("t.csv:3:3: column 'b': expected an integer, found '" + std::string(text) + "'"));
+    REQUIRE_THAT(message(text, true),
+                 ContainsSubstring("t.csv:3:3: column 'b': expected an integer, found '" + std::string(text) + "'"));
   }
   REQUIRE_THAT(message("9223372036854775808", true), ContainsSubstring("outside the range of a 64-bit integer"));
   REQUIRE_THAT(message("-9223372036854775809", true), ContainsSubstring("outside the range of a 64-bit integer"));
   REQUIRE_THAT(message("99999999999999999999999999", true), ContainsSubstring("outside the range of a 64-bit integer"));
 
   // The place is that of the cell, also after line ends inside the row and for rewritten cells.
-  CsvReader rows("a,b\n\"1\n2\",\"x\"\"y\"\n", "t.csv", {{.name = "a"}, {.name = "b"}, {.name = "c", .headers = {}, .required = false}});
+  CsvReader rows("a,b\n\"1\n2\",\"x\"\"y\"\n", "t.csv",
+                 {{.name = "a"}, {.name = "b"}, {.name = "c", .headers = {}, .required = false}});
   REQUIRE(rows.next());
   REQUIRE_THAT(data_error([&] { static_cast<void>(rows.number(1)); }).what(), ContainsSubstring("t.csv:3:4: column 'b'"));
-  REQUIRE_THAT(data_error([&] { static_cast<void>(rows.number(2)); }).what(), ContainsSubstring("column 'c': expected a finite decimal number, found an empty cell"));
-  REQUIRE_THAT(data_error([&] { static_cast<void>(rows.required_text(2)); }).what(), ContainsSubstring("column 'c': expected a text, found an empty cell"));
+  REQUIRE_THAT(data_error([&] { static_cast<void>(rows.number(2)); }).what(),
+               ContainsSubstring("column 'c': expected a finite decimal number, found an empty cell"));
+  REQUIRE_THAT(data_error([&] { static_cast<void>(rows.required_text(2)); }).what(),
+               ContainsSubstring("column 'c': expected a text, found an empty cell"));
   REQUIRE(rows.required_text(1) == "x\"y");
-  REQUIRE_THAT(data_error([&] { rows.fail(1, "price must be > 0, is -1"); }).what(), ContainsSubstring("t.csv:3:4: column 'b': price must be > 0, is -1"));
+  REQUIRE_THAT(data_error([&] { rows.fail(1, "price must be > 0, is -1"); }).what(),
+               ContainsSubstring("t.csv:3:4: column 'b': price must be > 0, is -1"));
   REQUIRE_THAT(data_error([&] { rows.fail_row("low > high"); }).what(), ContainsSubstring("t.csv:2: low > high"));
 }
 
@@ -229,10 +248,10 @@ TEST_CASE("numbers are read exactly", "[io][csv]") {
   REQUIRE(number("1E-22") == 1e-22);
   REQUIRE(number("1e23") == 1e23);
   REQUIRE(number("9007199254740992") == 9007199254740992.0);
-  REQUIRE(number("9007199254740993") == 9007199254740992.0);                // a tie, to even
+  REQUIRE(number("9007199254740993") == 9007199254740992.0);  // a tie, to even
   REQUIRE(number("9007199254740993.0000000000000001") == 9007199254740994.0);
   REQUIRE(number("0.43229999999999996") == 0.43229999999999996);
-  REQUIRE(number("18446744073709551616") == 18446744073709551616.0);       // 2^64 wraps in 64 bits
+  REQUIRE(number("18446744073709551616") == 18446744073709551616.0);  // 2^64 wraps in 64 bits
   REQUIRE(number("184467440737095516160000") == 184467440737095516160000.0);
   REQUIRE(number("00000000000000000000000000001.25") == 1.25);
   REQUIRE(number("0.000000000000000000000000000125e27") == 0.125);

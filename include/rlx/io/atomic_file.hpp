@@ -63,7 +63,8 @@ class TemporaryFile {
   void write(std::span<const std::byte> bytes) {
     while (!bytes.empty()) {
       // Linux moves at most 0x7ffff000 bytes in one call.
-      const ::ssize_t count = files_.write(descriptor_, bytes.data(), std::min<std::size_t>(bytes.size(), std::size_t{1} << 30));
+      const ::ssize_t count =
+          files_.write(descriptor_, bytes.data(), std::min<std::size_t>(bytes.size(), std::size_t{1} << 30));
       if (count < 0 && errno == EINTR) continue;
       if (count < 0) throw_io_error("write", path_, errno);
       if (count == 0) throw_io_error("write", path_, ENOSPC);
@@ -122,7 +123,8 @@ void sync_directory_of(const std::string& path, FileSystem& files) {
  *         flush of the directory, fails, the new complete file is already in place.
  */
 template <class FileSystem = PosixFileSystem>
-void write_file_atomically(const std::string& path, std::span<const std::span<const std::byte>> chunks, FileSystem&& files = {}) {
+void write_file_atomically(const std::string& path, std::span<const std::span<const std::byte>> chunks,
+                           FileSystem&& files = {}) {
   {
     detail::TemporaryFile<std::remove_reference_t<FileSystem>> temporary(path, files);
     for (const std::span<const std::byte> chunk : chunks) temporary.write(chunk);

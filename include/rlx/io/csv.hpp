@@ -36,9 +36,9 @@ namespace rlx::io {
 
 /// One column that a program reads.
 struct CsvColumn {
-  std::string name;                 ///< how messages call it, and the header looked for unless `headers` is given
+  std::string name;                       ///< how messages call it, and the header looked for unless `headers` is given
   std::vector<std::string> headers = {};  ///< accepted headers in order of preference; empty: only `name`
-  bool required = true;             ///< false: the file may lack it; then every cell of it is missing
+  bool required = true;                   ///< false: the file may lack it; then every cell of it is missing
 };
 
 /// Reads rows of named columns from CSV text that stays in memory (a MappedFile, a string).
@@ -114,14 +114,16 @@ class CsvReader {
   /// A cell that must not be empty.
   std::string_view required_text(std::size_t column) const {
     const std::string_view cell = text(column);
-    if (cell.empty()) [[unlikely]] fail_value(column, "a text", "");
+    if (cell.empty()) [[unlikely]]
+      fail_value(column, "a text", "");
     return cell;
   }
   /// A cell that must be a finite decimal number. @throws DataError otherwise, also if it is empty
   double number(std::size_t column) const {
     double value = 0.0;
     const auto status = detail::parse_double(text(column), value);
-    if (status != detail::NumberStatus::ok) [[unlikely]] fail_number(column, "a finite decimal number", "a double", status);
+    if (status != detail::NumberStatus::ok) [[unlikely]]
+      fail_number(column, "a finite decimal number", "a double", status);
     return value;
   }
   /// The same, or `fallback` if the cell is missing.
@@ -130,7 +132,8 @@ class CsvReader {
   std::int64_t integer(std::size_t column) const {
     std::int64_t value = 0;
     const auto status = detail::parse_integer(text(column), value);
-    if (status != detail::NumberStatus::ok) [[unlikely]] fail_number(column, "an integer", "a 64-bit integer", status);
+    if (status != detail::NumberStatus::ok) [[unlikely]]
+      fail_number(column, "an integer", "a 64-bit integer", status);
     return value;
   }
   /// The same, or `fallback` if the cell is missing.
@@ -240,7 +243,8 @@ class CsvReader {
       }
       begin = end + 1;
     }
-    if (has_escapes) [[unlikely]] unescape();
+    if (has_escapes) [[unlikely]]
+      unescape();
     return true;
   }
 
@@ -307,11 +311,11 @@ class CsvReader {
           source_[c] = find_header(column.headers[a]);
         }
       }
-      if (source_[c] == npos && column.required) missing += (missing.empty() ? "" : ", ") + describe_missing(column);
+      if (source_[c] == npos && column.required) missing.append(missing.empty() ? "" : ", ").append(describe_missing(column));
     }
     if (!missing.empty()) {
-      throw DataError(file_, row_line_, 0, "missing columns: " + missing + "; header found: " +
-                                               detail::printable(joined(header_), 4000));
+      throw DataError(file_, row_line_, 0,
+                      "missing columns: " + missing + "; header found: " + detail::printable(joined(header_), 4000));
     }
   }
 
@@ -335,7 +339,7 @@ class CsvReader {
 
   static std::string joined(std::span<const std::string> names) {
     std::string text;
-    for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+    for (const std::string& name : names) text.append(text.empty() ? "" : ", ").append(name);
     return text;
   }
 
@@ -350,9 +354,10 @@ class CsvReader {
     throw DataError(file_, line, column, message);
   }
   [[noreturn]] void fail_field_count() const {
-    throw DataError(file_, row_line_, 0, "expected " + std::to_string(header_.size()) + " fields as in the header, found " +
-                                             std::to_string(fields_.size()) + ": " +
-                                             detail::shown_text(text_.substr(row_begin_, position_ - row_begin_)));
+    throw DataError(file_, row_line_, 0,
+                    "expected " + std::to_string(header_.size()) + " fields as in the header, found " +
+                        std::to_string(fields_.size()) + ": " +
+                        detail::shown_text(text_.substr(row_begin_, position_ - row_begin_)));
   }
   [[noreturn]] void fail_value(std::size_t column, const char* expected, const std::string& why) const {
     const std::string found = missing(column) ? std::string("an empty cell") : detail::shown_text(text(column));
@@ -379,6 +384,10 @@ class CsvReader {
   std::size_t next_line_ = 1;
   std::size_t rows_ = 0;
 };
+
+/// What may stand in a cell: text or a number.
+template <class T>
+concept CsvValue = std::convertible_to<T, std::string_view> || std::is_arithmetic_v<T>;
 
 /// Writes rows of CSV into a string; `CsvReader` gives back the same numbers bit for bit.
 ///
@@ -434,8 +443,8 @@ class CsvWriter {
   CsvWriter& end_row() {
     if (rows_ == 0) width_ = cells_;
     if (cells_ != width_) {
-      throw ShapeError("CSV row " + std::to_string(rows_ + 1) + " has " + std::to_string(cells_) + " cells, the first row has " +
-                       std::to_string(width_));
+      throw ShapeError("CSV row " + std::to_string(rows_ + 1) + " has " + std::to_string(cells_) +
+                       " cells, the first row has " + std::to_string(width_));
     }
     if (text_.size() == row_begin_) text_ += "\"\"";  // a lone empty cell must not look like an empty line
     text_ += '\n';
@@ -446,8 +455,7 @@ class CsvWriter {
   }
 
   /// A whole row.
-  template <class... Values>
-    requires((std::convertible_to<Values, std::string_view> || std::is_arithmetic_v<Values>) && ...)
+  template <CsvValue... Values>
   CsvWriter& row(const Values&... values) {
     (field(values), ...);
     return end_row();
@@ -473,7 +481,7 @@ class CsvWriter {
   void append_number(T value) {
     char buffer[64];
     const auto result = std::to_chars(buffer, buffer + sizeof buffer, value);
-    text_.append(buffer, result.ptr);
+    text_.append(buffer, static_cast<std::size_t>(result.ptr - buffer));
   }
 
   std::string text_;

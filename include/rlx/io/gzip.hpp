@@ -56,7 +56,8 @@ inline std::string gunzip(std::span<const std::byte> packed, const std::string& 
         // Full to the byte: fine only if nothing more comes out, which one spare byte tells.
         text.resize(used + 1);
       } else {
-        text.resize(std::min(max_bytes, std::max<std::size_t>(used * 2, std::min(remaining * 4, std::size_t{64} << 20) + 1024)));
+        text.resize(
+            std::min(max_bytes, std::max<std::size_t>(used * 2, std::min(remaining * 4, std::size_t{64} << 20) + 1024)));
       }
     }
     const std::size_t room = std::min(text.size() - used, most);
@@ -71,14 +72,16 @@ inline std::string gunzip(std::span<const std::byte> packed, const std::string& 
     next += consumed;
     remaining -= consumed;
     used += produced;
-    if (used > max_bytes) throw DataError(name, 0, 0, "unpacks to more than the allowed " + std::to_string(max_bytes) + " bytes");
+    if (used > max_bytes)
+      throw DataError(name, 0, 0, "unpacks to more than the allowed " + std::to_string(max_bytes) + " bytes");
     if (status == Z_STREAM_END) {
       member_ended = true;
     } else if (status == Z_BUF_ERROR || (status == Z_OK && consumed == 0 && produced == 0)) {
       throw DataError(name, 0, 0, "gzip data end too early, after " + std::to_string(packed.size()) + " bytes");
     } else if (status != Z_OK) {
-      throw DataError(name, 0, 0, "not gzip data, or damaged near byte " + std::to_string(packed.size() - remaining) + ": " +
-                                      (stream.msg == nullptr ? "unknown error" : stream.msg));
+      throw DataError(name, 0, 0,
+                      "not gzip data, or damaged near byte " + std::to_string(packed.size() - remaining) + ": " +
+                          (stream.msg == nullptr ? "unknown error" : stream.msg));
     }
   }
   text.resize(used);

@@ -149,7 +149,8 @@ constexpr std::optional<std::int64_t> try_parse_time_ms(std::string_view text, D
 /// The same; what is not a time is an error. @throws DataError showing the text and the accepted forms
 inline std::int64_t parse_time_ms(std::string_view text, DateOrder order = DateOrder::none) {
   if (const auto time = try_parse_time_ms(text, order)) return *time;
-  const bool needs_order = order == DateOrder::none && (try_parse_time_ms(text, DateOrder::mdy) || try_parse_time_ms(text, DateOrder::dmy));
+  const bool needs_order =
+      order == DateOrder::none && (try_parse_time_ms(text, DateOrder::mdy) || try_parse_time_ms(text, DateOrder::dmy));
   throw DataError("expected a time such as 2025-10-25T15:30:59Z, found " + detail::shown_text(text) +
                   (needs_order ? "; a slash date needs its order, mdy or dmy, to be given" : ""));
 }

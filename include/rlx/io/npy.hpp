@@ -146,8 +146,8 @@ template <class T, std::size_t N, class FileSystem = PosixFileSystem>
 void save_npy(const std::string& path, const xt::xtensor<T, N>& array, FileSystem&& files = {}) {
   const std::vector<std::uint64_t> shape(array.shape().begin(), array.shape().end());
   std::string head("\x93NUMPY\x01\x00", 8);
-  std::string text = "{'descr': '" + std::string(npy_type<T>()) + "', 'fortran_order': False, 'shape': " +
-                     detail::npy_shape_text(shape) + ", }";
+  std::string text = "{'descr': '" + std::string(npy_type<T>()) +
+                     "', 'fortran_order': False, 'shape': " + detail::npy_shape_text(shape) + ", }";
   constexpr std::size_t preamble = 10;  // magic, version and length; data begin at a multiple of 64 bytes
   text.append(63 - (preamble + text.size()) % 64, ' ');
   text += '\n';
@@ -202,7 +202,8 @@ xt::xtensor<T, N> load_npy(const std::string& path) {
   }
   if (empty) size = 0;
   if ((overflow && !empty) || size != data.size()) {
-    fail("shape " + detail::npy_shape_text(header.shape) + " does not fit the " + std::to_string(data.size()) + " bytes of data");
+    fail("shape " + detail::npy_shape_text(header.shape) + " does not fit the " + std::to_string(data.size()) +
+         " bytes of data");
   }
   typename xt::xtensor<T, N>::shape_type shape;
   for (std::size_t i = 0; i < N; ++i) shape[i] = static_cast<std::size_t>(header.shape[i]);

@@ -81,14 +81,14 @@ struct TensorView {
 /// Numbers that lie side by side (span, vector, array) as a tensor; they must outlive the view.
 /// @param shape  row-major; without it the tensor has one dimension
 template <class Numbers>
-  requires requires(const Numbers& numbers) { std::span(std::data(numbers), std::size(numbers)); }
+requires requires(const Numbers& numbers) { std::span(std::data(numbers), std::size(numbers)); }
 TensorView tensor_view(std::string name, const Numbers& numbers, std::vector<std::size_t> shape) {
   const std::span values(std::data(numbers), std::size(numbers));
   return {std::move(name), dtype_of<typename decltype(values)::value_type>(), std::move(shape), std::as_bytes(values)};
 }
 /// @copydoc tensor_view
 template <class Numbers>
-  requires requires(const Numbers& numbers) { std::span(std::data(numbers), std::size(numbers)); }
+requires requires(const Numbers& numbers) { std::span(std::data(numbers), std::size(numbers)); }
 TensorView tensor_view(std::string name, const Numbers& numbers) {
   return tensor_view(std::move(name), numbers, {std::size(numbers)});
 }
@@ -120,8 +120,8 @@ inline std::optional<DType> dtype_from(std::string_view name) {
 template <class N>
 std::string shape_text(const std::vector<N>& shape) {
   std::string text = "[";
-  for (const N n : shape) text += (text.size() > 1 ? ", " : "") + std::to_string(n);
-  return text + "]";
+  for (const N n : shape) text.append(text.size() > 1 ? ", " : "").append(std::to_string(n));
+  return text += ']';
 }
 
 inline std::array<std::byte, 8> little_endian(std::uint64_t value) { return std::bit_cast<std::array<std::byte, 8>>(value); }
@@ -145,7 +145,8 @@ struct SafetensorsParts {
   std::vector<std::span<const std::byte>> data;
 };
 
-inline SafetensorsParts safetensors_parts(const std::map<std::string, std::string>& metadata, std::span<const TensorView> tensors) {
+inline SafetensorsParts safetensors_parts(const std::map<std::string, std::string>& metadata,
+                                          std::span<const TensorView> tensors) {
   // Widest elements first, as the reference does, so that every tensor is aligned within the file.
   std::vector<const TensorView*> order;
   for (const TensorView& tensor : tensors) order.push_back(&tensor);
@@ -178,7 +179,7 @@ inline SafetensorsParts safetensors_parts(const std::map<std::string, std::strin
     header += ',';
     append_json_string(header, tensor->name);
     header += ":{\"dtype\":\"" + std::string(to_string(tensor->dtype)) + "\",\"shape\":[";
-    for (std::size_t i = 0; i < tensor->shape.size(); ++i) header += (i == 0 ? "" : ",") + std::to_string(tensor->shape[i]);
+    for (std::size_t i = 0; i < tensor->shape.size(); ++i) header.append(i == 0 ? "" : ",").append(std::to_string(tensor->shape[i]));
     header += "],\"data_offsets\":[" + std::to_string(offset) + ',' + std::to_string(offset + *expected) + "]}";
     offset += *expected;
     parts.data.push_back(tensor->data);
@@ -282,7 +283,7 @@ class Safetensors {
     std::vector<std::string_view> names;
     for (const auto& entry : index_) names.push_back(entry.first);
     const std::string close = nearest(tensor, names);
-    fail("tensor '" + std::string(tensor) + "' is missing" + (close.empty() ? "" : " (there is '" + close + "')"));
+    fail("tensor '" + std::string(tensor) + "' is missing" + (close.empty() ? close : " (there is '" + close + "')"));
   }
   /// Copies a tensor's numbers. @throws CheckpointError if it is missing, has another type or another number of elements
   template <class T>
@@ -299,7 +300,8 @@ class Safetensors {
   void read_into(std::string_view tensor, const std::vector<std::size_t>& shape, std::span<T> out) const {
     const TensorView& found = typed<T>(tensor);
     if (found.shape != shape) {
-      fail("tensor '" + found.name + "' has shape " + detail::shape_text(found.shape) + ", expected " + detail::shape_text(shape));
+      fail("tensor '" + found.name + "' has shape " + detail::shape_text(found.shape) + ", expected " +
+           detail::shape_text(shape));
     }
     read_into(tensor, out);
   }
@@ -328,7 +330,8 @@ class Safetensors {
 
   void read(std::span<const std::byte> bytes, Digest digest) {
     std::uint64_t header_size = 0;
-    if (bytes.size() < sizeof header_size) fail("truncated: " + std::to_string(bytes.size()) + " bytes, not even a header length");
+    if (bytes.size() < sizeof header_size)
+      fail("truncated: " + std::to_string(bytes.size()) + " bytes, not even a header length");
     std::memcpy(&header_size, bytes.data(), sizeof header_size);
     if (header_size > detail::max_safetensors_header) {
       fail("the header would be " + std::to_string(header_size) + " bytes; at most 100 MB are allowed");
@@ -379,7 +382,8 @@ class Safetensors {
              " (tensors must follow one another without gap or overlap)");
       }
       if (entry.end < entry.begin || entry.end > data.size()) {
-        fail(which + " ends at " + std::to_string(entry.end) + "; the file has " + std::to_string(data.size()) + " bytes of data");
+        fail(which + " ends at " + std::to_string(entry.end) + "; the file has " + std::to_string(data.size()) +
+             " bytes of data");
       }
       if (size != entry.end - entry.begin) {
         fail(which + ' ' + entry.dtype + ' ' + detail::shape_text(entry.shape) + " does not fit its " +
@@ -395,7 +399,8 @@ class Safetensors {
       if (!index_.emplace(tensors_.back().name, tensors_.size() - 1).second) fail(which + " occurs twice");
     }
     if (offset != data.size()) {
-      fail("the tensors take " + std::to_string(offset) + " bytes, the file has " + std::to_string(data.size()) + " bytes of data");
+      fail("the tensors take " + std::to_string(offset) + " bytes, the file has " + std::to_string(data.size()) +
+           " bytes of data");
     }
   }
 

@@ -57,7 +57,8 @@ class SafetensorsHeaderReader {
   }
 
   void skip_space() {
-    while (position_ < text_.size() && std::string_view(" \t\r\n").find(text_[position_]) != std::string_view::npos) ++position_;
+    while (position_ < text_.size() && std::string_view(" \t\r\n").find(text_[position_]) != std::string_view::npos)
+      ++position_;
   }
   bool accept(char c) {
     skip_space();

@@ -28,7 +28,11 @@ inline std::string printable(std::string_view text, std::size_t limit) {
 }
 
 /// The same, between single quotes.
-inline std::string shown_text(std::string_view text, std::size_t limit = 60) { return "'" + printable(text, limit) + "'"; }
+inline std::string shown_text(std::string_view text, std::size_t limit = 60) {
+  std::string shown(1, '\'');
+  shown += printable(text, limit);
+  return shown += '\'';
+}
 
 }  // namespace rlx::io::detail
 
