@@ -4,7 +4,11 @@
 #ifndef RLX_FUNDING_ACTIONS_HPP
 #define RLX_FUNDING_ACTIONS_HPP
 
+#include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -63,6 +67,21 @@ inline int encode(const Action& action) {
   if (action.kind == ActionKind::hold) return 0;
   if (action.kind == ActionKind::exit) return exit_base + action.slot;
   return enter_base + slots * static_cast<int>(action.size) + action.slot;
+}
+
+/// Names of the 36 actions, by id.
+inline std::span<const std::string_view, static_cast<std::size_t>(n_actions)> action_names() {
+  static const auto texts = [] {
+    std::array<std::string, static_cast<std::size_t>(n_actions)> list;
+    for (int id = 0; id < n_actions; ++id) list[static_cast<std::size_t>(id)] = to_string(decode(id));
+    return list;
+  }();
+  static const auto names = [] {
+    std::array<std::string_view, static_cast<std::size_t>(n_actions)> list;
+    std::copy(texts.begin(), texts.end(), list.begin());
+    return list;
+  }();
+  return names;
 }
 
 }  // namespace rlx::funding

@@ -53,8 +53,8 @@ constexpr bool is_forced(CloseReason reason) { return reason != CloseReason::age
 /// One leg of an open position.
 struct Leg {
   InstrumentId instrument = no_id;
-  LegTerms terms;
-  MaintenanceTier tier;
+  LegTerms terms;  ///< without tiers
+  MaintenanceTier tier;            ///< at the entry's notional
   double side = 1.0;               ///< +1 long, -1 short
   double fill = 0.0;               ///< entry price
   double mark = 0.0;               ///< last known price
@@ -123,6 +123,7 @@ struct PortfolioRules {
   std::int64_t grace_ms = 0;  ///< see ExecutionConfig
   double transfer_fee = 1.0;
   std::int64_t transfer_delay_ms = ms_per_hour;
+  bool unlimited_cash = false;  ///< free cash may fall below 0: debits never touch a margin
 };
 
 /// The account. No member function allocates after construction unless the ledger records; none is safe for two threads.
@@ -439,6 +440,7 @@ class Portfolio {
     Leg& leg = side > 0.0 ? position.long_leg : position.short_leg;
     leg.instrument = instrument;
     leg.terms = terms;
+    leg.terms.tiers = {};  // the tier is kept by value, so a position does not refer to a venue table
     leg.side = side;
     leg.fill = taker_fill(quote, side > 0.0 ? +1 : -1, position.quantity, rules_.costs);
     leg.mark = quote.price;
@@ -488,7 +490,8 @@ class Portfolio {
     const double cash = -leg.side * position.quantity * mark * settlement.rate;
     position.funding += cash;
     position.attribution.funding += cash;
-    const double from_cash = std::max(cash, -std::max(free_cash_at(leg.terms.account), 0.0));
+    const double from_cash =
+        rules_.unlimited_cash ? cash : std::max(cash, -std::max(free_cash_at(leg.terms.account), 0.0));
     post(settlement.settle_ms, cash_of(leg), funding_, from_cash, market::EntryKind::funding, position.id);
     const double rest = cash - from_cash;  // <= 0
     if (rest == 0.0) return;
@@ -569,6 +572,7 @@ class Portfolio {
   static void load_leg(StateReader& in, Leg& leg, TermsOf&& terms_of) {
     in.read(leg.instrument);
     leg.terms = terms_of(leg.instrument);
+    leg.terms.tiers = {};
     for (double* value : {&leg.tier.notional_floor, &leg.tier.rate, &leg.tier.cum, &leg.tier.max_leverage, &leg.side, &leg.fill,
                           &leg.mark, &leg.value, &leg.margin, &leg.liquidation_price, &leg.bid_ask_bps, &leg.depth_usd})
       in.read(*value);

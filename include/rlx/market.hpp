@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief All of rlx/market.
+#ifndef RLX_MARKET_HPP
+#define RLX_MARKET_HPP
+
+#include <rlx/market/ledger.hpp>
+
+#endif  // RLX_MARKET_HPP
