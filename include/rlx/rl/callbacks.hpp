@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief What most training runs want beside learning: evaluation with the best model kept, checkpoints, a progress line.
+#ifndef RLX_RL_CALLBACKS_HPP
+#define RLX_RL_CALLBACKS_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <functional>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <rlx/core/error.hpp>
+#include <rlx/core/finite.hpp>
+#include <rlx/io/number_text.hpp>
+#include <rlx/rl/evaluation.hpp>
+#include <rlx/rl/learner.hpp>
+
+namespace rlx {
+
+/// What a frequency counts.
+enum class CountUnit : std::uint8_t { timesteps, episodes };
+
+namespace detail {
+
+/// Says when a counter passes a multiple of a frequency; needs no state in a checkpoint.
+class Milestones {
+ public:
+  Milestones(std::uint64_t every, CountUnit unit) : every_(every), unit_(unit) {
+    if (every == 0) throw ConfigError("a callback's frequency is 0; it must be at least 1");
+  }
+  void start(const Learner& learner) { seen_ = count(learner); }
+  /// The multiple that was passed since the last call, if any (the highest one).
+  std::optional<std::uint64_t> passed(const Learner& learner) {
+    const std::uint64_t before = std::exchange(seen_, count(learner));
+    if (seen_ / every_ == before / every_) return std::nullopt;
+    return seen_ / every_ * every_;
+  }
+
+ private:
+  std::uint64_t count(const Learner& learner) const {
+    return unit_ == CountUnit::timesteps ? learner.num_timesteps() : learner.num_episodes();
+  }
+  std::uint64_t every_;
+  CountUnit unit_;
+  std::uint64_t seen_ = 0;
+};
+
+}  // namespace detail
+
+struct EvalCallbackConfig {
+  std::uint64_t eval_freq = 10'000;  ///< evaluate at the first update end at or behind each multiple
+  CountUnit unit = CountUnit::timesteps;
+  std::size_t n_eval_episodes = 10;
+  bool deterministic = true;
+  bool both = false;                 ///< also evaluate the sampled policy on the same episodes (logged as eval/sampled_reward)
+  std::uint64_t seed = 0;            ///< the same episodes at every evaluation
+  std::size_t num_envs = 1;
+  std::uint64_t max_episode_steps = 1'000'000;
+  ThreadPool* pool = nullptr;        ///< evaluates copies in parallel; the learner's own pool is free during callbacks
+  std::string best_model_path = {};       ///< checkpoint of the best model; empty: not saved
+  std::size_t average_last = 1;      ///< the score compared is the mean over this many last evaluations
+  std::function<double(const Evaluation&)> score = {};                             ///< default: mean_reward
+  std::function<bool(Learner&, const Evaluation&)> callback_on_new_best = {};      ///< false stops training
+  std::function<bool(Learner&, const Evaluation&)> callback_after_eval = {};       ///< false stops training
+};
+
+/// Evaluates the policy on environments of its own, logs it, and keeps the model with the highest score. A tie keeps the older
+/// model, a score that is not finite never wins.
+template <class MakeEnv>
+class EvalCallback final : public Callback {
+ public:
+  /// @param make_env make_env(copy) returns an evaluation environment; never the one that is trained on.
+  EvalCallback(MakeEnv make_env, EvalCallbackConfig config = {})
+      : make_env_(std::move(make_env)), config_(std::move(config)), milestones_(config_.eval_freq, config_.unit) {
+    if (config_.average_last == 0) throw ConfigError("EvalCallbackConfig.average_last = 0; it must be at least 1");
+    if (config_.n_eval_episodes == 0) throw ConfigError("EvalCallbackConfig.n_eval_episodes = 0; it must be at least 1");
+  }
+
+  void on_training_start(Learner& learner) override { milestones_.start(learner); }
+
+  bool on_update_end(Learner& learner) override {
+    if (!milestones_.passed(learner)) return true;
+    const InferencePolicy policy = learner.policy();
+    EvaluationConfig evaluation_config{.n_eval_episodes = config_.n_eval_episodes, .deterministic = config_.deterministic,
+                                       .num_envs = config_.num_envs, .seed = config_.seed,
+                                       .max_episode_steps = config_.max_episode_steps, .pool = config_.pool};
+    last_ = evaluate_policy(policy, make_env_, evaluation_config);
+    history_.push_back({learner.num_timesteps(), config_.score ? config_.score(*last_) : last_->mean_reward});
+    const double score = averaged();
+    if (Logger* const logger = learner.logger()) {
+      logger->record("eval/mean_reward", last_->mean_reward);
+      logger->record("eval/std_reward", last_->std_reward);
+      logger->record("eval/mean_ep_length", last_->mean_length);
+      logger->record("eval/score", score);
+      for (const MetricMean& metric : last_->metrics) logger->record("eval/" + metric.name, metric.mean);
+      if (config_.both) {
+        evaluation_config.deterministic = !config_.deterministic;
+        const Evaluation other = evaluate_policy(policy, make_env_, evaluation_config);
+        logger->record(config_.deterministic ? "eval/sampled_reward" : "eval/deterministic_reward", other.mean_reward);
+      }
+    }
+    bool go_on = true;
+    if (is_finite(score) && (!learner.best || score > learner.best->score)) {
+      learner.best = BestScore{score, learner.num_timesteps(), learner.num_episodes()};
+      if (!config_.best_model_path.empty()) learner.save(config_.best_model_path);
+      if (config_.callback_on_new_best) go_on = config_.callback_on_new_best(learner, *last_);
+    }
+    if (config_.callback_after_eval) go_on = config_.callback_after_eval(learner, *last_) && go_on;
+    return go_on;
+  }
+
+  /// Step and score (before averaging) of every evaluation of this object.
+  const std::vector<std::pair<std::uint64_t, double>>& history() const noexcept { return history_; }
+  /// The last evaluation; empty before the first.
+  const std::optional<Evaluation>& last() const noexcept { return last_; }
+
+ private:
+  double averaged() const {
+    const std::size_t n = std::min(config_.average_last, history_.size());
+    double sum = 0.0;
+    for (std::size_t i = history_.size() - n; i < history_.size(); ++i) sum += history_[i].second;
+    return sum / static_cast<double>(n);
+  }
+
+  MakeEnv make_env_;
+  EvalCallbackConfig config_;
+  detail::Milestones milestones_;
+  std::vector<std::pair<std::uint64_t, double>> history_;
+  std::optional<Evaluation> last_;
+};
+
+struct CheckpointCallbackConfig {
+  std::uint64_t save_freq = 100'000;  ///< save at the first update end at or behind each multiple
+  CountUnit unit = CountUnit::timesteps;
+  std::string path = ".";             ///< existing directory
+  std::string prefix = "checkpoint";  ///< checkpoint_ep200.safetensors by episodes, checkpoint_100000.safetensors by timesteps
+  std::size_t keep_last = 0;          ///< remove older ones of this run; 0: keep all
+  std::string final_name = {};             ///< also save at the end under this name, such as "final_model"; empty: do not
+};
+
+/// Saves the learner now and then, whole, so that training can continue from there.
+class CheckpointCallback final : public Callback {
+ public:
+  explicit CheckpointCallback(CheckpointCallbackConfig config)
+      : config_(std::move(config)), milestones_(config_.save_freq, config_.unit) {}
+
+  void on_training_start(Learner& learner) override { milestones_.start(learner); }
+
+  bool on_update_end(Learner& learner) override {
+    const std::optional<std::uint64_t> at = milestones_.passed(learner);
+    if (!at) return true;
+    const char* const unit = config_.unit == CountUnit::episodes ? "_ep" : "_";
+    saved_.push_back(file(config_.prefix + unit + std::to_string(*at)));
+    learner.save(saved_.back());
+    while (config_.keep_last != 0 && saved_.size() > config_.keep_last) {
+      std::remove(saved_.front().c_str());
+      saved_.erase(saved_.begin());
+    }
+    return true;
+  }
+
+  void on_training_end(Learner& learner) override {
+    if (!config_.final_name.empty()) learner.save(file(config_.final_name));
+  }
+
+  /// Files that exist because of this object, oldest first.
+  const std::vector<std::string>& saved() const noexcept { return saved_; }
+
+ private:
+  std::string file(const std::string& name) const { return config_.path + '/' + name + ".safetensors"; }
+
+  CheckpointCallbackConfig config_;
+  detail::Milestones milestones_;
+  std::vector<std::string> saved_;
+};
+
+/// A line that is written over itself: share done, steps per second, time left, mean reward. Only for a terminal.
+class ProgressCallback final : public Callback {
+ public:
+  /// @param out must outlive this object. @param is_terminal nothing is written if false.
+  ProgressCallback(std::ostream& out, bool is_terminal) : out_(&out), on_(is_terminal) {}
+
+  void on_training_start(Learner& learner) override { begin_ = learner.num_timesteps(); }
+  bool on_update_end(Learner& learner) override {
+    if (!on_) return true;
+    const double seconds = learner.elapsed_seconds();
+    const auto done = static_cast<double>(learner.num_timesteps() - begin_);
+    const auto all = static_cast<double>(learner.total_timesteps() - begin_);
+    const double rate = seconds > 0.0 ? done / seconds : 0.0;
+    std::string text = '\r' + fixed(100.0 * done / std::max(all, 1.0), 1) + " %  " + compact(rate) + " steps/s  " +
+                       (rate > 0.0 ? duration_text((all - done) / rate) : std::string("?")) + " left";
+    if (is_finite(learner.mean_episode_return())) text += "  reward " + fixed(learner.mean_episode_return(), 2);
+    const std::size_t width = text.size();
+    if (width < width_) text.append(width_ - width, ' ');
+    width_ = width;
+    *out_ << text;
+    out_->flush();
+    return true;
+  }
+  void on_training_end(Learner&) override {
+    if (on_) *out_ << '\n';
+  }
+
+ private:
+  std::ostream* out_;
+  bool on_;
+  std::uint64_t begin_ = 0;
+  std::size_t width_ = 0;
+};
+
+}  // namespace rlx
+
+#endif  // RLX_RL_CALLBACKS_HPP

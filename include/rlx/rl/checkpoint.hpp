@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief What loading a checkpoint may be told, and how two descriptions of a run are compared.
+#ifndef RLX_RL_CHECKPOINT_HPP
+#define RLX_RL_CHECKPOINT_HPP
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include <rlx/core/error.hpp>
+#include <rlx/core/json.hpp>
+#include <rlx/core/version.hpp>
+#include <rlx/io/safetensors.hpp>
+
+namespace rlx {
+
+/// How strictly `load` compares.
+struct LoadOptions {
+  /// Keys that may differ, as the error names them: "learning_rate", "data_sha256", "num_envs", ...
+  std::vector<std::string> allow = {};
+  /// Require the state of the environments. false: where they cannot be restored, each starts its next episode.
+  bool exact = true;
+};
+
+namespace detail {
+
+/// Lists every key on which two flat JSON objects differ, "key: saved 1, here 2", except the allowed ones.
+inline void list_differences(const nlohmann::json& saved, const nlohmann::json& here, const std::vector<std::string>& allow,
+                             std::vector<std::string>& out) {
+  const auto allowed = [&](const std::string& key) { return std::find(allow.begin(), allow.end(), key) != allow.end(); };
+  for (const auto& [key, value] : here.items()) {
+    if (allowed(key)) continue;
+    if (!saved.contains(key)) {
+      out.push_back(key + ": saved nothing, here " + value.dump());
+    } else if (saved.at(key) != value) {
+      out.push_back(key + ": saved " + saved.at(key).dump() + ", here " + value.dump());
+    }
+  }
+  for (const auto& [key, value] : saved.items()) {
+    if (!here.contains(key) && !allowed(key)) out.push_back(key + ": saved " + value.dump() + ", here nothing");
+  }
+}
+
+/// @throws CheckpointError listing the differences, if there are any.
+inline void refuse_differences(const std::string& file, const std::vector<std::string>& differences) {
+  if (differences.empty()) return;
+  std::string text = file + " belongs to another run:";
+  for (const std::string& line : differences) text += "\n  " + line;
+  throw CheckpointError(text + "\nuse the saved values, or name the keys in LoadOptions.allow");
+}
+
+/// @throws CheckpointError for tensors that this learner did not write.
+inline void refuse_other_tensors(const io::Safetensors& file, const std::vector<io::TensorView>& expected) {
+  for (const io::TensorView& tensor : file.tensors()) {
+    const bool known = std::any_of(expected.begin(), expected.end(), [&](const io::TensorView& e) { return e.name == tensor.name; });
+    if (!known) throw CheckpointError(file.name() + ": tensor '" + tensor.name + "' does not belong to this learner");
+  }
+}
+
+}  // namespace detail
+}  // namespace rlx
+
+#endif  // RLX_RL_CHECKPOINT_HPP

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief A training run as callbacks see it, whatever the algorithm and the environment.
+#ifndef RLX_RL_LEARNER_HPP
+#define RLX_RL_LEARNER_HPP
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <rlx/rl/inference_policy.hpp>
+#include <rlx/rl/logger.hpp>
+
+namespace rlx {
+
+/// Figures of one update: means over the minibatches whose loss was computed.
+struct UpdateMetrics {
+  double policy_gradient_loss = 0.0;
+  double value_loss = 0.0;
+  double entropy_loss = 0.0;        ///< -mean entropy
+  double entropy = 0.0;             ///< nats
+  double entropy_rescaled = 0.0;    ///< H ln(n) / ln(n_valid), over states with at least two valid actions
+  double entropy_share = 0.0;       ///< of the largest possible: sum of H over sum of ln(n_valid)
+  double loss = 0.0;                ///< the whole
+  double approx_kl = 0.0;
+  double approx_kl_k1 = 0.0;
+  double clip_fraction = 0.0;
+  double clip_range = 0.0;
+  double explained_variance = std::numeric_limits<double>::quiet_NaN();  ///< NaN if the returns do not vary
+  double grad_norm = 0.0;           ///< before clipping
+  double learning_rate = 0.0;
+  double ent_coef = 0.0;
+  double reward_std = 1.0;          ///< what rewards were divided by
+  std::size_t minibatches = 0;      ///< optimiser steps taken
+  bool stopped_by_kl = false;       ///< target_kl ended the update
+  std::uint64_t n_updates = 0;      ///< updates so far, this one included
+};
+
+/// The best evaluation so far; part of the checkpoint.
+struct BestScore {
+  double score = 0.0;
+  std::uint64_t num_timesteps = 0;
+  std::uint64_t episode = 0;
+};
+
+/// What a callback may ask of the running learner, and do to it.
+class Learner {
+ public:
+  Learner() = default;
+  Learner(const Learner&) = delete;
+  Learner& operator=(const Learner&) = delete;
+  virtual ~Learner() = default;
+
+  virtual std::uint64_t num_timesteps() const = 0;
+  virtual std::uint64_t total_timesteps() const = 0;  ///< where this `learn` ends
+  virtual std::uint64_t num_episodes() const = 0;     ///< finished since training began
+  virtual std::uint64_t n_updates() const = 0;
+  virtual const UpdateMetrics& last_update() const = 0;
+  virtual double mean_episode_return() const = 0;     ///< of the last stats_window_size episodes; NaN before the first
+  virtual double mean_episode_length() const = 0;
+  virtual std::uint64_t wall_ms() const = 0;          ///< UTC, of the clock the learner was given
+  virtual double elapsed_seconds() const = 0;         ///< since `learn` began
+  /// A copy of the policy as it is now. Allocates.
+  virtual InferencePolicy policy() const = 0;
+  virtual void save(const std::string& path) const = 0;
+  virtual void export_policy(const std::string& path, const PolicyInfo& info) const = 0;
+  virtual Logger* logger() const = 0;                 ///< nullptr if nothing is logged
+
+  std::optional<BestScore> best;                      ///< kept by EvalCallback
+  std::map<std::string, std::string> notes;           ///< texts of callbacks and programs; saved and restored, never compared
+};
+
+/// Called by `learn` on the calling thread. Returning false stops after the current update. Calling `learn` throws.
+class Callback {
+ public:
+  Callback() = default;
+  Callback(const Callback&) = delete;
+  Callback& operator=(const Callback&) = delete;
+  virtual ~Callback() = default;
+  virtual void on_training_start(Learner&) {}
+  virtual void on_rollout_start(Learner&) {}
+  virtual bool on_rollout_end(Learner&) { return true; }
+  /// Finished episodes in (time, environment) order, after the rollout and before its update.
+  virtual bool on_episode(Learner&, const EpisodeRecord&) { return true; }
+  virtual bool on_update_end(Learner&) { return true; }
+  /// Also when a callback or the stop flag ended the training; not after an exception.
+  virtual void on_training_end(Learner&) {}
+};
+
+/// What `learn` may be told. Nothing in here changes what is learned.
+struct LearnOptions {
+  std::vector<Callback*> callbacks = {};          ///< called in order; must outlive the call
+  Logger* logger = nullptr;
+  std::uint64_t log_interval = 1;            ///< updates between two dumps, >= 1
+  bool reset_num_timesteps = true;           ///< false: continue; total_timesteps then counts additional steps, as in SB3
+  const std::atomic<bool>* stop = nullptr;   ///< set from a signal handler or another thread: ends after the current update
+};
+
+/// How `learn` ended.
+struct LearnResult {
+  std::uint64_t num_timesteps = 0;
+  std::uint64_t n_updates = 0;
+  bool stopped = false;  ///< by a callback or the stop flag
+};
+
+}  // namespace rlx
+
+#endif  // RLX_RL_LEARNER_HPP

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief Named numbers of a training run and where they are written: a table, a line, CSV, JSON lines, TensorBoard.
+#ifndef RLX_RL_LOGGER_HPP
+#define RLX_RL_LOGGER_HPP
+
+#include <algorithm>
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <memory>
+#include <ostream>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <rlx/core/finite.hpp>
+#include <rlx/env/episode_statistics.hpp>
+#include <rlx/io/atomic_file.hpp>
+#include <rlx/io/number_text.hpp>
+#include <rlx/io/tensorboard.hpp>
+
+namespace rlx {
+
+/// One dump: every key recorded since the one before, sorted by name.
+struct LogRow {
+  std::uint64_t step = 0;  ///< num_timesteps
+  double wall_time = 0.0;  ///< UTC seconds since 1970
+  const std::map<std::string, double, std::less<>>* values = nullptr;
+
+  /// The value of a key; NaN if it was not recorded.
+  double at(std::string_view key) const {
+    const auto found = values->find(key);
+    return found == values->end() ? std::numeric_limits<double>::quiet_NaN() : found->second;
+  }
+};
+
+/// A finished episode as outputs see it.
+struct EpisodeRecord {
+  std::uint64_t number = 0;         ///< episodes finished by the run so far, this one included
+  std::uint64_t num_timesteps = 0;  ///< at the end of the rollout in which it ended
+  double loss = 0.0;                ///< of the last update before; NaN before the first
+  double entropy = 0.0;             ///< likewise
+  EpisodeStatistics statistics;
+};
+
+/// A place where logs go. `open` is called at the start of `learn`, so that a path that cannot be written fails there.
+class LogOutput {
+ public:
+  LogOutput() = default;
+  LogOutput(const LogOutput&) = delete;
+  LogOutput& operator=(const LogOutput&) = delete;
+  virtual ~LogOutput() = default;
+  /// @throws IoError
+  virtual void open(double /*wall_time*/) {}
+  virtual void write(const LogRow& row) = 0;
+  virtual void episode(const EpisodeRecord&) {}
+};
+
+/// Collects numbers and hands them to outputs. One thread at a time; it changes nothing in training.
+class Logger {
+ public:
+  /// Adds an output and returns it. `Output` is constructed from the arguments.
+  template <class Output, class... Args>
+  Output& add(Args&&... args) {
+    auto output = std::make_unique<Output>(std::forward<Args>(args)...);
+    Output& added = *output;
+    outputs_.push_back(std::move(output));
+    return added;
+  }
+
+  /// Remembers a number until the next dump; the last one counts.
+  void record(std::string_view key, double value) { slot(key) = {value, 1.0}; }
+  /// Remembers the mean of all numbers given under this key until the next dump.
+  void record_mean(std::string_view key, double value) {
+    Sum& sum = slot(key);
+    sum.total += value;
+    sum.count += 1.0;
+  }
+  /// The mean or number under a key, of this dump or the one before; NaN if there is none.
+  double value(std::string_view key) const {
+    const auto found = sums_.find(key);
+    if (found != sums_.end() && found->second.count > 0.0) return found->second.total / found->second.count;
+    const auto last = values_.find(key);
+    return last == values_.end() ? std::numeric_limits<double>::quiet_NaN() : last->second;
+  }
+
+  /// Opens all outputs. @throws IoError
+  void open(double wall_time) {
+    for (const auto& output : outputs_) output->open(wall_time);
+  }
+  void episode(const EpisodeRecord& record) {
+    for (const auto& output : outputs_) output->episode(record);
+  }
+  /// Writes everything recorded since the last dump and forgets it.
+  void dump(std::uint64_t step, double wall_time) {
+    values_.clear();
+    for (auto& [key, sum] : sums_) {
+      if (sum.count > 0.0) values_.emplace(key, sum.total / sum.count);
+      sum = {};
+    }
+    for (const auto& output : outputs_) output->write({step, wall_time, &values_});
+  }
+
+ private:
+  struct Sum {
+    double total = 0.0;
+    double count = 0.0;
+  };
+  Sum& slot(std::string_view key) {
+    const auto found = sums_.find(key);
+    return found != sums_.end() ? found->second : sums_[std::string(key)];
+  }
+
+  std::vector<std::unique_ptr<LogOutput>> outputs_;
+  std::map<std::string, Sum, std::less<>> sums_;
+  std::map<std::string, double, std::less<>> values_;
+};
+
+/// Stable-Baselines3's table, one section per part before the slash.
+class ConsoleTable final : public LogOutput {
+ public:
+  /// @param out must outlive this object.
+  explicit ConsoleTable(std::ostream& out) : out_(&out) {}
+
+  void write(const LogRow& row) override {
+    std::vector<std::pair<std::string, std::string>> lines;
+    std::size_t left = 0;
+    std::size_t right = 0;
+    std::string section;
+    for (const auto& [key, value] : *row.values) {
+      const std::size_t slash = key.find('/');
+      const std::string part = slash == std::string::npos ? std::string() : key.substr(0, slash + 1);
+      if (!part.empty() && part != section) lines.emplace_back(part, "");
+      section = part;
+      lines.emplace_back(part.empty() ? key : "   " + key.substr(slash + 1), text(value));
+    }
+    for (const auto& [name, value] : lines) left = std::max(left, name.size()), right = std::max(right, value.size());
+    const std::string rule(left + right + 7, '-');
+    std::string table = rule + '\n';
+    for (const auto& [name, value] : lines) {
+      table += "| " + name + std::string(left - name.size(), ' ') + " | " + value + std::string(right - value.size(), ' ') + " |\n";
+    }
+    *out_ << table << rule << '\n';
+    out_->flush();
+  }
+
+ private:
+  static std::string text(double value) {
+    if (!is_finite(value)) return "nan";
+    const bool whole = value > -1e15 && value < 1e15 && value == static_cast<double>(static_cast<std::int64_t>(value));
+    if (whole) return std::to_string(static_cast<std::int64_t>(value));
+    const double size = value < 0 ? -value : value;
+    return size >= 1e-3 && size < 1e7 ? fixed(value, size < 1 ? 4 : size < 100 ? 3 : 1) : shortest(value);
+  }
+  static std::string shortest(double value) {
+    char buffer[32];
+    const auto end = std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::scientific, 3).ptr;
+    return {buffer, end};
+  }
+
+  std::ostream* out_;
+};
+
+/// One line per logged episode: `Episode 10:  Reward: 3.92    | Loss: 4.24   | Entropy: 2.27`, loss and entropy of the last
+/// update before it.
+class EpisodeLine final : public LogOutput {
+ public:
+  /// @param out must outlive this object. @param every write each episode whose number is a multiple of it, >= 1.
+  explicit EpisodeLine(std::ostream& out, std::uint64_t every = 1) : out_(&out), every_(every == 0 ? 1 : every) {}
+
+  void write(const LogRow&) override {}
+  void episode(const EpisodeRecord& record) override {
+    if (record.number % every_ != 0) return;
+    *out_ << line(record.number, record.statistics.episode_return, record.loss, record.entropy) << '\n';
+    out_->flush();
+  }
+
+  /// The line without its end; a figure that is not known yet is a dash.
+  static std::string line(std::uint64_t number, double reward, double loss, double entropy) {
+    return pad("Episode " + std::to_string(number) + ':', 13) + "Reward: " + pad(fixed(reward, 2), 8) + "| Loss: " +
+           pad(fixed(loss, 2), 7) + "| Entropy: " + fixed(entropy, 2);
+  }
+
+ private:
+  static std::string pad(std::string text, std::size_t width) {
+    const std::size_t shown = text == missing_number ? 1 : text.size();
+    text.append(shown < width ? width - shown : 1, ' ');
+    return text;
+  }
+
+  std::ostream* out_;
+  std::uint64_t every_;
+};
+
+/// `progress.csv`: one row per dump, `nan` where a number is not finite. A key that appears later rewrites the file with the
+/// longer header, through a temporary file.
+class CsvOutput final : public LogOutput {
+ public:
+  explicit CsvOutput(std::string path) : path_(std::move(path)) {}
+
+  void open(double) override { save(); }
+  void write(const LogRow& row) override {
+    if (columns_.empty()) columns_.emplace_back("time/total_timesteps");
+    for (const auto& [key, value] : *row.values) {
+      if (index(key) == columns_.size()) columns_.push_back(key);
+    }
+    std::vector<double> numbers(columns_.size(), std::numeric_limits<double>::quiet_NaN());
+    std::vector<bool> known(columns_.size(), false);
+    for (const auto& [key, value] : *row.values) numbers[index(key)] = value, known[index(key)] = true;
+    numbers[0] = static_cast<double>(row.step);
+    known[0] = true;
+    std::string line;
+    for (std::size_t c = 0; c < columns_.size(); ++c) {
+      if (c != 0) line += ',';
+      if (known[c]) line += number(numbers[c]);
+    }
+    rows_.push_back(std::move(line));
+    save();
+  }
+
+ private:
+  std::size_t index(std::string_view key) const {
+    return static_cast<std::size_t>(std::find(columns_.begin(), columns_.end(), key) - columns_.begin());
+  }
+  static std::string number(double value) {
+    if (!is_finite(value)) return "nan";
+    char buffer[40];
+    return {buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr};
+  }
+  void save() const {
+    std::string text;
+    for (std::size_t c = 0; c < columns_.size(); ++c) text += (c == 0 ? "" : ",") + columns_[c];
+    if (!columns_.empty()) text += '\n';
+    for (const std::string& row : rows_) text += row + '\n';
+    io::write_file_atomically(path_, text);
+  }
+
+  std::string path_;
+  std::vector<std::string> columns_, rows_;
+};
+
+/// An event file for TensorBoard in a directory; keys are the tags.
+class TensorBoardOutput final : public LogOutput {
+ public:
+  explicit TensorBoardOutput(std::string directory) : directory_(std::move(directory)) {}
+
+  void open(double wall_time) override {
+    if (!writer_) writer_ = std::make_unique<TensorBoardWriter>(directory_, wall_time);
+  }
+  void write(const LogRow& row) override {
+    open(row.wall_time);
+    for (const auto& [key, value] : *row.values) {
+      if (is_finite(value)) writer_->add_scalar(key, value, row.step, row.wall_time);
+    }
+    writer_->flush();
+  }
+
+ private:
+  std::string directory_;
+  std::unique_ptr<TensorBoardWriter> writer_;
+};
+
+}  // namespace rlx
+
+#endif  // RLX_RL_LOGGER_HPP

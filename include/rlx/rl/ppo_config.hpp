@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief What PPO can be told, under Stable-Baselines3's names and with its defaults.
+#ifndef RLX_RL_PPO_CONFIG_HPP
+#define RLX_RL_PPO_CONFIG_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include <rlx/core/error.hpp>
+#include <rlx/core/finite.hpp>
+#include <rlx/nn/schedule.hpp>
+#include <rlx/rl/losses.hpp>
+
+namespace rlx {
+
+/// Configuration of `Ppo`. A schedule is a number or a function of the progress remaining (1 at the start, 0 at the end); it is
+/// evaluated after each rollout, before its update.
+struct PpoConfig {
+  nn::Schedule learning_rate = 3e-4;
+  std::size_t n_steps = 2048;               ///< per environment and rollout, >= 1
+  std::size_t batch_size = 64;              ///< rows of a minibatch, in [1, n_steps * num_envs]
+  std::size_t n_epochs = 10;                ///< passes over a rollout, >= 1
+  double gamma = 0.99;                      ///< discount, [0, 1]
+  double gae_lambda = 0.95;                 ///< [0, 1]
+  nn::Schedule clip_range = 0.2;            ///< > 0
+  std::optional<nn::Schedule> clip_range_vf = {}; ///< empty: values are not clipped; in the units of the (scaled) return
+  ValueClip value_clip = ValueClip::sb3;    ///< read if clip_range_vf is set
+  bool normalize_advantage = true;          ///< per minibatch
+  nn::Schedule ent_coef = 0.0;
+  double vf_coef = 0.5;
+  double max_grad_norm = 0.5;               ///< > 0; infinity: no limit
+  std::optional<double> target_kl = {};          ///< > 0; the update ends at a minibatch whose approx_kl exceeds 1.5 times this
+  bool normalize_observation = false;
+  bool normalize_reward = false;            ///< divide rewards by the standard deviation of the discounted return
+  double clip_obs = 10.0;                   ///< > 0, after normalisation
+  double clip_reward = 10.0;                ///< > 0, after scaling
+  double adam_eps = 1e-5;
+  double weight_decay = 0.0;                ///< decoupled
+  bool ortho_init = true;                   ///< orthogonal with the gains of the graph; false: as torch initialises
+  std::size_t stats_window_size = 100;      ///< finished episodes behind rollout/ep_rew_mean, >= 1
+  std::size_t gradient_shards = 0;          ///< parts of a minibatch that may run in parallel; 0: clamp(batch_size / 32, 1, 8)
+  std::uint64_t seed = 0;
+  bool check_finite = true;                 ///< stop with NumericError on logits, values, losses or gradients that are not finite
+};
+
+/// Calls `f(name, field)` for every field, in the order of the struct.
+template <class Config, class F>
+void for_each_field(Config& config, F&& f) {
+  f("learning_rate", config.learning_rate);
+  f("n_steps", config.n_steps);
+  f("batch_size", config.batch_size);
+  f("n_epochs", config.n_epochs);
+  f("gamma", config.gamma);
+  f("gae_lambda", config.gae_lambda);
+  f("clip_range", config.clip_range);
+  f("clip_range_vf", config.clip_range_vf);
+  f("value_clip", config.value_clip);
+  f("normalize_advantage", config.normalize_advantage);
+  f("ent_coef", config.ent_coef);
+  f("vf_coef", config.vf_coef);
+  f("max_grad_norm", config.max_grad_norm);
+  f("target_kl", config.target_kl);
+  f("normalize_observation", config.normalize_observation);
+  f("normalize_reward", config.normalize_reward);
+  f("clip_obs", config.clip_obs);
+  f("clip_reward", config.clip_reward);
+  f("adam_eps", config.adam_eps);
+  f("weight_decay", config.weight_decay);
+  f("ortho_init", config.ortho_init);
+  f("stats_window_size", config.stats_window_size);
+  f("gradient_shards", config.gradient_shards);
+  f("seed", config.seed);
+  f("check_finite", config.check_finite);
+}
+
+/// The number of gradient shards that a configuration means.
+inline std::size_t resolved_gradient_shards(const PpoConfig& config) {
+  if (config.gradient_shards != 0) return config.gradient_shards;
+  return std::clamp<std::size_t>(config.batch_size / 32, 1, 8);
+}
+
+/// @throws ConfigError naming the field, its value and its range.
+inline void validate(const PpoConfig& config, std::size_t num_envs) {
+  const auto fail = [](const char* field, const std::string& value, const char* range) {
+    throw ConfigError(std::string("PpoConfig.") + field + " = " + value + "; " + range);
+  };
+  const auto positive = [&](const char* field, std::size_t value) {
+    if (value == 0) fail(field, "0", "it must be at least 1");
+  };
+  const auto above_zero = [&](const char* field, double value, bool finite = true) {
+    if (!(value > 0.0) || (finite && !is_finite(value)) || value != value) fail(field, std::to_string(value), "it must be above 0");
+  };
+  const auto share = [&](const char* field, double value) {
+    if (!is_finite(value) || value < 0.0 || value > 1.0) fail(field, std::to_string(value), "it must lie in [0, 1]");
+  };
+  const auto not_negative = [&](const char* field, double value) {
+    if (!is_finite(value) || value < 0.0) fail(field, std::to_string(value), "it must be finite and at least 0");
+  };
+  // A schedule is looked at where it is used: at its ends and between.
+  const auto schedule = [&](const char* field, const nn::Schedule& s, bool zero_at_end) {
+    for (const double p : {1.0, 0.75, 0.5, 0.25, 0.0}) {
+      const double value = s(p);
+      if (!is_finite(value) || value < 0.0 || (value == 0.0 && !zero_at_end && p > 0.0)) {
+        fail(field, std::to_string(value) + " at progress remaining " + std::to_string(p),
+             zero_at_end ? "it must be finite and at least 0" : "it must be above 0");
+      }
+    }
+  };
+  positive("n_steps", config.n_steps);
+  positive("n_epochs", config.n_epochs);
+  positive("batch_size", config.batch_size);
+  positive("stats_window_size", config.stats_window_size);
+  share("gamma", config.gamma);
+  share("gae_lambda", config.gae_lambda);
+  schedule("learning_rate", config.learning_rate, true);
+  schedule("clip_range", config.clip_range, false);
+  if (config.clip_range_vf) schedule("clip_range_vf", *config.clip_range_vf, false);
+  schedule("ent_coef", config.ent_coef, true);
+  not_negative("vf_coef", config.vf_coef);
+  not_negative("weight_decay", config.weight_decay);
+  if (!(config.max_grad_norm > 0.0)) fail("max_grad_norm", std::to_string(config.max_grad_norm), "it must be above 0");
+  if (config.target_kl) above_zero("target_kl", *config.target_kl);
+  above_zero("clip_obs", config.clip_obs, false);
+  above_zero("clip_reward", config.clip_reward, false);
+  above_zero("adam_eps", config.adam_eps);
+
+  const std::size_t rows = config.n_steps * num_envs;
+  if (config.batch_size > rows) {
+    fail("batch_size", std::to_string(config.batch_size),
+         ("it exceeds n_steps * num_envs = " + std::to_string(rows) + "; lower it or collect longer rollouts").c_str());
+  }
+  if (rows == 1 && config.normalize_advantage) {
+    fail("normalize_advantage", "true", "a rollout of one row cannot be normalised; collect longer rollouts");
+  }
+  if (rows > 0xFFFFFFFFU) fail("n_steps", std::to_string(config.n_steps), "n_steps * num_envs must be below 2^32");
+  if (config.gradient_shards > config.batch_size) {
+    fail("gradient_shards", std::to_string(config.gradient_shards), "a shard needs a row: at most batch_size (0 chooses a number)");
+  }
+}
+
+}  // namespace rlx
+
+#endif  // RLX_RL_PPO_CONFIG_HPP

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief What the learner remembers of the last n_steps of every environment.
+#ifndef RLX_RL_ROLLOUT_HPP
+#define RLX_RL_ROLLOUT_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include <rlx/core/matrix.hpp>
+
+namespace rlx {
+
+/// A part of one environment's rollout that belongs to one episode: steps [begin, end).
+struct EpisodeSlice {
+  std::uint32_t env = 0;
+  std::uint32_t begin = 0;      ///< first step of the slice within this rollout
+  std::uint32_t end = 0;        ///< one behind the last
+  double episode_return = 0.0;  ///< raw rewards since the start of the episode, earlier rollouts included
+  bool complete = false;        ///< the episode ended at end - 1
+};
+
+/// What critics and risk objectives read of a rollout. Time-major: row of step t and environment n is t * N + n.
+/// Valid until the next rollout begins.
+struct RolloutView {
+  std::size_t n_steps = 0;                        ///< T
+  std::size_t num_envs = 0;                       ///< N
+  std::span<const float> rewards;                 ///< [T][N], raw
+  std::span<const float> scaled_rewards;          ///< [T][N], what the advantages were computed from
+  double reward_scale = 1.0;                      ///< s: scaled = raw / s, then clipped; 1 without normalize_reward
+  std::span<const std::uint8_t> terminated;       ///< [T][N]
+  std::span<const std::uint8_t> truncated;        ///< [T][N]
+  std::span<const float> values;                  ///< [T][N], Critic::value of the outputs
+  std::span<const float> log_probs;               ///< [T][N], of the actions taken
+  MatrixView<const float> critic_outputs;         ///< [T N][K]
+  MatrixView<const float> final_critic_outputs;   ///< [T N][K]; meaningful where truncated and not terminated
+  MatrixView<const float> last_critic_outputs;    ///< [N][K]
+  MatrixView<const float> targets;                ///< [T N][W], after Critic::prepare
+  std::span<const EpisodeSlice> episodes;         ///< ascending (env, begin)
+  double gamma = 0.0;
+  double gae_lambda = 0.0;
+  std::uint64_t update = 0;                       ///< updates before this one
+  std::uint64_t seed = 0;                         ///< of the run
+};
+
+/// Sizes of a rollout.
+struct RolloutShape {
+  std::size_t n_steps = 0;          ///< T
+  std::size_t num_envs = 0;         ///< N
+  std::size_t observation_size = 0; ///< D
+  std::size_t mask_width = 0;       ///< M, 0 without masks
+  std::size_t critic_outputs = 1;   ///< K
+  std::size_t target_width = 1;     ///< W
+  bool scaled_rewards = false;      ///< keep scaled rewards beside the raw ones
+};
+
+/// Storage of one rollout: T N (4 D + 4 + M + 26) bytes, one more row of observations and masks (the current ones, which the
+/// next rollout starts from), and what wider critics and scaled rewards ask for. Allocates in the constructor only.
+///
+/// Environments write straight into these rows: step t reads row t and writes row t + 1.
+struct Rollout {
+  explicit Rollout(const RolloutShape& sizes)
+      : shape(sizes),
+        observations((sizes.n_steps + 1) * sizes.num_envs * sizes.observation_size),
+        masks((sizes.n_steps + 1) * sizes.num_envs * sizes.mask_width),
+        actions(sizes.n_steps * sizes.num_envs),
+        log_probs(actions.size()),
+        values(actions.size()),
+        rewards(actions.size()),
+        scaled_rewards(sizes.scaled_rewards ? actions.size() : 0),
+        final_values(actions.size()),
+        advantages(actions.size()),
+        targets(actions.size() * sizes.target_width),
+        terminated(actions.size()),
+        truncated(actions.size()),
+        last_values(sizes.num_envs),
+        critic_outputs(sizes.critic_outputs > 1 ? actions.size() * sizes.critic_outputs : 0),
+        final_critic_outputs(critic_outputs.size()),
+        last_critic_outputs(sizes.critic_outputs > 1 ? sizes.num_envs * sizes.critic_outputs : 0),
+        returns(sizes.target_width > 1 ? actions.size() : 0),
+        running_returns(sizes.num_envs) {}
+
+  std::size_t rows() const noexcept { return shape.n_steps * shape.num_envs; }
+  /// Observations before step t; t = n_steps: the current ones.
+  MatrixView<float> observations_at(std::size_t t) {
+    return {observations.data() + t * shape.num_envs * shape.observation_size, shape.num_envs, shape.observation_size};
+  }
+  /// Masks of those observations; without columns if there are none.
+  MatrixView<std::uint8_t> masks_at(std::size_t t) {
+    return {masks.data() + t * shape.num_envs * shape.mask_width, shape.num_envs, shape.mask_width};
+  }
+  std::span<const float> observation(std::size_t row) const {
+    return {observations.data() + row * shape.observation_size, shape.observation_size};
+  }
+  std::span<const std::uint8_t> mask(std::size_t row) const {
+    return {masks.data() + row * shape.mask_width, shape.mask_width};
+  }
+  std::span<const float> used_rewards() const { return shape.scaled_rewards ? scaled_rewards : rewards; }
+  /// A critic of width 1 is trained on the returns themselves, so both share their memory.
+  std::span<float> gae_returns() { return returns.empty() ? std::span<float>(targets) : std::span<float>(returns); }
+  MatrixView<float> all_critic_outputs() { return wide(critic_outputs, values, rows()); }
+  MatrixView<float> all_final_critic_outputs() { return wide(final_critic_outputs, final_values, rows()); }
+  MatrixView<float> all_last_critic_outputs() { return wide(last_critic_outputs, last_values, shape.num_envs); }
+
+  /// The current observations and masks become those of step 0.
+  void begin_next() {
+    const std::size_t width = shape.num_envs * shape.observation_size;
+    std::copy_n(observations.end() - static_cast<std::ptrdiff_t>(width), width, observations.begin());
+    const std::size_t mask_bytes = shape.num_envs * shape.mask_width;
+    std::copy_n(masks.end() - static_cast<std::ptrdiff_t>(mask_bytes), mask_bytes, masks.begin());
+  }
+
+  /// Cuts the rollout into episodes and adds up their raw rewards. Call once per rollout.
+  void find_episodes() {
+    episodes.clear();
+    for (std::size_t n = 0; n < shape.num_envs; ++n) {
+      std::size_t begin = 0;
+      for (std::size_t t = 0; t < shape.n_steps; ++t) {
+        const std::size_t row = t * shape.num_envs + n;
+        running_returns[n] += static_cast<double>(rewards[row]);
+        if (terminated[row] == 0 && truncated[row] == 0) continue;
+        add_slice(n, begin, t + 1, true);
+        running_returns[n] = 0.0;
+        begin = t + 1;
+      }
+      if (begin < shape.n_steps) add_slice(n, begin, shape.n_steps, false);
+    }
+  }
+
+  RolloutShape shape;
+  std::vector<float> observations;      ///< [T + 1][N][D], raw
+  std::vector<std::uint8_t> masks;      ///< [T + 1][N][M]
+  std::vector<std::int32_t> actions;    ///< [T][N]
+  std::vector<float> log_probs, values, rewards, scaled_rewards, final_values, advantages;
+  std::vector<float> targets;           ///< [T][N][W]
+  std::vector<std::uint8_t> terminated, truncated;
+  std::vector<float> last_values;       ///< [N]
+  std::vector<float> critic_outputs, final_critic_outputs, last_critic_outputs;  ///< empty if K = 1
+  std::vector<float> returns;           ///< empty if W = 1
+  std::vector<double> running_returns;  ///< [N], of the episodes that are cut by the end of the rollout
+  std::vector<EpisodeSlice> episodes;
+
+ private:
+  MatrixView<float> wide(std::vector<float>& outputs, std::vector<float>& narrow, std::size_t count) {
+    return {outputs.empty() ? narrow.data() : outputs.data(), count, shape.critic_outputs};
+  }
+  void add_slice(std::size_t n, std::size_t begin, std::size_t end, bool complete) {
+    episodes.push_back({static_cast<std::uint32_t>(n), static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end),
+                        running_returns[n], complete});
+  }
+};
+
+}  // namespace rlx
+
+#endif  // RLX_RL_ROLLOUT_HPP
