@@ -777,8 +777,8 @@ class FundingArbitrageEnv : private detail::EnvironmentData {
     };
     if (!is_finite(info_.equity)) fail("equity");
     if (!is_finite(reward)) fail("reward");
-    const std::size_t bad = first_non_finite(row);
-    if (bad < row.size()) fail("observation[" + std::to_string(bad) + "] (" + ObservationBuilder::features()[bad].name + ')');
+    const std::size_t bad = first_non_finite(row.first(opportunity_offset));  // the rest comes from the tape
+    if (bad < opportunity_offset) fail("observation[" + std::to_string(bad) + "] (" + ObservationBuilder::features()[bad].name + ')');
   }
 
   // --- state -------------------------------------------------------------------------------------------------------------

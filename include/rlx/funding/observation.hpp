@@ -18,6 +18,7 @@
 
 #include <rlx/core/error.hpp>
 #include <rlx/core/hash.hpp>
+#include <rlx/core/slot_layout.hpp>
 #include <rlx/funding/decision_state.hpp>
 #include <rlx/funding/observation_features.hpp>
 
@@ -113,19 +114,6 @@ inline std::array<FeatureInfo, observation_size> make_features() {
 }
 
 }  // namespace detail
-
-/// Offsets and widths of the slot blocks, for networks that know slots.
-struct SlotBlocks {
-  std::size_t observation = observation_size;
-  std::size_t config_offset = funding::config_offset, config_width = 5;
-  std::size_t portfolio_offset = funding::portfolio_offset, portfolio_width = 10;
-  std::size_t position_offset = execution_offset, position_count = max_position_slots, position_width = execution_feature_count;
-  std::size_t opportunity_offset = funding::opportunity_offset, opportunity_count = max_opportunities,
-              opportunity_width = opportunity_feature_count;
-  std::size_t valid_column = 0;  ///< of every slot: 1 = taken, 0 = empty
-  std::size_t actions = static_cast<std::size_t>(n_actions);
-  std::size_t sizes = 3;
-};
 
 /// Turns a decision state into an observation row. Stateless.
 class ObservationBuilder {
@@ -272,8 +260,16 @@ inline std::span<const std::string_view, observation_size> observation_names() {
   return names;
 }
 
-/// Where the slots lie in the observation.
-inline SlotBlocks slots() { return {}; }
+/// Where the slots lie in the observation, for networks that know slots.
+inline SlotLayout slots() {
+  return {config_offset,
+          5,
+          portfolio_offset,
+          10,
+          {execution_offset, max_position_slots, execution_feature_count, 0},
+          {opportunity_offset, max_opportunities, opportunity_feature_count, 0},
+          3};
+}
 
 }  // namespace rlx::funding
 
