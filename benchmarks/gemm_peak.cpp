@@ -32,7 +32,8 @@ int main(int argc, char** argv) {
   const std::size_t size = argc > 1 ? static_cast<std::size_t>(std::atoi(argv[1])) : 2048;
   const double peak = gflops(size, size, size, 1);
   const auto line = [&](const char* name, double value) {
-    std::printf("{\"name\": \"%s\", \"value\": %.1f, \"unit\": \"GFLOP/s\", \"machine_peak_gflops\": %.1f}\n", name, value, peak);
+    std::printf("{\"name\": \"%s\", \"value\": %.1f, \"unit\": \"GFLOP/s\", \"machine_peak_gflops\": %.1f}\n", name, value,
+                peak);
   };
   line("gemm_peak", peak);
   line("gemm_m128_n768_k256", gflops(128, 768, 256, 200));

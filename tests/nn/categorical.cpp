@@ -45,7 +45,8 @@ void worked_example(double tolerance) {
   for (std::size_t i = 0; i < 5; ++i) REQUIRE_THAT(static_cast<double>(g[i]), WithinAbs(expected_log_gradient[i], tolerance));
   categorical::backward(z, mask, 2, S(0), S(1), g);
   const double expected_entropy_gradient[] = {0.165228355, 0, -0.326495611, 0.161267256, 0};
-  for (std::size_t i = 0; i < 5; ++i) REQUIRE_THAT(static_cast<double>(g[i]), WithinAbs(expected_entropy_gradient[i], tolerance));
+  for (std::size_t i = 0; i < 5; ++i)
+    REQUIRE_THAT(static_cast<double>(g[i]), WithinAbs(expected_entropy_gradient[i], tolerance));
 }
 
 }  // namespace
@@ -70,7 +71,8 @@ TEST_CASE("categorical reproduces the gradients of Huang and Ontanon") {
 }
 
 TEST_CASE("categorical: exp of the entropy of k equal logits is k, from 1 to 100,000 actions") {
-  for (const std::size_t k : {std::size_t{1}, std::size_t{2}, std::size_t{7}, std::size_t{16}, std::size_t{17}, std::size_t{36}, std::size_t{1000}, std::size_t{100'000}}) {
+  for (const std::size_t k : {std::size_t{1}, std::size_t{2}, std::size_t{7}, std::size_t{16}, std::size_t{17}, std::size_t{36},
+                              std::size_t{1000}, std::size_t{100'000}}) {
     const std::vector<float> z(k, -3.5F);
     REQUIRE_THAT(std::exp(static_cast<double>(categorical::entropy(z))), WithinRel(static_cast<double>(k), 2e-5));
     REQUIRE_THAT(std::exp(categorical::entropy(std::vector<double>(k, 1e3))), WithinRel(static_cast<double>(k), 1e-9));
@@ -160,7 +162,8 @@ TEST_CASE("categorical: float figures agree with double ones to single precision
     for (std::uint8_t& m : mask) m = random.bounded(2) != 0 ? 1 : 0;
     mask[4] = 1;
     REQUIRE_THAT(static_cast<double>(categorical::entropy(z, mask)), WithinAbs(categorical::entropy(exact, mask), 2e-6));
-    REQUIRE_THAT(static_cast<double>(categorical::log_prob(z, mask, 4)), WithinAbs(categorical::log_prob(exact, mask, 4), 4e-6));
+    REQUIRE_THAT(static_cast<double>(categorical::log_prob(z, mask, 4)),
+                 WithinAbs(categorical::log_prob(exact, mask, 4), 4e-6));
     std::vector<float> p(36);
     std::vector<double> exact_p(36);
     categorical::probabilities(z, mask, p);

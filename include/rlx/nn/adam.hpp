@@ -37,7 +37,8 @@ class BasicAdam {
   /// @param size  length of the parameter buffer, padding included
   explicit BasicAdam(std::size_t size, AdamConfig config = {}) : config_(config), first_(size), second_(size) {
     const auto check = [](const char* name, double value, bool fits, const char* expected) {
-      if (!fits) throw ConfigError("AdamConfig." + std::string(name) + " = " + std::to_string(value) + ", expected " + expected);
+      if (!fits)
+        throw ConfigError("AdamConfig." + std::string(name) + " = " + std::to_string(value) + ", expected " + expected);
     };
     check("beta1", config.beta1, config.beta1 >= 0 && config.beta1 < 1, "[0, 1)");
     check("beta2", config.beta2, config.beta2 >= 0 && config.beta2 < 1, "[0, 1)");

@@ -3,9 +3,9 @@
 /// @brief The masked categorical distribution over actions.
 ///
 /// p_i = exp(z_i - m) / Z on the valid set, exactly 0 outside, with m the largest valid logit and Z the sum over valid ones.
-/// Invalid logits are excluded, never replaced by a finite number: they may be NaN or infinite and change nothing. A mask is one
-/// byte per logit, non-zero = valid, as sb3-contrib's `action_masks`; an empty mask means that all are valid and gives the same
-/// bits as a mask of ones. At least one entry must be valid, else NumericError. Nothing here allocates.
+/// Invalid logits are excluded, never replaced by a finite number: they may be NaN or infinite and change nothing. A mask is
+/// one byte per logit, non-zero = valid, as sb3-contrib's `action_masks`; an empty mask means that all are valid and gives the
+/// same bits as a mask of ones. At least one entry must be valid, else NumericError. Nothing here allocates.
 ///
 /// Rows are anything that converts to a std::span of float or double (spans, vectors, arrays). float uses the library's own
 /// vectorised exp (relative error 2e-7), double the C library's.
@@ -83,7 +83,8 @@ RLX_NN_INLINE void for_each_block(std::span<const S> logits, Mask mask, F&& f) {
   for (std::size_t j = 0; j < logits.size(); j += lanes<S>) {
     const std::size_t count = std::min(lanes<S>, logits.size() - j);
     const S* p = logits.data() + j;
-    f(j, count, load_mask<S>(mask, j, count), count == lanes<S> ? nn::detail::load<S>(p) : nn::detail::load_partial<S>(p, count));
+    f(j, count, load_mask<S>(mask, j, count),
+      count == lanes<S> ? nn::detail::load<S>(p) : nn::detail::load_partial<S>(p, count));
   }
 }
 
@@ -96,8 +97,8 @@ struct Summary {
 template <class S>
 [[gnu::flatten]] Summary<S> summarize(std::span<const S> logits, Mask mask) {
   if (!mask.empty() && mask.size() != logits.size()) {
-    throw ShapeError("categorical: found a mask of " + std::to_string(mask.size()) + " entries for " + std::to_string(logits.size()) +
-                     " logits; expected equal lengths or an empty mask");
+    throw ShapeError("categorical: found a mask of " + std::to_string(mask.size()) + " entries for " +
+                     std::to_string(logits.size()) + " logits; expected equal lengths or an empty mask");
   }
   const Vec<S> lowest = nn::detail::broadcast<S>(std::numeric_limits<S>::lowest());
   Vec<S> best = lowest;
@@ -108,7 +109,8 @@ template <class S>
   });
   bool found = false;
   for (std::size_t i = 0; i < lanes<S>; ++i) found = found || any[i] != 0;
-  if (!found) throw NumericError("categorical: no action is valid among " + std::to_string(logits.size()) + "; expected at least one");
+  if (!found)
+    throw NumericError("categorical: no action is valid among " + std::to_string(logits.size()) + "; expected at least one");
   const S largest = nn::detail::max_lanes<S>(best);
   Vec<S> sum{};
   Vec<S> weighted{};
@@ -128,7 +130,8 @@ inline bool is_valid(Mask mask, std::size_t action) { return mask.empty() || mas
 template <class S>
 S log_prob(std::span<const S> logits, Mask mask, std::size_t action, const Summary<S>& s) {
   if (action >= logits.size()) {
-    throw ShapeError("categorical: action " + std::to_string(action) + " is not below the number of logits, " + std::to_string(logits.size()));
+    throw ShapeError("categorical: action " + std::to_string(action) + " is not below the number of logits, " +
+                     std::to_string(logits.size()));
   }
   return is_valid(mask, action) ? logits[action] - s.largest - s.log_sum : -std::numeric_limits<S>::infinity();
 }
@@ -157,8 +160,8 @@ template <class S>
 }
 
 template <class S>
-[[gnu::flatten]] void backward(std::span<const S> logits, Mask mask, std::size_t action, S d_log_prob, S d_entropy, std::span<S> d_logits,
-                               const Summary<S>& s) {
+[[gnu::flatten]] void backward(std::span<const S> logits, Mask mask, std::size_t action, S d_log_prob, S d_entropy,
+                               std::span<S> d_logits, const Summary<S>& s) {
   const S inverse = S(1) / s.sum;
   for_each_block<S>(logits, mask, [&](std::size_t j, std::size_t count, LaneMask<S> valid, Vec<S> z) {
     const Vec<S> d = z - s.largest;
@@ -213,7 +216,8 @@ void probabilities(const Row& logits, Mask mask, std::span<ScalarOf<Row>> out) {
   using S = ScalarOf<Row>;
   const auto z = detail::view(logits);
   if (out.size() != z.size()) {
-    throw ShapeError("categorical::probabilities: found room for " + std::to_string(out.size()) + ", expected " + std::to_string(z.size()));
+    throw ShapeError("categorical::probabilities: found room for " + std::to_string(out.size()) + ", expected " +
+                     std::to_string(z.size()));
   }
   const auto summary = detail::summarize(z, mask);
   const S inverse = S(1) / summary.sum;
@@ -257,7 +261,8 @@ ScalarOf<Row> kl(const Row& p_logits, const Row& q_logits, Mask mask = {}) {
   const auto zp = detail::view(p_logits);
   const auto zq = detail::view(q_logits);
   if (zp.size() != zq.size()) {
-    throw ShapeError("categorical::kl: found " + std::to_string(zp.size()) + " and " + std::to_string(zq.size()) + " logits, expected equal numbers");
+    throw ShapeError("categorical::kl: found " + std::to_string(zp.size()) + " and " + std::to_string(zq.size()) +
+                     " logits, expected equal numbers");
   }
   const auto p = detail::summarize(zp, mask);
   const auto q = detail::summarize(zq, mask);
@@ -290,8 +295,8 @@ void backward(const Row& logits, Mask mask, std::size_t action, ScalarOf<Row> d_
 
 /// Row by row over a batch; `masks` may be empty. actions, log_probs and entropies have one entry per row.
 template <std::floating_point S>
-void evaluate(MatrixView<const S> logits, MatrixView<const std::uint8_t> masks, std::span<const std::int32_t> actions, std::span<S> log_probs,
-              std::span<S> entropies) {
+void evaluate(MatrixView<const S> logits, MatrixView<const std::uint8_t> masks, std::span<const std::int32_t> actions,
+              std::span<S> log_probs, std::span<S> entropies) {
   for (std::size_t r = 0; r < logits.rows(); ++r) {
     const auto e = evaluate(logits.row(r), detail::row_of<S>(masks, r), static_cast<std::size_t>(actions[r]));
     log_probs[r] = e.log_prob;
@@ -301,8 +306,8 @@ void evaluate(MatrixView<const S> logits, MatrixView<const std::uint8_t> masks, 
 
 /// Draws one action per row with one uniform number each.
 template <std::floating_point S>
-void sample(MatrixView<const S> logits, MatrixView<const std::uint8_t> masks, std::span<const double> u, std::span<std::int32_t> actions,
-            std::span<S> log_probs) {
+void sample(MatrixView<const S> logits, MatrixView<const std::uint8_t> masks, std::span<const double> u,
+            std::span<std::int32_t> actions, std::span<S> log_probs) {
   for (std::size_t r = 0; r < logits.rows(); ++r) {
     const auto drawn = sample_and_evaluate(logits.row(r), detail::row_of<S>(masks, r), u[r]);
     actions[r] = static_cast<std::int32_t>(drawn.action);
@@ -320,10 +325,11 @@ void mode(MatrixView<const S> logits, MatrixView<const std::uint8_t> masks, std:
 
 /// Gradients of each row, as backward of one row.
 template <std::floating_point S>
-void backward(MatrixView<const S> logits, MatrixView<const std::uint8_t> masks, std::span<const std::int32_t> actions, std::span<const S> d_log_probs,
-              std::span<const S> d_entropies, MatrixView<S> d_logits) {
+void backward(MatrixView<const S> logits, MatrixView<const std::uint8_t> masks, std::span<const std::int32_t> actions,
+              std::span<const S> d_log_probs, std::span<const S> d_entropies, MatrixView<S> d_logits) {
   for (std::size_t r = 0; r < logits.rows(); ++r) {
-    backward(logits.row(r), detail::row_of<S>(masks, r), static_cast<std::size_t>(actions[r]), d_log_probs[r], d_entropies[r], d_logits.row(r));
+    backward(logits.row(r), detail::row_of<S>(masks, r), static_cast<std::size_t>(actions[r]), d_log_probs[r], d_entropies[r],
+             d_logits.row(r));
   }
 }
 

@@ -21,9 +21,11 @@ double grad_norm(std::span<const S> gradients) {
   double sums[width] = {};
   std::size_t i = 0;
   for (; i + width <= gradients.size(); i += width) {
-    for (std::size_t j = 0; j < width; ++j) sums[j] += static_cast<double>(gradients[i + j]) * static_cast<double>(gradients[i + j]);
+    for (std::size_t j = 0; j < width; ++j)
+      sums[j] += static_cast<double>(gradients[i + j]) * static_cast<double>(gradients[i + j]);
   }
-  for (std::size_t j = 0; i + j < gradients.size(); ++j) sums[j] += static_cast<double>(gradients[i + j]) * static_cast<double>(gradients[i + j]);
+  for (std::size_t j = 0; i + j < gradients.size(); ++j)
+    sums[j] += static_cast<double>(gradients[i + j]) * static_cast<double>(gradients[i + j]);
   for (std::size_t step = width / 2; step > 0; step /= 2) {
     for (std::size_t j = 0; j < step; ++j) sums[j] += sums[j + step];
   }

@@ -158,7 +158,8 @@ class Graph {
     w.kept_.resize(kept);
     w.scratch_.resize(scratch);
     w.indices_.resize(indices + slots);
-    for (std::size_t s = 0; s < slots; ++s) w.indices_[indices + s] = static_cast<std::uint32_t>(s);  // for values without a mask
+    for (std::size_t s = 0; s < slots; ++s)
+      w.indices_[indices + s] = static_cast<std::uint32_t>(s);  // for values without a mask
     for (const OutputSpec& output : spec_.outputs) {
       w.outputs_.push_back({output.name, w.value_offset_[output.node], shapes_[output.node].width});
     }
@@ -173,14 +174,15 @@ class Graph {
   void forward(std::span<const S> params, MatrixView<const S> in, Workspace<S>& w) const {
     check_call(params.size(), w);
     if (in.cols() != input_width() || in.rows() > w.max_rows_) {
-      throw ShapeError("Graph::forward: found " + std::to_string(in.rows()) + " rows of " + std::to_string(in.cols()) + ", expected at most " +
-                       std::to_string(w.max_rows_) + " rows of " + std::to_string(input_width()));
+      throw ShapeError("Graph::forward: found " + std::to_string(in.rows()) + " rows of " + std::to_string(in.cols()) +
+                       ", expected at most " + std::to_string(w.max_rows_) + " rows of " + std::to_string(input_width()));
     }
     w.rows_ = in.rows();
     detail::copy_rows<S>(w.rows_, input_width(), {in.data(), in.stride()}, value(w, 0), false);
     for (const std::size_t step : steps_) forward_step(step, params.data(), w);
     if (!w.has_gradients()) return;
-    for (const OutputSpec& output : spec_.outputs) detail::zero_rows<S>(w.rows_, shapes_[output.node].width, gradient(w, output.node));
+    for (const OutputSpec& output : spec_.outputs)
+      detail::zero_rows<S>(w.rows_, shapes_[output.node].width, gradient(w, output.node));
   }
 
   /**
@@ -218,14 +220,18 @@ class Graph {
     if (spec_.outputs.empty()) throw ConfigError("the graph has no outputs; expected at least one");
     for (std::size_t i = 0; i < spec_.outputs.size(); ++i) {
       const OutputSpec& output = spec_.outputs[i];
-      if (output.node >= spec_.nodes.size()) throw ShapeError("output '" + output.name + "' names node " + std::to_string(output.node) + " of " + std::to_string(spec_.nodes.size()));
+      if (output.node >= spec_.nodes.size())
+        throw ShapeError("output '" + output.name + "' names node " + std::to_string(output.node) + " of " +
+                         std::to_string(spec_.nodes.size()));
       if (!shapes_[output.node].is_flat()) {
         detail::shape_error(spec_.nodes[output.node], "is output '" + output.name + "' but slotted; flatten or pool it first");
       }
       if (output.node == 0) throw ConfigError("output '" + output.name + "' is the input itself; expected a computed node");
       for (std::size_t j = 0; j < i; ++j) {
-        if (spec_.outputs[j].name == output.name) throw ConfigError("output '" + output.name + "' is declared twice; names must be unique");
-        if (spec_.outputs[j].node == output.node) throw ConfigError("outputs '" + spec_.outputs[j].name + "' and '" + output.name + "' are one node");
+        if (spec_.outputs[j].name == output.name)
+          throw ConfigError("output '" + output.name + "' is declared twice; names must be unique");
+        if (spec_.outputs[j].node == output.node)
+          throw ConfigError("outputs '" + spec_.outputs[j].name + "' and '" + output.name + "' are one node");
       }
     }
   }
@@ -251,7 +257,8 @@ class Graph {
           parameters = true;
         }
       }
-      nodes_[i].needs_gradient = parameters || std::any_of(node.inputs.begin(), node.inputs.end(), [&](std::size_t x) { return nodes_[x].needs_gradient; });
+      nodes_[i].needs_gradient = parameters || std::any_of(node.inputs.begin(), node.inputs.end(),
+                                                           [&](std::size_t x) { return nodes_[x].needs_gradient; });
     }
     parameters_size_ = store.parameters().size();
   }
@@ -276,7 +283,8 @@ class Graph {
       if (kind != NodeKind::relu && kind != NodeKind::tanh) continue;
       const std::size_t x = nodes_[i].inputs[0];
       const NodeKind inner = nodes_[x].kind;
-      const bool fits = inner == NodeKind::linear || ((inner == NodeKind::add || inner == NodeKind::layer_norm) && kind == NodeKind::relu);
+      const bool fits =
+          inner == NodeKind::linear || ((inner == NodeKind::add || inner == NodeKind::layer_norm) && kind == NodeKind::relu);
       if (!fits || count[x] != 1 || nodes_[x].activation != NodeKind::input) continue;
       Node node = nodes_[x];
       node.activation = kind;
@@ -348,15 +356,23 @@ class Graph {
 
   void check_call(std::size_t params, const Workspace<S>& w) const {
     if (params != parameters_size_ || w.value_offset_.size() != nodes_.size()) {
-      throw ShapeError("Graph: expected a workspace of this graph and " + std::to_string(parameters_size_) + " parameters (padding included), found " +
-                       std::to_string(params));
+      throw ShapeError("Graph: expected a workspace of this graph and " + std::to_string(parameters_size_) +
+                       " parameters (padding included), found " + std::to_string(params));
     }
   }
 
-  detail::Rows<S> value(Workspace<S>& w, std::size_t i) const { return {w.values_.data() + w.value_offset_[i], nodes_[i].stride}; }
-  detail::Rows<const S> const_value(const Workspace<S>& w, std::size_t i) const { return {w.values_.data() + w.value_offset_[i], nodes_[i].stride}; }
-  detail::Rows<S> gradient(Workspace<S>& w, std::size_t i) const { return {w.gradients_.data() + w.value_offset_[i], nodes_[i].stride}; }
-  detail::Rows<const S> const_gradient(const Workspace<S>& w, std::size_t i) const { return {w.gradients_.data() + w.value_offset_[i], nodes_[i].stride}; }
+  detail::Rows<S> value(Workspace<S>& w, std::size_t i) const {
+    return {w.values_.data() + w.value_offset_[i], nodes_[i].stride};
+  }
+  detail::Rows<const S> const_value(const Workspace<S>& w, std::size_t i) const {
+    return {w.values_.data() + w.value_offset_[i], nodes_[i].stride};
+  }
+  detail::Rows<S> gradient(Workspace<S>& w, std::size_t i) const {
+    return {w.gradients_.data() + w.value_offset_[i], nodes_[i].stride};
+  }
+  detail::Rows<const S> const_gradient(const Workspace<S>& w, std::size_t i) const {
+    return {w.gradients_.data() + w.value_offset_[i], nodes_[i].stride};
+  }
   static detail::Rows<const S> constant(detail::Rows<S> x) { return {x.data, x.stride}; }
 
   // Valid slots of one sample, ascending.
@@ -377,13 +393,18 @@ class Graph {
     const NodeShape& x_shape = shapes_[node.inputs[0]];
     const bool relu = node.activation == NodeKind::relu;
     switch (node.kind) {
-      case NodeKind::input: break;
-      case NodeKind::slice: detail::copy_rows<S>(rows, shape.width, {x.data + spec.begin, x.stride}, y, false); break;
-      case NodeKind::slots: forward_slots(spec, shape, x, y, w.indices_.data() + w.index_offset_[i], samples); break;
+      case NodeKind::input:
+        break;
+      case NodeKind::slice:
+        detail::copy_rows<S>(rows, shape.width, {x.data + spec.begin, x.stride}, y, false);
+        break;
+      case NodeKind::slots:
+        forward_slots(spec, shape, x, y, w.indices_.data() + w.index_offset_[i], samples);
+        break;
       case NodeKind::linear: {
         const S* bias = node.has_bias ? params + node.tensors[1] : nullptr;
-        detail::product_ab<S>(rows, shape.width, x_shape.width, x.data, x.stride, params + node.tensors[0], shape.width, y.data, y.stride, false, bias,
-                              relu ? detail::Epilogue::relu : detail::Epilogue::none);
+        detail::product_ab<S>(rows, shape.width, x_shape.width, x.data, x.stride, params + node.tensors[0], shape.width, y.data,
+                              y.stride, false, bias, relu ? detail::Epilogue::relu : detail::Epilogue::none);
         if (node.activation == NodeKind::tanh) detail::activate<S>(NodeKind::tanh, rows, shape.width, constant(y), y);
         break;
       }
@@ -394,16 +415,23 @@ class Graph {
       case NodeKind::tanh:
       case NodeKind::relu:
       case NodeKind::gelu:
-      case NodeKind::silu: detail::activate<S>(node.kind, rows, shape.width, x, y); break;
-      case NodeKind::attention: forward_attention(i, params, w); break;
-      case NodeKind::add: forward_add(i, w); break;
+      case NodeKind::silu:
+        detail::activate<S>(node.kind, rows, shape.width, x, y);
+        break;
+      case NodeKind::attention:
+        forward_attention(i, params, w);
+        break;
+      case NodeKind::add:
+        forward_add(i, w);
+        break;
       case NodeKind::concat:
       case NodeKind::stack: {
         std::size_t position = 0;
         for (const std::size_t input : node.inputs) {
           const bool concat = node.kind == NodeKind::concat;
           if (nodes_[input].host != i) {
-            const detail::Rows<S> part{y.data + (concat ? position : position * y.stride), concat ? y.stride : shape.slots * y.stride};
+            const detail::Rows<S> part{y.data + (concat ? position : position * y.stride),
+                                       concat ? y.stride : shape.slots * y.stride};
             detail::copy_rows<S>(samples * shapes_[input].rows(), shapes_[input].width, const_value(w, input), part, false);
           }
           position += concat ? shapes_[input].width : 1;
@@ -444,14 +472,15 @@ class Graph {
       case NodeKind::flatten:
         detail::zero_rows<S>(samples, shape.width, y);
         for (std::size_t r = 0; r < samples; ++r) {
-          for (const std::uint32_t s : valid(w, x_shape, r)) std::copy_n(x.row(r * x_shape.slots + s), x_shape.width, y.row(r) + s * x_shape.width);
+          for (const std::uint32_t s : valid(w, x_shape, r))
+            std::copy_n(x.row(r * x_shape.slots + s), x_shape.width, y.row(r) + s * x_shape.width);
         }
         break;
     }
   }
 
-  static void forward_slots(const NodeSpec& spec, const NodeShape& shape, detail::Rows<const S> x, detail::Rows<S> y, std::uint32_t* valid,
-                            std::size_t samples) {
+  static void forward_slots(const NodeSpec& spec, const NodeShape& shape, detail::Rows<const S> x, detail::Rows<S> y,
+                            std::uint32_t* valid, std::size_t samples) {
     for (std::size_t r = 0; r < samples; ++r, valid += shape.slots + 1) {
       std::uint32_t count = 0;
       for (std::size_t s = 0; s < shape.slots; ++s) {
@@ -511,14 +540,15 @@ class Graph {
     const std::size_t rows = w.rows_ * shape.slots;
     const detail::Rows<const S> x = const_value(w, node.inputs[0]);
     const detail::Rows<S> y = value(w, i);
-    detail::product_ab<S>(rows, 3 * width, width, x.data, x.stride, params + node.tensors[0], 3 * width, m.qkv.data, m.qkv.stride, false,
-                          params + node.tensors[1]);
+    detail::product_ab<S>(rows, 3 * width, width, x.data, x.stride, params + node.tensors[0], 3 * width, m.qkv.data,
+                          m.qkv.stride, false, params + node.tensors[1]);
     for (std::size_t r = 0; r < w.rows_; ++r) {
       detail::attention_forward<S>(attention, valid(w, shape, r), {m.qkv.row(r * shape.slots), m.qkv.stride},
-                                   {m.heads.row(r * shape.slots), m.heads.stride}, m.weights + r * attention.weights_size(), m.scratch);
+                                   {m.heads.row(r * shape.slots), m.heads.stride}, m.weights + r * attention.weights_size(),
+                                   m.scratch);
     }
-    detail::product_ab<S>(rows, width, width, m.heads.data, m.heads.stride, params + node.tensors[2], width, y.data, y.stride, false,
-                          params + node.tensors[3]);
+    detail::product_ab<S>(rows, width, width, m.heads.data, m.heads.stride, params + node.tensors[2], width, y.data, y.stride,
+                          false, params + node.tensors[3]);
     zero_invalid_rows(shape, y, w);
   }
 
@@ -554,7 +584,8 @@ class Graph {
     const bool accumulate = node.accumulate[0];
     const detail::Rows<S> dx = wanted ? gradient(w, source) : detail::Rows<S>{};
     switch (node.kind) {
-      case NodeKind::input: break;
+      case NodeKind::input:
+        break;
       case NodeKind::slice:
         if (!accumulate) detail::zero_rows<S>(x_rows, x_shape.width, dx);
         detail::copy_rows<S>(rows, shape.width, constant(g), {dx.data + spec.begin, dx.stride}, true);
@@ -564,31 +595,39 @@ class Graph {
         for (std::size_t r = 0; r < samples; ++r) {
           const NodeShape own{shape.width, shape.slots, spec.valid_column ? node.spec : NodeShape::no_mask};
           for (const std::uint32_t s : valid(w, own, r)) {
-            detail::copy_rows<S>(1, shape.width, {g.row(r * shape.slots + s), 0}, {dx.row(r) + spec.begin + s * shape.width, 0}, true);
+            detail::copy_rows<S>(1, shape.width, {g.row(r * shape.slots + s), 0}, {dx.row(r) + spec.begin + s * shape.width, 0},
+                                 true);
           }
         }
         break;
       case NodeKind::linear:
-        if (node.activation != NodeKind::input) detail::activation_gradient_in_place<S>(node.activation, rows, shape.width, y, g);
+        if (node.activation != NodeKind::input)
+          detail::activation_gradient_in_place<S>(node.activation, rows, shape.width, y, g);
         if (node.has_bias) detail::add_column_sums<S>(rows, shape.width, constant(g), grads + node.tensors[1]);
-        detail::product_atb<S>(x_shape.width, shape.width, rows, x.data, x.stride, g.data, g.stride, grads + node.tensors[0], shape.width, true);
+        detail::product_atb<S>(x_shape.width, shape.width, rows, x.data, x.stride, g.data, g.stride, grads + node.tensors[0],
+                               shape.width, true);
         if (wanted) {
-          detail::product_abt<S>(rows, x_shape.width, shape.width, g.data, g.stride, params + node.tensors[0], shape.width, dx.data, dx.stride,
-                                 accumulate);
+          detail::product_abt<S>(rows, x_shape.width, shape.width, g.data, g.stride, params + node.tensors[0], shape.width,
+                                 dx.data, dx.stride, accumulate);
         }
         break;
       case NodeKind::layer_norm:
         detail::layer_norm_backward<S>(rows, shape.width, x, w.kept_.data() + w.kept_offset_[i], params + node.tensors[0], y,
-                                       node.activation == NodeKind::relu, constant(g), grads + node.tensors[0], grads + node.tensors[1], dx,
-                                       accumulate);
+                                       node.activation == NodeKind::relu, constant(g), grads + node.tensors[0],
+                                       grads + node.tensors[1], dx, accumulate);
         break;
       case NodeKind::tanh:
       case NodeKind::relu:
       case NodeKind::gelu:
-      case NodeKind::silu: detail::activation_gradient<S>(node.kind, rows, shape.width, x, y, constant(g), dx, accumulate); break;
-      case NodeKind::attention: backward_attention(i, params, grads, w); break;
+      case NodeKind::silu:
+        detail::activation_gradient<S>(node.kind, rows, shape.width, x, y, constant(g), dx, accumulate);
+        break;
+      case NodeKind::attention:
+        backward_attention(i, params, grads, w);
+        break;
       case NodeKind::add: {
-        if (node.activation != NodeKind::input) detail::activation_gradient_in_place<S>(node.activation, rows, shape.width, y, g);
+        if (node.activation != NodeKind::input)
+          detail::activation_gradient_in_place<S>(node.activation, rows, shape.width, y, g);
         if (wanted) detail::copy_rows<S>(rows, shape.width, constant(g), dx, accumulate);
         const std::size_t other = node.inputs[1];
         if (!nodes_[other].needs_gradient) break;
@@ -610,8 +649,10 @@ class Graph {
           const std::size_t input = node.inputs[k];
           const bool concat = node.kind == NodeKind::concat;
           if (nodes_[input].host != i && nodes_[input].needs_gradient) {
-            const detail::Rows<const S> part{g.data + (concat ? position : position * g.stride), concat ? g.stride : shape.slots * g.stride};
-            detail::copy_rows<S>(samples * shapes_[input].rows(), shapes_[input].width, part, gradient(w, input), node.accumulate[k]);
+            const detail::Rows<const S> part{g.data + (concat ? position : position * g.stride),
+                                             concat ? g.stride : shape.slots * g.stride};
+            detail::copy_rows<S>(samples * shapes_[input].rows(), shapes_[input].width, part, gradient(w, input),
+                                 node.accumulate[k]);
           }
           position += concat ? shapes_[input].width : 1;
         }
@@ -660,19 +701,22 @@ class Graph {
     const detail::Rows<S> g = gradient(w, i);
     zero_invalid_rows(shape, g, w);  // those rows of the result are the constant 0
     detail::add_column_sums<S>(rows, width, constant(g), grads + node.tensors[3]);
-    detail::product_atb<S>(width, width, rows, m.heads.data, m.heads.stride, g.data, g.stride, grads + node.tensors[2], width, true);
-    detail::product_abt<S>(rows, width, width, g.data, g.stride, params + node.tensors[2], width, m.d_heads.data, m.d_heads.stride, false);
+    detail::product_atb<S>(width, width, rows, m.heads.data, m.heads.stride, g.data, g.stride, grads + node.tensors[2], width,
+                           true);
+    detail::product_abt<S>(rows, width, width, g.data, g.stride, params + node.tensors[2], width, m.d_heads.data,
+                           m.d_heads.stride, false);
     for (std::size_t r = 0; r < w.rows_; ++r) {
-      detail::attention_backward<S>(attention, valid(w, shape, r), {m.qkv.row(r * shape.slots), m.qkv.stride},
-                                    m.weights + r * attention.weights_size(), {m.d_heads.row(r * shape.slots), m.d_heads.stride},
-                                    {m.d_qkv.row(r * shape.slots), m.d_qkv.stride}, m.scratch);
+      detail::attention_backward<S>(
+          attention, valid(w, shape, r), {m.qkv.row(r * shape.slots), m.qkv.stride}, m.weights + r * attention.weights_size(),
+          {m.d_heads.row(r * shape.slots), m.d_heads.stride}, {m.d_qkv.row(r * shape.slots), m.d_qkv.stride}, m.scratch);
     }
     detail::add_column_sums<S>(rows, 3 * width, constant(m.d_qkv), grads + node.tensors[1]);
-    detail::product_atb<S>(width, 3 * width, rows, x.data, x.stride, m.d_qkv.data, m.d_qkv.stride, grads + node.tensors[0], 3 * width, true);
+    detail::product_atb<S>(width, 3 * width, rows, x.data, x.stride, m.d_qkv.data, m.d_qkv.stride, grads + node.tensors[0],
+                           3 * width, true);
     if (nodes_[source].needs_gradient) {
       const detail::Rows<S> dx = gradient(w, source);
-      detail::product_abt<S>(rows, width, 3 * width, m.d_qkv.data, m.d_qkv.stride, params + node.tensors[0], 3 * width, dx.data, dx.stride,
-                             node.accumulate[0]);
+      detail::product_abt<S>(rows, width, 3 * width, m.d_qkv.data, m.d_qkv.stride, params + node.tensors[0], 3 * width, dx.data,
+                             dx.stride, node.accumulate[0]);
     }
   }
 

@@ -40,13 +40,17 @@ class GraphBuilder {
   /// A node, as something to call the next layer on. A cheap handle.
   class Value {
    public:
-    Value slice(std::size_t begin, std::size_t end) const { return next(NodeSpec{.kind = NodeKind::slice, .begin = begin, .end = end}); }
+    Value slice(std::size_t begin, std::size_t end) const {
+      return next(NodeSpec{.kind = NodeKind::slice, .begin = begin, .end = end});
+    }
     /// @param valid_column  column of each slot that is 0 in an empty slot; none: all slots are valid
     Value slots(std::size_t offset, std::size_t count, std::size_t width, std::optional<std::size_t> valid_column = {}) const {
-      return next(NodeSpec{.kind = NodeKind::slots, .width = width, .begin = offset, .count = count, .valid_column = valid_column});
+      return next(
+          NodeSpec{.kind = NodeKind::slots, .width = width, .begin = offset, .count = count, .valid_column = valid_column});
     }
     Value linear(std::size_t outputs, LinearOptions options = {}) const {
-      return next(NodeSpec{.kind = NodeKind::linear, .width = outputs, .bias = options.bias, .gain = options.gain, .fan_in = options.fan_in});
+      return next(NodeSpec{
+          .kind = NodeKind::linear, .width = outputs, .bias = options.bias, .gain = options.gain, .fan_in = options.fan_in});
     }
     Value layer_norm() const { return next(NodeSpec{.kind = NodeKind::layer_norm}); }
     Value tanh() const { return next(NodeSpec{.kind = NodeKind::tanh}); }
@@ -62,7 +66,9 @@ class GraphBuilder {
     }
     Value attention(std::size_t heads) const { return next(NodeSpec{.kind = NodeKind::attention, .heads = heads}); }
     /// Sum with a value of the same shape, or with a flat one that is added to every slot.
-    Value add(const Value& other) const { return builder_->append(NodeSpec{.kind = NodeKind::add, .inputs = {node_, other.node_}}); }
+    Value add(const Value& other) const {
+      return builder_->append(NodeSpec{.kind = NodeKind::add, .inputs = {node_, other.node_}});
+    }
     Value mean_pool() const { return next(NodeSpec{.kind = NodeKind::mean_pool}); }
     Value max_pool() const { return next(NodeSpec{.kind = NodeKind::max_pool}); }
     Value flatten() const { return next(NodeSpec{.kind = NodeKind::flatten}); }

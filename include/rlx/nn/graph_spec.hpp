@@ -2,8 +2,8 @@
 /// @file
 /// @brief A network as plain data: a list of nodes of a closed list, in topological order, and its named outputs.
 ///
-/// A node's value is either flat (one row of `width` numbers per sample) or slotted (`slots` rows of `width` numbers per sample,
-/// of which some may be invalid). Whatever an invalid slot holds, NaN included, reaches no output and no gradient.
+/// A node's value is either flat (one row of `width` numbers per sample) or slotted (`slots` rows of `width` numbers per
+/// sample, of which some may be invalid). Whatever an invalid slot holds, NaN included, reaches no output and no gradient.
 #ifndef RLX_NN_GRAPH_SPEC_HPP
 #define RLX_NN_GRAPH_SPEC_HPP
 
@@ -41,26 +41,26 @@ enum class NodeKind : std::uint8_t {
   flatten      ///< [L, E] to L * E columns, invalid slots as 0
 };
 
-inline constexpr std::array<std::string_view, 16> node_kind_names = {"input",     "slice",     "slots", "linear", "layer_norm", "tanh",
-                                                                     "relu",      "gelu",      "silu",  "attention", "add",     "concat",
-                                                                     "stack",     "mean_pool", "max_pool", "flatten"};
+inline constexpr std::array<std::string_view, 16> node_kind_names = {
+    "input", "slice",     "slots", "linear", "layer_norm", "tanh",      "relu",     "gelu",
+    "silu",  "attention", "add",   "concat", "stack",      "mean_pool", "max_pool", "flatten"};
 
 inline std::string_view to_string(NodeKind kind) { return node_kind_names[static_cast<std::size_t>(kind)]; }
 
 /// One node. Fields that its kind does not use keep their defaults.
 struct NodeSpec {
   NodeKind kind = NodeKind::input;
-  std::string name = {};                     ///< unique; tensors are called "<name>.weight" and so on
-  std::string group = {};                    ///< part of the network, copied to the tensors
-  std::vector<std::size_t> inputs = {};      ///< earlier nodes
-  std::size_t width = 0;                     ///< input, linear: columns; slots: columns of one slot
-  std::size_t begin = 0, end = 0;            ///< slice: columns [begin, end); slots: first column
-  std::size_t count = 0;                     ///< slots: how many
+  std::string name = {};                         ///< unique; tensors are called "<name>.weight" and so on
+  std::string group = {};                        ///< part of the network, copied to the tensors
+  std::vector<std::size_t> inputs = {};          ///< earlier nodes
+  std::size_t width = 0;                         ///< input, linear: columns; slots: columns of one slot
+  std::size_t begin = 0, end = 0;                ///< slice: columns [begin, end); slots: first column
+  std::size_t count = 0;                         ///< slots: how many
   std::optional<std::size_t> valid_column = {};  ///< slots: a slot is valid iff this column of it is not 0; none: all are valid
-  std::size_t heads = 1;                     ///< attention; divides the width
-  bool bias = true;                          ///< linear
-  double gain = std::numbers::sqrt2;         ///< linear, attention: factor of the orthogonal initialisation
-  std::size_t fan_in = 0;                    ///< linear: inputs of the whole product that this node is a part of; 0: its own
+  std::size_t heads = 1;                         ///< attention; divides the width
+  bool bias = true;                              ///< linear
+  double gain = std::numbers::sqrt2;             ///< linear, attention: factor of the orthogonal initialisation
+  std::size_t fan_in = 0;  ///< linear: inputs of the whole product that this node is a part of; 0: its own
 
   friend bool operator==(const NodeSpec&, const NodeSpec&) = default;
 };
@@ -85,8 +85,8 @@ struct GraphSpec {
 struct NodeShape {
   static constexpr std::size_t no_mask = static_cast<std::size_t>(-1);
   std::size_t width = 0;
-  std::size_t slots = 0;        ///< 0: flat
-  std::size_t mask = no_mask;   ///< slots node whose valid column rules; no_mask: all valid
+  std::size_t slots = 0;       ///< 0: flat
+  std::size_t mask = no_mask;  ///< slots node whose valid column rules; no_mask: all valid
 
   /// Rows of `width` numbers per sample.
   std::size_t rows() const { return slots == 0 ? 1 : slots; }
@@ -121,7 +121,8 @@ inline NodeShape shape_of(const GraphSpec& spec, std::size_t index, const std::v
   };
   constexpr std::size_t any = static_cast<std::size_t>(-1);
   for (const std::size_t input : node.inputs) {
-    if (input >= index) shape_error(node, "input " + std::to_string(input) + " is not an earlier node than " + std::to_string(index));
+    if (input >= index)
+      shape_error(node, "input " + std::to_string(input) + " is not an earlier node than " + std::to_string(index));
   }
   if ((node.kind == NodeKind::input) != (index == 0)) shape_error(node, "the input must be node 0, and node 0 the only input");
   switch (node.kind) {
@@ -130,17 +131,23 @@ inline NodeShape shape_of(const GraphSpec& spec, std::size_t index, const std::v
       if (node.width == 0) shape_error(node, "width is 0, expected at least 1");
       return {node.width};
     }
-    case NodeKind::add: number_of_inputs(2, 2); break;
+    case NodeKind::add:
+      number_of_inputs(2, 2);
+      break;
     case NodeKind::concat:
-    case NodeKind::stack: number_of_inputs(1, any); break;
-    default: number_of_inputs(1, 1); break;
+    case NodeKind::stack:
+      number_of_inputs(1, any);
+      break;
+    default:
+      number_of_inputs(1, 1);
+      break;
   }
   const NodeShape x = shapes[node.inputs[0]];
   switch (node.kind) {
     case NodeKind::slice: {
       if (node.begin >= node.end || node.end > x.width) {
-        shape_error(node, "columns [" + std::to_string(node.begin) + ", " + std::to_string(node.end) + ") are empty or outside the input's " +
-                              std::to_string(x.width));
+        shape_error(node, "columns [" + std::to_string(node.begin) + ", " + std::to_string(node.end) +
+                              ") are empty or outside the input's " + std::to_string(x.width));
       }
       return {node.end - node.begin, x.slots, x.mask};
     }
@@ -148,18 +155,20 @@ inline NodeShape shape_of(const GraphSpec& spec, std::size_t index, const std::v
       if (!x.is_flat()) shape_error(node, "expected a flat input, found " + text_of(x));
       if (node.count == 0 || node.width == 0) shape_error(node, "count and width must be at least 1");
       if (node.begin + node.count * node.width > x.width) {
-        shape_error(node, std::to_string(node.count) + " slots of " + std::to_string(node.width) + " from column " + std::to_string(node.begin) +
-                              " do not fit into the input's " + std::to_string(x.width));
+        shape_error(node, std::to_string(node.count) + " slots of " + std::to_string(node.width) + " from column " +
+                              std::to_string(node.begin) + " do not fit into the input's " + std::to_string(x.width));
       }
       if (node.valid_column && *node.valid_column >= node.width) {
-        shape_error(node, "valid_column " + std::to_string(*node.valid_column) + " is outside the slot's " + std::to_string(node.width) + " columns");
+        shape_error(node, "valid_column " + std::to_string(*node.valid_column) + " is outside the slot's " +
+                              std::to_string(node.width) + " columns");
       }
       return {node.width, node.count, node.valid_column ? index : NodeShape::no_mask};
     }
     case NodeKind::linear: {
       if (node.width == 0) shape_error(node, "width is 0, expected at least 1");
       if (node.fan_in != 0 && node.fan_in < x.width) {
-        shape_error(node, "fan_in " + std::to_string(node.fan_in) + " is less than the node's own " + std::to_string(x.width) + " inputs");
+        shape_error(node, "fan_in " + std::to_string(node.fan_in) + " is less than the node's own " + std::to_string(x.width) +
+                              " inputs");
       }
       return {node.width, x.slots, x.mask};
     }
@@ -183,7 +192,8 @@ inline NodeShape shape_of(const GraphSpec& spec, std::size_t index, const std::v
       sum.width = 0;
       for (const std::size_t input : node.inputs) {
         const NodeShape& y = shapes[input];
-        if (y.slots != x.slots || y.mask != x.mask) shape_error(node, "cannot join " + text_of(y) + " to " + text_of(x) + "; slots or masks differ");
+        if (y.slots != x.slots || y.mask != x.mask)
+          shape_error(node, "cannot join " + text_of(y) + " to " + text_of(x) + "; slots or masks differ");
         sum.width += y.width;
       }
       return sum;
@@ -205,7 +215,8 @@ inline NodeShape shape_of(const GraphSpec& spec, std::size_t index, const std::v
       if (x.is_flat()) shape_error(node, "expected a slotted input, found " + text_of(x));
       return {x.width * x.slots};
     }
-    default: return x;
+    default:
+      return x;
   }
 }
 
@@ -220,7 +231,8 @@ inline std::vector<NodeShape> infer_shapes(const GraphSpec& spec) {
   if (spec.nodes.empty()) throw ShapeError("the graph has no nodes; expected at least an input");
   for (std::size_t i = 0; i < spec.nodes.size(); ++i) {
     for (std::size_t j = 0; j < i; ++j) {
-      if (spec.nodes[j].name == spec.nodes[i].name) detail::shape_error(spec.nodes[i], "the name is used twice; names must be unique");
+      if (spec.nodes[j].name == spec.nodes[i].name)
+        detail::shape_error(spec.nodes[i], "the name is used twice; names must be unique");
     }
     shapes.push_back(detail::shape_of(spec, i, shapes));
   }
@@ -235,10 +247,15 @@ inline std::vector<TensorSpec> tensors_of(const NodeSpec& node, std::size_t inpu
       if (node.bias) tensors.push_back({"bias", {node.width}});
       return tensors;
     }
-    case NodeKind::layer_norm: return {{"gain", {inputs}}, {"bias", {inputs}}};
+    case NodeKind::layer_norm:
+      return {{"gain", {inputs}}, {"bias", {inputs}}};
     case NodeKind::attention:
-      return {{"in_weight", {inputs, 3 * inputs}}, {"in_bias", {3 * inputs}}, {"out_weight", {inputs, inputs}}, {"out_bias", {inputs}}};
-    default: return {};
+      return {{"in_weight", {inputs, 3 * inputs}},
+              {"in_bias", {3 * inputs}},
+              {"out_weight", {inputs, inputs}},
+              {"out_bias", {inputs}}};
+    default:
+      return {};
   }
 }
 
@@ -255,7 +272,8 @@ inline std::uint64_t flops_per_row(const GraphSpec& spec) {
     const NodeShape& x = shapes[node.inputs[0]];
     const std::uint64_t slots = x.rows();
     const std::uint64_t width = x.width;
-    sum += node.kind == NodeKind::linear ? 2 * slots * width * node.width : 8 * slots * width * width + 4 * slots * slots * width;
+    sum +=
+        node.kind == NodeKind::linear ? 2 * slots * width * node.width : 8 * slots * width * width + 4 * slots * slots * width;
   }
   return sum;
 }

@@ -95,7 +95,8 @@ void initialize(ParameterStore<S>& store, const GraphSpec& spec, Initialization 
         std::fill(values.begin(), values.end(), tensor.suffix == "gain" ? S(1) : S(0));
       } else if (kind == Initialization::orthogonal) {
         if (weight) {
-          detail::fill_orthogonal(values, tensor.shape[0], tensor.shape[1], node.gain * std::sqrt(static_cast<double>(inputs) / whole), stream);
+          detail::fill_orthogonal(values, tensor.shape[0], tensor.shape[1],
+                                  node.gain * std::sqrt(static_cast<double>(inputs) / whole), stream);
         } else {
           std::fill(values.begin(), values.end(), S(0));
         }

@@ -23,12 +23,12 @@ inline constexpr double value_gain = 1.0;
 
 /// Two separate MLPs.
 struct MlpSpec {
-  std::size_t observation = 0;                ///< columns of the observation
-  std::size_t action = 0;                     ///< columns of the "action" output
-  std::vector<std::size_t> pi = {64, 64};     ///< hidden widths of the actor
-  std::vector<std::size_t> vf = {64, 64};     ///< hidden widths of the critic
-  NodeKind activation = NodeKind::tanh;       ///< tanh, relu, gelu or silu
-  std::size_t value = 1;                      ///< columns of the "value" output: 1, or the number of quantiles
+  std::size_t observation = 0;             ///< columns of the observation
+  std::size_t action = 0;                  ///< columns of the "action" output
+  std::vector<std::size_t> pi = {64, 64};  ///< hidden widths of the actor
+  std::vector<std::size_t> vf = {64, 64};  ///< hidden widths of the critic
+  NodeKind activation = NodeKind::tanh;    ///< tanh, relu, gelu or silu
+  std::size_t value = 1;                   ///< columns of the "value" output: 1, or the number of quantiles
 };
 
 /// Actor and critic without shared parts (SB3's MlpPolicy). Groups "actor" and "critic".
@@ -43,6 +43,159 @@ inline GraphSpec mlp_actor_critic(const MlpSpec& spec) {
   };
   graph.output("action", tower("actor", spec.pi, spec.action, policy_gain));
   graph.output("value", tower("critic", spec.vf, spec.value, value_gain));
+  return graph.spec();
+}
+
+/// Columns [offset, offset + width) of the observation.
+struct FlatBlock {
+  std::string name = {};    ///< also the group of its parameters
+  std::size_t offset = 0;   ///< first column
+  std::size_t width = 0;    ///< columns
+  std::size_t hidden = 64;  ///< width of its embedding
+};
+
+/// `count` slots of `width` columns from column `offset` on.
+struct SlotBlock {
+  std::string name = {};                        ///< also the group of its parameters
+  std::size_t offset = 0;                       ///< first column of the first slot
+  std::size_t count = 0;                        ///< slots
+  std::size_t width = 0;                        ///< columns of one slot
+  std::optional<std::size_t> valid_column = 0;  ///< column of a slot that is 0 in an empty slot; none: all slots are valid
+  std::size_t hidden = 64;                      ///< width of one slot's embedding
+  std::size_t heads = 4;                        ///< attention heads, a divisor of `hidden`
+  std::size_t output = 128;                     ///< width of the whole block's embedding
+};
+
+/// A modular network over flat and slotted parts of the observation.
+struct SlotSpec {
+  std::size_t observation = 0;  ///< columns of the observation
+  std::size_t action = 0;       ///< columns of the "action" output
+  std::vector<FlatBlock> flats = {};
+  std::vector<SlotBlock> slots = {};
+  std::size_t fusion = 256;                 ///< width of the tokens, one for each block
+  std::size_t fusion_heads = 4;             ///< a divisor of `fusion`
+  std::size_t feed_forward = 512;           ///< hidden width of the tokens' MLP
+  std::vector<std::size_t> pi = {128, 64};  ///< hidden widths of the actor
+  std::vector<std::size_t> vf = {128, 64};  ///< hidden widths of the critic
+  std::size_t value = 1;                    ///< columns of the "value" output
+};
+
+/**
+ * @brief Modular actor-critic: one encoder for each block, attention between the blocks' tokens, two ReLU heads.
+ *
+ * Flat block: linear, layer_norm, relu, linear, layer_norm. Slot block: shared linear, layer_norm, relu; attention + residual +
+ * layer_norm; flatten (invalid slots as 0), linear, layer_norm. Fusion: each block to a token; attention + residual +
+ * layer_norm; feed-forward + residual + layer_norm; mean over tokens. Groups: the blocks' names, "fusion", "actor", "critic".
+ * The valid columns must reach the network unscaled, since 0 means empty.
+ */
+inline GraphSpec slot_actor_critic(const SlotSpec& spec) {
+  if (spec.flats.empty() && spec.slots.empty())
+    throw ConfigError("SlotSpec: found neither flats nor slots, expected at least one block");
+  using Value = GraphBuilder::Value;
+  GraphBuilder graph;
+  const Value x = graph.input(spec.observation);
+  std::vector<Value> blocks;
+  for (const FlatBlock& flat : spec.flats) {
+    graph.group(flat.name);
+    const Value h = x.slice(flat.offset, flat.offset + flat.width).linear(flat.hidden).layer_norm().relu();
+    blocks.push_back(h.linear(flat.hidden).layer_norm());
+  }
+  for (const SlotBlock& block : spec.slots) {
+    graph.group(block.name);
+    const Value h =
+        x.slots(block.offset, block.count, block.width, block.valid_column).linear(block.hidden).layer_norm().relu();
+    const Value mixed = h.add(h.attention(block.heads)).layer_norm();
+    blocks.push_back(mixed.flatten().linear(block.output).layer_norm());
+  }
+  graph.group("fusion");
+  std::vector<Value> tokens;
+  for (const Value& block : blocks) tokens.push_back(block.linear(spec.fusion));
+  const Value stacked = graph.stack(tokens);
+  const Value attended = stacked.add(stacked.attention(spec.fusion_heads)).layer_norm();
+  const Value expanded = attended.linear(spec.feed_forward).relu().linear(spec.fusion);
+  const Value features = attended.add(expanded).layer_norm().mean_pool();
+  const auto tower = [&](const char* group, const std::vector<std::size_t>& hidden, std::size_t outputs, double gain) {
+    graph.group(group);
+    Value h = features;
+    for (const std::size_t width : hidden) h = h.linear(width).relu();
+    return h.linear(outputs, {.gain = gain});
+  };
+  graph.output("action", tower("actor", spec.pi, spec.action, policy_gain));
+  graph.output("value", tower("critic", spec.vf, spec.value, value_gain));
+  return graph.spec();
+}
+
+/// A set of interchangeable slots, each of which may be pointed at.
+struct PointerSet {
+  std::string name = {};                        ///< group of the encoder's parameters
+  std::string head = {};                        ///< group of the head's parameters
+  std::size_t offset = 0;                       ///< first column of the first slot
+  std::size_t count = 0;                        ///< slots
+  std::size_t width = 0;                        ///< columns of one slot
+  std::optional<std::size_t> valid_column = 0;  ///< column of a slot that is 0 in an empty slot; none: all slots are valid
+  std::size_t choices = 1;                      ///< logits for each slot, such as sizes of an entry; 0: no head
+};
+
+/// A pointer network: every slot of a set is scored by the same weights.
+struct PointerSpec {
+  std::size_t observation = 0;        ///< columns of the observation
+  std::size_t context_offset = 0;     ///< first column of what belongs to no slot
+  std::size_t context_width = 0;      ///< columns of it
+  std::vector<PointerSet> sets = {};  ///< in the order of their logits
+  std::size_t hidden = 64;            ///< width of the encoders and heads
+  std::size_t trunk = 128;            ///< width of the global vector
+  std::size_t value = 1;              ///< columns of the "value" output
+
+  /// Columns of the "action" output.
+  std::size_t action() const {
+    std::size_t sum = 1;
+    for (const PointerSet& set : sets) sum += set.choices * set.count;
+    return sum;
+  }
+};
+
+/**
+ * @brief Pointer actor-critic, equivariant under permutations of the slots of each set.
+ *
+ * Logits: HOLD | for each set, for each choice: all its slots. The global vector g is a linear, layer_norm, relu of the
+ * context's encoding and of the mean and maximum over each set's valid slots (0 if there are none). A head scores relu(W [slot,
+ * g] + b); its product with g is computed once per row. Logits of empty slots are 0 and meant to be masked. Groups: "context",
+ * the sets' names, "trunk", "hold", the sets' heads, "value".
+ */
+inline GraphSpec pointer_actor_critic(const PointerSpec& spec) {
+  using Value = GraphBuilder::Value;
+  GraphBuilder graph;
+  const Value x = graph.input(spec.observation);
+  const auto encode = [&](const Value& input) {
+    return input.linear(spec.hidden).layer_norm().relu().linear(spec.hidden).relu();
+  };
+  graph.group("context");
+  std::vector<Value> summary{encode(x.slice(spec.context_offset, spec.context_offset + spec.context_width))};
+  std::vector<Value> encoded;
+  for (const PointerSet& set : spec.sets) {
+    graph.group(set.name);
+    encoded.push_back(encode(x.slots(set.offset, set.count, set.width, set.valid_column)));
+    summary.push_back(encoded.back().mean_pool());
+    summary.push_back(encoded.back().max_pool());
+  }
+  graph.group("trunk");
+  const Value g = graph.concat(summary).linear(spec.trunk).layer_norm().relu();
+  graph.group("hold");
+  std::vector<Value> logits{g.linear(spec.hidden).relu().linear(1, {.gain = policy_gain})};
+  for (std::size_t k = 0; k < spec.sets.size(); ++k) {
+    const PointerSet& set = spec.sets[k];
+    if (set.choices == 0) continue;
+    graph.group(set.head);
+    const std::size_t fan_in = spec.hidden + spec.trunk;
+    const Value own = encoded[k].linear(spec.hidden, {.fan_in = fan_in});
+    const Value shared = g.linear(spec.hidden, {.bias = false, .fan_in = fan_in});
+    const Value scores = own.add(shared).relu().linear(set.choices, {.gain = policy_gain});
+    for (std::size_t c = 0; c < set.choices; ++c) logits.push_back(scores.slice(c, c + 1).flatten());
+  }
+  graph.group("action");
+  graph.output("action", graph.concat(logits));
+  graph.group("value");
+  graph.output("value", g.linear(spec.hidden).relu().linear(spec.value, {.gain = value_gain}));
   return graph.spec();
 }
 

@@ -37,8 +37,8 @@ struct TensorInfo {
  * @brief Named tensors in one flat, 64-byte aligned buffer, and their gradients in a second buffer of the same layout.
  *
  * Each tensor starts at a multiple of 64 bytes; the padding between tensors is zero and must stay zero, so that norms, sums and
- * optimiser passes run over the whole buffers. Adding a tensor invalidates spans handed out before. Copies are deep. Reading from
- * several threads is safe; writing is the caller's to order.
+ * optimiser passes run over the whole buffers. Adding a tensor invalidates spans handed out before. Copies are deep. Reading
+ * from several threads is safe; writing is the caller's to order.
  */
 template <std::floating_point S>
 class ParameterStore {
@@ -52,11 +52,13 @@ class ParameterStore {
   TensorId add(std::string name, std::vector<std::size_t> shape, std::string group = {}) {
     if (name.empty()) throw ConfigError("ParameterStore::add: a tensor needs a name; found an empty one");
     for (const TensorInfo& tensor : layout_) {
-      if (tensor.name == name) throw ConfigError("ParameterStore::add: tensor '" + name + "' exists already; names must be unique");
+      if (tensor.name == name)
+        throw ConfigError("ParameterStore::add: tensor '" + name + "' exists already; names must be unique");
     }
     std::size_t size = 1;
     for (const std::size_t extent : shape) {
-      if (extent == 0) throw ShapeError("ParameterStore::add: tensor '" + name + "' has an extent of 0; every extent must be at least 1");
+      if (extent == 0)
+        throw ShapeError("ParameterStore::add: tensor '" + name + "' has an extent of 0; every extent must be at least 1");
       size *= extent;
     }
     layout_.push_back({std::move(name), std::move(shape), parameters_.size(), size, std::move(group)});
@@ -86,7 +88,9 @@ class ParameterStore {
   std::span<const S> tensor(TensorId id) const { return parameters().subspan(layout_.at(id).offset, layout_.at(id).size); }
   std::span<S> tensor(std::string_view name) { return tensor(find(name)); }
   std::span<const S> tensor(std::string_view name) const { return tensor(find(name)); }
-  std::span<S> gradient(std::string_view name) { return gradients().subspan(layout_[find(name)].offset, layout_[find(name)].size); }
+  std::span<S> gradient(std::string_view name) {
+    return gradients().subspan(layout_[find(name)].offset, layout_[find(name)].size);
+  }
   std::span<const S> gradient(std::string_view name) const {
     return gradients().subspan(layout_[find(name)].offset, layout_[find(name)].size);
   }

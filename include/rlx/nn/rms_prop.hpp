@@ -29,9 +29,11 @@ class BasicRmsProp {
     if (!(config.alpha >= 0 && config.alpha < 1)) {
       throw ConfigError("RmsPropConfig.alpha = " + std::to_string(config.alpha) + ", expected [0, 1)");
     }
-    if (!(config.epsilon > 0)) throw ConfigError("RmsPropConfig.epsilon = " + std::to_string(config.epsilon) + ", expected a number above 0");
+    if (!(config.epsilon > 0))
+      throw ConfigError("RmsPropConfig.epsilon = " + std::to_string(config.epsilon) + ", expected a number above 0");
   }
-  explicit BasicRmsProp(const ParameterStore<S>& store, RmsPropConfig config = {}) : BasicRmsProp(store.parameters().size(), config) {}
+  explicit BasicRmsProp(const ParameterStore<S>& store, RmsPropConfig config = {})
+      : BasicRmsProp(store.parameters().size(), config) {}
 
   /// One step; `grad_scale` multiplies all gradients. ShapeError if the buffers' lengths differ from the optimiser's.
   void step(std::span<S> parameters, std::span<const S> gradients, double learning_rate, double grad_scale = 1.0) {

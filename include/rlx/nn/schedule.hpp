@@ -49,10 +49,14 @@ class Schedule {
     const Point& first = points_.front();
     const Point& last = points_.back();
     switch (kind_) {
-      case Kind::constant: return first.value;
-      case Kind::linear: return last.value + (first.value - last.value) * p;
-      case Kind::cosine: return last.value + (first.value - last.value) * (1.0 - std::cos(std::numbers::pi * p)) / 2.0;
-      case Kind::piecewise: break;
+      case Kind::constant:
+        return first.value;
+      case Kind::linear:
+        return last.value + (first.value - last.value) * p;
+      case Kind::cosine:
+        return last.value + (first.value - last.value) * (1.0 - std::cos(std::numbers::pi * p)) / 2.0;
+      case Kind::piecewise:
+        break;
     }
     if (p >= first.progress_remaining) return first.value;
     for (std::size_t i = 1; i < points_.size(); ++i) {
@@ -77,11 +81,13 @@ class Schedule {
     for (std::size_t i = 0; i < points_.size(); ++i) {
       const Point& point = points_[i];
       if (!is_finite(point.value) || !(point.progress_remaining >= 0.0 && point.progress_remaining <= 1.0)) {
-        throw ConfigError("Schedule: point " + std::to_string(i) + " has progress_remaining " + std::to_string(point.progress_remaining) +
-                          " and value " + std::to_string(point.value) + "; expected progress in [0, 1] and a finite value");
+        throw ConfigError("Schedule: point " + std::to_string(i) + " has progress_remaining " +
+                          std::to_string(point.progress_remaining) + " and value " + std::to_string(point.value) +
+                          "; expected progress in [0, 1] and a finite value");
       }
       if (i > 0 && point.progress_remaining >= points_[i - 1].progress_remaining) {
-        throw ConfigError("Schedule::piecewise: progress_remaining of point " + std::to_string(i) + " is not below that of the point before; "
+        throw ConfigError("Schedule::piecewise: progress_remaining of point " + std::to_string(i) +
+                          " is not below that of the point before; "
                           "list the points from the start of training (1) to its end (0)");
       }
     }

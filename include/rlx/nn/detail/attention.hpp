@@ -33,7 +33,8 @@ struct AttentionShape {
 
 /// transposed(c, j) = x(valid[j], c), 0 for the j that fill up the last vector.
 template <class S>
-void transpose_slots(std::size_t depth, std::size_t keys, std::span<const std::uint32_t> valid, Rows<const S> x, S* transposed) {
+void transpose_slots(std::size_t depth, std::size_t keys, std::span<const std::uint32_t> valid, Rows<const S> x,
+                     S* transposed) {
   const std::size_t used = (valid.size() + lanes<S> - 1) / lanes<S> * lanes<S>;
   for (std::size_t c = 0; c < depth; ++c) {
     S* to = transposed + c * keys;
@@ -83,8 +84,8 @@ void softmax_row(std::size_t count, S scale, S* weights) {
  * @param weights  receives [heads][valid][keys]
  */
 template <class S>
-void attention_forward(const AttentionShape<S>& shape, std::span<const std::uint32_t> valid, Rows<const S> qkv, Rows<S> out, S* weights,
-                       S* scratch) {
+void attention_forward(const AttentionShape<S>& shape, std::span<const std::uint32_t> valid, Rows<const S> qkv, Rows<S> out,
+                       S* weights, S* scratch) {
   const std::size_t depth = shape.depth();
   const std::size_t keys = shape.keys();
   const S scale = S(1) / std::sqrt(static_cast<S>(depth));
@@ -110,8 +111,8 @@ void attention_forward(const AttentionShape<S>& shape, std::span<const std::uint
 
 /// d_qkv is overwritten; rows of invalid slots become 0.
 template <class S>
-void attention_backward(const AttentionShape<S>& shape, std::span<const std::uint32_t> valid, Rows<const S> qkv, const S* weights,
-                        Rows<const S> d_out, Rows<S> d_qkv, S* scratch) {
+void attention_backward(const AttentionShape<S>& shape, std::span<const std::uint32_t> valid, Rows<const S> qkv,
+                        const S* weights, Rows<const S> d_out, Rows<S> d_qkv, S* scratch) {
   const std::size_t depth = shape.depth();
   const std::size_t keys = shape.keys();
   const S scale = S(1) / std::sqrt(static_cast<S>(depth));
@@ -133,7 +134,8 @@ void attention_backward(const AttentionShape<S>& shape, std::span<const std::uin
       Vec<S> total{};
       for (std::size_t j = 0; j < valid.size(); j += lanes<S>) total += load<S>(a + j) * load<S>(ds + j);
       const S mean = sum_lanes<S>(total);
-      for (std::size_t j = 0; j < valid.size(); j += lanes<S>) store<S>(ds + j, load<S>(a + j) * (load<S>(ds + j) - mean) * scale);
+      for (std::size_t j = 0; j < valid.size(); j += lanes<S>)
+        store<S>(ds + j, load<S>(a + j) * (load<S>(ds + j) - mean) * scale);
       S* to = d_query + valid[q] * d_qkv.stride;
       for_each_vector<S>(depth, [&](auto get, auto put) {
         const Vec<S> gradient = get(g);

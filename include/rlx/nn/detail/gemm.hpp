@@ -168,8 +168,8 @@ inline std::size_t panel_vectors(std::size_t remaining) {
 }
 
 template <class S, bool TransposedA, bool TransposedB>
-void multiply(std::size_t m, std::size_t n, std::size_t k, const S* a, std::size_t a_stride, const S* b, std::size_t b_stride, S* c,
-              std::size_t c_stride, bool accumulate, const S* bias, Epilogue epilogue) {
+void multiply(std::size_t m, std::size_t n, std::size_t k, const S* a, std::size_t a_stride, const S* b, std::size_t b_stride,
+              S* c, std::size_t c_stride, bool accumulate, const S* bias, Epilogue epilogue) {
   alignas(64) S panel[depth_block * tile_vectors * lanes<S>];
   if (m == 0 || n == 0) return;
   std::size_t t = 0;
@@ -200,9 +200,15 @@ void multiply(std::size_t m, std::size_t n, std::size_t k, const S* a, std::size
         in.b_stride = b_stride;
       }
       switch (vectors) {
-        case 1: multiply_panel<S, 1, TransposedA>(in, m); break;
-        case 2: multiply_panel<S, 2, TransposedA>(in, m); break;
-        default: multiply_panel<S, 3, TransposedA>(in, m); break;
+        case 1:
+          multiply_panel<S, 1, TransposedA>(in, m);
+          break;
+        case 2:
+          multiply_panel<S, 2, TransposedA>(in, m);
+          break;
+        default:
+          multiply_panel<S, 3, TransposedA>(in, m);
+          break;
       }
       j += columns;
     }
@@ -215,23 +221,26 @@ void multiply(std::size_t m, std::size_t n, std::size_t k, const S* a, std::size
  * Strides are distances between rows in elements. C may not overlap A or B.
  */
 template <class S>
-void product_ab(std::size_t m, std::size_t n, std::size_t k, const S* a, std::size_t a_stride, const S* b, std::size_t b_stride, S* c,
-                std::size_t c_stride, bool accumulate = false, const S* bias = nullptr, Epilogue epilogue = Epilogue::none) {
+void product_ab(std::size_t m, std::size_t n, std::size_t k, const S* a, std::size_t a_stride, const S* b, std::size_t b_stride,
+                S* c, std::size_t c_stride, bool accumulate = false, const S* bias = nullptr,
+                Epilogue epilogue = Epilogue::none) {
   multiply<S, false, false>(m, n, k, a, a_stride, b, b_stride, c, c_stride, accumulate, bias, epilogue);
 }
 
 /// C [m,n] = A^T B with A [k,m], B [k,n]; with `accumulate` C += A^T B.
 template <class S>
-void product_atb(std::size_t m, std::size_t n, std::size_t k, const S* a, std::size_t a_stride, const S* b, std::size_t b_stride, S* c,
-                 std::size_t c_stride, bool accumulate) {
-  multiply<S, true, false>(m, n, k, a, a_stride, b, b_stride, c, c_stride, accumulate, static_cast<const S*>(nullptr), Epilogue::none);
+void product_atb(std::size_t m, std::size_t n, std::size_t k, const S* a, std::size_t a_stride, const S* b,
+                 std::size_t b_stride, S* c, std::size_t c_stride, bool accumulate) {
+  multiply<S, true, false>(m, n, k, a, a_stride, b, b_stride, c, c_stride, accumulate, static_cast<const S*>(nullptr),
+                           Epilogue::none);
 }
 
 /// C [m,n] = A B^T with A [m,k], B [n,k]; with `accumulate` C += A B^T.
 template <class S>
-void product_abt(std::size_t m, std::size_t n, std::size_t k, const S* a, std::size_t a_stride, const S* b, std::size_t b_stride, S* c,
-                 std::size_t c_stride, bool accumulate) {
-  multiply<S, false, true>(m, n, k, a, a_stride, b, b_stride, c, c_stride, accumulate, static_cast<const S*>(nullptr), Epilogue::none);
+void product_abt(std::size_t m, std::size_t n, std::size_t k, const S* a, std::size_t a_stride, const S* b,
+                 std::size_t b_stride, S* c, std::size_t c_stride, bool accumulate) {
+  multiply<S, false, true>(m, n, k, a, a_stride, b, b_stride, c, c_stride, accumulate, static_cast<const S*>(nullptr),
+                           Epilogue::none);
 }
 
 }  // namespace rlx::nn::detail

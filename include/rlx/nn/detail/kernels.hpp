@@ -32,7 +32,8 @@ RLX_NN_INLINE void for_each_vector(std::size_t width, F&& f) {
   }
   if (j < width) {
     const std::size_t count = width - j;
-    f([j, count](const S* p) { return load_partial<S>(p + j, count); }, [j, count](S* p, Vec<S> v) { store_partial<S>(p + j, v, count); });
+    f([j, count](const S* p) { return load_partial<S>(p + j, count); },
+      [j, count](S* p, Vec<S> v) { store_partial<S>(p + j, v, count); });
   }
 }
 
@@ -87,7 +88,9 @@ void activate(NodeKind kind, std::size_t rows, std::size_t width, Rows<const S> 
           put(to, v < S(0) ? Vec<S>{} : v);
         });
         break;
-      case NodeKind::tanh: for_each_vector<S>(width, [&](auto get, auto put) { put(to, tanh(get(from))); }); break;
+      case NodeKind::tanh:
+        for_each_vector<S>(width, [&](auto get, auto put) { put(to, tanh(get(from))); });
+        break;
       case NodeKind::silu:
         for_each_vector<S>(width, [&](auto get, auto put) {
           const Vec<S> v = get(from);
@@ -119,8 +122,8 @@ void activation_gradient_in_place(NodeKind kind, std::size_t rows, std::size_t w
 
 /// dx (+)= g * activation'(x).
 template <class S>
-void activation_gradient(NodeKind kind, std::size_t rows, std::size_t width, Rows<const S> x, Rows<const S> y, Rows<const S> g, Rows<S> dx,
-                         bool accumulate) {
+void activation_gradient(NodeKind kind, std::size_t rows, std::size_t width, Rows<const S> x, Rows<const S> y, Rows<const S> g,
+                         Rows<S> dx, bool accumulate) {
   for (std::size_t r = 0; r < rows; ++r) {
     const S* from = x.row(r);
     const S* value = y.row(r);
@@ -129,14 +132,19 @@ void activation_gradient(NodeKind kind, std::size_t rows, std::size_t width, Row
     for (std::size_t j = 0; j < width; ++j) {
       S slope;
       switch (kind) {
-        case NodeKind::relu: slope = value[j] > S(0) ? S(1) : S(0); break;
-        case NodeKind::tanh: slope = S(1) - value[j] * value[j]; break;
+        case NodeKind::relu:
+          slope = value[j] > S(0) ? S(1) : S(0);
+          break;
+        case NodeKind::tanh:
+          slope = S(1) - value[j] * value[j];
+          break;
         case NodeKind::silu: {
           const S sigmoid = S(1) / (S(1) + std::exp(-from[j]));
           slope = sigmoid * (S(1) + from[j] * (S(1) - sigmoid));
           break;
         }
-        default: slope = normal_cdf(from[j]) + from[j] * normal_density(from[j]);
+        default:
+          slope = normal_cdf(from[j]) + from[j] * normal_density(from[j]);
       }
       to[j] = gradient[j] * slope + (accumulate ? to[j] : S(0));
     }
@@ -147,7 +155,8 @@ inline constexpr double layer_norm_epsilon = 1e-5;
 
 /// y = gain (x - mean) / sqrt(var + 1e-5) + bias, then relu if asked; stats receives mean and 1 / sqrt(...) of each row.
 template <class S>
-void layer_norm_forward(std::size_t rows, std::size_t width, Rows<const S> x, const S* gain, const S* bias, Rows<S> y, S* stats, bool relu) {
+void layer_norm_forward(std::size_t rows, std::size_t width, Rows<const S> x, const S* gain, const S* bias, Rows<S> y, S* stats,
+                        bool relu) {
   const S inverse_width = S(1) / static_cast<S>(width);
   for (std::size_t r = 0; r < rows; ++r) {
     const S* from = x.row(r);
@@ -177,8 +186,8 @@ void layer_norm_forward(std::size_t rows, std::size_t width, Rows<const S> x, co
 
 /// Adds to d_gain and d_bias; dx (+)= ..., or not at all if dx.data is null. `y` is read only with relu.
 template <class S>
-void layer_norm_backward(std::size_t rows, std::size_t width, Rows<const S> x, const S* stats, const S* gain, Rows<const S> y, bool relu,
-                         Rows<const S> g, S* d_gain, S* d_bias, Rows<S> dx, bool accumulate) {
+void layer_norm_backward(std::size_t rows, std::size_t width, Rows<const S> x, const S* stats, const S* gain, Rows<const S> y,
+                         bool relu, Rows<const S> g, S* d_gain, S* d_bias, Rows<S> dx, bool accumulate) {
   const S inverse_width = S(1) / static_cast<S>(width);
   for (std::size_t r = 0; r < rows; ++r) {
     const S* from = x.row(r);

@@ -69,7 +69,8 @@ RLX_NN_INLINE void store(S* p, Vec<S> v) {
 
 template <class S>
 RLX_NN_INLINE Vec<S> broadcast(S value) {
-  return [&]<std::size_t... I>(std::index_sequence<I...>) { return Vec<S>{((void)I, value)...}; }(std::make_index_sequence<lanes<S>>{});
+  return [&]<std::size_t... I>(std::index_sequence<I...>) { return Vec<S>{((void)I, value)...}; }
+  (std::make_index_sequence<lanes<S>>{});
 }
 
 /// The first `count` lanes from memory, the others `fill`.
@@ -97,7 +98,8 @@ template <class S, std::size_t Step>
 RLX_NN_INLINE Vec<S> rotate_lanes(Vec<S> v) {
   return [&]<std::size_t... I>(std::index_sequence<I...>) {
     return __builtin_shufflevector(v, v, static_cast<int>(I ^ Step)...);
-  }(std::make_index_sequence<lanes<S>>{});
+  }
+  (std::make_index_sequence<lanes<S>>{});
 }
 
 template <class S, std::size_t Step = lanes<S> / 2>
@@ -132,7 +134,8 @@ RLX_NN_INLINE void transpose(Vec<S> (&r)[lanes<S>]) {
     [&]<std::size_t... I>(std::index_sequence<I...>) {
       r[i] = __builtin_shufflevector(a, b, static_cast<int>((I & Step) == 0 ? I : n + I - Step)...);
       r[i + Step] = __builtin_shufflevector(a, b, static_cast<int>((I & Step) == 0 ? I + Step : n + I)...);
-    }(std::make_index_sequence<n>{});
+    }
+    (std::make_index_sequence<n>{});
   }
   if constexpr (Step > 1) transpose<S, Step / 2>(r);
 }
