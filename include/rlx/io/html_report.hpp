@@ -95,6 +95,18 @@ class HtmlReport {
 
   /// Places a table; a wide one scrolls inside its frame. @throws ShapeError for a row or highlight that does not fit
   HtmlReport& table(const ReportTable& table) {
+    for (std::size_t r = 0; r < table.rows.size(); ++r) {
+      if (table.rows[r].size() != table.columns.size()) {
+        throw ShapeError("HtmlReport table \"" + table.caption + "\": row " + std::to_string(r + 1) + " has " +
+                         std::to_string(table.rows[r].size()) + " cells, expected " + std::to_string(table.columns.size()));
+      }
+    }
+    for (const std::size_t row : table.highlighted) {
+      if (row >= table.rows.size()) {
+        throw ShapeError("HtmlReport table \"" + table.caption + "\": highlighted row " + std::to_string(row) +
+                         " does not exist, the table has " + std::to_string(table.rows.size()));
+      }
+    }
     body_ += "<div class=\"frame\"><table>\n";
     if (!table.caption.empty()) body_ += "<caption>" + escape(table.caption) + "</caption>\n";
     body_ += "<thead><tr>";
@@ -106,22 +118,12 @@ class HtmlReport {
     body_ += "</tr></thead>\n<tbody>\n";
     for (std::size_t r = 0; r < table.rows.size(); ++r) {
       const auto& cells = table.rows[r];
-      if (cells.size() != table.columns.size()) {
-        throw ShapeError("HtmlReport table \"" + table.caption + "\": row " + std::to_string(r + 1) + " has " +
-                         std::to_string(cells.size()) + " cells, expected " + std::to_string(table.columns.size()));
-      }
       const bool stands_out = std::find(table.highlighted.begin(), table.highlighted.end(), r) != table.highlighted.end();
       body_ += stands_out ? "<tr class=\"highlight\">" : "<tr>";
       for (std::size_t c = 0; c < cells.size(); ++c) {
         body_ += "<td" + align_class(table.columns[c].align) + '>' + escape(cells[c]) + "</td>";
       }
       body_ += "</tr>\n";
-    }
-    for (const std::size_t row : table.highlighted) {
-      if (row >= table.rows.size()) {
-        throw ShapeError("HtmlReport table \"" + table.caption + "\": highlighted row " + std::to_string(row) +
-                         " does not exist, the table has " + std::to_string(table.rows.size()));
-      }
     }
     body_ += "</tbody>\n</table></div>\n";
     return *this;

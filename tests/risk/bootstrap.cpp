@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: MIT
+#include <rlx/risk/bootstrap.hpp>
+
+#include "rlx_catch.hpp"
+
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <span>
+#include <vector>
+
+using namespace rlx;
+using namespace rlx::risk;
+using rlx_test::ContainsSubstring;
+using rlx_test::WithinAbs;
+using rlx_test::WithinRel;
+
+namespace {
+
+constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
+
+std::vector<double> normal_series(std::uint64_t seed, std::size_t n, double mean, double deviation) {
+  RandomStream random({seed, Purpose::user, 0, 0});
+  std::vector<double> x(n);
+  for (double& value : x) value = mean + deviation * random.normal();
+  return x;
+}
+
+/// Share of AR(1) series x_t = phi x_{t-1} + e_t with mean 0, started in their stationary law, whose interval holds 0.
+double coverage(std::size_t series, std::size_t steps, std::size_t replicates, std::size_t block) {
+  constexpr double phi = 0.3;
+  std::size_t covered = 0;
+  std::vector<double> x(steps);
+  for (std::size_t s = 0; s < series; ++s) {
+    RandomStream random({1, Purpose::user, static_cast<std::uint32_t>(s), 0});
+    double state = random.normal() / std::sqrt(1 - phi * phi);
+    for (double& value : x) value = state = phi * state + random.normal();
+    const Interval interval = bootstrap_mean(x, {.block = block, .replicates = replicates, .seed = s});
+    covered += interval.low <= 0 && 0 <= interval.high;
+  }
+  return static_cast<double>(covered) / static_cast<double>(series);
+}
+
+}  // namespace
+
+TEST_CASE("the linear quantile rule", "[risk][bootstrap]") {
+  // NumPy: quantile([1, 2, 3, 4], [0, 0.25, 0.5, 0.9, 1]) = 1, 1.75, 2.5, 3.7, 4.
+  const double expected[][2] = {{0, 1}, {0.25, 1.75}, {0.5, 2.5}, {0.9, 3.7}, {1, 4}};
+  for (const auto& [p, value] : expected) {
+    std::vector<double> x{3, 1, 4, 2};
+    REQUIRE_THAT(linear_quantile(x, p), WithinAbs(value, 1e-12));
+  }
+  std::vector<double> one{7};
+  REQUIRE(linear_quantile(one, 0.3) == 7);
+  std::vector<double> none;
+  REQUIRE_THROWS_AS(linear_quantile(none, 0.5), ShapeError);
+  REQUIRE_THROWS_AS(linear_quantile(one, not_a_number), ConfigError);
+}
+
+TEST_CASE("HOLD has the interval [0, 0] exactly", "[risk][bootstrap]") {
+  const std::vector<double> hold(500, 0.0);
+  const Interval zero{0, 0, 0};
+  REQUIRE(bootstrap_total_return(hold, {.block = 24}) == zero);
+  REQUIRE(bootstrap_mean(hold, {.block = 24}) == zero);
+  const std::vector<double> agent = normal_series(3, 500, 1e-4, 1e-3);
+  REQUIRE(bootstrap_total_return_difference(agent, agent, {.block = 24}) == zero);
+  // Against HOLD the difference is the agent's own result.
+  const Interval difference = bootstrap_total_return_difference(agent, hold, {.block = 24, .seed = 5});
+  REQUIRE(difference == bootstrap_total_return(agent, {.block = 24, .seed = 5}));
+}
+
+TEST_CASE("95 % intervals of the mean of AR(1) series hold it in 92 to 97 %", "[risk][bootstrap]") {
+  const double share = coverage(2'000, 2'000, 400, 24);
+  INFO(share);
+  REQUIRE(share >= 0.92);
+  REQUIRE(share <= 0.97);
+}
+
+TEST_CASE("coverage with the full number of replicates", "[risk][bootstrap][.slow]") {
+  const double share = coverage(2'000, 2'000, 2'000, 24);
+  INFO(share);
+  REQUIRE(share >= 0.92);
+  REQUIRE(share <= 0.97);
+}
+
+TEST_CASE("single steps would be too sure of a correlated series: blocks matter", "[risk][bootstrap]") {
+  // The long-run standard deviation is sqrt((1 + phi)/(1 - phi)) = 1.363 times that of single steps: coverage about 85 %.
+  const double share = coverage(400, 1'000, 400, 1);
+  INFO(share);
+  REQUIRE(share > 0.79);
+  REQUIRE(share < 0.90);
+}
+
+TEST_CASE("the width agrees with the standard error", "[risk][bootstrap]") {
+  const std::vector<double> x = normal_series(11, 5'000, 2.0, 3.0);
+  const Interval interval = bootstrap_mean(x, {.replicates = 4'000});
+  REQUIRE_THAT(interval.estimate, WithinRel(std::accumulate(x.begin(), x.end(), 0.0) / 5'000, 1e-12));
+  REQUIRE_THAT(interval.high - interval.low, WithinRel(2 * 1.96 * 3 / std::sqrt(5'000.0), 0.06));
+  const Interval narrow = bootstrap_mean(x, {.replicates = 4'000, .confidence = 0.5});
+  REQUIRE_THAT((narrow.high - narrow.low) / (interval.high - interval.low), WithinRel(0.6745 / 1.96, 0.06));
+}
+
+TEST_CASE("blocks are circular, of full length, and the last one is cut", "[risk][bootstrap]") {
+  // Each replicate of 0..9 in blocks of 4 is two blocks of 4 and one of 2, anywhere on the circle; redone here step by step.
+  std::vector<double> x(10);
+  std::iota(x.begin(), x.end(), 0.0);
+  std::vector<double> sums;
+  const std::span<const double> series(x);
+  const BootstrapConfig config{.block = 4, .replicates = 50, .seed = 9};
+  block_bootstrap(
+      std::span(&series, 1),
+      [&](std::span<const double> s) {
+        sums.push_back(s[0]);
+        return s[0];
+      },
+      config);
+  REQUIRE(sums.size() == 51);
+  REQUIRE(sums[0] == 45);  // the estimate first
+  for (std::uint32_t j = 0; j < 50; ++j) {
+    RandomStream random({9, Purpose::bootstrap, j, 0});
+    double sum = 0;
+    for (const std::size_t length : {4u, 4u, 2u}) {
+      const std::size_t begin = random.bounded(10);
+      for (std::size_t i = 0; i < length; ++i) sum += x[(begin + i) % 10];
+    }
+    REQUIRE(sums[j + 1] == sum);
+  }
+  // One block of the whole length is a turn of the circle: no spread at all.
+  const Interval whole = bootstrap_mean(x, {.block = 10});
+  REQUIRE(whole == Interval{4.5, 4.5, 4.5});
+}
+
+TEST_CASE("pairing on the same blocks removes what both series share", "[risk][bootstrap]") {
+  const std::vector<double> market = normal_series(21, 2'000, 0.0, 1e-2);
+  std::vector<double> better = market;
+  for (double& r : better) r += 1e-5;
+  const BootstrapConfig config{.block = 24, .seed = 2};
+  const Interval paired = bootstrap_total_return_difference(better, market, config);
+  REQUIRE(paired.low > 0);
+  const Interval alone = bootstrap_total_return(better, config);
+  REQUIRE(alone.high - alone.low > 10 * (paired.high - paired.low));
+}
+
+TEST_CASE("the same arguments give the same bits, another seed others", "[risk][bootstrap]") {
+  const std::vector<double> x = normal_series(4, 300, 0.0, 1.0);
+  REQUIRE(bootstrap_mean(x, {.block = 7, .seed = 1}) == bootstrap_mean(x, {.block = 7, .seed = 1}));
+  REQUIRE_FALSE(bootstrap_mean(x, {.block = 7, .seed = 1}) == bootstrap_mean(x, {.block = 7, .seed = 2}));
+}
+
+TEST_CASE("wrong settings and data are refused", "[risk][bootstrap]") {
+  const std::vector<double> x{1, 2, 3};
+  REQUIRE_THROWS_WITH(bootstrap_mean(x, {.block = 4}), ContainsSubstring("BootstrapConfig.block must lie in [1, 3]"));
+  REQUIRE_THROWS_AS(bootstrap_mean(x, {.block = 0}), ConfigError);
+  REQUIRE_THROWS_AS(bootstrap_mean(x, {.replicates = 0}), ConfigError);
+  for (const double confidence : {0.0, 1.0, not_a_number}) {
+    REQUIRE_THROWS_AS(bootstrap_mean(x, {.confidence = confidence}), ConfigError);
+  }
+  REQUIRE_THROWS_AS(bootstrap_mean({}, {}), ShapeError);
+  REQUIRE_THROWS_AS(bootstrap_total_return_difference(x, std::vector<double>{1, 2}, {}), ShapeError);
+  REQUIRE_THROWS_WITH(bootstrap_mean(std::vector<double>{1, not_a_number}, {}),
+                      ContainsSubstring("series 0 [1] is not finite"));
+  REQUIRE_THROWS_AS(bootstrap_total_return(std::vector<double>{1e3, 1e3}, {}), NumericError);  // e^2000 is not a number
+}
+
+TEST_CASE("the interquartile mean of the specification", "[risk][bootstrap]") {
+  const std::vector<double> scores{5, 1, 3, 9, 7, 2, 100, 4};
+  REQUIRE(interquartile_mean(scores) == 4.75);
+  REQUIRE(interquartile_mean(std::vector<double>{1, 2, 6}) == 3);
+  REQUIRE(interquartile_mean(MatrixView<const double>(scores.data(), 4, 2)) == 4.75);
+  REQUIRE_THROWS_AS(interquartile_mean(std::vector<double>{}), ShapeError);
+}
+
+TEST_CASE("mean and median are over tasks of the means over runs", "[risk][bootstrap]") {
+  // Two runs of three tasks: task means 2, 10, 3.
+  const std::vector<double> scores{1, 10, 3, 3, 10, 3};
+  const MatrixView<const double> view(scores.data(), 2, 3);
+  REQUIRE(mean_of_tasks(view) == 5);
+  REQUIRE(median_of_tasks(view) == 3);
+  REQUIRE_THROWS_AS(mean_of_tasks({}), ShapeError);
+}
+
+TEST_CASE("the probability of improvement counts pairs, ties half", "[risk][bootstrap]") {
+  // Task 0: x {1, 3} against y {2, 3}: 1>2 no, 1>3 no, 3>2 yes, 3=3 half: 1.5/4. Task 1: all ties: 1/2.
+  const std::vector<double> x{1, 7, 3, 7};
+  const std::vector<double> y{2, 7, 3, 7};
+  const MatrixView<const double> a(x.data(), 2, 2);
+  const MatrixView<const double> b(y.data(), 2, 2);
+  REQUIRE(probability_of_improvement(a, b) == (0.375 + 0.5) / 2);
+  REQUIRE(probability_of_improvement(a, b) + probability_of_improvement(b, a) == 1);
+  REQUIRE_THROWS_AS(probability_of_improvement(a, MatrixView<const double>(y.data(), 4, 1)), ShapeError);
+}
+
+TEST_CASE("runs are resampled within their task only", "[risk][bootstrap]") {
+  // Tasks lie far apart but have no spread inside: mixing them would give a wide interval.
+  const std::vector<double> scores{1, 100, 1, 100, 1, 100};
+  REQUIRE(bootstrap_interval(MatrixView<const double>(scores.data(), 3, 2), mean_of_tasks) == Interval{50.5, 50.5, 50.5});
+}
+
+TEST_CASE("intervals of scores cover and are deterministic", "[risk][bootstrap]") {
+  const auto iqm = [](std::span<const double> s) { return interquartile_mean(s); };
+  const std::vector<double> scores = normal_series(8, 100, 10.0, 1.0);
+  const Interval interval = bootstrap_interval(scores, iqm, {.seed = 3});
+  REQUIRE(interval == bootstrap_interval(scores, iqm, {.seed = 3}));
+  REQUIRE(interval.low < interval.estimate);
+  REQUIRE(interval.estimate < interval.high);
+  REQUIRE_THAT(interval.high - interval.low, WithinAbs(0.42, 0.15));  // IQM of 100 normals: standard error about 0.108
+  const std::vector<double> bad{1, not_a_number};
+  REQUIRE_THROWS_WITH(bootstrap_interval(bad, iqm), ContainsSubstring("scores of run 1"));
+  REQUIRE_THROWS_AS(bootstrap_interval(std::span<const double>{}, iqm), ShapeError);
+}
