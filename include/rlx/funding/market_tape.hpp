@@ -198,6 +198,9 @@ class MarketTape {
     return std::static_pointer_cast<const T>(derived_);
   }
 
+  /// A copy of all rows, to write or to change and build another tape from. O(rows) memory.
+  TapeData data() const { return core_->data(); }
+
   const DataReport& report() const noexcept { return core_->report; }
   /// SHA-256 of all data (not of the configuration): equal for equal data in any order of rows. Computed on first use.
   std::string sha256() const { return core_->sha256(); }

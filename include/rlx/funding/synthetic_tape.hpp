@@ -22,9 +22,12 @@
 #include <rlx/core/random.hpp>
 #include <rlx/funding/market_tape.hpp>
 #include <rlx/funding/opportunity.hpp>
+#include <rlx/funding/tape_csv.hpp>
 #include <rlx/funding/tape_data.hpp>
 #include <rlx/funding/types.hpp>
 #include <rlx/funding/venues.hpp>
+#include <rlx/io/atomic_file.hpp>
+#include <rlx/io/csv.hpp>
 
 namespace rlx::funding {
 
@@ -408,6 +411,28 @@ class SyntheticMarket {
  */
 inline SyntheticTape make_synthetic_tape(const SyntheticConfig& config, const VenueTable& venues = VenueTable::builtin()) {
   return detail::SyntheticMarket(config).make(venues);
+}
+
+/// The labels as CSV: one row per regime, times in ms UTC, sizes in bp.
+inline std::string regimes_csv(const SyntheticTape& synthetic) {
+  io::CsvWriter csv;
+  csv.row("begin_ms_utc", "end_ms_utc", "symbol", "kind", "long_venue", "short_venue", "net_bph", "carry_bp", "cost_bp",
+          "expected_profit_bp", "complete");
+  const MarketTape& tape = *synthetic.tape;
+  for (const RegimeLabel& one : synthetic.regimes)
+    csv.row(one.begin_ms, one.end_ms, tape.symbol_name(one.symbol), one.kind == RegimeKind::persistent ? "persistent" : "spike",
+            tape.instruments()[one.long_leg].venue_name, tape.instruments()[one.short_leg].venue_name, one.net_bph, one.carry_bp,
+            one.cost_bp, one.expected_profit_bp, one.complete);
+  return csv.take();
+}
+
+/// Writes prices.csv, funding.csv and regimes.csv into an existing directory; reading them back gives the same tape.
+/// @throws IoError with the path
+inline void write_csv(const SyntheticTape& synthetic, const std::string& directory) {
+  const TapeData data = synthetic.tape->data();
+  io::write_file_atomically(directory + "/prices.csv", prices_csv(data));
+  io::write_file_atomically(directory + "/funding.csv", funding_csv(data));
+  io::write_file_atomically(directory + "/regimes.csv", regimes_csv(synthetic));
 }
 
 }  // namespace rlx::funding

@@ -28,9 +28,10 @@ struct OpportunityFilter {
   bool operator==(const OpportunityFilter&) const = default;
 };
 
-/// Paths of the canonical files; `indicative` may be empty.
+/// Paths of the canonical files; `indicative` and `instruments` may be empty.
 struct TapeFiles {
   std::string prices, funding, indicative;
+  std::string instruments = {};  ///< `venue, symbol, lot` and optionally `contract` (linear or inverse)
 };
 
 /// How a tape is made from data.
@@ -43,6 +44,7 @@ struct TapeConfig {
   OpportunityFilter filter = {};
   bool conflict_last_wins = false;       ///< rows of equal key and other values: keep the last instead of refusing
   bool volume_is_base = false;           ///< CSV volumes are coins, not USD
+  bool derive_intervals = false;         ///< funding CSV without an interval: take it from the distance of the stamps
   bool operator==(const TapeConfig&) const = default;
 };
 

@@ -6,13 +6,11 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -21,27 +19,14 @@
 #include <rlx/funding/data_report.hpp>
 #include <rlx/funding/tape_data.hpp>
 #include <rlx/funding/types.hpp>
+#include <rlx/io/iso8601.hpp>
 
 namespace rlx::funding::detail {
-
-inline constexpr std::int64_t first_valid_ms = 1'230'768'000'000;  // 2009-01-01, before which no such market existed
-inline constexpr std::int64_t last_valid_ms = 4'102'444'800'000;   // 2100-01-01
 
 inline std::string number_text(double value) {
   std::array<char, 32> buffer{};
   const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
   return std::string(buffer.data(), end.ptr);
-}
-
-// Empty if the time can be milliseconds UTC, else what it looks like.
-inline std::string time_problem(std::int64_t ms) {
-  if (ms >= first_valid_ms && ms < last_valid_ms) return {};
-  std::string text = "time stamp " + std::to_string(ms) + " is not UTC milliseconds between 2009 and 2100";
-  const auto within = [](std::int64_t low, std::int64_t value, std::int64_t high) { return value >= low && value < high; };
-  if (within(first_valid_ms / 1000, ms, last_valid_ms / 1000)) return text + ": looks like seconds; multiply by 1000";
-  if (within(first_valid_ms, ms / 1000, last_valid_ms)) return text + ": looks like microseconds; divide by 1000";
-  if (within(first_valid_ms, ms / 1'000'000, last_valid_ms)) return text + ": looks like nanoseconds; divide by 1000000";
-  return text;
 }
 
 inline bool valid_interval(double hours) {
@@ -60,7 +45,7 @@ inline std::string interval_problem(double hours) {
 }
 
 inline std::string row_problem(const PriceRow& row) {
-  if (std::string text = time_problem(row.ts_ms); !text.empty()) return text;
+  if (std::string text = io::time_ms_problem(row.ts_ms); !text.empty()) return text;
   if (!is_finite(row.price) || row.price <= 0.0) return "price " + number_text(row.price) + ": expected a number > 0";
   if (is_finite(row.low) && (row.low > row.price || row.low <= 0.0))
     return "low " + number_text(row.low) + " must be above 0 and not above the price " + number_text(row.price);
@@ -73,14 +58,14 @@ inline std::string row_problem(const PriceRow& row) {
   return {};
 }
 inline std::string row_problem(const Settlement& row) {
-  std::string text = time_problem(row.settle_ms);
+  std::string text = io::time_ms_problem(row.settle_ms);
   if (text.empty()) text = rate_problem(row.rate);
   return text.empty() ? interval_problem(row.interval_hours) : text;
 }
 inline std::string row_problem(const IndicativeRate& row) {
-  std::string text = time_problem(row.ts_ms);
+  std::string text = io::time_ms_problem(row.ts_ms);
   if (text.empty()) text = rate_problem(row.rate);
-  if (text.empty() && row.next_settle_ms != 0) text = time_problem(row.next_settle_ms);
+  if (text.empty() && row.next_settle_ms != 0) text = io::time_ms_problem(row.next_settle_ms);
   return text.empty() && is_finite(row.interval_hours) ? interval_problem(row.interval_hours) : text;
 }
 

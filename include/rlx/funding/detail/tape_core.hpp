@@ -238,6 +238,24 @@ class TapeCore {
     }
   }
 
+  // A copy of all data, in order of the ids.
+  TapeData data() const {
+    TapeData copy;
+    copy.candidates = candidates;
+    copy.candidates_only = candidates_only;
+    for (InstrumentId id = 0; id < instruments.size(); ++id) {
+      InstrumentData one;
+      one.venue = instruments[id].venue_name;
+      one.symbol = instruments[id].symbol_name;
+      one.lot = instruments[id].lot;
+      one.rows = series[id].rows;
+      one.settlements = series[id].settlements;
+      one.indicative = series[id].indicative;
+      copy.instruments.push_back(std::move(one));
+    }
+    return copy;
+  }
+
   TapeData corrupted_after(std::size_t k, std::uint64_t seed) const;
 
   std::string sha256() const {
@@ -591,51 +609,37 @@ inline TapeData TapeCore::corrupted_after(std::size_t k, std::uint64_t seed) con
   const std::int64_t t = time(k);
   RandomStream random(StreamId{.seed = seed, .purpose = Purpose::user, .env = 0, .step = k});
   constexpr std::array<double, 6> intervals{1.0, 2.0, 4.0, 8.0, 12.0, 24.0};
-  TapeData data;
-  data.candidates_only = candidates_only;
-  for (InstrumentId id = 0; id < instruments.size(); ++id) {
-    const Series& s = series[id];
-    InstrumentData one;
-    one.venue = instruments[id].venue_name;
-    one.symbol = instruments[id].symbol_name;
-    one.lot = instruments[id].lot;
-    for (PriceRow row : s.rows) {
-      if (row.ts_ms + config.price_delay_ms > t) {
-        if (random.bounded(8) == 0) continue;
-        row.price *= std::exp(random.uniform(-1.0, 1.0));
-        row.low = row.price * random.uniform(0.5, 1.0);
-        row.high = row.price * random.uniform(1.0, 2.0);
-        row.volume_quote_24h = static_cast<float>(random.uniform(0.0, 1e9));
-        row.bid_ask_bps = static_cast<float>(random.uniform(0.0, 100.0));
-        row.depth_usd = static_cast<float>(random.uniform(1.0, 1e6));
-      }
-      one.rows.push_back(row);
-    }
-    for (Settlement settlement : s.settlements) {
-      if (settlement.settle_ms + config.funding_delay_ms > t) {
-        if (random.bounded(8) == 0) continue;
-        settlement.rate = random.uniform(-0.01, 0.01);
-        settlement.interval_hours = intervals[random.bounded(intervals.size())];
-      }
-      one.settlements.push_back(settlement);
-    }
-    for (IndicativeRate rate : s.indicative) {
-      if (rate.ts_ms + config.funding_delay_ms > t) {
-        rate.rate = random.uniform(-0.01, 0.01);
-        rate.next_settle_ms = 0;
-      }
-      one.indicative.push_back(rate);
-    }
-    data.instruments.push_back(std::move(one));
+  TapeData data = this->data();
+  for (InstrumentData& one : data.instruments) {
+    std::erase_if(one.rows, [&](PriceRow& row) {
+      if (row.ts_ms + config.price_delay_ms <= t) return false;
+      row.price *= std::exp(random.uniform(-1.0, 1.0));
+      row.low = row.price * random.uniform(0.5, 1.0);
+      row.high = row.price * random.uniform(1.0, 2.0);
+      row.volume_quote_24h = static_cast<float>(random.uniform(0.0, 1e9));
+      row.bid_ask_bps = static_cast<float>(random.uniform(0.0, 100.0));
+      row.depth_usd = static_cast<float>(random.uniform(1.0, 1e6));
+      return random.bounded(8) == 0;
+    });
+    std::erase_if(one.settlements, [&](Settlement& settlement) {
+      if (settlement.settle_ms + config.funding_delay_ms <= t) return false;
+      settlement.rate = random.uniform(-0.01, 0.01);
+      settlement.interval_hours = intervals[random.bounded(intervals.size())];
+      return random.bounded(8) == 0;
+    });
+    std::erase_if(one.indicative, [&](IndicativeRate& rate) {
+      if (rate.ts_ms + config.funding_delay_ms <= t) return false;
+      rate.rate = random.uniform(-0.01, 0.01);
+      rate.next_settle_ms = 0;
+      return random.bounded(8) == 0;
+    });
   }
-  for (Candidate candidate : candidates) {
-    if (candidate.ts_ms + config.price_delay_ms > t) {
-      if (random.bounded(4) == 0) continue;
-      if (random.bounded(2) == 0) std::swap(candidate.long_leg, candidate.short_leg);
-      candidate.net24_bph = candidate.net72_bph = random.uniform(-10.0, 10.0);
-    }
-    data.candidates.push_back(candidate);
-  }
+  std::erase_if(data.candidates, [&](Candidate& candidate) {
+    if (candidate.ts_ms + config.price_delay_ms <= t) return false;
+    if (random.bounded(2) == 0) std::swap(candidate.long_leg, candidate.short_leg);
+    candidate.net24_bph = candidate.net72_bph = random.uniform(-10.0, 10.0);
+    return random.bounded(4) == 0;
+  });
   return data;
 }
 
