@@ -216,14 +216,14 @@ class InferencePolicy {
       throw ShapeError("InferencePolicy::act: action has " + std::to_string(action.size()) + " numbers, expected 1");
     }
     if (options.deterministic) {
-      action[0] = static_cast<std::int32_t>(nn::categorical::mode<float>(logits, mask));
+      action[0] = static_cast<std::int32_t>(nn::categorical::mode(logits, mask));
     } else {
       if (options.random == nullptr) {
         throw ConfigError("InferencePolicy::act: ActOptions.random must be set when deterministic is false");
       }
-      action[0] = static_cast<std::int32_t>(nn::categorical::sample<float>(logits, mask, *options.random));
+      action[0] = static_cast<std::int32_t>(nn::categorical::sample(logits, mask, options.random->uniform()));
     }
-    const auto row = nn::categorical::evaluate<float>(logits, mask, action[0]);
+    const auto row = nn::categorical::evaluate(logits, mask, static_cast<std::size_t>(action[0]));
     return {detail::mean_output(workspace.network.output(value_).row(0)), row.log_prob, std::exp(row.log_prob), row.entropy};
   }
 
@@ -234,7 +234,7 @@ class InferencePolicy {
       throw ShapeError("InferencePolicy::probabilities: room for " + std::to_string(p.size()) + " actions, expected " +
                        std::to_string(layout_.num_actions));
     }
-    nn::categorical::probabilities<float>(evaluate(observation, mask, workspace), mask, p);
+    nn::categorical::probabilities(evaluate(observation, mask, workspace), mask, p);
   }
 
   /// Name of an action; its number as text if the environment gave no names. Allocates. @throws ShapeError outside the range

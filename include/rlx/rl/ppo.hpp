@@ -176,9 +176,9 @@ class Ppo final : public Learner {
     forward(MatrixView<const float>(observation.data(), 1, observation.size()), scratch);
     const std::span<const float> logits = std::as_const(scratch).workspace.output(action_output_).row(0);
     Prediction result;
-    result.action = deterministic ? static_cast<std::int32_t>(nn::categorical::mode<float>(logits, mask))
-                                  : static_cast<std::int32_t>(nn::categorical::sample<float>(logits, mask, *random));
-    const auto row = nn::categorical::evaluate<float>(logits, mask, result.action);
+    const std::size_t action = deterministic ? nn::categorical::mode(logits, mask) : nn::categorical::sample(logits, mask, random->uniform());
+    const auto row = nn::categorical::evaluate(logits, mask, action);
+    result.action = static_cast<std::int32_t>(action);
     result.value = critic_.value(std::as_const(scratch).workspace.output(value_output_).row(0));
     result.log_prob = row.log_prob;
     result.entropy = row.entropy;
@@ -389,14 +389,13 @@ class Ppo final : public Learner {
         const std::size_t row = t * num_envs + first + i;
         const std::span<const std::uint8_t> mask = rollout_.mask(row);
         RandomStream random({config_.seed, Purpose::action, static_cast<std::uint32_t>(first + i), env_steps_ + t});
-        const auto action = static_cast<std::int32_t>(nn::categorical::sample<float>(logits.row(i), mask, random));
-        const float log_prob = nn::categorical::log_prob<float>(logits.row(i), mask, action);
-        if (config_.check_finite && (!is_finite(log_prob) || first_non_finite(critic_rows.row(i)) != critic_rows.cols())) [[unlikely]] {
+        const auto drawn = nn::categorical::sample_and_evaluate(logits.row(i), mask, random.uniform());
+        if (config_.check_finite && (!is_finite(drawn.log_prob) || !is_finite(drawn.entropy) || first_non_finite(critic_rows.row(i)) != critic_rows.cols())) [[unlikely]] {
           throw_outputs(logits.row(i), critic_rows.row(i), mask, "environment " + std::to_string(first + i) + ", step " +
                         std::to_string(env_steps_ + t), env_steps_ + t, first + i);
         }
-        rollout_.actions[row] = action;
-        rollout_.log_probs[row] = log_prob;
+        rollout_.actions[row] = static_cast<std::int32_t>(drawn.action);
+        rollout_.log_probs[row] = drawn.log_prob;
         store_critic(critic_rows.row(i), outputs.row(row), rollout_.values[row]);
       }
       shard.step(all_actions.rows_range(t * num_envs, num_envs), step_rows(t, collected));

@@ -84,7 +84,7 @@ LossSums ppo_loss(const LossRows<S>& in, const LossSettings<S>& settings, Matrix
   LossSums sums;
   for (std::size_t i = 0; i < n; ++i) {
     const std::span<const std::uint8_t> mask = in.masks.cols() == 0 ? std::span<const std::uint8_t>() : in.masks.row(i);
-    const auto row = nn::categorical::evaluate<S>(logits.row(i), mask, in.actions[i]);
+    const auto row = nn::categorical::evaluate(logits.row(i), mask, static_cast<std::size_t>(in.actions[i]));
     const S log_ratio = row.log_prob - in.old_log_probs[i];
     const S ratio = std::exp(log_ratio);
     const ClippedObjective<S> objective_row = clipped_surrogate(ratio, in.advantages[i], settings.clip_range);
@@ -125,7 +125,8 @@ LossSums ppo_loss(const LossRows<S>& in, const LossSettings<S>& settings, Matrix
 
   for (std::size_t i = 0; i < n; ++i) {
     const std::span<const std::uint8_t> mask = in.masks.cols() == 0 ? std::span<const std::uint8_t>() : in.masks.row(i);
-    nn::categorical::backward<S>(logits.row(i), mask, in.actions[i], scratch.d_log_prob[i], scratch.d_entropy[i], d_logits.row(i));
+    nn::categorical::backward(logits.row(i), mask, static_cast<std::size_t>(in.actions[i]), scratch.d_log_prob[i], scratch.d_entropy[i],
+                              d_logits.row(i));
   }
   return sums;
 }
