@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <rlx/core/error.hpp>
+#include <rlx/core/slot_layout.hpp>
 #include <rlx/nn/graph_builder.hpp>
 #include <rlx/nn/graph_spec.hpp>
 
@@ -197,6 +198,38 @@ inline GraphSpec pointer_actor_critic(const PointerSpec& spec) {
   graph.group("value");
   graph.output("value", g.linear(spec.hidden).relu().linear(spec.value, {.gain = value_gain}));
   return graph.spec();
+}
+
+/// The modular network of a slot layout: 16 and 32 wide for settings and account, 32 wide (2 heads) for positions, 64 wide (4
+/// heads) for opportunities. The funding observation gives 791,989 parameters.
+inline GraphSpec slot_actor_critic(const SlotLayout& layout) {
+  const auto& held = layout.positions;
+  const auto& offered = layout.opportunities;
+  SlotSpec spec;
+  spec.observation = layout.observation_size();
+  spec.action = layout.num_actions();
+  spec.flats = {{"config", layout.config_offset, layout.config_width, 16},
+                {"portfolio", layout.portfolio_offset, layout.portfolio_width, 32}};
+  spec.slots = {{"positions", held.offset, held.count, held.width, held.valid_column, 32, 2, 64},
+                {"opportunities", offered.offset, offered.count, offered.width, offered.valid_column, 64, 4, 128}};
+  return slot_actor_critic(spec);
+}
+
+/// The pointer network of a slot layout, whose settings and account lie side by side: 99,014 parameters for the funding
+/// observation. @throws ConfigError if the account does not follow the settings
+inline GraphSpec pointer_actor_critic(const SlotLayout& layout) {
+  if (layout.config_offset + layout.config_width != layout.portfolio_offset)
+    throw ConfigError("SlotLayout: portfolio_offset = " + std::to_string(layout.portfolio_offset) + ", expected " +
+                      std::to_string(layout.config_offset + layout.config_width) + ", the end of the settings: the pointer network reads both as one context");
+  const auto& held = layout.positions;
+  const auto& offered = layout.opportunities;
+  PointerSpec spec;
+  spec.observation = layout.observation_size();
+  spec.context_offset = layout.config_offset;
+  spec.context_width = layout.config_width + layout.portfolio_width;
+  spec.sets = {{"opportunities", "enter", offered.offset, offered.count, offered.width, offered.valid_column, layout.sizes},
+               {"positions", "exit", held.offset, held.count, held.width, held.valid_column, 1}};
+  return pointer_actor_critic(spec);
 }
 
 }  // namespace rlx::nn
