@@ -240,6 +240,9 @@ inline nlohmann::json parse_json(std::string_view text, const std::string& file)
   const auto watch = [&](int depth, json::parse_event_t event, json& parsed) {
     // Whoever walks the value later does so by recursion; a hostile file must not exhaust the stack.
     if (depth > max_json_depth) throw DataError(file, 0, 0, "nested deeper than " + std::to_string(max_json_depth) + " levels");
+    // The parser's own test of overflow is folded away under -ffast-math.
+    if (event == json::parse_event_t::value && parsed.is_number_float() && !is_finite(parsed.get<double>()))
+      throw DataError(file, 0, 0, "not valid JSON: a number is too large");
     if (event == json::parse_event_t::object_start) keys.emplace_back();
     if (event == json::parse_event_t::object_end) keys.pop_back();
     if (event == json::parse_event_t::key && !keys.back().insert(parsed.get<std::string>()).second && repeated.empty())

@@ -48,7 +48,8 @@ struct StreamId {
  * @brief One block of Philox4x32-10: 4 words from a counter of 4 words and a key of 2.
  * @par Source  Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"; known answers of Random123 1.14
  */
-constexpr std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key) noexcept {
+constexpr std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
+                                                  std::array<std::uint32_t, 2> key) noexcept {
   for (int round = 0; round < 10; ++round) {
     const std::uint64_t a = std::uint64_t{0xD2511F53U} * counter[0];
     const std::uint64_t b = std::uint64_t{0xCD9E8D57U} * counter[2];
@@ -179,9 +180,13 @@ class RandomStream {
 
 /// What a sampler needs of a source of random numbers; `RandomStream` models it.
 ///
-/// `uniform()` lies in [0, 1), `bounded(n)` in [0, n), `normal()` is standard normal. A model of three lines for tests:
+/// `uniform()` lies in [0, 1), `bounded(n)` in [0, n), `normal()` is standard normal. A model for tests:
 /// @code
-/// struct Fixed { double uniform() { return 0.5; } std::uint64_t bounded(std::uint64_t) { return 0; } double normal() { return 0; } };
+/// struct Fixed {
+///   double uniform() { return 0.5; }
+///   std::uint64_t bounded(std::uint64_t) { return 0; }
+///   double normal() { return 0.0; }
+/// };
 /// @endcode
 template <class R>
 concept RandomStreamLike = requires(R& random, std::uint64_t n) {

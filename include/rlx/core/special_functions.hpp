@@ -38,11 +38,8 @@ S lgamma(S x) noexcept {
   double shift = 1.0;  // x (x+1) ... (y-1), at most 10!
   for (; y < detail::gamma_series_start; y += 1.0) shift *= y;
   const double r = 1.0 / (y * y);
-  const double series =
-      (1.0 / 12 -
-       r * (1.0 / 360 -
-            r * (1.0 / 1260 - r * (1.0 / 1680 - r * (1.0 / 1188 - r * (691.0 / 360360 - r * (1.0 / 156 - r * 3617.0 / 122400))))))) /
-      y;
+  const double tail = 1.0 / 1680 - r * (1.0 / 1188 - r * (691.0 / 360360 - r * (1.0 / 156 - r * (3617.0 / 122400))));
+  const double series = (1.0 / 12 - r * (1.0 / 360 - r * (1.0 / 1260 - r * tail))) / y;
   constexpr double half_log_two_pi = 0.91893853320467274178;
   return static_cast<S>((y - 0.5) * std::log(y) - y + half_log_two_pi + series - std::log(shift));
 }
@@ -60,9 +57,8 @@ S digamma(S x) noexcept {
   double shift = 0.0;
   for (; y < detail::gamma_series_start; y += 1.0) shift += 1.0 / y;
   const double r = 1.0 / (y * y);
-  const double series =
-      r * (1.0 / 12 -
-           r * (1.0 / 120 - r * (1.0 / 252 - r * (1.0 / 240 - r * (1.0 / 132 - r * (691.0 / 32760 - r * (1.0 / 12)))))));
+  const double tail = 1.0 / 240 - r * (1.0 / 132 - r * (691.0 / 32760 - r * (1.0 / 12)));
+  const double series = r * (1.0 / 12 - r * (1.0 / 120 - r * (1.0 / 252 - r * tail)));
   return static_cast<S>(std::log(y) - 0.5 / y - series - shift);
 }
 
@@ -79,8 +75,8 @@ S trigamma(S x) noexcept {
   double shift = 0.0;
   for (; y < detail::gamma_series_start; y += 1.0) shift += 1.0 / (y * y);
   const double r = 1.0 / (y * y);
-  const double series =
-      1.0 / 6 - r * (1.0 / 30 - r * (1.0 / 42 - r * (1.0 / 30 - r * (5.0 / 66 - r * (691.0 / 2730 - r * (7.0 / 6))))));
+  const double tail = 1.0 / 30 - r * (5.0 / 66 - r * (691.0 / 2730 - r * (7.0 / 6)));
+  const double series = 1.0 / 6 - r * (1.0 / 30 - r * (1.0 / 42 - r * tail));
   return static_cast<S>((1.0 + (0.5 + series / y) / y) / y + shift);
 }
 

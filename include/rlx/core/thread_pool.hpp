@@ -69,7 +69,7 @@ class ThreadPool {
   template <class F>
     requires std::is_invocable_v<F&, std::size_t>
   void run(std::size_t num_shards, F&& f) {
-    if (inside_run_) throw Error("ThreadPool::run was called from inside a shard; run the inner work in the shard's own thread");
+    if (inside_run_) throw Error("ThreadPool::run was called from inside a shard; do the inner work in the shard itself");
     if (busy_.exchange(true, std::memory_order_acquire)) {
       throw Error("ThreadPool::run was called while another thread runs the same pool; give each thread its own pool");
     }
