@@ -100,6 +100,9 @@ struct TensorSpec {
   std::vector<std::size_t> shape;
 };
 
+/// Largest width, column, slot count or head count of a node; keeps a hostile file from asking for absurd memory.
+inline constexpr std::size_t max_extent = std::size_t{1} << 20;
+
 namespace detail {
 
 [[noreturn]] inline void shape_error(const NodeSpec& node, const std::string& text) {
@@ -125,6 +128,11 @@ inline NodeShape shape_of(const GraphSpec& spec, std::size_t index, const std::v
       shape_error(node, "input " + std::to_string(input) + " is not an earlier node than " + std::to_string(index));
   }
   if ((node.kind == NodeKind::input) != (index == 0)) shape_error(node, "the input must be node 0, and node 0 the only input");
+  for (const std::size_t extent : {node.width, node.begin, node.end, node.count, node.heads, node.fan_in}) {
+    if (extent > max_extent) {
+      shape_error(node, "found a size of " + std::to_string(extent) + ", expected at most " + std::to_string(max_extent));
+    }
+  }
   switch (node.kind) {
     case NodeKind::input: {
       number_of_inputs(0, 0);
@@ -235,6 +243,10 @@ inline std::vector<NodeShape> infer_shapes(const GraphSpec& spec) {
         detail::shape_error(spec.nodes[i], "the name is used twice; names must be unique");
     }
     shapes.push_back(detail::shape_of(spec, i, shapes));
+    if (shapes.back().width > max_extent || shapes.back().slots > max_extent) {
+      detail::shape_error(spec.nodes[i],
+                          "has shape " + detail::text_of(shapes.back()) + ", expected at most " + std::to_string(max_extent));
+    }
   }
   return shapes;
 }
@@ -257,6 +269,21 @@ inline std::vector<TensorSpec> tensors_of(const NodeSpec& node, std::size_t inpu
     default:
       return {};
   }
+}
+
+/// Parameters of all nodes, padding not counted.
+inline std::uint64_t parameter_count(const GraphSpec& spec) {
+  const std::vector<NodeShape> shapes = infer_shapes(spec);
+  std::uint64_t sum = 0;
+  for (const NodeSpec& node : spec.nodes) {
+    if (node.inputs.empty()) continue;
+    for (const TensorSpec& tensor : tensors_of(node, shapes[node.inputs[0]].width)) {
+      std::uint64_t size = 1;
+      for (const std::size_t extent : tensor.shape) size *= extent;
+      sum += size;
+    }
+  }
+  return sum;
 }
 
 /**
