@@ -47,7 +47,8 @@ struct BootstrapConfig {
  */
 inline double linear_quantile(std::span<double> values, double p) {
   if (values.empty()) throw ShapeError("linear_quantile: at least one value is needed, got none");
-  if (!(p >= 0 && p <= 1)) throw ConfigError("linear_quantile: p must lie in [0, 1], got " + std::to_string(p));
+  if (!is_finite(p) || !(p >= 0 && p <= 1))
+    throw ConfigError("linear_quantile: p must lie in [0, 1], got " + std::to_string(p));
   const double position = p * static_cast<double>(values.size() - 1);
   const auto lower = static_cast<std::size_t>(position);
   const auto at = values.begin() + static_cast<std::ptrdiff_t>(lower);
@@ -62,7 +63,7 @@ inline void check(const BootstrapConfig& config) {
   if (config.replicates == 0 || config.replicates > std::numeric_limits<std::uint32_t>::max()) {
     throw ConfigError("BootstrapConfig.replicates must lie in [1, 2^32), got " + std::to_string(config.replicates));
   }
-  if (!(config.confidence > 0 && config.confidence < 1)) {
+  if (!is_finite(config.confidence) || !(config.confidence > 0 && config.confidence < 1)) {
     throw ConfigError("BootstrapConfig.confidence must lie in (0, 1), got " + std::to_string(config.confidence));
   }
 }
