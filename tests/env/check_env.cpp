@@ -22,20 +22,43 @@
 namespace {
 
 enum class Fault {
-  none, bounds, nan_bound, no_actions, names,
-  reset_counter, reset_leftover, reset_constant,
+  none,
+  bounds,
+  nan_bound,
+  no_actions,
+  names,
+  reset_counter,
+  reset_leftover,
+  reset_constant,
   step_counter,
-  shared_static, shared_thread_local,
-  unwritten, outside, action_row,
-  nan_observation, infinite_reward, beyond_box,
-  mask_empty, mask_short, mask_twice, mask_counter,
-  rejects_valid, accepts_invalid, foreign_exception,
-  negative_action, large_action,
-  before_reset, after_end,
-  endless, cut_at_once,
-  forgets, save_moves, load_throws,
-  metric_missing, metric_nan,
-  peeks, mask_peeks,
+  shared_static,
+  shared_thread_local,
+  unwritten,
+  outside,
+  action_row,
+  nan_observation,
+  infinite_reward,
+  beyond_box,
+  mask_empty,
+  mask_short,
+  mask_twice,
+  mask_counter,
+  rejects_valid,
+  accepts_invalid,
+  foreign_exception,
+  negative_action,
+  large_action,
+  before_reset,
+  after_end,
+  endless,
+  cut_at_once,
+  forgets,
+  save_moves,
+  load_throws,
+  metric_missing,
+  metric_nan,
+  peeks,
+  mask_peeks,
   allocates
 };
 
@@ -47,8 +70,7 @@ thread_local int thread_position = 0;
 class Walk {
  public:
   using ActionScalar = std::int32_t;
-  struct Info {
-  };
+  struct Info {};
 
   explicit Walk(Fault fault) : fault_(fault) {
     if (fault == Fault::bounds) box_.low[1] = 9.0F;
@@ -159,9 +181,12 @@ class Walk {
     return position_;
   }
   void set_position(int value) {
-    if (fault_ == Fault::shared_static) shared_position = value;
-    else if (fault_ == Fault::shared_thread_local) thread_position = value;
-    else position_ = value;
+    if (fault_ == Fault::shared_static)
+      shared_position = value;
+    else if (fault_ == Fault::shared_thread_local)
+      thread_position = value;
+    else
+      position_ = value;
   }
   double price_at(std::size_t t) const { return prices_[t % prices_.size()]; }
 
@@ -287,8 +312,7 @@ namespace {
 /// Adds to the row instead of assigning it.
 struct Adder {
   using ActionScalar = std::int32_t;
-  struct Info {
-  };
+  struct Info {};
   rlx::Box box = rlx::Box::uniform(1, 0.0F, 100.0F);
   rlx::Discrete actions{2};
   Info nothing;
@@ -311,8 +335,7 @@ struct Adder {
 /// A Box action that is not tested for nan.
 struct Trusting {
   using ActionScalar = float;
-  struct Info {
-  };
+  struct Info {};
   rlx::Box box = rlx::Box::uniform(1, -1.0F, 1.0F);
   rlx::Box actions{{-1.0F}, {std::numeric_limits<float>::infinity()}};
   Info nothing;

@@ -68,8 +68,8 @@ class AnyEpisodeSampler {
   AnyEpisodeSampler() : AnyEpisodeSampler(CyclingSampler{}) {}
 
   template <EpisodeSampler P>
-    requires(!std::same_as<P, AnyEpisodeSampler> && std::copy_constructible<P>)
-  AnyEpisodeSampler(P sampler) : held_(std::make_unique<Held<P>>(std::move(sampler))) {}
+  requires(!std::same_as<P, AnyEpisodeSampler> && std::copy_constructible<P>) AnyEpisodeSampler(P sampler)
+      : held_(std::make_unique<Held<P>>(std::move(sampler))) {}
 
   AnyEpisodeSampler(const AnyEpisodeSampler& other) : held_(other.held_->clone()) {}
   AnyEpisodeSampler& operator=(const AnyEpisodeSampler& other) {

@@ -86,7 +86,8 @@ class IdentityEnv {
   /// @param n  states and actions, at least 1.
   explicit IdentityEnv(std::int64_t n, std::uint64_t max_episode_steps = identity_episode_steps)
       : actions_{detail::require_at_least("IdentityEnv", "n", n, 1)},
-        observations_(Box::uniform(static_cast<std::size_t>(n), 0.0F, 1.0F)), limit_(max_episode_steps) {}
+        observations_(Box::uniform(static_cast<std::size_t>(n), 0.0F, 1.0F)),
+        limit_(max_episode_steps) {}
 
   const Box& observation_space() const noexcept { return observations_; }
   const Discrete& action_space() const noexcept { return actions_; }
@@ -203,7 +204,9 @@ class IdentityBoxEnv {
   /// @param eps  tolerance, above 0.
   explicit IdentityBoxEnv(double eps, std::uint64_t max_episode_steps = identity_episode_steps)
       : eps_(eps), limit_(max_episode_steps) {
-    if (!(is_finite(eps) && eps > 0.0)) throw ConfigError("IdentityBoxEnv: eps = " + std::to_string(eps) + ", expected above 0");
+    if (!(is_finite(eps) && eps > 0.0)) {
+      throw ConfigError("IdentityBoxEnv: eps = " + std::to_string(eps) + ", expected above 0");
+    }
   }
 
   const Box& observation_space() const noexcept { return interval_; }
@@ -257,7 +260,9 @@ class InvalidActionEnv {
       : actions_{detail::require_at_least("InvalidActionEnv", "n", n, 1)},
         observations_(Box::uniform(static_cast<std::size_t>(n), 0.0F, 1.0F)),
         num_invalid_(static_cast<std::size_t>(detail::require_at_least("InvalidActionEnv", "k", k, 0))),
-        limit_(max_episode_steps), mask_(static_cast<std::size_t>(n), 1), wrong_(static_cast<std::size_t>(n) - 1) {
+        limit_(max_episode_steps),
+        mask_(static_cast<std::size_t>(n), 1),
+        wrong_(static_cast<std::size_t>(n) - 1) {
     if (k >= n) {
       throw ConfigError("InvalidActionEnv: k = " + std::to_string(k) + " of n = " + std::to_string(n) +
                         " actions cannot be invalid; the right one stays valid, so k < n");
@@ -378,7 +383,8 @@ class CountEnv {
   /// @param n    actions 0 .. n - 1, at least 1.
   explicit CountEnv(std::int64_t max, std::int64_t n = 10)
       : max_(static_cast<std::uint64_t>(detail::require_at_least("CountEnv", "max", max, 1))),
-        actions_{detail::require_at_least("CountEnv", "n", n, 1)}, observations_(Box::uniform(1, 0.0F, static_cast<float>(max))) {}
+        actions_{detail::require_at_least("CountEnv", "n", n, 1)},
+        observations_(Box::uniform(1, 0.0F, static_cast<float>(max))) {}
 
   const Box& observation_space() const noexcept { return observations_; }
   const Discrete& action_space() const noexcept { return actions_; }

@@ -60,45 +60,21 @@ class TimeLimit {
     return transition;
   }
 
-  void action_masks(std::span<std::uint8_t> row) const
-    requires MaskedEnvironment<E>
-  {
-    environment_.action_masks(row);
-  }
+  void action_masks(std::span<std::uint8_t> row) const requires MaskedEnvironment<E> { environment_.action_masks(row); }
 
-  std::size_t num_sources() const
-    requires SourcedEnvironment<E>
-  {
-    return environment_.num_sources();
-  }
-  void set_source(std::size_t source)
-    requires SourcedEnvironment<E>
-  {
-    environment_.set_source(source);
-  }
+  std::size_t num_sources() const requires SourcedEnvironment<E> { return environment_.num_sources(); }
+  void set_source(std::size_t source) requires SourcedEnvironment<E> { environment_.set_source(source); }
 
-  static decltype(auto) metric_names()
-    requires ReportsMetrics<E>
-  {
-    return E::metric_names();
-  }
-  void metrics(std::span<double> values) const
-    requires ReportsMetrics<E>
-  {
-    environment_.metrics(values);
-  }
+  static decltype(auto) metric_names() requires ReportsMetrics<E> { return E::metric_names(); }
+  void metrics(std::span<double> values) const requires ReportsMetrics<E> { environment_.metrics(values); }
 
-  void save_state(std::vector<std::byte>& bytes) const
-    requires SerializableEnvironment<E>
-  {
+  void save_state(std::vector<std::byte>& bytes) const requires SerializableEnvironment<E> {
     const auto* first = reinterpret_cast<const std::byte*>(&steps_);
     bytes.insert(bytes.end(), first, first + sizeof(steps_));
     environment_.save_state(bytes);
   }
   /// @throws CheckpointError  foreign bytes.
-  void load_state(std::span<const std::byte> bytes)
-    requires SerializableEnvironment<E>
-  {
+  void load_state(std::span<const std::byte> bytes) requires SerializableEnvironment<E> {
     std::uint64_t steps = 0;
     if (bytes.size() < sizeof(steps)) throw CheckpointError("state of TimeLimit: the bytes end before the step counter");
     std::memcpy(&steps, bytes.data(), sizeof(steps));
@@ -110,22 +86,10 @@ class TimeLimit {
     steps_ = steps;
   }
 
-  decltype(auto) observation_names() const
-    requires NamedLayout<E>
-  {
-    return environment_.observation_names();
-  }
-  decltype(auto) action_names() const
-    requires NamedLayout<E>
-  {
-    return environment_.action_names();
-  }
+  decltype(auto) observation_names() const requires NamedLayout<E> { return environment_.observation_names(); }
+  decltype(auto) action_names() const requires NamedLayout<E> { return environment_.action_names(); }
 
-  void corrupt_future(std::uint64_t seed)
-    requires HasFuture<E>
-  {
-    environment_.corrupt_future(seed);
-  }
+  void corrupt_future(std::uint64_t seed) requires HasFuture<E> { environment_.corrupt_future(seed); }
 
  private:
   E environment_;

@@ -44,8 +44,8 @@ struct VectorEnvConfig {
   std::uint64_t seed = 0;      ///< episode k of environment e gets the first u64 of stream (seed, environment_reset, e, k)
   std::size_t num_shards = 0;  ///< groups that are stepped together; 0: clamp(num_envs / 8, min(num_envs, 2), 64)
   AutoresetMode autoreset = AutoresetMode::same_step;  ///< learners accept `same_step` only
-  bool check_finite = true;    ///< throw `NumericError` on an observation or reward that is not finite
-  bool check_masks = true;     ///< throw `EnvironmentError` on a mask without a valid action
+  bool check_finite = true;                            ///< throw `NumericError` on an observation or reward that is not finite
+  bool check_masks = true;                             ///< throw `EnvironmentError` on a mask without a valid action
 };
 
 /// Rows for all environments, owned by the caller; a shard touches its own rows only. Reset writes observations and masks;
@@ -80,7 +80,8 @@ class VectorEnv {
                 "rlx: the environment offers action_mask but not action_masks; name the member "
                 "`void action_masks(std::span<std::uint8_t> row) const`, or its masks would be ignored");
   static_assert(!detail::has_mistyped_masks<E>,
-                "rlx: the environment's action_masks must be callable as `void action_masks(std::span<std::uint8_t> row) const`");
+                "rlx: the environment's action_masks must be callable as "
+                "`void action_masks(std::span<std::uint8_t> row) const`");
 
  public:
   using ActionScalar = typename E::ActionScalar;
@@ -202,7 +203,7 @@ class VectorEnv {
   /// Calls `f(shard)` once per shard on the pool and waits for all. Shards may step at different speeds, as long as each
   /// writes its own rows only.
   template <class F>
-    requires std::invocable<F&, Shard&>
+  requires std::invocable<F&, Shard&>
   void for_each_shard(F&& f) {
     pool_->run(num_shards_, [&](std::size_t s) { f(shards_[s]); });
   }
@@ -227,8 +228,8 @@ class VectorEnv {
   /// @throws ShapeError  `reset_mask` is not of length N.
   void reset(std::span<const std::uint8_t> reset_mask) {
     if (reset_mask.size() != num_envs()) {
-      throw ShapeError("reset_mask has " + std::to_string(reset_mask.size()) + " entries, expected one per environment: " +
-                       std::to_string(num_envs()));
+      throw ShapeError("reset_mask has " + std::to_string(reset_mask.size()) +
+                       " entries, expected one per environment: " + std::to_string(num_envs()));
     }
     const Rows rows = own_rows();
     for_each_shard([&](Shard& shard) {
@@ -262,8 +263,12 @@ class VectorEnv {
   /// The same rows for writing, for `reset_into` and `Shard::step`.
   Rows own_rows() {
     const std::size_t n = num_envs();
-    return {{observations_.data(), n, observation_size_}, {masks_.data(), n, mask_width_},
-            {final_observations_.data(), n, observation_size_}, rewards_, terminated_, truncated_};
+    return {{observations_.data(), n, observation_size_},
+            {masks_.data(), n, mask_width_},
+            {final_observations_.data(), n, observation_size_},
+            rewards_,
+            terminated_,
+            truncated_};
   }
 
   /// Writes episode counters, running sums, the sampler, the own observation and mask rows and, if `saves_environments`, every
@@ -331,8 +336,8 @@ class VectorEnv {
     const std::size_t n = config.num_envs;
     if (n == 0) throw ConfigError("VectorEnvConfig.num_envs = 0; at least one environment is needed");
     if (config.num_shards > n) {
-      throw ConfigError("VectorEnvConfig.num_shards = " + std::to_string(config.num_shards) + " exceeds num_envs = " +
-                        std::to_string(n) + "; every shard needs an environment (0 chooses a number)");
+      throw ConfigError("VectorEnvConfig.num_shards = " + std::to_string(config.num_shards) +
+                        " exceeds num_envs = " + std::to_string(n) + "; every shard needs an environment (0 chooses a number)");
     }
     if (config.num_shards != 0) return config.num_shards;
     return std::clamp<std::size_t>(n / 8, std::min<std::size_t>(n, 2), 64);
@@ -380,13 +385,13 @@ class VectorEnv {
                        "], expected [" + std::to_string(n) + "][" + std::to_string(action_width_) + "]");
     }
     check_reset_sizes(rows);
-    const bool final_fits = rows.final_observations.empty() || (rows.final_observations.rows() == n &&
-                                                                rows.final_observations.cols() == observation_size_);
+    const bool final_fits = rows.final_observations.empty() ||
+                            (rows.final_observations.rows() == n && rows.final_observations.cols() == observation_size_);
     if (rows.rewards.size() != n || rows.terminated.size() != n || rows.truncated.size() != n || !final_fits) {
       throw ShapeError("rewards, terminated, truncated have lengths " + std::to_string(rows.rewards.size()) + ", " +
                        std::to_string(rows.terminated.size()) + ", " + std::to_string(rows.truncated.size()) + " and " +
-                       std::to_string(rows.final_observations.rows()) + " final observations; expected " +
-                       std::to_string(n) + " each (final observations: that many rows of the observation size, or none)");
+                       std::to_string(rows.final_observations.rows()) + " final observations; expected " + std::to_string(n) +
+                       " each (final observations: that many rows of the observation size, or none)");
     }
   }
 
@@ -410,7 +415,8 @@ class VectorEnv {
     rows.terminated[env] = transition.terminated ? 1 : 0;
     rows.truncated[env] = transition.truncated ? 1 : 0;
     if (config_.check_finite) {
-      if (!is_finite(transition.reward)) [[unlikely]] throw_reward(slot, env, transition.reward);
+      if (!is_finite(transition.reward)) [[unlikely]]
+        throw_reward(slot, env, transition.reward);
       check_observation(shard, env, row);
     }
     if (transition.terminated || transition.truncated) [[unlikely]] {
@@ -431,11 +437,14 @@ class VectorEnv {
     }
     const std::string where = "environment " + std::to_string(env);
     if (slot.phase == Phase::fresh) {
-      throw EnvironmentError(where + " has no running episode: call reset() before the first step, after an error, and after "
-                             "loading a state without environments", env, slot.length);
+      throw EnvironmentError(where +
+                                 " has no running episode: call reset() before the first step, after an error, and after "
+                                 "loading a state without environments",
+                             env, slot.length);
     }
     throw EnvironmentError(where + ": episode " + std::to_string(slot.episode) +
-                           " has ended and autoreset is disabled: call reset(reset_mask) with its byte set", env, slot.length);
+                               " has ended and autoreset is disabled: call reset(reset_mask) with its byte set",
+                           env, slot.length);
   }
 
   void finish_episode(Shard& shard, std::size_t env, const Transition& transition, const Rows& rows) {
@@ -514,14 +523,16 @@ class VectorEnv {
       }
       if (config_.check_masks) {
         const std::optional<std::size_t> bad = detail::component_without_choice(mask, components_);
-        if (bad) [[unlikely]] throw_mask(slot, env, *bad);
+        if (bad) [[unlikely]]
+          throw_mask(slot, env, *bad);
       }
     }
   }
 
   void check_observation(Shard& shard, std::size_t env, std::span<const float> row) {
     const std::size_t bad = first_non_finite(row);
-    if (bad != row.size()) [[unlikely]] throw_observation(shard, env, bad, row[bad]);
+    if (bad != row.size()) [[unlikely]]
+      throw_observation(shard, env, bad, row[bad]);
   }
 
   [[noreturn]] void throw_observation(Shard& shard, std::size_t env, std::size_t element, float value) {
@@ -529,18 +540,20 @@ class VectorEnv {
     slot.phase = Phase::fresh;
     const std::string name = detail::observation_label(shard.environments_[env - shard.begin], element);
     throw NumericError(name + " of " + place(slot, env) + " is " + detail::non_finite_text(value) +
-                       ": the environment must write finite numbers only", name, slot.length, env);
+                           ": the environment must write finite numbers only",
+                       name, slot.length, env);
   }
   [[noreturn]] void throw_reward(Slot& slot, std::size_t env, double value) {
     slot.phase = Phase::fresh;
     throw NumericError("reward of " + place(slot, env) + " is " + detail::non_finite_text(value) +
-                       ": the environment must return a finite reward", "reward", slot.length, env);
+                           ": the environment must return a finite reward",
+                       "reward", slot.length, env);
   }
   [[noreturn]] void throw_mask(Slot& slot, std::size_t env, std::size_t component) {
     slot.phase = Phase::fresh;
     throw EnvironmentError(place(slot, env) + ": no action of component " + std::to_string(component) + " (" +
-                           std::to_string(components_[component]) +
-                           " choices) is valid; a mask must leave at least one, for example an action that does nothing",
+                               std::to_string(components_[component]) +
+                               " choices) is valid; a mask must leave at least one, for example an action that does nothing",
                            env, slot.length);
   }
   /// Called inside a handler: wraps the current exception.
@@ -602,8 +615,8 @@ class VectorEnv {
 
 /// `VectorEnv envs({.num_envs = 8}, pool, make)` with any callable `E make(std::size_t env)`.
 template <class F>
-  requires std::invocable<F&, std::size_t>
-VectorEnv(VectorEnvConfig, ThreadPool&, F) -> VectorEnv<std::remove_cvref_t<std::invoke_result_t<F&, std::size_t>>>;
+requires std::invocable<F&, std::size_t> VectorEnv(VectorEnvConfig, ThreadPool&, F)
+->VectorEnv<std::remove_cvref_t<std::invoke_result_t<F&, std::size_t>>>;
 
 }  // namespace rlx
 

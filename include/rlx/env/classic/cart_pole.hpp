@@ -26,9 +26,9 @@
 namespace rlx {
 
 struct CartPoleConfig {
-  double reset_low = -0.05;                ///< lower bound of each state variable at reset
-  double reset_high = 0.05;                ///< upper bound; Gymnasium's options `low` and `high`
-  std::uint64_t max_episode_steps = 500;   ///< truncated at this step; 0: no limit
+  double reset_low = -0.05;               ///< lower bound of each state variable at reset
+  double reset_high = 0.05;               ///< upper bound; Gymnasium's options `low` and `high`
+  std::uint64_t max_episode_steps = 500;  ///< truncated at this step; 0: no limit
 };
 
 /// A pole stands on a cart that is pushed left (action 0) or right (action 1) with 10 N; reward 1 for every step, the last
@@ -50,8 +50,8 @@ class CartPole {
   /// @throws ConfigError  reset bounds not finite or in the wrong order.
   explicit CartPole(CartPoleConfig config = {}) : config_(config) {
     if (!is_finite(config.reset_low) || !is_finite(config.reset_high) || config.reset_low > config.reset_high) {
-      throw ConfigError("CartPoleConfig: reset_low = " + std::to_string(config.reset_low) + ", reset_high = " +
-                        std::to_string(config.reset_high) + "; expected finite numbers, low <= high");
+      throw ConfigError("CartPoleConfig: reset_low = " + std::to_string(config.reset_low) +
+                        ", reset_high = " + std::to_string(config.reset_high) + "; expected finite numbers, low <= high");
     }
   }
 

@@ -37,17 +37,15 @@ inline constexpr std::uint32_t quiet(std::uint32_t bits) { return bits | 0x00400
 template <class T>
 class GuardedRow {
  public:
-  explicit GuardedRow(std::size_t size) : size_(size), all_(size + 2 * zone, T{}) {
-    fill_guards();
-  }
+  explicit GuardedRow(std::size_t size) : size_(size), all_(size + 2 * zone, T{}) { fill_guards(); }
   std::span<T> row() { return {all_.data() + zone, size_}; }
   void fill(T value) { std::fill_n(all_.begin() + zone, size_, value); }
   /// Whether a guard changed; restores it.
   bool take_fault() {
     const T expected = guard();
     const auto differs = [&](const T& x) { return std::memcmp(&x, &expected, sizeof(T)) != 0; };
-    const bool fault = std::any_of(all_.begin(), all_.begin() + zone, differs) ||
-                       std::any_of(all_.end() - zone, all_.end(), differs);
+    const bool fault =
+        std::any_of(all_.begin(), all_.begin() + zone, differs) || std::any_of(all_.end() - zone, all_.end(), differs);
     if (fault) fill_guards();
     return fault;
   }
@@ -258,8 +256,12 @@ class CheckRunner {
   static constexpr bool masked = MaskedEnvironment<E> && !std::same_as<Space, Box>;
 
   CheckRunner(E& env, const RunnerConfig& config)
-      : env_(env), config_(config), row_(env.observation_space().size()), mask_(masked ? mask_width(env.action_space()) : 0),
-        metrics_(metric_count()), action_(rlx::action_width(env.action_space())) {}
+      : env_(env),
+        config_(config),
+        row_(env.observation_space().size()),
+        mask_(masked ? mask_width(env.action_space()) : 0),
+        metrics_(metric_count()),
+        action_(rlx::action_width(env.action_space())) {}
 
   /// One reset or step; false when nothing is left to do.
   bool advance() {
@@ -322,8 +324,10 @@ class CheckRunner {
       env.action_masks(mask_.row());
       for (std::size_t i = 0; i < first.size() && !mask_fault_; ++i) {
         const bool again = (first[i] != 0) == (mask_.row()[i] != 0);
-        if (first[i] == 0xA5 && mask_.row()[i] == 0x5A) mask_fault_ = "mask[" + std::to_string(i) + "] was not written";
-        else if (!again) mask_fault_ = "mask[" + std::to_string(i) + "] differs when the mask is read twice";
+        if (first[i] == 0xA5 && mask_.row()[i] == 0x5A)
+          mask_fault_ = "mask[" + std::to_string(i) + "] was not written";
+        else if (!again)
+          mask_fault_ = "mask[" + std::to_string(i) + "] differs when the mask is read twice";
       }
       if (mask_.take_fault() && !mask_fault_) mask_fault_ = "wrote outside its mask row";
       return first;
@@ -343,10 +347,9 @@ class CheckRunner {
         if (!metric_fault_) metric_fault_ = std::string("metrics threw: ") + e.what();
         return {};
       }
-      for (const double& value : metrics_.row()) {
-        if (std::bit_cast<std::uint64_t>(value) == unwritten && !metric_fault_) {
-          metric_fault_ = "metric " + std::string(std::string_view(E::metric_names()[static_cast<std::size_t>(&value - metrics_.row().data())])) +
-                          " was not written";
+      for (std::size_t i = 0; i < metrics_.row().size(); ++i) {
+        if (std::bit_cast<std::uint64_t>(metrics_.row()[i]) == unwritten && !metric_fault_) {
+          metric_fault_ = "metric " + std::string(std::string_view(E::metric_names()[i])) + " was not written";
         }
       }
       if (metrics_.take_fault() && !metric_fault_) metric_fault_ = "metrics wrote more numbers than metric_names() has names";

@@ -112,9 +112,7 @@ inline const char* non_finite_text(float value) {
 }
 
 /// False for nan only, decided on the bits.
-inline bool is_number(float value) {
-  return (std::bit_cast<std::uint32_t>(value) & 0x7FFFFFFFU) <= 0x7F800000U;
-}
+inline bool is_number(float value) { return (std::bit_cast<std::uint32_t>(value) & 0x7FFFFFFFU) <= 0x7F800000U; }
 
 inline std::string describe(const Discrete& space) { return "Discrete(" + std::to_string(space.n) + ')'; }
 inline std::string describe(const Simplex& space) { return "Simplex(" + std::to_string(space.n) + ')'; }
@@ -170,8 +168,8 @@ void check_equal_spaces(std::size_t env, const Box& observations, const Box& exp
     const std::string difference = observations.size() == expected_observations.size()
                                        ? std::string("other bounds")
                                        : describe(observations) + " instead of " + describe(expected_observations);
-    throw ConfigError("environment " + std::to_string(env) + " differs from environment 0 in its observation space: " +
-                      difference + tail);
+    throw ConfigError("environment " + std::to_string(env) +
+                      " differs from environment 0 in its observation space: " + difference + tail);
   }
   if (!(actions == expected_actions)) {
     const std::string found = describe(actions), expected = describe(expected_actions);

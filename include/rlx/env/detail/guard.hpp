@@ -28,11 +28,12 @@ inline EpisodePhase read_phase(StateReader& reader) {
 }
 
 [[noreturn]] inline void throw_not_running(const char* name, EpisodePhase phase) {
-  throw StateError(std::string(name) + (phase == EpisodePhase::fresh ? ": step before the first reset; call reset first"
-                                                                     : ": step after the end of the episode; call reset first"));
+  const char* when = phase == EpisodePhase::fresh ? "before the first reset" : "after the end of the episode";
+  throw StateError(std::string(name) + ": step " + when + "; call reset first");
 }
 inline void require_running(const char* name, EpisodePhase phase) {
-  if (phase != EpisodePhase::running) [[unlikely]] throw_not_running(name, phase);
+  if (phase != EpisodePhase::running) [[unlikely]]
+    throw_not_running(name, phase);
 }
 
 /// Throws `ShapeError` unless a row has the expected length.
@@ -48,9 +49,11 @@ inline void require_length(const char* name, const char* what, std::size_t found
                            " is not in [0, " + std::to_string(n) + ')');
 }
 /// Component `component` of an action row of integers. @throws InvalidActionError  outside [0, n).
-inline std::int32_t require_choice(const char* name, std::span<const std::int32_t> action, std::size_t component, std::int64_t n) {
+inline std::int32_t require_choice(const char* name, std::span<const std::int32_t> action, std::size_t component,
+                                   std::int64_t n) {
   const std::int32_t choice = action[component];
-  if (choice < 0 || choice >= n) [[unlikely]] throw_not_a_choice(name, component, choice, n);
+  if (choice < 0 || choice >= n) [[unlikely]]
+    throw_not_a_choice(name, component, choice, n);
   return choice;
 }
 
