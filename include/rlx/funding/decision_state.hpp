@@ -102,10 +102,10 @@ inline AccountView account_view(const DecisionState& state, const PairQuote& quo
 inline EntryPlan plan_entry(const DecisionState& state, std::size_t k, Size size) {
   if (k >= state.opportunities.size()) return {};
   const PairQuote quote = quote_of(state.opportunities[k]);
-  const LegTerms& long_terms = state.terms[quote.long_leg];
-  const LegTerms& short_terms = state.terms[quote.short_leg];
-  return plan_entry(quote, long_terms, short_terms, account_view(state, quote), sizing_rules(state), size,
-                    state.reference_mids[k], common_lot(long_terms.lot, short_terms.lot, quote.mid()));
+  const AccountView account = account_view(state, quote);
+  const SizingRules rules = sizing_rules(state);
+  return EntryPlanner(quote, state.terms[quote.long_leg], state.terms[quote.short_leg], account, rules, state.reference_mids[k])
+      .plan(size);
 }
 
 /// EXIT j is allowed: the slot is taken and both its prices are fresh.
@@ -125,16 +125,17 @@ inline void write_action_mask(const DecisionState& state, std::span<std::uint8_t
   for (std::size_t j = 0; j < max_position_slots; ++j) mask[exit_base + j] = can_exit(state, j) ? 1 : 0;
   if (state.open_positions() >= state.trading.max_positions) return;
   const SizingRules rules = sizing_rules(state);
+  AccountView account{state.equity, state.margin(), 0.0, 0.0, state.open_positions(), false};
   for (std::size_t k = 0; k < state.opportunities.size(); ++k) {
+    if (state.holds(state.opportunities[k].symbol)) continue;
     const PairQuote quote = quote_of(state.opportunities[k]);
     const LegTerms& long_terms = state.terms[quote.long_leg];
     const LegTerms& short_terms = state.terms[quote.short_leg];
-    const AccountView account = account_view(state, quote);
-    const double lot = common_lot(long_terms.lot, short_terms.lot, quote.mid());
+    account.free_long = state.free_cash[long_terms.account];
+    account.free_short = state.free_cash[short_terms.account];
+    const EntryPlanner planner(quote, long_terms, short_terms, account, rules, state.reference_mids[k]);
     for (const Size size : {Size::small, Size::medium, Size::large}) {
-      const EntryPlan plan =
-          plan_entry(quote, long_terms, short_terms, account, rules, size, state.reference_mids[k], lot);
-      mask[enter_base + max_opportunities * static_cast<std::size_t>(size) + k] = plan.check == EntryCheck::allowed ? 1 : 0;
+      mask[enter_base + max_opportunities * static_cast<std::size_t>(size) + k] = planner.allowed(size) ? 1 : 0;
     }
   }
 }

@@ -474,11 +474,11 @@ class FundingArbitrageEnv : private detail::EnvironmentData {
     quote.long_quote = quote_of(tape_->leg(ordered.long_leg, info_.tape_step));
     quote.short_quote = quote_of(tape_->leg(ordered.short_leg, info_.tape_step));
     update_account();
-    const LegTerms& long_terms = features_->terms()[quote.long_leg];
-    const LegTerms& short_terms = features_->terms()[quote.short_leg];
-    const EntryPlan plan = plan_entry(quote, long_terms, short_terms, account_view(state_, quote), sizing_rules(state_), size,
-                                      reference_mid(quote.long_leg, quote.short_leg, quote.mid()),
-                                      common_lot(long_terms.lot, short_terms.lot, quote.mid()));
+    const AccountView account = account_view(state_, quote);
+    const SizingRules rules = sizing_rules(state_);
+    const EntryPlan plan = EntryPlanner(quote, features_->terms()[quote.long_leg], features_->terms()[quote.short_leg], account,
+                                        rules, reference_mid(quote.long_leg, quote.short_leg, quote.mid()))
+                               .plan(size);
     if (plan.check == EntryCheck::allowed) {
       enter(quote, plan, state_.time_ms);
     } else {

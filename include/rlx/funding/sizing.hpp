@@ -5,7 +5,8 @@
 #define RLX_FUNDING_SIZING_HPP
 
 #include <algorithm>
-#include <cmath>
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -123,7 +124,7 @@ struct SizingRules {
   double initial_capital = 0.0;
 };
 
-/// An entry worked out in full. Quantities are valid from `below_minimum` on; nothing before that.
+/// An entry worked out: quantity and leverage from `below_minimum` on, fills only where that is passed.
 struct EntryPlan {
   EntryCheck check = EntryCheck::empty_slot;
   double quantity = 0.0;  ///< coins, equal on both legs
@@ -147,84 +148,143 @@ inline double entry_leverage(const TradingConfig& trading, const LegTerms& long_
   return leverage;
 }
 
+/// Largest power of ten that is not above x, 1e-12 <= x <= 1e12; the ends of that range beyond it.
+inline double power_of_ten_below(double x) {
+  static constexpr std::array<double, 25> powers{1e-12, 1e-11, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1e0,
+                                                 1e1,   1e2,   1e3,   1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11, 1e12};
+  const auto above = std::upper_bound(powers.begin(), powers.end(), x);
+  return above == powers.begin() ? powers.front() : *(above - 1);
+}
+
 /// The coarser lot of two legs; an unknown lot is the power of ten below 5 USD worth of coins.
 inline double common_lot(double long_lot, double short_lot, double mid) {
   const double lot = std::max(long_lot, short_lot);
-  return lot > 0.0 ? lot : std::pow(10.0, std::floor(std::log10(5.0 / mid)));
+  return lot > 0.0 ? lot : power_of_ten_below(5.0 / mid);
 }
 
-/// Stake per leg in USD before rounding to lots.
-inline double entry_stake(const SizingRules& rules, double least_free_cash, double leverage, Size size) {
-  const double base = rules.mode == SizingMode::fixed_coins ? rules.initial_capital : 2.0 * least_free_cash;
-  const double multiplier = rules.execution->multipliers[static_cast<std::size_t>(size)];
-  return base * leverage * rules.trading->target_utilization / rules.trading->max_positions * multiplier;
-}
+/**
+ * @brief Entries of all sizes into one pair; what the sizes share is worked out once. Allocates nothing.
+ *
+ * Refers to the quote, terms and rules it was made from. The sizes follow 2 min(free) L target_utilization / max_positions x
+ * multiplier, rounded down to lots; the same quantity goes to both legs.
+ */
+class EntryPlanner {
+ public:
+  /// @param reference_mid  mid at the start of the window (fixed_coins: the quantity does not follow the price); else unused
+  EntryPlanner(const PairQuote& quote, const LegTerms& long_terms, const LegTerms& short_terms, const AccountView& account,
+               const SizingRules& rules, double reference_mid)
+      : quote_(quote), long_terms_(long_terms), short_terms_(short_terms), account_(account), rules_(rules) {
+    if (!quote.long_quote.fresh || !quote.short_quote.fresh) {
+      refused_ = EntryCheck::stale_price;
+    } else if (account.symbol_held) {
+      refused_ = EntryCheck::symbol_held;
+    } else if (account.open_positions >= rules.trading->max_positions) {
+      refused_ = EntryCheck::no_free_position;
+    }
+    const bool fixed = rules.mode == SizingMode::fixed_coins;
+    const double capital = fixed ? rules.initial_capital : 2.0 * std::max(0.0, std::min(account.free_long, account.free_short));
+    stake_at_1x_ = capital * rules.trading->target_utilization / static_cast<double>(rules.trading->max_positions);
+    lot_ = fixed ? 0.0 : common_lot(long_terms.lot, short_terms.lot, quote.mid());
+    lot_value_ = fixed ? reference_mid : quote.mid() * lot_;
+  }
 
-/// Works out an entry and the first condition that forbids it. Allocates nothing.
-/// @param reference_mid  mid at the start of the window (fixed_coins: the quantity does not follow the price); else unused
-/// @param lot  `common_lot` of the pair at its present mid
-inline EntryPlan plan_entry(const PairQuote& quote, const LegTerms& long_terms, const LegTerms& short_terms,
-                            const AccountView& account, const SizingRules& rules, Size size, double reference_mid, double lot) {
-  EntryPlan plan;
-  if (!quote.long_quote.fresh || !quote.short_quote.fresh) {
-    plan.check = EntryCheck::stale_price;
+  /// The entry in full, with the first condition that forbids it.
+  EntryPlan plan(Size size) const {
+    EntryPlan plan = sized(size);
+    if (plan.check != EntryCheck::allowed) return plan;
+    plan.long_fill = taker_fill(quote_.long_quote, +1, plan.quantity, rules_.costs);
+    plan.short_fill = taker_fill(quote_.short_quote, -1, plan.quantity, rules_.costs);
+    if (rules_.mode == SizingMode::fixed_coins) return plan;
+    const double long_margin = plan.quantity * plan.long_fill / plan.leverage;
+    const double short_margin = plan.quantity * plan.short_fill / plan.leverage;
+    const double long_fee = long_terms_.taker * rules_.costs.fee_scale * plan.quantity * plan.long_fill;
+    const double short_fee = short_terms_.taker * rules_.costs.fee_scale * plan.quantity * plan.short_fill;
+    const double slippage = plan.quantity * (plan.long_fill - quote_.long_quote.price) +
+                            plan.quantity * (quote_.short_quote.price - plan.short_fill);
+    const double equity_after = account_.equity - long_fee - short_fee - slippage;
+    if (!(long_margin + long_fee <= account_.free_long) || !(short_margin + short_fee <= account_.free_short)) {
+      plan.check = EntryCheck::not_enough_cash;
+    } else if (!(account_.margin + long_margin + short_margin <= rules_.trading->target_utilization * equity_after)) {
+      plan.check = EntryCheck::utilization_cap;
+    } else if (exceeds_depth(plan.quantity)) {
+      plan.check = EntryCheck::depth_share;
+    }
     return plan;
   }
-  if (account.symbol_held) {
-    plan.check = EntryCheck::symbol_held;
-    return plan;
+
+  /// `plan(size).check == allowed`, mostly without working out the fills: bounds on them decide all but the close cases.
+  bool allowed(Size size) const {
+    const EntryPlan sketch = sized(size);
+    if (sketch.check != EntryCheck::allowed) return false;
+    if (rules_.mode == SizingMode::fixed_coins) return true;
+    if (exceeds_depth(sketch.quantity)) return false;
+    // A fill is at most `worst` from its price (impact is capped at 100 bp); the last factor covers rounding.
+    const double widest = std::max(half_spread_bps(quote_.long_quote.bid_ask_bps, rules_.costs),
+                                   half_spread_bps(quote_.short_quote.bid_ask_bps, rules_.costs));
+    const double worst = 1e-4 * (widest + 100.0);
+    const double dearest = sketch.quantity * std::max(quote_.long_quote.price, quote_.short_quote.price) * (1.0 + worst);
+    const double fee_rate = std::max(long_terms_.taker, short_terms_.taker) * rules_.costs.fee_scale;
+    const double margin = dearest / sketch.leverage;
+    const double cost = dearest * (fee_rate + worst);
+    constexpr double slack = 1.0 + 1e-9;
+    if ((margin + cost) * slack <= std::min(account_.free_long, account_.free_short) &&
+        (account_.margin + 2.0 * margin) * slack <= rules_.trading->target_utilization * (account_.equity - 2.0 * cost)) {
+      return true;
+    }
+    return plan(size).check == EntryCheck::allowed;
   }
-  if (account.open_positions >= rules.trading->max_positions) {
-    plan.check = EntryCheck::no_free_position;
-    return plan;
-  }
-  const bool fixed = rules.mode == SizingMode::fixed_coins;
-  const double least_free = std::max(0.0, std::min(account.free_long, account.free_short));
-  plan.leverage = entry_leverage(*rules.trading, long_terms, short_terms,
-                                 entry_stake(rules, least_free, rules.trading->max_leverage, size));
-  const double stake = entry_stake(rules, least_free, plan.leverage, size);
-  if (fixed) {
-    plan.quantity = stake / reference_mid;
-  } else {
+
+ private:
+  // Leverage and quantity; refused for what the pair or the minimum forbids.
+  EntryPlan sized(Size size) const {
+    EntryPlan plan;
+    plan.check = refused_;
+    if (refused_ != EntryCheck::allowed) return plan;
+    const double stake_at_1x = stake_at_1x_ * rules_.execution->multipliers[static_cast<std::size_t>(size)];
+    plan.leverage = leverage_at(stake_at_1x * rules_.trading->max_leverage);
+    const double units = stake_at_1x * plan.leverage / lot_value_;
     // A stake that is a whole number of lots must not lose one to rounding.
-    plan.quantity = static_cast<double>(static_cast<std::int64_t>(std::min(stake / quote.mid() / lot + 1e-9, 9e15))) * lot;
-  }
-  const double long_notional = plan.quantity * quote.long_quote.price;
-  const double short_notional = plan.quantity * quote.short_quote.price;
-  if (!(plan.quantity > 0.0) || !(std::min(long_notional, short_notional) >= rules.execution->min_notional)) {
-    plan.check = EntryCheck::below_minimum;
+    plan.quantity = rules_.mode == SizingMode::fixed_coins
+                        ? units
+                        : static_cast<double>(static_cast<std::int64_t>(std::min(units + 1e-9, 9e15))) * lot_;
+    const double cheapest = std::min(quote_.long_quote.price, quote_.short_quote.price);
+    if (!(plan.quantity > 0.0) || !(plan.quantity * cheapest >= rules_.execution->min_notional)) {
+      plan.check = EntryCheck::below_minimum;
+    }
     return plan;
   }
-  plan.long_fill = taker_fill(quote.long_quote, +1, plan.quantity, rules.costs);
-  plan.short_fill = taker_fill(quote.short_quote, -1, plan.quantity, rules.costs);
-  if (fixed) {
-    plan.check = EntryCheck::allowed;
-    return plan;
+
+  // The sizes mostly read the same tiers.
+  double leverage_at(double stake) const {
+    const MaintenanceTier* const long_tier = &tier_at(long_terms_.tiers, stake);
+    const MaintenanceTier* const short_tier = &tier_at(short_terms_.tiers, stake);
+    if (long_tier != long_tier_ || short_tier != short_tier_) {
+      long_tier_ = long_tier;
+      short_tier_ = short_tier;
+      leverage_ = entry_leverage(*rules_.trading, long_terms_, short_terms_, stake);
+    }
+    return leverage_;
   }
-  const double long_margin = plan.quantity * plan.long_fill / plan.leverage;
-  const double short_margin = plan.quantity * plan.short_fill / plan.leverage;
-  const double long_fee = long_terms.taker * rules.costs.fee_scale * plan.quantity * plan.long_fill;
-  const double short_fee = short_terms.taker * rules.costs.fee_scale * plan.quantity * plan.short_fill;
-  if (!(long_margin + long_fee <= account.free_long) || !(short_margin + short_fee <= account.free_short)) {
-    plan.check = EntryCheck::not_enough_cash;
-    return plan;
+
+  // An unknown depth (NaN) is not exceeded.
+  bool exceeds_depth(double quantity) const {
+    const double share = rules_.execution->max_depth_share;
+    return quantity * quote_.long_quote.price > share * quote_.long_quote.depth_usd ||
+           quantity * quote_.short_quote.price > share * quote_.short_quote.depth_usd;
   }
-  const double slippage = plan.quantity * (plan.long_fill - quote.long_quote.price) +
-                          plan.quantity * (quote.short_quote.price - plan.short_fill);
-  const double equity_after = account.equity - long_fee - short_fee - slippage;
-  if (!(account.margin + long_margin + short_margin <= rules.trading->target_utilization * equity_after)) {
-    plan.check = EntryCheck::utilization_cap;
-    return plan;
-  }
-  // Written so that an unknown depth (NaN) passes.
-  if (long_notional > rules.execution->max_depth_share * quote.long_quote.depth_usd ||
-      short_notional > rules.execution->max_depth_share * quote.short_quote.depth_usd) {
-    plan.check = EntryCheck::depth_share;
-    return plan;
-  }
-  plan.check = EntryCheck::allowed;
-  return plan;
-}
+
+  const PairQuote& quote_;
+  const LegTerms& long_terms_;
+  const LegTerms& short_terms_;
+  const AccountView& account_;
+  const SizingRules& rules_;
+  EntryCheck refused_ = EntryCheck::allowed;
+  double stake_at_1x_ = 0.0;  // USD per leg before leverage and multiplier
+  double lot_ = 0.0, lot_value_ = 0.0;
+  mutable const MaintenanceTier* long_tier_ = nullptr;
+  mutable const MaintenanceTier* short_tier_ = nullptr;
+  mutable double leverage_ = 1.0;
+};
 
 }  // namespace rlx::funding
 
