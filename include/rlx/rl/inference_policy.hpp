@@ -250,7 +250,7 @@ class InferencePolicy {
     PolicyLayout layout = layout_;
     for (const auto& [key, value] : info) layout.info[key] = value;
     const nlohmann::json root = {{"format", detail::policy_format}, {"version", 1}, {"library", RLX_VERSION_STRING},
-                                 {"policy", detail::layout_to_json(layout)}, {"graph", nn::graph_to_json(spec_)}};
+                                 {"policy", detail::layout_to_json(layout)}, {"graph", nlohmann::json(spec_)}};
     std::vector<io::TensorView> tensors;
     detail::append_parameters(store_, tensors);
     const double count = statistics_.count();
@@ -281,7 +281,7 @@ class InferencePolicy {
       if (root.value("version", 0) != 1) {
         throw CheckpointError(file.name() + ": version " + root.value("version", nlohmann::json()).dump() + ", expected 1");
       }
-      InferencePolicy policy(nn::graph_from_json(root.at("graph")), detail::layout_from_json(root.at("policy"), file.name()));
+      InferencePolicy policy(nn::read_graph(root.at("graph"), file.name() + ".graph"), detail::layout_from_json(root.at("policy"), file.name()));
       detail::read_parameters(file, policy.store_);
       if (policy.layout_.normalize_observation) detail::read_normalizer(file, "observation", policy.statistics_);
       return policy;

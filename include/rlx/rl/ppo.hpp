@@ -119,6 +119,7 @@ class Ppo final : public Learner {
       shard_envs = std::max(shard_envs, (envs.num_envs() + envs.num_shards() - 1) / envs.num_shards());
     }
     finished_.reserve(rollout_.rows());
+    by_environment_.reserve(rollout_.rows());
     cursors_.resize(envs.num_shards());
     const std::size_t pool_size = std::max(threads.size(), envs.pool().size());
     for (std::size_t t = 0; t < pool_size; ++t) scratch_.emplace_back(*this, std::max(shard_rows, shard_envs));
@@ -465,12 +466,6 @@ class Ppo final : public Learner {
 
   void prepare_rollout() {
     const std::size_t n = rollout_.shape.num_envs;
-    if (config_.normalize_observation) {
-      for (std::size_t t = first_row_is_new_ ? 0 : 1; t <= config_.n_steps; ++t) {
-        observation_statistics_.update(MatrixView<const float>(rollout_.observations_at(t)));
-      }
-    }
-    first_row_is_new_ = false;
     if (config_.normalize_reward) scale_rewards();
     compute_gae(GaeInput<float>{rollout_.used_rewards(), rollout_.values, rollout_.final_values, rollout_.terminated,
                                 rollout_.truncated, rollout_.last_values, config_.n_steps, n},
@@ -483,6 +478,16 @@ class Ppo final : public Learner {
       objective_.on_rollout(view, std::span<float>(rollout_.advantages));
     }
     update_sampler();
+  }
+
+  /// Observations are counted after the update, so that a rollout and its update see them scaled alike.
+  void count_observations() {
+    if (config_.normalize_observation) {
+      for (std::size_t t = first_row_is_new_ ? 0 : 1; t <= config_.n_steps; ++t) {
+        observation_statistics_.update(MatrixView<const float>(rollout_.observations_at(t)));
+      }
+    }
+    first_row_is_new_ = false;
   }
 
   void scale_rewards() {
@@ -608,6 +613,7 @@ class Ppo final : public Learner {
         step(epoch, begin);
       }
     }
+    count_observations();
     ++n_updates_;
     finish_metrics(totals, evaluated_rows, evaluated);
   }
@@ -781,13 +787,13 @@ class Ppo final : public Learner {
   // ------------------------------------------------------------------------------------------------------------ checkpoints
 
   nlohmann::json run_description() const {
-    nlohmann::json run = to_json(config_);
+    nlohmann::json run = config_to_json(config_);
     run["gradient_shards"] = gradients_.count();
     run["num_envs"] = envs_->num_envs();
     run["num_shards"] = envs_->num_shards();
     run["env_seed"] = envs_->config().seed;
     run["layout_sha256"] = layout_.layout_sha256;
-    run["graph_sha256"] = sha256_hex(nn::graph_to_json(spec_).dump());
+    run["graph_sha256"] = sha256_hex(nlohmann::json(spec_).dump());
     for (const auto& [key, value] : identity) run[key] = value;
     return run;
   }
@@ -795,7 +801,7 @@ class Ppo final : public Learner {
   nlohmann::json metadata() const {
     const nlohmann::json run = run_description();
     nlohmann::json meta = {{"format", detail::checkpoint_format}, {"version", 1}, {"library", RLX_VERSION_STRING}, {"algorithm", "ppo"},
-                           {"run", run}, {"run_sha256", config_hash(run)}, {"graph", nn::graph_to_json(spec_)},
+                           {"run", run}, {"run_sha256", config_hash(run)}, {"graph", nlohmann::json(spec_)},
                            {"policy", detail::layout_to_json(layout_)}, {"notes", notes},
                            {"environment_state", VectorEnv<E>::saves_environments ? "present" : "absent"}};
     meta["counters"] = {{"num_timesteps", num_timesteps_}, {"total_timesteps", total_timesteps_}, {"n_updates", n_updates_},

@@ -4,9 +4,12 @@
 #ifndef RLX_RL_PPO_CONFIG_JSON_HPP
 #define RLX_RL_PPO_CONFIG_JSON_HPP
 
+#include <array>
+#include <limits>
 #include <optional>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -14,19 +17,54 @@
 #include <rlx/core/hash.hpp>
 #include <rlx/core/json.hpp>
 #include <rlx/nn/schedule.hpp>
-#include <rlx/nn/schedule_json.hpp>
 #include <rlx/rl/ppo_config.hpp>
 
 namespace rlx {
 
+/// A constant is a number; `{"kind": "linear", "start": a, "end": b}`, the same for cosine; `{"kind": "piecewise", "points": [[1, a],
+/// [0.5, b], ...]}` with the progress remaining first.
+inline nlohmann::json schedule_to_json(const nn::Schedule& schedule) {
+  const auto& points = schedule.points();
+  switch (schedule.kind()) {
+    case nn::Schedule::Kind::constant: return points.front().value;
+    case nn::Schedule::Kind::piecewise: break;
+    default:
+      return {{"kind", schedule.kind() == nn::Schedule::Kind::linear ? "linear" : "cosine"}, {"start", points.front().value},
+              {"end", points.back().value}};
+  }
+  nlohmann::json corners = nlohmann::json::array();
+  for (const auto& point : points) corners.push_back(nlohmann::json::array({point.progress_remaining, point.value}));
+  return {{"kind", "piecewise"}, {"points", corners}};
+}
+
+/// Reads what `schedule_to_json` writes. @throws ConfigError naming the path
+inline nn::Schedule schedule_from_json(const nlohmann::json& json, const std::string& path) {
+  if (json.is_number()) return nn::Schedule(json_as<double>(json, path));
+  using Kind = nn::Schedule::Kind;
+  JsonObject object(json, path);
+  Kind kind = Kind::linear;
+  object.value("kind");
+  object.read_name("kind", kind, {{"linear", Kind::linear}, {"cosine", Kind::cosine}, {"piecewise", Kind::piecewise}});
+  if (kind == Kind::piecewise) {
+    std::vector<nn::Schedule::Point> points;
+    for (const auto& point : object.get<std::vector<std::array<double, 2>>>("points")) points.push_back({point[0], point[1]});
+    object.finish();
+    return nn::Schedule::piecewise(std::move(points));
+  }
+  const auto start = object.get<double>("start");
+  const auto end = object.get<double>("end");
+  object.finish();
+  return kind == Kind::linear ? nn::Schedule::linear(start, end) : nn::Schedule::cosine(start, end);
+}
+
 /// All fields by name. An infinite limit is written as null.
-inline nlohmann::json to_json(const PpoConfig& config) {
+inline nlohmann::json config_to_json(const PpoConfig& config) {
   nlohmann::json json = nlohmann::json::object();
   for_each_field(config, [&]<class T>(const char* name, const T& field) {
     if constexpr (std::is_same_v<T, nn::Schedule>) {
-      json[name] = nn::schedule_to_json(field);
+      json[name] = schedule_to_json(field);
     } else if constexpr (std::is_same_v<T, std::optional<nn::Schedule>>) {
-      json[name] = field ? nn::schedule_to_json(*field) : nlohmann::json();
+      json[name] = field ? schedule_to_json(*field) : nlohmann::json();
     } else if constexpr (std::is_same_v<T, std::optional<double>>) {
       json[name] = field ? nlohmann::json(*field) : nlohmann::json();
     } else if constexpr (std::is_same_v<T, ValueClip>) {
@@ -49,10 +87,10 @@ inline PpoConfig ppo_config_from_json(const nlohmann::json& json, const std::str
     if (!object.has(name)) return;
     const nlohmann::json& value = object.value(name);
     if constexpr (std::is_same_v<T, nn::Schedule>) {
-      field = nn::schedule_from_json(value, object.path(name));
+      field = schedule_from_json(value, object.path(name));
     } else if constexpr (std::is_same_v<T, std::optional<nn::Schedule>>) {
       field.reset();
-      if (!value.is_null()) field = nn::schedule_from_json(value, object.path(name));
+      if (!value.is_null()) field = schedule_from_json(value, object.path(name));
     } else if constexpr (std::is_same_v<T, ValueClip>) {
       object.read_name(name, field, {{"sb3", ValueClip::sb3}, {"max", ValueClip::max}});
     } else if constexpr (std::is_same_v<T, double>) {

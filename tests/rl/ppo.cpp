@@ -1,0 +1,483 @@
+// SPDX-License-Identifier: MIT
+#include <rlx/rl/ppo.hpp>
+
+#include <atomic>
+#include <cmath>
+#include <cstdio>
+#include <unistd.h>
+#include <limits>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <rlx/env/classic/cart_pole.hpp>
+#include <rlx/env/testing.hpp>
+#include <rlx/nn/networks.hpp>
+
+#include "counting_allocator.hpp"
+#include "rlx_catch.hpp"
+
+using namespace rlx_test;
+
+namespace {
+
+rlx::PpoConfig small_config() {
+  rlx::PpoConfig config;
+  config.n_steps = 24;
+  config.batch_size = 64;
+  config.n_epochs = 3;
+  config.gamma = 0.4;
+  config.learning_rate = 2e-3;
+  config.ent_coef = 0.01;
+  config.normalize_observation = true;
+  config.normalize_reward = true;
+  config.seed = 5;
+  return config;
+}
+
+/// A masked environment with all learners' features on, and everything that must outlive it.
+template <class E = rlx::InvalidActionEnv>
+struct Run {
+  explicit Run(rlx::PpoConfig config = small_config(), std::size_t threads = 1, std::size_t num_envs = 16)
+      : pool(threads),
+        envs({.num_envs = num_envs, .seed = 3}, pool, [](std::size_t) { return E(7, 4, 11); }),
+        ppo(config, envs, rlx::nn::mlp_actor_critic({.observation = 7, .action = 7, .pi = {16, 16}, .vf = {16}}), pool) {}
+
+  std::uint64_t rollout() const { return ppo.config().n_steps * envs.num_envs(); }
+
+  rlx::ThreadPool pool;
+  rlx::VectorEnv<E> envs;
+  rlx::Ppo<E> ppo;
+};
+
+struct TemporaryFile {
+  explicit TemporaryFile(const char* name) : path(std::string("/tmp/rlx_test_") + name + "_" + std::to_string(::getpid()) + ".safetensors") {}
+  ~TemporaryFile() { std::remove(path.c_str()); }
+  std::string path;
+};
+
+/// Rewards, observations or masks that break at a given step.
+struct Faulty {
+  using ActionScalar = std::int32_t;
+  struct Info {};
+  rlx::Box box = rlx::Box::uniform(2, -1.0F, 1.0F);
+  rlx::Discrete actions{2};
+  Info none;
+  int steps = 0;
+  const rlx::Box& observation_space() const { return box; }
+  const rlx::Discrete& action_space() const { return actions; }
+  const Info& info() const { return none; }
+  void reset(std::uint64_t, std::span<float> row) { row[0] = row[1] = 0.5F; }
+  rlx::Transition step(std::span<const std::int32_t>, std::span<float> row) {
+    row[0] = 0.25F;
+    row[1] = ++steps == 5 ? std::numeric_limits<float>::quiet_NaN() : 0.5F;
+    return {1.0, false, false};
+  }
+};
+
+/// A critic whose derivative or loss is not a number.
+struct BrokenCritic : rlx::ScalarCritic {
+  explicit BrokenCritic(bool gradient) : in_gradient(gradient) {}
+  bool in_gradient;
+  double loss(const rlx::CriticBatch& batch, std::span<float> d) const {
+    const double value = rlx::ScalarCritic::loss(batch, d);
+    if (in_gradient) d[0] = std::numeric_limits<float>::quiet_NaN();
+    return in_gradient ? value : std::numeric_limits<double>::quiet_NaN();
+  }
+};
+
+}  // namespace
+
+TEST_CASE("The bytes do not depend on the number of threads", "[rl][ppo][detail_C6]") {
+  std::string expected;
+  for (const std::size_t threads : {1U, 2U, 3U, 8U}) {
+    Run run(small_config(), threads, 32);
+    run.ppo.learn(5 * run.rollout());
+    REQUIRE(run.ppo.n_updates() == 5);
+    REQUIRE(run.ppo.last_update().minibatches == 3 * 12);
+    if (expected.empty()) expected = run.ppo.state_hash();
+    REQUIRE(run.ppo.state_hash() == expected);
+  }
+}
+
+TEST_CASE("Saving, loading and learning on equals learning without interruption", "[rl][ppo][resume]") {
+  rlx::PpoConfig config = small_config();
+  config.learning_rate = rlx::nn::Schedule::linear(2e-3, 1e-4);
+  config.ent_coef = rlx::nn::Schedule::linear(0.01, 0.001);
+  const std::uint64_t rollout = 24 * 16;
+
+  Run whole(config);
+  whole.ppo.identity["data_sha256"] = "abc";
+  whole.ppo.learn(7 * rollout);
+
+  const TemporaryFile file("resume");
+  struct StopAfter final : rlx::Callback {
+    bool on_update_end(rlx::Learner& learner) override { return learner.n_updates() < 3; }
+  } stop;
+  {
+    Run first(config, 2);
+    first.ppo.identity["data_sha256"] = "abc";
+    first.ppo.notes["chosen"] = "because";
+    REQUIRE(first.ppo.learn(7 * rollout, {.callbacks = {&stop}}).stopped);
+    first.ppo.best = rlx::BestScore{1.25, 100, 7};
+    first.ppo.save(file.path);
+  }
+  Run second(config, 3);
+  second.ppo.identity["data_sha256"] = "abc";
+  second.ppo.load(file.path);
+  REQUIRE(second.ppo.num_timesteps() == 3 * rollout);
+  REQUIRE(second.ppo.best->score == 1.25);
+  REQUIRE(second.ppo.notes["chosen"] == "because");
+  second.ppo.learn(4 * rollout, {.reset_num_timesteps = false});
+  REQUIRE(second.ppo.state_hash() == whole.ppo.state_hash());
+  REQUIRE(second.ppo.mean_episode_return() == whole.ppo.mean_episode_return());
+  REQUIRE(second.ppo.last_update().learning_rate == whole.ppo.last_update().learning_rate);
+}
+
+TEST_CASE("A checkpoint of another run is refused with every difference, and nothing changes", "[rl][ppo][resume]") {
+  const TemporaryFile file("other");
+  Run saved;
+  saved.ppo.identity["data_sha256"] = "abc";
+  saved.ppo.learn(saved.rollout());
+  saved.ppo.save(file.path);
+
+  rlx::PpoConfig config = small_config();
+  config.learning_rate = 1e-3;
+  config.gamma = 0.5;
+  Run other(config);
+  other.ppo.identity["data_sha256"] = "xyz";
+  other.ppo.learn(2 * other.rollout());
+  const std::string before = other.ppo.state_hash();
+  try {
+    other.ppo.load(file.path);
+    FAIL("expected CheckpointError");
+  } catch (const rlx::CheckpointError& error) {
+    REQUIRE_THAT(error.what(), ContainsSubstring("gamma: saved 0.4, here 0.5"));
+    REQUIRE_THAT(error.what(), ContainsSubstring("learning_rate"));
+    REQUIRE_THAT(error.what(), ContainsSubstring("data_sha256: saved \"abc\", here \"xyz\""));
+  }
+  REQUIRE(other.ppo.state_hash() == before);
+  other.ppo.load(file.path, {.allow = {"gamma", "learning_rate", "data_sha256"}});
+  REQUIRE(other.ppo.state_hash() == saved.ppo.state_hash());
+
+  Run fewer(small_config(), 1, 8);
+  REQUIRE_THROWS_AS(fewer.ppo.load(file.path), rlx::CheckpointError);
+}
+
+TEST_CASE("A damaged checkpoint is refused or identical", "[rl][ppo][resume]") {
+  const TemporaryFile file("damaged");
+  Run run(small_config(), 1, 4);
+  run.ppo.learn(run.rollout());
+  run.ppo.save(file.path);
+  std::vector<char> bytes;
+  {
+    std::FILE* f = std::fopen(file.path.c_str(), "rb");
+    for (int c = std::fgetc(f); c != EOF; c = std::fgetc(f)) bytes.push_back(static_cast<char>(c));
+    std::fclose(f);
+  }
+  const std::string before = run.ppo.state_hash();
+  const std::size_t stride = std::max<std::size_t>(1, bytes.size() / 300);
+  for (std::size_t i = 0; i < bytes.size(); i += stride) {
+    std::vector<char> copy = bytes;
+    copy[i] = static_cast<char>(copy[i] ^ (1 << (i % 8)));
+    std::FILE* f = std::fopen(file.path.c_str(), "wb");
+    std::fwrite(copy.data(), 1, copy.size(), f);
+    std::fclose(f);
+    REQUIRE_THROWS_AS(run.ppo.load(file.path), rlx::CheckpointError);
+    REQUIRE(run.ppo.state_hash() == before);
+  }
+  std::FILE* f = std::fopen(file.path.c_str(), "wb");
+  std::fwrite(bytes.data(), 1, bytes.size() / 2, f);
+  std::fclose(f);
+  REQUIRE_THROWS_AS(run.ppo.load(file.path), rlx::CheckpointError);
+}
+
+TEST_CASE("Callbacks and logs change nothing", "[rl][ppo]") {
+  Run plain;
+  plain.ppo.learn(3 * plain.rollout());
+
+  struct Watch final : rlx::Callback {
+    std::vector<rlx::EpisodeRecord> records;
+    int starts = 0, ends = 0, rollouts = 0;
+    void on_training_start(rlx::Learner&) override { ++starts; }
+    void on_rollout_start(rlx::Learner&) override { ++rollouts; }
+    bool on_episode(rlx::Learner& learner, const rlx::EpisodeRecord& record) override {
+      records.push_back(record);
+      static_cast<void>(learner.policy());
+      return true;
+    }
+    void on_training_end(rlx::Learner& learner) override {
+      ++ends;
+      auto& ppo = dynamic_cast<rlx::Ppo<rlx::InvalidActionEnv>&>(learner);
+      REQUIRE_THROWS_AS(ppo.learn(1), rlx::Error);
+    }
+  } watch;
+  Run watched(small_config(), 2);
+  rlx::Logger logger;
+  watched.ppo.learn(3 * watched.rollout(), {.callbacks = {&watch}, .logger = &logger});
+  REQUIRE(watched.ppo.state_hash() == plain.ppo.state_hash());
+  REQUIRE(watch.starts == 1);
+  REQUIRE(watch.rollouts == 3);
+  REQUIRE(watch.ends == 1);
+  // Episodes of 11 steps in 72 steps of 16 environments, in (time, environment) order.
+  REQUIRE(watch.records.size() == 6 * 16);
+  for (std::size_t i = 0; i < watch.records.size(); ++i) {
+    REQUIRE(watch.records[i].number == i + 1);
+    REQUIRE(watch.records[i].statistics.env == i % 16);
+    REQUIRE(watch.records[i].statistics.length == 11);
+    REQUIRE(std::isnan(watch.records[i].loss) == (i < 2 * 16));
+  }
+  REQUIRE(std::isfinite(logger.value("train/loss")));
+  REQUIRE(logger.value("time/total_timesteps") == 3.0 * 24 * 16);
+}
+
+TEST_CASE("A stop flag ends after the current update", "[rl][ppo]") {
+  Run run;
+  const std::atomic<bool> stop{true};
+  const rlx::LearnResult result = run.ppo.learn(10 * run.rollout(), {.stop = &stop});
+  REQUIRE(result.stopped);
+  REQUIRE(result.n_updates == 1);
+  REQUIRE(result.num_timesteps == run.rollout());
+}
+
+TEST_CASE("At the first minibatch the ratio is 1", "[rl][ppo]") {
+  rlx::PpoConfig config = small_config();
+  config.n_epochs = 1;
+  config.batch_size = 24 * 16;  // one minibatch
+  Run run(config, 2);
+  run.ppo.learn(2 * run.rollout());  // the second rollout has observation statistics
+  REQUIRE(run.ppo.last_update().clip_fraction == 0.0);
+  REQUIRE(std::abs(run.ppo.last_update().approx_kl_k1) <= 1e-6);
+  REQUIRE(run.ppo.last_update().approx_kl <= 1e-9);
+}
+
+TEST_CASE("target_kl takes exactly one step when it is tiny", "[rl][ppo]") {
+  rlx::PpoConfig config = small_config();
+  config.target_kl = 1e-9;
+  Run run(config);
+  run.ppo.learn(run.rollout());
+  REQUIRE(run.ppo.last_update().stopped_by_kl);
+  REQUIRE(run.ppo.last_update().minibatches == 1);
+}
+
+TEST_CASE("Schedules are evaluated after the rollout", "[rl][ppo][detail_C4]") {
+  rlx::PpoConfig config = small_config();
+  config.learning_rate = rlx::nn::Schedule::linear(1e-3, 0.0);
+  config.clip_range = rlx::nn::Schedule::linear(0.3, 0.1);
+  Run run(config);
+  struct Watch final : rlx::Callback {
+    std::vector<double> rates, clips;
+    bool on_update_end(rlx::Learner& learner) override {
+      rates.push_back(learner.last_update().learning_rate);
+      clips.push_back(learner.last_update().clip_range);
+      return true;
+    }
+  } watch;
+  run.ppo.learn(4 * run.rollout(), {.callbacks = {&watch}});
+  REQUIRE(watch.rates.size() == 4);
+  REQUIRE_THAT(watch.rates.front(), WithinAbs(0.75e-3, 1e-12));
+  REQUIRE_THAT(watch.clips.front(), WithinAbs(0.25, 1e-12));
+  REQUIRE(watch.rates.back() == 0.0);
+  REQUIRE_THAT(watch.clips.back(), WithinAbs(0.1, 1e-12));
+}
+
+TEST_CASE("Invalid actions are never taken and get no gradient", "[rl][ppo]") {
+  rlx::PpoConfig config = small_config();
+  Run run(config);
+  run.ppo.learn(4 * run.rollout());
+  const rlx::Rollout& rollout = run.ppo.rollout();
+  for (std::size_t row = 0; row < rollout.rows(); ++row) {
+    REQUIRE(rollout.mask(row)[static_cast<std::size_t>(rollout.actions[row])] != 0);
+  }
+}
+
+TEST_CASE("Nothing is allocated between the second and the tenth iteration", "[rl][ppo][allocation]") {
+  struct Watch final : rlx::Callback {
+    std::uint64_t at_second = 0, at_tenth = 0;
+    bool on_update_end(rlx::Learner& learner) override {
+      if (learner.n_updates() == 2) at_second = allocations();
+      if (learner.n_updates() == 10) at_tenth = allocations();
+      return true;
+    }
+  } watch;
+  rlx::PpoConfig config = small_config();
+  Run run(config, 2);
+  run.ppo.learn(11 * run.rollout(), {.callbacks = {&watch}});
+  REQUIRE(watch.at_second != 0);
+  REQUIRE(watch.at_tenth == watch.at_second);
+}
+
+TEST_CASE("Numbers that are not finite stop training and name their place", "[rl][ppo][errors]") {
+  SECTION("observation") {
+    rlx::ThreadPool pool(1);
+    rlx::VectorEnv envs({.num_envs = 2, .seed = 1}, pool, [](std::size_t) { return Faulty(); });
+    rlx::PpoConfig config;
+    config.n_steps = 8;
+    config.batch_size = 16;
+    rlx::Ppo ppo(config, envs, rlx::nn::mlp_actor_critic({.observation = 2, .action = 2}), pool);
+    const std::string before = ppo.parameters().sha256();
+    REQUIRE_THROWS_WITH(ppo.learn(16), ContainsSubstring("observation[1]"));
+    REQUIRE(ppo.parameters().sha256() == before);
+  }
+  SECTION("value") {
+    Run run;
+    run.ppo.parameters().tensor(run.ppo.parameters().layout().size() - 1)[0] = std::numeric_limits<float>::quiet_NaN();
+    try {
+      run.ppo.learn(run.rollout());
+      FAIL("expected NumericError");
+    } catch (const rlx::NumericError& error) {
+      REQUIRE(error.tensor() == "value");
+      REQUIRE(error.env() == std::size_t{0});
+      REQUIRE_THAT(error.what(), ContainsSubstring("environment 0, step 0"));
+    }
+  }
+  SECTION("gradient and loss") {
+    for (const bool in_gradient : {true, false}) {
+      rlx::ThreadPool pool(2);
+      rlx::VectorEnv envs({.num_envs = 4, .seed = 3}, pool, [](std::size_t) { return rlx::InvalidActionEnv(7, 4, 11); });
+      rlx::PpoConfig config = small_config();
+      rlx::Ppo ppo(config, envs, rlx::nn::mlp_actor_critic({.observation = 7, .action = 7}), pool, BrokenCritic{in_gradient});
+      const std::string before = ppo.parameters().sha256();
+      try {
+        ppo.learn(24 * 4);
+        FAIL("expected NumericError");
+      } catch (const rlx::NumericError& error) {
+        REQUIRE(error.tensor() == (in_gradient ? "critic.linear0.weight" : "loss"));
+        REQUIRE_THAT(error.what(), ContainsSubstring("update 0, epoch 0, minibatch 0"));
+      }
+      REQUIRE(ppo.parameters().sha256() == before);
+    }
+  }
+}
+
+TEST_CASE("Configurations that cannot work are refused by name", "[rl][ppo][errors]") {
+  const auto refused = [](auto change, const std::string& field) {
+    rlx::PpoConfig config = small_config();
+    change(config);
+    try {
+      Run run(config);
+      FAIL("expected ConfigError for " + field);
+    } catch (const rlx::ConfigError& error) {
+      REQUIRE_THAT(error.what(), ContainsSubstring(field));
+    }
+  };
+  refused([](rlx::PpoConfig& c) { c.n_steps = 0; }, "n_steps = 0");
+  refused([](rlx::PpoConfig& c) { c.batch_size = 0; }, "batch_size = 0");
+  refused([](rlx::PpoConfig& c) { c.batch_size = 385; }, "batch_size = 385");
+  refused([](rlx::PpoConfig& c) { c.gamma = 1.5; }, "gamma = 1.5");
+  refused([](rlx::PpoConfig& c) { c.gamma = std::nan(""); }, "gamma");
+  refused([](rlx::PpoConfig& c) { c.clip_range = 0.0; }, "clip_range");
+  refused([](rlx::PpoConfig& c) { c.target_kl = 0.0; }, "target_kl");
+  refused([](rlx::PpoConfig& c) { c.max_grad_norm = -1.0; }, "max_grad_norm");
+  refused([](rlx::PpoConfig& c) { c.n_epochs = 0; }, "n_epochs");
+
+  rlx::ThreadPool pool(1);
+  rlx::VectorEnv envs({.num_envs = 2}, pool, [](std::size_t) { return rlx::InvalidActionEnv(7, 4); });
+  rlx::PpoConfig config;
+  config.n_steps = 64;
+  REQUIRE_THROWS_WITH(rlx::Ppo(config, envs, rlx::nn::mlp_actor_critic({.observation = 7, .action = 6}), pool),
+                      ContainsSubstring("output 'action' has width 6, expected 7"));
+  REQUIRE_THROWS_WITH(rlx::Ppo(config, envs, rlx::nn::mlp_actor_critic({.observation = 8, .action = 7}), pool),
+                      ContainsSubstring("the input has width 8, expected 7"));
+  rlx::VectorEnv other({.num_envs = 2, .autoreset = rlx::AutoresetMode::next_step}, pool, [](std::size_t) { return rlx::InvalidActionEnv(7, 4); });
+  REQUIRE_THROWS_AS(rlx::Ppo(config, other, rlx::nn::mlp_actor_critic({.observation = 7, .action = 7}), pool), rlx::ConfigError);
+}
+
+TEST_CASE("Every flag of the implementation details changes the bytes", "[rl][ppo][detail_C2][detail_C3][detail_C11][detail_K6][detail_K8]") {
+  const auto hash = [](auto change) {
+    rlx::PpoConfig config = small_config();
+    change(config);
+    Run run(config);
+    run.ppo.learn(2 * run.rollout());
+    return run.ppo.parameters().sha256();
+  };
+  const std::string base = hash([](rlx::PpoConfig&) {});
+  REQUIRE(hash([](rlx::PpoConfig&) {}) == base);
+  REQUIRE(hash([](rlx::PpoConfig& c) { c.ortho_init = false; }) != base);
+  REQUIRE(hash([](rlx::PpoConfig& c) { c.adam_eps = 1e-3; }) != base);
+  REQUIRE(hash([](rlx::PpoConfig& c) { c.learning_rate = 1e-3; }) != base);
+  REQUIRE(hash([](rlx::PpoConfig& c) { c.gae_lambda = 0.5; }) != base);
+  REQUIRE(hash([](rlx::PpoConfig& c) { c.normalize_advantage = false; }) != base);
+  REQUIRE(hash([](rlx::PpoConfig& c) { c.clip_range = 0.01; }) != base);
+  REQUIRE(hash([](rlx::PpoConfig& c) { c.clip_range_vf = 0.01; }) != base);
+  REQUIRE(hash([](rlx::PpoConfig& c) { c.ent_coef = 0.2; }) != base);
+  REQUIRE(hash([](rlx::PpoConfig& c) { c.vf_coef = 0.2; }) != base);
+  REQUIRE(hash([](rlx::PpoConfig& c) { c.max_grad_norm = 0.01; }) != base);
+  REQUIRE(hash([](rlx::PpoConfig& c) { c.normalize_observation = false; }) != base);
+  REQUIRE(hash([](rlx::PpoConfig& c) { c.clip_obs = 0.5; }) != base);
+  REQUIRE(hash([](rlx::PpoConfig& c) { c.normalize_reward = false; }) != base);
+  REQUIRE(hash([](rlx::PpoConfig& c) { c.clip_reward = 0.5; }) != base);
+  REQUIRE(hash([](rlx::PpoConfig& c) { c.seed = 6; }) != base);
+}
+
+namespace {
+
+/// Sees every slice of every rollout and changes nothing.
+struct Recorder {
+  std::shared_ptr<std::vector<rlx::EpisodeSlice>> slices = std::make_shared<std::vector<rlx::EpisodeSlice>>();
+  void on_rollout(const rlx::RolloutView& view, std::span<float>) {
+    slices->insert(slices->end(), view.episodes.begin(), view.episodes.end());
+  }
+  template <std::floating_point S>
+  double loss(const rlx::BasicMinibatchView<S>&, const rlx::BasicLossGradient<S>&) const {
+    return 0.0;
+  }
+  void record(rlx::Logger&) const {}
+};
+
+}  // namespace
+
+TEST_CASE("A risk objective that changes nothing gives the default's bytes and sees every slice once", "[rl][ppo]") {
+  Run plain;
+  plain.ppo.learn(3 * plain.rollout());
+  rlx::ThreadPool pool(1);
+  rlx::VectorEnv envs({.num_envs = 16, .seed = 3}, pool, [](std::size_t) { return rlx::InvalidActionEnv(7, 4, 11); });
+  const Recorder recorder;
+  struct Returns final : rlx::Callback {
+    double sum = 0;
+    std::size_t count = 0;
+    bool on_episode(rlx::Learner&, const rlx::EpisodeRecord& record) override {
+      sum += record.statistics.episode_return;
+      ++count;
+      return true;
+    }
+  } returns;
+  rlx::Ppo ppo(small_config(), envs, rlx::nn::mlp_actor_critic({.observation = 7, .action = 7, .pi = {16, 16}, .vf = {16}}), pool,
+               rlx::ScalarCritic{}, recorder);
+  ppo.learn(3 * plain.rollout(), {.callbacks = {&returns}});
+  REQUIRE(ppo.parameters().sha256() == plain.ppo.parameters().sha256());
+  double sum = 0;
+  std::size_t complete = 0, steps = 0;
+  for (const rlx::EpisodeSlice& slice : *recorder.slices) {
+    steps += slice.end - slice.begin;
+    if (!slice.complete) continue;
+    ++complete;
+    sum += slice.episode_return;
+  }
+  REQUIRE(steps == 3 * 24 * 16);
+  REQUIRE(complete == returns.count);
+  REQUIRE_THAT(sum, WithinAbs(returns.sum, 1e-9));
+}
+
+TEST_CASE("Running statistics of rewards follow the discounted return", "[rl][ppo][detail_K8]") {
+  Run run;
+  run.ppo.learn(run.rollout());
+  // The same by hand: G is cut at every end, statistics see N values per step.
+  const rlx::Rollout& rollout = run.ppo.rollout();
+  rlx::RunningMeanStd expected(1);
+  std::vector<double> g(16);
+  for (std::size_t t = 0; t < 24; ++t) {
+    for (std::size_t e = 0; e < 16; ++e) g[e] = 0.4 * g[e] + static_cast<double>(rollout.rewards[t * 16 + e]);
+    expected.update(std::span<const double>(g));
+    for (std::size_t e = 0; e < 16; ++e) {
+      if (rollout.terminated[t * 16 + e] || rollout.truncated[t * 16 + e]) g[e] = 0;
+    }
+  }
+  REQUIRE(run.ppo.return_statistics().variance()[0] == expected.variance()[0]);
+  const double scale = std::sqrt(expected.variance()[0] + 1e-8);
+  for (std::size_t i = 0; i < rollout.rows(); ++i) {
+    REQUIRE_THAT(static_cast<double>(rollout.scaled_rewards[i]), WithinAbs(static_cast<double>(rollout.rewards[i]) / scale, 1e-6));
+  }
+  // Observations: 24 steps and the reset, of 16 rows each.
+  REQUIRE_THAT(run.ppo.observation_statistics().count(), WithinAbs(25 * 16 + 1e-4, 1e-9));
+}
