@@ -92,20 +92,20 @@ Series ramp(std::size_t n) {
 }  // namespace
 
 TEST_CASE("steps are round numbers not below what is asked", "[io][svg_chart]") {
-  REQUIRE(detail::nice_step(0.9) == 1);
-  REQUIRE(detail::nice_step(1.0) == 1);
-  REQUIRE(detail::nice_step(1.1) == 2);
-  REQUIRE(detail::nice_step(2.1) == 2.5);
-  REQUIRE(detail::nice_step(2.6) == 5);
-  REQUIRE(detail::nice_step(5.1) == 10);
+  REQUIRE(detail::nice_step(0.9) == Approx(1));
+  REQUIRE(detail::nice_step(1.0) == Approx(1));
+  REQUIRE(detail::nice_step(1.1) == Approx(2));
+  REQUIRE(detail::nice_step(2.1) == Approx(2.5));
+  REQUIRE(detail::nice_step(2.6) == Approx(5));
+  REQUIRE(detail::nice_step(5.1) == Approx(10));
   REQUIRE(detail::nice_step(0.0011) == Approx(0.002));
   REQUIRE(detail::nice_step(7e12) == 1e13);
 }
 
 TEST_CASE("a vertical axis widens to whole ticks with equal decimals", "[io][svg_chart]") {
   const detail::Axis axis = detail::number_axis(-0.3, 1.1, 4, true, "%");
-  REQUIRE(axis.low == -0.5);
-  REQUIRE(axis.high == 1.5);
+  REQUIRE(axis.low == Approx(-0.5));
+  REQUIRE(axis.high == Approx(1.5));
   REQUIRE(labels(axis) == std::vector<std::string>{"−0.5%", "0%", "0.5%", "1.0%", "1.5%"});
 }
 

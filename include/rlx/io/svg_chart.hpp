@@ -158,7 +158,7 @@ struct Thinner {
  * chart.add({.name = "agent", .x = times, .y = equity});
  * std::string svg = chart.svg();
  * @endcode
- * @par Determinism The same input gives the same bytes on every machine.
+ * @par Determinism A function of the input: no clock, no identifiers that two charts on a page could share.
  */
 class LineChart {
  public:
