@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <rlx/core/running_mean_std.hpp>
 
+#include "counting_allocator.hpp"
 #include "rlx_catch.hpp"
 
 #include <array>
@@ -141,6 +142,18 @@ TEST_CASE("a number that is not finite is refused and changes nothing", "[core][
     CHECK(statistics.mean()[0] == 0.0);
     CHECK(statistics.count() == 1e-4);
   }
+}
+
+TEST_CASE("updates, merges and scaling allocate nothing", "[core][running_mean_std]") {
+  const auto data = random_rows(64, 5, 3);
+  RunningMeanStd statistics(5), shard(5, 0.0);
+  std::array<double, 5> out{};
+  const rlx_test::AllocationCounter counter;
+  shard.update(MatrixView<const double>(data.data(), 64, 5));
+  statistics.merge(shard);
+  statistics.normalize(std::span<const double>(data).first(5), out, 10.0);
+  const auto allocations = counter.count();
+  CHECK(allocations == 0);
 }
 
 TEST_CASE("sizes and settings are checked", "[core][running_mean_std]") {

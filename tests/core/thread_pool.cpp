@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <rlx/core/thread_pool.hpp>
 
+#include "counting_allocator.hpp"
 #include "rlx_catch.hpp"
 
 #include <atomic>
@@ -143,6 +144,16 @@ TEST_CASE("a pool accepts functions, mutable callables and temporaries", "[core]
   rlx::ThreadPool single(1);
   single.run(3, counter);
   CHECK(seen == std::vector<std::size_t>{1, 2, 3});
+}
+
+TEST_CASE("a run allocates nothing", "[core][thread_pool]") {
+  rlx::ThreadPool pool(3);
+  std::vector<double> sums(16, 0.0);
+  const rlx_test::AllocationCounter counter;
+  for (int i = 0; i < 10; ++i) pool.run(sums.size(), [&sums, i](std::size_t shard) { sums[shard] += i; });
+  const auto allocations = counter.count();
+  CHECK(allocations == 0);
+  CHECK(sums[15] == 45.0);
 }
 
 TEST_CASE("pools are made and destroyed without a run, and many times", "[core][thread_pool]") {

@@ -38,7 +38,8 @@ class ShapeError : public Error {
 class DataError : public Error {
  public:
   explicit DataError(const std::string& message) : Error(message) {}
-  /// @param line,column 1-based; 0 where unknown.
+  /// @param line    1-based; 0 where unknown
+  /// @param column  1-based; 0 where unknown
   DataError(std::string file, std::size_t line, std::size_t column, const std::string& message)
       : Error(location(file, line, column) + message), file_(std::move(file)), line_(line), column_(column) {}
 

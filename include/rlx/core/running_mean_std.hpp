@@ -82,8 +82,9 @@ class RunningMeanStd {
 
   /**
    * @brief `out[c] = clip((row[c] - mean[c]) / sqrt(variance[c] + 1e-8), -clip, clip)`: the one formula of training and live.
-   * @param row,out  columns() numbers each; may be the same memory
-   * @param clip     limit of the result's size, above 0; infinity for none
+   * @param row       columns() numbers
+   * @param[out] out  columns() numbers; may be the memory of `row`
+   * @param clip      limit of the result's size, above 0; infinity for none
    * @throws ShapeError if a size differs
    */
   void normalize(std::span<const float> row, std::span<float> out, double clip) const { scale_row(row, out, clip); }
