@@ -32,8 +32,10 @@ std::string prices_csv(std::size_t bytes) {
       for (std::size_t s = 0; s < std::size(symbols); ++s) {
         const double price = prices[s] * random.uniform(0.9, 1.1);
         const double places = price > 1000.0 ? 1e1 : price > 1.0 ? 1e4 : 1e7;
-        csv.row(time, venue, symbols[s], rounded(price, places), rounded(random.uniform(1e6, 1e9), 1e2),
-                rounded(random.uniform(0.1, 9.0), 1e3), rounded(random.uniform(1e4, 1e7), 1e2), rounded(price * 0.998, places),
+        const double volume = rounded(random.uniform(1e6, 1e9), 1e2);
+        const double bid_ask = rounded(random.uniform(0.1, 9.0), 1e3);
+        const double depth = rounded(random.uniform(1e4, 1e7), 1e2);
+        csv.row(time, venue, symbols[s], rounded(price, places), volume, bid_ask, depth, rounded(price * 0.998, places),
                 rounded(price * 1.002, places));
       }
     }
@@ -48,7 +50,7 @@ struct Result {
 };
 
 Result load(const std::string& text) {
-  enum : std::size_t { time, venue, symbol, price, volume, bid_ask, depth, low, high };
+  enum : std::size_t { stamp, venue, symbol, price, volume, bid_ask, depth, low, high };
   const auto start = std::chrono::steady_clock::now();
   rlx::io::CsvReader rows(text, "prices.csv",
                           {{.name = "ts_ms_utc"},
@@ -62,7 +64,7 @@ Result load(const std::string& text) {
                            {.name = "high"}});
   double sum = 0.0;
   while (rows.next()) {
-    sum += static_cast<double>(rows.integer(time)) + static_cast<double>(rows.text(venue).size() + rows.text(symbol).size()) +
+    sum += static_cast<double>(rows.integer(stamp)) + static_cast<double>(rows.text(venue).size() + rows.text(symbol).size()) +
            rows.number(price);
     for (const std::size_t column : {volume, bid_ask, depth, low, high}) sum += rows.number_or(column, 0.0);
   }

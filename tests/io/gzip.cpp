@@ -74,17 +74,17 @@ TEST_CASE("damaged gzip data are refused", "[io][gzip]") {
   REQUIRE_THROWS_WITH(unpacked("time,price\n1,2\n"), ContainsSubstring("x.gz: not gzip data, or damaged"));
   REQUIRE_THROWS_AS(unpacked(data + "junk"), DataError);
   for (std::size_t size = 0; size < data.size(); ++size) REQUIRE_THROWS_AS(unpacked(data.substr(0, size)), DataError);
-  // Bytes 4 to 9 of the header are time, flags and system, which no checksum covers.
+  // A changed bit is refused, or it is one that carries nothing (the file's date, the padding of the last block).
   for (std::size_t at = 0; at < data.size(); ++at) {
     for (int bit = 0; bit < 8; ++bit) {
       std::string damaged = data;
       damaged[at] = static_cast<char>(damaged[at] ^ (1 << bit));
+      std::string found = text;
       try {
-        const std::string found = unpacked(damaged);
-        REQUIRE(found == text);
-        REQUIRE((at >= 3 && at <= 9));
+        found = unpacked(damaged);
       } catch (const DataError&) {
       }
+      REQUIRE(found == text);
     }
   }
 }

@@ -45,9 +45,9 @@ struct CsvColumn {
 ///
 /// Columns are addressed by their position in the list given to the constructor, whatever their order in the file:
 /// ```
-/// enum : std::size_t { time, price };
+/// enum : std::size_t { stamp, price };
 /// CsvReader rows(file.text(), path, {{.name = "ts_ms_utc"}, {.name = "price", .headers = {"price", "close"}}});
-/// while (rows.next()) use(rows.integer(time), rows.number(price));
+/// while (rows.next()) use(rows.integer(stamp), rows.number(price));
 /// ```
 /// Fields are views into the text: nothing is copied, except fields that contain `""`. An empty cell is missing, never 0.
 /// Empty lines are skipped. Allocates in the constructor and, rarely, for `""`. One object per thread.
