@@ -203,7 +203,8 @@ inline double median_of_tasks(MatrixView<const double> scores) {
 }
 
 /// P(X > Y): mean over tasks of the share of pairs of runs with x > y, a tie counting one half.
-/// @param x, y  scores [runs][tasks]; the numbers of runs may differ. @throws ShapeError if empty or the tasks differ
+/// @param x scores [runs][tasks]. @param y scores of the other side; its number of runs may differ
+/// @throws ShapeError if one is empty or the tasks differ
 inline double probability_of_improvement(MatrixView<const double> x, MatrixView<const double> y) {
   if (x.empty() || y.empty() || x.cols() != y.cols()) {
     throw ShapeError("probability_of_improvement: both need at least one run and the same tasks, got " +
