@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -110,8 +111,8 @@ inline TapeData convert_spot_perp_8h(const CsvText& file, const VenueTable& venu
  * Columns `settle_ms_utc, venue, venue_symbol, canonical_symbol, funding_rate, interval_hours, mark_price`. Contracts quoted in
  * USDT and in USDC are different instruments (`BTC-USDT-PERP`, `BTC-USDC-PERP`). At each of its stamps an instrument gets, as its
  * price, the newest Binance mark at or before it: of the same contract, else of the same coin. All venues of a symbol so share one
- * price: such a tape holds no spread between venues, and the report names this. Stamps before the first mark, and coins
- * without any, get no price and are counted in `dropped_other`.
+ * price: such a tape holds no spread between venues, and the report names this. Stamps before the first mark, coins
+ * without any (both get no price) and rows without an interval (left out) are counted in `dropped_other`.
  * @throws DataError `file:line:column: ...`
  */
 inline TapeData convert_settlements(const CsvText& file, const VenueTable& venues = VenueTable::builtin()) {
@@ -129,6 +130,10 @@ inline TapeData convert_settlements(const CsvText& file, const VenueTable& venue
   while (reader.next()) {
     const auto fail_venue = [&](const std::string& message) { reader.fail(venue, message); };
     InstrumentData& one = data.instruments[index.at(reader.required_text(venue), reader.required_text(symbol), fail_venue)];
+    if (reader.missing(interval)) {  // a rate without its interval is no rate per hour
+      ++data.report.dropped_other;
+      continue;
+    }
     Settlement s{reader.integer(time), 0, reader.number(rate), reader.number(interval)};
     detail::check(reader, time, io::time_ms_problem(s.settle_ms));
     detail::check(reader, rate, detail::rate_problem(s.rate));

@@ -61,7 +61,7 @@ struct DataReport {
   std::size_t dropped_strategies = 0;     ///< opportunity rows of other strategies (subType not 1)
   std::size_t defaulted_intervals = 0;    ///< opportunity rows without an interval: 8 h assumed
   std::size_t dropped_inverse = 0;        ///< rows of coin-margined contracts, dropped by a conversion
-  std::size_t dropped_other = 0;          ///< rows a conversion could not use (spot, no mark known)
+  std::size_t dropped_other = 0;          ///< rows a conversion could not use (spot, no mark known, no interval)
   std::vector<std::string> approximations;  ///< what the data does not say and was assumed
 };
 

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <limits>
 
+#include <rlx/core/finite.hpp>
 #include <rlx/funding/types.hpp>
 
 namespace rlx::funding {
@@ -29,13 +30,16 @@ inline double fund_profit_8h(double net_bph) { return 0.08 * net_bph; }
 
 /// Half of the quoted spread in bp; the model's default where the quote is missing.
 inline double half_spread_bps(double bid_ask_bps, const CostModel& costs) {
-  return bid_ask_bps >= 0.0 ? 0.5 * bid_ask_bps : costs.default_half_spread_bps;
+  return is_finite(bid_ask_bps) ? 0.5 * bid_ask_bps : costs.default_half_spread_bps;
 }
 
-/// Price impact in bp of a taker order of `notional` USD: min(100, impact_bps N / depth).
+/// Price impact in bp of a taker order of `notional` USD: min(100, impact_bps N / depth). A missing depth is the model's
+/// default; an empty book costs the full 100 bp.
 inline double impact_bps(double notional, double depth_usd, const CostModel& costs) {
-  const double depth = depth_usd > 0.0 ? depth_usd : costs.default_depth_usd;
-  return std::min(100.0, costs.impact_bps * notional / depth);
+  constexpr double worst = 100.0;
+  const double depth = is_finite(depth_usd) ? depth_usd : costs.default_depth_usd;
+  if (depth <= 0.0) return notional > 0.0 ? worst : 0.0;
+  return std::min(worst, costs.impact_bps * notional / depth);
 }
 
 /// Price paid or received: `direction` +1 buys above, -1 sells below the price by half spread and impact.

@@ -160,7 +160,7 @@ class VenueTable {
     return text;
   }
 
-  /// SHA-256 of the canonical text of all numbers, in table order; equal tables have equal hashes on every machine.
+  /// SHA-256 of the canonical text of all names and numbers, venues by name; equal content, equal hash on every machine.
   std::string sha256() const { return sha256_hex(canonical_text()); }
 
   bool operator==(const VenueTable&) const = default;
@@ -174,7 +174,9 @@ class VenueTable {
       text.append(buffer.data(), end.ptr);
       text += ' ';
     };
-    for (const Venue& venue : venues_) {
+    std::vector<Venue> by_name = venues_;
+    std::sort(by_name.begin(), by_name.end(), [](const Venue& a, const Venue& b) { return a.name < b.name; });
+    for (const Venue& venue : by_name) {
       text += venue.name + ' ' + std::string(to_string(venue.rule)) + ' ' + venue.status + ' ';
       for (const double value : {venue.maker, venue.taker, venue.liquidation_fee,
                                  static_cast<double>(venue.default_interval_hours), venue.allow_zero_fee ? 1.0 : 0.0})
