@@ -102,10 +102,11 @@ void measure(const char* name, const std::shared_ptr<const funding::MarketTape>&
     rate = static_cast<double>(steps_per_run) / seconds.count();
   }
   std::sort(rates.begin(), rates.end());
-  std::printf("{\"name\":\"%s\",\"value\":%.0f,\"unit\":\"steps/s\",\"min\":%.0f,\"max\":%.0f,\"mean_open_positions\":%.2f,"
-              "\"symbols\":%zu,\"tape_steps\":%zu,\"compiler\":\"%s\",\"data\":\"%.16s\"}\n",
-              name, rates[2], rates[0], rates[4], open / samples, tape->n_symbols(), tape->n_steps(), __VERSION__,
-              tape->sha256().c_str());
+  std::printf(
+      "{\"name\":\"%s\",\"value\":%.0f,\"unit\":\"steps/s\",\"min\":%.0f,\"max\":%.0f,\"mean_open_positions\":%.2f,"
+      "\"symbols\":%zu,\"tape_steps\":%zu,\"compiler\":\"%s\",\"data\":\"%.16s\"}\n",
+      name, rates[2], rates[0], rates[4], open / samples, tape->n_symbols(), tape->n_steps(), __VERSION__,
+      tape->sha256().c_str());
 }
 
 }  // namespace

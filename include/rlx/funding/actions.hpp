@@ -23,7 +23,8 @@ inline constexpr int n_actions = 36;
 enum class ActionKind : std::uint8_t { hold, enter, exit };
 enum class Size : std::uint8_t { small, medium, large };
 
-/// A decoded action. `slot` is an opportunity slot (enter) or a position slot (exit), 0 for hold; `size` matters for enter only.
+/// A decoded action. `slot` is an opportunity slot (enter) or a position slot (exit), 0 for hold; `size` matters for enter
+/// only.
 struct Action {
   ActionKind kind = ActionKind::hold;
   int slot = 0;

@@ -45,13 +45,20 @@ inline Attribution attribute(const market::Ledger& ledger, std::optional<Positio
   Attribution sum;
   const auto part = [&sum](EntryKind kind) -> double* {
     switch (kind) {
-      case EntryKind::funding: return &sum.funding;
-      case EntryKind::price: return &sum.price;
-      case EntryKind::fee: return &sum.fees;
-      case EntryKind::slippage: return &sum.slippage;
-      case EntryKind::liquidation: return &sum.liquidation;
-      case EntryKind::transfer_fee: return &sum.transfer;
-      default: return nullptr;
+      case EntryKind::funding:
+        return &sum.funding;
+      case EntryKind::price:
+        return &sum.price;
+      case EntryKind::fee:
+        return &sum.fees;
+      case EntryKind::slippage:
+        return &sum.slippage;
+      case EntryKind::liquidation:
+        return &sum.liquidation;
+      case EntryKind::transfer_fee:
+        return &sum.transfer;
+      default:
+        return nullptr;
     }
   };
   if (!position) {

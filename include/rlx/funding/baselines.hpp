@@ -38,8 +38,8 @@ struct HoldPolicy {
 /// Enters the largest net rate that pays its costs within a horizon, leaves when the rate is gone, rotates to a better pair.
 /// One action per step: exits come first, then entries, then rotation.
 struct HysteresisPolicy {
-  double horizon_h = 48.0;      ///< H: an entry must break even within it; tuned over {24, 48, 96, 168}
-  double exit_net_bph = 0.1;    ///< leaves at or below it; tuned over {0, 0.1, 0.3}
+  double horizon_h = 48.0;    ///< H: an entry must break even within it; tuned over {24, 48, 96, 168}
+  double exit_net_bph = 0.1;  ///< leaves at or below it; tuned over {0, 0.1, 0.3}
 
   int act(const DecisionState& state, std::span<const std::uint8_t> mask) const {
     const int exit = weakest(state, mask);

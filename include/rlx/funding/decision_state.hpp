@@ -41,10 +41,10 @@ struct DecisionState {
   TradingConfig trading;
   ExecutionConfig execution;
   SizingMode sizing = SizingMode::available_margin;
-  double regime_bph = 0.0;  ///< median net carry over all eligible symbols
-  std::span<const Opportunity> opportunities;  ///< at most 10
+  double regime_bph = 0.0;                                 ///< median net carry over all eligible symbols
+  std::span<const Opportunity> opportunities;              ///< at most 10
   std::array<double, max_opportunities> reference_mids{};  ///< mids at the start of the window; fixed_coins only
-  std::span<const LegTerms> terms;  ///< by InstrumentId
+  std::span<const LegTerms> terms;                         ///< by InstrumentId
   std::array<PositionState, max_position_slots> positions;
 
   int open_positions() const {
@@ -149,7 +149,8 @@ inline std::string why_forbidden(const DecisionState& state, int id) {
     return plan.check == EntryCheck::allowed ? "" : std::string(to_string(plan.check));
   }
   if (action.kind == ActionKind::exit && !can_exit(state, slot)) {
-    return state.positions[slot].position == nullptr ? "the position slot is empty" : std::string(to_string(EntryCheck::stale_price));
+    return state.positions[slot].position == nullptr ? "the position slot is empty"
+                                                     : std::string(to_string(EntryCheck::stale_price));
   }
   return "";
 }

@@ -44,28 +44,28 @@ struct ResetOptions {
 /// Figures of the running episode; read after a step, valid until the next call.
 struct EpisodeInfo {
   std::int64_t time_ms = 0;
-  std::size_t tape_step = 0;   ///< index of the tape's grid
-  std::int64_t step = 0;       ///< decisions made in this episode
+  std::size_t tape_step = 0;  ///< index of the tape's grid
+  std::int64_t step = 0;      ///< decisions made in this episode
   double initial_equity = 0.0;
-  double equity = 0.0;         ///< mark to market, USD; read it every step for the equity path
+  double equity = 0.0;  ///< mark to market, USD; read it every step for the equity path
   double peak_equity = 0.0;
-  double drawdown = 0.0;       ///< now
+  double drawdown = 0.0;  ///< now
   double max_drawdown = 0.0;
-  double margin_utilization = 0.0;      ///< now
-  double utilization_sum = 0.0;         ///< over the steps
+  double margin_utilization = 0.0;  ///< now
+  double utilization_sum = 0.0;     ///< over the steps
   int open_positions = 0;
-  std::int64_t trades = 0;              ///< pairs opened
+  std::int64_t trades = 0;  ///< pairs opened
   std::int64_t closed_trades = 0;
-  std::int64_t wins = 0;                ///< closed with a profit after all costs
+  std::int64_t wins = 0;  ///< closed with a profit after all costs
   std::int64_t liquidations = 0;
   std::int64_t stop_losses = 0;
   std::int64_t stale_closes = 0;
-  std::int64_t lapsed_orders = 0;       ///< delayed orders that were no longer legal
+  std::int64_t lapsed_orders = 0;  ///< delayed orders that were no longer legal
   std::int64_t failed_legs = 0;
   std::int64_t missed_settlements = 0;  ///< stamps of held legs that passed without a payment
   std::int64_t transfers = 0;
-  double hold_hours = 0.0;              ///< sum over closed trades
-  double insurance = 0.0;               ///< losses beyond isolated margins, USD
+  double hold_hours = 0.0;  ///< sum over closed trades
+  double insurance = 0.0;   ///< losses beyond isolated margins, USD
   Attribution attribution;
   TradingConfig trading;
 };
@@ -105,7 +105,8 @@ struct EnvironmentData {
 }  // namespace detail
 
 /**
- * @brief One account trading one tape; models MaskedEnvironment, SerializableEnvironment, ReportsMetrics, NamedLayout, HasFuture.
+ * @brief One account trading one tape; models MaskedEnvironment, SerializableEnvironment, ReportsMetrics, NamedLayout,
+ * HasFuture.
  *
  * A step: the action is checked against the mask; exits and entries fill at the prices of t; price rows, liquidations,
  * settlements, transfers and stop-losses of (t, t+dt] happen in the order of time; marks, equity, reward and limits follow;
@@ -162,14 +163,14 @@ class FundingArbitrageEnv : private detail::EnvironmentData {
     require_row(observation_row);
     RandomStream stream(StreamId{.seed = seed, .purpose = Purpose::environment_dynamics});
     const auto length = static_cast<std::size_t>(config_.episode_steps);
-    std::size_t k = config_.window_begin +
-                    static_cast<std::size_t>(stream.bounded(config_.window_end - config_.window_begin - length + 1));
+    std::size_t k =
+        config_.window_begin + static_cast<std::size_t>(stream.bounded(config_.window_end - config_.window_begin - length + 1));
     TradingConfig trading = config_.sample_random_config ? TradingConfig::sample_random(stream) : config_.trading;
     if (options.start_step) {
       k = *options.start_step;
       if (k < config_.window_begin || k >= config_.window_end) {
-        throw ConfigError("start_step = " + std::to_string(k) + ": expected a step in [" + std::to_string(config_.window_begin) +
-                          ", " + std::to_string(config_.window_end) + ')');
+        throw ConfigError("start_step = " + std::to_string(k) + ": expected a step in [" +
+                          std::to_string(config_.window_begin) + ", " + std::to_string(config_.window_end) + ')');
       }
     }
     if (options.trading) {
@@ -256,9 +257,9 @@ class FundingArbitrageEnv : private detail::EnvironmentData {
 
   static std::span<const std::string_view> metric_names() {
     static constexpr std::array<std::string_view, 16> names{
-        "profit_pct",  "max_drawdown",  "trades",            "wins",    "liquidations", "stop_losses",
-        "lapsed_orders", "missed_settlements", "funding", "price",   "fees",         "slippage",
-        "liquidation", "transfer", "mean_utilization", "hold_hours"};
+        "profit_pct",    "max_drawdown",       "trades",           "wins",      "liquidations", "stop_losses",
+        "lapsed_orders", "missed_settlements", "funding",          "price",     "fees",         "slippage",
+        "liquidation",   "transfer",           "mean_utilization", "hold_hours"};
     return names;
   }
   /// Values of `metric_names()`: profit in % of the capital, money in USD, hold_hours as the mean over closed trades.
@@ -309,7 +310,8 @@ class FundingArbitrageEnv : private detail::EnvironmentData {
       throw CheckpointError("funding environment state: the bytes do not begin with its mark; saved by something else?");
     }
     if (reader.read<TapeTag>() != tape_tag()) {
-      throw CheckpointError("funding environment state: saved on another tape (start, step, length, instruments or capital differ)");
+      throw CheckpointError(
+          "funding environment state: saved on another tape (start, step, length, instruments or capital differ)");
     }
     reader.read(seed_);
     last_step_ = static_cast<std::size_t>(reader.read<std::uint64_t>());
@@ -359,8 +361,9 @@ class FundingArbitrageEnv : private detail::EnvironmentData {
     CostModel costs = costs_of(config.execution, config.initial_capital);
     costs.reference_notional = market->config().costs.reference_notional;
     if (!(costs == market->config().costs)) {
-      throw ConfigError("execution: its cost numbers differ from those of the tape, whose list of opportunities depends on them; "
-                        "use market->with_costs(funding::costs_of(execution, initial_capital))");
+      throw ConfigError(
+          "execution: its cost numbers differ from those of the tape, whose list of opportunities depends on them; "
+          "use market->with_costs(funding::costs_of(execution, initial_capital))");
     }
     const std::size_t end = market->n_steps() - 1;
     if (config.window_end == whole_tape) config.window_end = end;
@@ -370,8 +373,8 @@ class FundingArbitrageEnv : private detail::EnvironmentData {
                         "]: expected two rising steps in [0, " + std::to_string(end) + "], the tape's grid");
     }
     if (config.window_end - config.window_begin < length) {
-      throw ConfigError("window [" + std::to_string(config.window_begin) + ", " + std::to_string(config.window_end) + "] from " +
-                        std::to_string(market->time(config.window_begin)) + " to " +
+      throw ConfigError("window [" + std::to_string(config.window_begin) + ", " + std::to_string(config.window_end) +
+                        "] from " + std::to_string(market->time(config.window_begin)) + " to " +
                         std::to_string(market->time(config.window_end)) + " ms UTC holds " +
                         std::to_string(config.window_end - config.window_begin) + " steps, one episode has " +
                         std::to_string(length) + ": shorten episode_steps or widen the window");
@@ -419,8 +422,8 @@ class FundingArbitrageEnv : private detail::EnvironmentData {
   bool unlimited() const { return config_.sizing == SizingMode::fixed_coins; }
 
   [[noreturn]] void refuse(int id, const Action& action) const {
-    throw InvalidActionError("action " + std::to_string(id) + " (" + to_string(action) + ") is forbidden: " +
-                             why_forbidden(state_, id) + "; choose an action whose mask byte is 1");
+    throw InvalidActionError("action " + std::to_string(id) + " (" + to_string(action) +
+                             ") is forbidden: " + why_forbidden(state_, id) + "; choose an action whose mask byte is 1");
   }
 
   void enter(const PairQuote& quote, const EntryPlan& plan, std::int64_t now) {
@@ -428,10 +431,8 @@ class FundingArbitrageEnv : private detail::EnvironmentData {
                           plan.leverage};
     ++info_.trades;
     if (config_.execution.leg_fail_probability > 0.0) {
-      RandomStream stream(StreamId{.seed = seed_,
-                                   .purpose = Purpose::environment_dynamics,
-                                   .env = 0,
-                                   .step = static_cast<std::uint64_t>(info_.step)});
+      RandomStream stream(StreamId{
+          .seed = seed_, .purpose = Purpose::environment_dynamics, .env = 0, .step = static_cast<std::uint64_t>(info_.step)});
       if (stream.uniform() < config_.execution.leg_fail_probability) {
         ++info_.failed_legs;
         note(portfolio_.open_and_undo(order, now));
@@ -545,7 +546,8 @@ class FundingArbitrageEnv : private detail::EnvironmentData {
       if (held.position == nullptr) continue;
       for (const LegView* view : {&held.long_leg, &held.short_leg}) {
         if (view->next_settle_ms <= now || view->next_settle_ms > next) continue;
-        const InstrumentId id = view == &held.long_leg ? held.position->long_leg.instrument : held.position->short_leg.instrument;
+        const InstrumentId id =
+            view == &held.long_leg ? held.position->long_leg.instrument : held.position->short_leg.instrument;
         if (tape_->settlements(id, k).empty()) ++info_.missed_settlements;
       }
     }
@@ -682,7 +684,8 @@ class FundingArbitrageEnv : private detail::EnvironmentData {
     if (unlimited() || !(state_.trading.stop_loss_threshold < 0.0)) return;
     for (SlotId slot = 0; slot < max_position_slots; ++slot) {
       const Position* held = state_.positions[slot].position;
-      if (held != nullptr && held->result_share() < state_.trading.stop_loss_threshold) close(slot, now, CloseReason::stop_loss);
+      if (held != nullptr && held->result_share() < state_.trading.stop_loss_threshold)
+        close(slot, now, CloseReason::stop_loss);
     }
   }
 
@@ -738,7 +741,8 @@ class FundingArbitrageEnv : private detail::EnvironmentData {
     transition.reward = config_.reward.scale * std::log(floored / equity_before);
     if (config_.reward.shaping_scale > 0.0) {
       const double next = transition.terminated ? 0.0 : accrued_share(state_);
-      transition.reward += config_.reward.scale * config_.reward.shaping_scale * (config_.reward.shaping_gamma * next - potential_);
+      transition.reward +=
+          config_.reward.scale * config_.reward.shaping_scale * (config_.reward.shaping_gamma * next - potential_);
       potential_ = next;
     }
     running_ = !transition.terminated && !transition.truncated;
@@ -778,7 +782,8 @@ class FundingArbitrageEnv : private detail::EnvironmentData {
     if (!is_finite(info_.equity)) fail("equity");
     if (!is_finite(reward)) fail("reward");
     const std::size_t bad = first_non_finite(row.first(opportunity_offset));  // the rest comes from the tape
-    if (bad < opportunity_offset) fail("observation[" + std::to_string(bad) + "] (" + ObservationBuilder::features()[bad].name + ')');
+    if (bad < opportunity_offset)
+      fail("observation[" + std::to_string(bad) + "] (" + ObservationBuilder::features()[bad].name + ')');
   }
 
   // --- state -------------------------------------------------------------------------------------------------------------
@@ -789,8 +794,8 @@ class FundingArbitrageEnv : private detail::EnvironmentData {
                                 &i.stale_closes, &i.lapsed_orders, &i.failed_legs, &i.missed_settlements, &i.transfers})
       visit(*value);
     for (double* value : {&i.initial_equity, &i.equity, &i.peak_equity, &i.drawdown, &i.max_drawdown, &i.margin_utilization,
-                          &i.utilization_sum, &i.hold_hours, &i.insurance, &i.trading.max_leverage, &i.trading.target_utilization,
-                          &i.trading.stop_loss_threshold, &i.trading.liquidation_buffer})
+                          &i.utilization_sum, &i.hold_hours, &i.insurance, &i.trading.max_leverage,
+                          &i.trading.target_utilization, &i.trading.stop_loss_threshold, &i.trading.liquidation_buffer})
       visit(*value);
     visit(i.trading.max_positions);
   }

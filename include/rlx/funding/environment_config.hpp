@@ -20,9 +20,9 @@ namespace rlx::funding {
 
 /// R = scale ln(E'/E) + scale shaping_scale (gamma Phi(s') - Phi(s)), Phi = funding accrued since the last stamps / E0.
 struct RewardConfig {
-  double scale = 100.0;          ///< 1 is about 1 % of equity
-  double shaping_scale = 0.0;    ///< 0: no shaping
-  double shaping_gamma = 0.0;    ///< must equal the trainer's discount where shaping is on, else unused
+  double scale = 100.0;        ///< 1 is about 1 % of equity
+  double shaping_scale = 0.0;  ///< 0: no shaping
+  double shaping_gamma = 0.0;  ///< must equal the trainer's discount where shaping is on, else unused
   bool operator==(const RewardConfig&) const = default;
 };
 
@@ -53,14 +53,14 @@ struct RebalanceConfig {
 
 /// When an episode ends before its time.
 struct TerminationConfig {
-  double max_drawdown = 0.25;      ///< (peak - E) / peak, on mark-to-market equity
-  double min_equity_ratio = 0.5;   ///< ruin: E <= ratio E0
+  double max_drawdown = 0.25;     ///< (peak - E) / peak, on mark-to-market equity
+  double min_equity_ratio = 0.5;  ///< ruin: E <= ratio E0
   bool operator==(const TerminationConfig&) const = default;
 };
 
 enum class SizingMode : std::uint8_t {
   available_margin,  ///< stakes from free cash; the real account
-  fixed_coins        ///< fixed coins per pair and no limits of cash, impact, liquidation: for comparison with the clairvoyant bound
+  fixed_coins  ///< fixed coins per pair and no limits of cash, impact, liquidation: for comparison with the clairvoyant bound
 };
 
 inline constexpr std::size_t whole_tape = std::numeric_limits<std::size_t>::max();
@@ -78,9 +78,9 @@ struct EnvironmentConfig {
   RebalanceConfig rebalance{};
   TerminationConfig termination{};
   SizingMode sizing = SizingMode::available_margin;
-  bool close_at_end = false;         ///< evaluation: open positions are closed and charged at the end of the episode
-  std::size_t ledger_entries = 0;    ///< > 0: the ledger keeps its entries, with room for that many before it allocates
-  bool walk_all_rows = false;        ///< replays every price row even where no limit can be touched; same results, for tests
+  bool close_at_end = false;       ///< evaluation: open positions are closed and charged at the end of the episode
+  std::size_t ledger_entries = 0;  ///< > 0: the ledger keeps its entries, with room for that many before it allocates
+  bool walk_all_rows = false;      ///< replays every price row even where no limit can be touched; same results, for tests
 
   /// @throws ConfigError naming field, value and range
   void validate() const;

@@ -24,12 +24,12 @@
 
 namespace rlx::funding {
 
-inline constexpr std::size_t config_offset = 0;         ///< 5 floats
-inline constexpr std::size_t portfolio_offset = 5;      ///< 10 floats
-inline constexpr std::size_t execution_offset = 15;     ///< 5 slots of 12
-inline constexpr std::size_t opportunity_offset = 75;   ///< 10 slots of 20
+inline constexpr std::size_t config_offset = 0;        ///< 5 floats
+inline constexpr std::size_t portfolio_offset = 5;     ///< 10 floats
+inline constexpr std::size_t execution_offset = 15;    ///< 5 slots of 12
+inline constexpr std::size_t opportunity_offset = 75;  ///< 10 slots of 20
 inline constexpr std::size_t observation_size = 275;
-inline constexpr std::size_t held_feature = 19;         ///< within an opportunity slot
+inline constexpr std::size_t held_feature = 19;  ///< within an opportunity slot
 
 /// One float of the observation. `name` is unique (`execution2.pnl`); `formula` identifies the arithmetic with its constants.
 struct FeatureInfo {
@@ -123,7 +123,8 @@ class ObservationBuilder {
     write_account(state, row);
     std::fill(row.begin() + opportunity_offset, row.end(), 0.0F);
     for (std::size_t k = 0; k < state.opportunities.size(); ++k) {
-      write_opportunity_features(state.opportunities[k], state.time_ms, slot<opportunity_feature_count>(row, opportunity_offset, k));
+      write_opportunity_features(state.opportunities[k], state.time_ms,
+                                 slot<opportunity_feature_count>(row, opportunity_offset, k));
     }
     write_held(state, row);
   }
@@ -203,7 +204,8 @@ class ObservationBuilder {
     double next_cash = 0.0;
     if (held.long_leg.next_settle_ms == stamp) next_cash -= held.long_leg.rho_bph * held.long_leg.interval_hours;
     if (held.short_leg.next_settle_ms == stamp) next_cash += held.short_leg.rho_bph * held.short_leg.interval_hours;
-    const double cost = exit_cost(position.long_leg, position.quantity, costs) + exit_cost(position.short_leg, position.quantity, costs);
+    const double cost =
+        exit_cost(position.long_leg, position.quantity, costs) + exit_cost(position.short_leg, position.quantity, costs);
 
     const auto set = [&row](std::size_t index, double value) { row[index] = static_cast<float>(value); };
     set(0, 1.0);
@@ -216,7 +218,8 @@ class ObservationBuilder {
     set(7, compress(held.pair.spread_bp - held.pair.spread_mean_bp, features::spread_scale_bp));
     set(8, std::clamp(long_distance / buffer, -1.0, features::limit));
     set(9, std::clamp(short_distance / buffer, -1.0, features::limit));
-    set(10, std::clamp(position.margin() * static_cast<double>(trading.max_positions) / (equity * utilization), 0.0, features::limit));
+    set(10, std::clamp(position.margin() * static_cast<double>(trading.max_positions) / (equity * utilization), 0.0,
+                       features::limit));
     set(11, features::hours_to_stamp(stamp, state.time_ms));
 
     sums.open += 1;

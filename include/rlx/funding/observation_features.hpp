@@ -17,10 +17,10 @@
 
 namespace rlx::funding {
 
-inline constexpr std::size_t max_opportunities = 10;         ///< opportunity slots of the observation
-inline constexpr std::size_t max_position_slots = 5;         ///< position slots of the observation
-inline constexpr std::size_t opportunity_feature_count = 20; ///< floats per opportunity slot
-inline constexpr std::size_t execution_feature_count = 12;   ///< floats per position slot
+inline constexpr std::size_t max_opportunities = 10;          ///< opportunity slots of the observation
+inline constexpr std::size_t max_position_slots = 5;          ///< position slots of the observation
+inline constexpr std::size_t opportunity_feature_count = 20;  ///< floats per opportunity slot
+inline constexpr std::size_t execution_feature_count = 12;    ///< floats per position slot
 
 namespace features {
 

@@ -31,18 +31,35 @@ namespace rlx::funding {
 
 using SlotId = std::size_t;  ///< index of a position slot, 0..4
 
-enum class CloseReason : std::uint8_t { agent, stop_loss, liquidation, hedge_of_liquidation, stale, end_of_episode, ruin, drawdown };
+enum class CloseReason : std::uint8_t {
+  agent,
+  stop_loss,
+  liquidation,
+  hedge_of_liquidation,
+  stale,
+  end_of_episode,
+  ruin,
+  drawdown
+};
 
 constexpr std::string_view to_string(CloseReason reason) {
   switch (reason) {
-    case CloseReason::agent: return "agent";
-    case CloseReason::stop_loss: return "stop_loss";
-    case CloseReason::liquidation: return "liquidation";
-    case CloseReason::hedge_of_liquidation: return "hedge_of_liquidation";
-    case CloseReason::stale: return "stale";
-    case CloseReason::end_of_episode: return "end_of_episode";
-    case CloseReason::ruin: return "ruin";
-    case CloseReason::drawdown: return "drawdown";
+    case CloseReason::agent:
+      return "agent";
+    case CloseReason::stop_loss:
+      return "stop_loss";
+    case CloseReason::liquidation:
+      return "liquidation";
+    case CloseReason::hedge_of_liquidation:
+      return "hedge_of_liquidation";
+    case CloseReason::stale:
+      return "stale";
+    case CloseReason::end_of_episode:
+      return "end_of_episode";
+    case CloseReason::ruin:
+      return "ruin";
+    case CloseReason::drawdown:
+      return "drawdown";
   }
   return "";
 }
@@ -53,15 +70,15 @@ constexpr bool is_forced(CloseReason reason) { return reason != CloseReason::age
 /// One leg of an open position.
 struct Leg {
   InstrumentId instrument = no_id;
-  LegTerms terms;  ///< without tiers
-  MaintenanceTier tier;            ///< at the entry's notional
-  double side = 1.0;               ///< +1 long, -1 short
-  double fill = 0.0;               ///< entry price
-  double mark = 0.0;               ///< last known price
-  double value = 0.0;              ///< side q (mark - fill), USD, as booked
-  double margin = 0.0;             ///< isolated margin, USD
+  LegTerms terms;        ///< without tiers
+  MaintenanceTier tier;  ///< at the entry's notional
+  double side = 1.0;     ///< +1 long, -1 short
+  double fill = 0.0;     ///< entry price
+  double mark = 0.0;     ///< last known price
+  double value = 0.0;    ///< side q (mark - fill), USD, as booked
+  double margin = 0.0;   ///< isolated margin, USD
   double liquidation_price = 0.0;
-  double bid_ask_bps = missing;    ///< last known; a close pays it
+  double bid_ask_bps = missing;  ///< last known; a close pays it
   double depth_usd = missing;
   bool fresh = true;
 
@@ -111,9 +128,9 @@ using CloseResult = ClosedTrade;
 /// What a price row did to the leg of an instrument.
 struct LiquidationResult {
   bool liquidated = false;
-  double fill = 0.0;             ///< of the liquidated leg
-  double insurance = 0.0;        ///< loss beyond the margin, carried by the venue's insurance fund, USD
-  ClosedTrade trade;             ///< valid if `liquidated`; the other leg was closed at the same row
+  double fill = 0.0;       ///< of the liquidated leg
+  double insurance = 0.0;  ///< loss beyond the margin, carried by the venue's insurance fund, USD
+  ClosedTrade trade;       ///< valid if `liquidated`; the other leg was closed at the same row
 };
 
 /// Rules of the account beside the prices.
@@ -148,7 +165,8 @@ class Portfolio {
       for (const char* leg : {" long", " short"}) {
         margin_accounts_[2 * slot + (leg[1] == 's' ? 1U : 0U)] =
             ledger_.add_account("margin " + std::to_string(slot) + leg, true);
-        value_accounts_[2 * slot + (leg[1] == 's' ? 1U : 0U)] = ledger_.add_account("value " + std::to_string(slot) + leg, true);
+        value_accounts_[2 * slot + (leg[1] == 's' ? 1U : 0U)] =
+            ledger_.add_account("value " + std::to_string(slot) + leg, true);
       }
     }
     transit_ = ledger_.add_account("transit", true);
@@ -205,8 +223,8 @@ class Portfolio {
     for (const market::AccountId account : cash_) sum += ledger_.balance(account);
     for (const auto& slot : slots_) {
       if (!slot) continue;
-      sum += slot->margin() + slot->quantity * ((slot->long_leg.mark - slot->long_leg.fill) -
-                                                (slot->short_leg.mark - slot->short_leg.fill));
+      sum += slot->margin() +
+             slot->quantity * ((slot->long_leg.mark - slot->long_leg.fill) - (slot->short_leg.mark - slot->short_leg.fill));
     }
     return sum;
   }
@@ -346,7 +364,8 @@ class Portfolio {
   }
 
   /// Starts a transfer of half the difference between the richest and the poorest venue if it exceeds `threshold` of the
-  /// equity. One transfer at a time; the fee is taken from the sum sent. Returns the amount that will arrive, 0 if none started.
+  /// equity. One transfer at a time; the fee is taken from the sum sent. Returns the amount that will arrive, 0 if none
+  /// started.
   double rebalance(double threshold, std::int64_t t_ms) {
     if (transfer_.active || cash_.size() < 2) return 0.0;
     std::size_t richest = 0, poorest = 0;
@@ -434,8 +453,8 @@ class Portfolio {
   std::size_t index_of(SlotId slot, const Leg& leg) const { return 2 * slot + (leg.side > 0.0 ? 0U : 1U); }
   market::AccountId cash_of(const Leg& leg) const { return cash_[leg.terms.account]; }
 
-  void open_leg(SlotId slot, InstrumentId instrument, const LegTerms& terms, const LegQuote& quote, double side, double leverage,
-                std::int64_t t_ms) {
+  void open_leg(SlotId slot, InstrumentId instrument, const LegTerms& terms, const LegQuote& quote, double side,
+                double leverage, std::int64_t t_ms) {
     Position& position = *slots_[slot];
     Leg& leg = side > 0.0 ? position.long_leg : position.short_leg;
     leg.instrument = instrument;
@@ -490,8 +509,7 @@ class Portfolio {
     const double cash = -leg.side * position.quantity * mark * settlement.rate;
     position.funding += cash;
     position.attribution.funding += cash;
-    const double from_cash =
-        rules_.unlimited_cash ? cash : std::max(cash, -std::max(free_cash_at(leg.terms.account), 0.0));
+    const double from_cash = rules_.unlimited_cash ? cash : std::max(cash, -std::max(free_cash_at(leg.terms.account), 0.0));
     post(settlement.settle_ms, cash_of(leg), funding_, from_cash, market::EntryKind::funding, position.id);
     const double rest = cash - from_cash;  // <= 0
     if (rest == 0.0) return;
@@ -581,7 +599,8 @@ class Portfolio {
   static void save_position(StateWriter& out, const Position& position) {
     out.write(position.id);
     out.write(position.symbol);
-    for (const double value : {position.quantity, position.mid_entry, position.spread_entry_bp, position.funding, position.entry_fees})
+    for (const double value :
+         {position.quantity, position.mid_entry, position.spread_entry_bp, position.funding, position.entry_fees})
       out.write(value);
     out.write(position.opened_ms);
     out.write(position.attribution);

@@ -25,9 +25,9 @@ struct LegTerms {
   VenueId venue = 0;
   std::uint32_t account = 0;  ///< index of the venue among the portfolio's venues
   LiquidationRule rule = LiquidationRule::mark;
-  double taker = 0.0;            ///< decimal
-  double liquidation_fee = 0.0;  ///< decimal
-  double lot = 0.0;              ///< coins; 0 = unknown
+  double taker = 0.0;                      ///< decimal
+  double liquidation_fee = 0.0;            ///< decimal
+  double lot = 0.0;                        ///< coins; 0 = unknown
   std::span<const MaintenanceTier> tiers;  ///< lives in the venue table
 };
 
@@ -73,7 +73,8 @@ inline CostModel costs_of(const ExecutionConfig& execution, double initial_capit
 }
 
 /// Fill of a taker order of `quantity` coins; `direction` +1 buys, -1 sells; `extra_bps` on top of half-spread and impact.
-inline double taker_fill(const LegQuote& quote, int direction, double quantity, const CostModel& costs, double extra_bps = 0.0) {
+inline double taker_fill(const LegQuote& quote, int direction, double quantity, const CostModel& costs,
+                         double extra_bps = 0.0) {
   return fill_price(quote.price, direction, half_spread_bps(quote.bid_ask_bps, costs) + extra_bps,
                     impact_bps(quantity * quote.price, quote.depth_usd, costs));
 }
@@ -93,15 +94,24 @@ enum class EntryCheck : std::uint8_t {
 
 constexpr std::string_view to_string(EntryCheck check) {
   switch (check) {
-    case EntryCheck::allowed: return "allowed";
-    case EntryCheck::empty_slot: return "the opportunity slot is empty";
-    case EntryCheck::stale_price: return "a leg has no fresh price";
-    case EntryCheck::symbol_held: return "the symbol is already held";
-    case EntryCheck::no_free_position: return "max_positions are open";
-    case EntryCheck::below_minimum: return "the quantity is below one lot or the least notional";
-    case EntryCheck::not_enough_cash: return "margin and fee exceed the free cash of a venue";
-    case EntryCheck::utilization_cap: return "margin in use would exceed target_utilization";
-    case EntryCheck::depth_share: return "a leg would take too large a share of the known depth";
+    case EntryCheck::allowed:
+      return "allowed";
+    case EntryCheck::empty_slot:
+      return "the opportunity slot is empty";
+    case EntryCheck::stale_price:
+      return "a leg has no fresh price";
+    case EntryCheck::symbol_held:
+      return "the symbol is already held";
+    case EntryCheck::no_free_position:
+      return "max_positions are open";
+    case EntryCheck::below_minimum:
+      return "the quantity is below one lot or the least notional";
+    case EntryCheck::not_enough_cash:
+      return "margin and fee exceed the free cash of a venue";
+    case EntryCheck::utilization_cap:
+      return "margin in use would exceed target_utilization";
+    case EntryCheck::depth_share:
+      return "a leg would take too large a share of the known depth";
   }
   return "";
 }
@@ -138,7 +148,8 @@ inline double effective_maintenance(const LegTerms& terms, const MaintenanceTier
 }
 
 /// min(max_leverage, tier's maximum, 1 / (m' + b (1 + m'))) over both legs; the tier is read at `stake` (no iteration).
-inline double entry_leverage(const TradingConfig& trading, const LegTerms& long_terms, const LegTerms& short_terms, double stake) {
+inline double entry_leverage(const TradingConfig& trading, const LegTerms& long_terms, const LegTerms& short_terms,
+                             double stake) {
   double leverage = trading.max_leverage;
   for (const LegTerms* terms : {&long_terms, &short_terms}) {
     const MaintenanceTier& tier = tier_at(terms->tiers, stake);

@@ -27,9 +27,9 @@ enum class EntryKind : std::uint8_t {
   price,         ///< revaluation
   funding,
   fee,
-  slippage,      ///< half-spread, impact and other distance between mark and fill
-  liquidation,   ///< liquidation fees, less what the insurance fund carries
-  transfer,      ///< money under way between venues
+  slippage,     ///< half-spread, impact and other distance between mark and fill
+  liquidation,  ///< liquidation fees, less what the insurance fund carries
+  transfer,     ///< money under way between venues
   transfer_fee
 };
 inline constexpr std::size_t n_entry_kinds = 10;
