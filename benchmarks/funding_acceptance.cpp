@@ -17,6 +17,7 @@
 #include <cstring>
 #include <limits>
 #include <memory>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -89,7 +90,7 @@ std::vector<double> profits(const std::vector<Tape>& tapes, rlx::ThreadPool& poo
   return usd;
 }
 
-double mean(const std::vector<double>& values) { return rlx::risk::mean_of(values); }
+double mean(std::span<const double> values) { return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size()); }
 
 struct ChooseOnValidation final : rlx::Callback {
   ChooseOnValidation(std::vector<Tape> validation_tapes, rlx::ThreadPool& threads, std::uint64_t every_steps, bool talk)
@@ -164,7 +165,7 @@ bool run_seed(std::uint64_t s, const Arguments& a, const std::vector<Tape>& test
   for (std::size_t i = 0; i < test.size(); ++i) differences[i] = agent[i] - rule[i];
   const double share = mean(agent) / mean(bound);
   const rlx::risk::Interval interval =
-      rlx::risk::bootstrap_interval(differences, [](std::span<const double> x) { return rlx::risk::mean_of(x); }, {.seed = s});
+      rlx::risk::bootstrap_interval(std::span<const double>(differences), mean, {.seed = s});
 
   print_figure(s, a.network, "share_of_clairvoyant", share, "1");
   print_figure(s, a.network, "hysteresis_share", mean(rule) / mean(bound), "1");

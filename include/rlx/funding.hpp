@@ -6,6 +6,7 @@
 
 #include <rlx/funding/actions.hpp>
 #include <rlx/funding/attribution.hpp>
+#include <rlx/funding/backtest.hpp>
 #include <rlx/funding/baselines.hpp>
 #include <rlx/funding/clairvoyant.hpp>
 #include <rlx/funding/data_report.hpp>

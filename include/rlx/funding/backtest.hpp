@@ -140,14 +140,15 @@ inline ClairvoyantResult clairvoyant_fixed_coins(const MarketTape& tape, const W
   const std::span<const LegTerms> terms = features.terms();
   CostModel costs = costs_of(config.execution, config.initial_capital);
   costs.impact_bps = 0.0;
-  const SizingRules rules{&config.trading, &config.execution, costs, SizingMode::fixed_coins, config.initial_capital};
+  const double stake_at_1x = config.initial_capital * config.trading.target_utilization / config.trading.max_positions *
+                             config.execution.multipliers[static_cast<std::size_t>(Size::large)];
   const auto quantity = [&](InstrumentId long_leg, InstrumentId short_leg) {
     const LegView l = tape.leg(long_leg, window.begin);
     const LegView s = tape.leg(short_leg, window.begin);
     if (l.row == nullptr || s.row == nullptr) return 0.0;
-    const double stake = entry_stake(rules, 0.0, config.trading.max_leverage, Size::large);
-    const double leverage = entry_leverage(config.trading, terms[long_leg], terms[short_leg], stake);
-    return entry_stake(rules, 0.0, leverage, Size::large) / (0.5 * (l.row->price + s.row->price));
+    const double leverage =
+        entry_leverage(config.trading, terms[long_leg], terms[short_leg], stake_at_1x * config.trading.max_leverage);
+    return stake_at_1x * leverage / (0.5 * (l.row->price + s.row->price));
   };
   return clairvoyant_bound(tape, window.begin, window.end - 1, config.trading.max_positions, costs, quantity);
 }
