@@ -171,7 +171,8 @@ class SyntheticMarket {
       if (kind == CoinKind::major && i < known.size()) {
         name = known[i];
       } else {
-        name += i + 1 < 10 ? "0" + std::to_string(i + 1) : std::to_string(i + 1);
+        if (i + 1 < 10) name += '0';
+        name += std::to_string(i + 1);
       }
       add_coin(kind, name + "USDT");
     }
