@@ -9,6 +9,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 namespace rlx {
 
@@ -81,7 +82,10 @@ class Pcg64 {
 
   /// `generator.uniform(low, high)`: low + (high - low) times 53 bits in [0, 1).
   constexpr double uniform(double low, double high) noexcept {
-    return low + (high - low) * (static_cast<double>(next_u64() >> 11) * 0x1.0p-53);
+    const double offset = (high - low) * (static_cast<double>(next_u64() >> 11) * 0x1.0p-53);
+    if (std::is_constant_evaluated()) return low + offset;
+    const volatile double rounded = offset;  // two roundings as NumPy makes them: no fused multiply-add under -march=native
+    return low + rounded;
   }
 
  private:
