@@ -8,6 +8,7 @@
 #include <string>
 
 using namespace rlx;
+using namespace rlx::io;
 using rlx_test::ContainsSubstring;
 
 namespace {

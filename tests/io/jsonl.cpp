@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 using namespace rlx;
+using namespace rlx::io;
 using nlohmann::json;
 
 namespace {

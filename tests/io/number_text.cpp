@@ -6,6 +6,7 @@
 #include <limits>
 
 using namespace rlx;
+using namespace rlx::io;
 
 namespace {
 constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();

@@ -7,6 +7,7 @@
 #include <string>
 
 using namespace rlx;
+using namespace rlx::io;
 
 namespace {
 struct Capture {

@@ -11,6 +11,7 @@
 #include <vector>
 
 using namespace rlx;
+using namespace rlx::io;
 using rlx_test::Approx;
 using rlx_test::ContainsSubstring;
 using rlx_test::WithinAbs;
@@ -26,9 +27,9 @@ std::size_t count(const std::string& text, const std::string& part) {
   return found;
 }
 
-std::vector<std::string> labels(const detail::Axis& axis) {
+std::vector<std::string> labels(const io::detail::Axis& axis) {
   std::vector<std::string> all;
-  for (const detail::Tick& tick : axis.ticks)
+  for (const io::detail::Tick& tick : axis.ticks)
     all.push_back(tick.context.empty() ? tick.label : tick.label + '|' + tick.context);
   return all;
 }
@@ -92,41 +93,41 @@ Series ramp(std::size_t n) {
 }  // namespace
 
 TEST_CASE("steps are round numbers not below what is asked", "[io][svg_chart]") {
-  REQUIRE(detail::nice_step(0.9) == Approx(1));
-  REQUIRE(detail::nice_step(1.0) == Approx(1));
-  REQUIRE(detail::nice_step(1.1) == Approx(2));
-  REQUIRE(detail::nice_step(2.1) == Approx(2.5));
-  REQUIRE(detail::nice_step(2.6) == Approx(5));
-  REQUIRE(detail::nice_step(5.1) == Approx(10));
-  REQUIRE(detail::nice_step(0.0011) == Approx(0.002));
-  REQUIRE(detail::nice_step(7e12) == Approx(1e13));
+  REQUIRE(io::detail::nice_step(0.9) == Approx(1));
+  REQUIRE(io::detail::nice_step(1.0) == Approx(1));
+  REQUIRE(io::detail::nice_step(1.1) == Approx(2));
+  REQUIRE(io::detail::nice_step(2.1) == Approx(2.5));
+  REQUIRE(io::detail::nice_step(2.6) == Approx(5));
+  REQUIRE(io::detail::nice_step(5.1) == Approx(10));
+  REQUIRE(io::detail::nice_step(0.0011) == Approx(0.002));
+  REQUIRE(io::detail::nice_step(7e12) == Approx(1e13));
 }
 
 TEST_CASE("a vertical axis widens to whole ticks with equal decimals", "[io][svg_chart]") {
-  const detail::Axis axis = detail::number_axis(-0.3, 1.1, 4, true, "%");
+  const io::detail::Axis axis = io::detail::number_axis(-0.3, 1.1, 4, true, "%");
   REQUIRE(axis.low == Approx(-0.5));
   REQUIRE(axis.high == Approx(1.5));
   REQUIRE(labels(axis) == std::vector<std::string>{"−0.5%", "0%", "0.5%", "1.0%", "1.5%"});
 }
 
 TEST_CASE("a horizontal axis keeps its range", "[io][svg_chart]") {
-  const detail::Axis axis = detail::number_axis(3, 97, 5, false);
+  const io::detail::Axis axis = io::detail::number_axis(3, 97, 5, false);
   REQUIRE(axis.low == 3);
   REQUIRE(axis.high == 97);
   REQUIRE(labels(axis) == std::vector<std::string>{"20", "40", "60", "80"});
 }
 
 TEST_CASE("large and small numbers get short labels", "[io][svg_chart]") {
-  REQUIRE(labels(detail::number_axis(0, 4e6, 4, true)) == std::vector<std::string>{"0", "1M", "2M", "3M", "4M"});
-  REQUIRE(labels(detail::number_axis(0, 1.5e6, 3, true)) == std::vector<std::string>{"0", "0.5M", "1.0M", "1.5M"});
-  REQUIRE(labels(detail::number_axis(10'000, 10'400, 4, true)) ==
+  REQUIRE(labels(io::detail::number_axis(0, 4e6, 4, true)) == std::vector<std::string>{"0", "1M", "2M", "3M", "4M"});
+  REQUIRE(labels(io::detail::number_axis(0, 1.5e6, 3, true)) == std::vector<std::string>{"0", "0.5M", "1.0M", "1.5M"});
+  REQUIRE(labels(io::detail::number_axis(10'000, 10'400, 4, true)) ==
           std::vector<std::string>{"10,000", "10,100", "10,200", "10,300", "10,400"});
-  REQUIRE(labels(detail::number_axis(-2e-5, 4e-5, 3, true)) == std::vector<std::string>{"−2e−5", "0", "2e−5", "4e−5"});
+  REQUIRE(labels(io::detail::number_axis(-2e-5, 4e-5, 3, true)) == std::vector<std::string>{"−2e−5", "0", "2e−5", "4e−5"});
 }
 
 TEST_CASE("a flat curve and extreme ranges still have an axis", "[io][svg_chart]") {
   for (const double level : {0.0, 5.0, -1e-300, 1e300, 1e15 + 0.5}) {
-    const detail::Axis axis = detail::number_axis(level, level, 5, true);
+    const io::detail::Axis axis = io::detail::number_axis(level, level, 5, true);
     REQUIRE(axis.low < axis.high);
     REQUIRE(axis.ticks.size() >= 2);
     REQUIRE(axis.ticks.size() <= 12);
@@ -136,20 +137,20 @@ TEST_CASE("a flat curve and extreme ranges still have an axis", "[io][svg_chart]
 TEST_CASE("time ticks stand on whole hours, days, months and years", "[io][svg_chart]") {
   // 2024-02-28 12:00 UTC = 1,709,121,600 s since 1970.
   const double t = 1'709'121'600'000.0;
-  REQUIRE(labels(detail::time_axis(t, t + day_ms, 4)) ==
+  REQUIRE(labels(io::detail::time_axis(t, t + day_ms, 4)) ==
           std::vector<std::string>{"12:00|28 Feb 2024", "18:00", "00:00|29 Feb", "06:00", "12:00"});
-  REQUIRE(labels(detail::time_axis(t, t + 3 * day_ms, 3)) == std::vector<std::string>{"29 Feb|2024", "1 Mar", "2 Mar"});
+  REQUIRE(labels(io::detail::time_axis(t, t + 3 * day_ms, 3)) == std::vector<std::string>{"29 Feb|2024", "1 Mar", "2 Mar"});
   // Weeks begin on Mondays: 2024-03-04 was one.
-  REQUIRE(labels(detail::time_axis(t, t + 21 * day_ms, 3)) == std::vector<std::string>{"4 Mar|2024", "11 Mar", "18 Mar"});
-  REQUIRE(labels(detail::time_axis(t, t + 330 * day_ms, 11)) ==
+  REQUIRE(labels(io::detail::time_axis(t, t + 21 * day_ms, 3)) == std::vector<std::string>{"4 Mar|2024", "11 Mar", "18 Mar"});
+  REQUIRE(labels(io::detail::time_axis(t, t + 330 * day_ms, 11)) ==
           std::vector<std::string>{"Mar|2024", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec", "Jan|2025"});
-  REQUIRE(labels(detail::time_axis(t, t + 4 * 365 * day_ms, 5)) == std::vector<std::string>{"2025", "2026", "2027", "2028"});
-  REQUIRE(labels(detail::time_axis(t, t + 20 * 365.25 * day_ms, 4)) ==
+  REQUIRE(labels(io::detail::time_axis(t, t + 4 * 365 * day_ms, 5)) == std::vector<std::string>{"2025", "2026", "2027", "2028"});
+  REQUIRE(labels(io::detail::time_axis(t, t + 20 * 365.25 * day_ms, 4)) ==
           std::vector<std::string>{"2025", "2030", "2035", "2040"});
-  REQUIRE(labels(detail::time_axis(t, t + 600'000, 2)) == std::vector<std::string>{"12:00|28 Feb 2024", "12:05", "12:10"});
-  REQUIRE(detail::time_axis(t, t, 5).ticks.size() >= 2);
+  REQUIRE(labels(io::detail::time_axis(t, t + 600'000, 2)) == std::vector<std::string>{"12:00|28 Feb 2024", "12:05", "12:10"});
+  REQUIRE(io::detail::time_axis(t, t, 5).ticks.size() >= 2);
   // Before 1970.
-  REQUIRE(labels(detail::time_axis(-2 * day_ms, 0, 2)) == std::vector<std::string>{"30 Dec|1969", "31 Dec", "1 Jan|1970"});
+  REQUIRE(labels(io::detail::time_axis(-2 * day_ms, 0, 2)) == std::vector<std::string>{"30 Dec|1969", "31 Dec", "1 Jan|1970"});
 }
 
 TEST_CASE("all words are escaped and the picture is well formed", "[io][svg_chart]") {

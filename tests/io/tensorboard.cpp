@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 using namespace rlx;
+using namespace rlx::io;
 
 namespace {
 

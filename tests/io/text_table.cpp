@@ -4,6 +4,7 @@
 #include "rlx_catch.hpp"
 
 using namespace rlx;
+using namespace rlx::io;
 
 TEST_CASE("display_width counts columns, not bytes", "[io][text_table]") {
   REQUIRE(display_width("") == 0);

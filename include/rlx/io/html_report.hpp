@@ -16,7 +16,7 @@
 #include <rlx/io/detail/svg_canvas.hpp>
 #include <rlx/io/text_table.hpp>
 
-namespace rlx {
+namespace rlx::io {
 
 /// How a verdict or a figure is meant. A sign beside the text says the same as the colour.
 enum class Tone : std::uint8_t { neutral, good, warning, bad };
@@ -42,10 +42,10 @@ struct ReportTable {
  * Styles and pictures are inline, there is no script and no link to the network, dark mode follows the reader's setting.
  * Everything is escaped; only the SVG text of charts is placed as it is, so pass what rlx's charts return.
  * @code
- * rlx::HtmlReport report("Funding arbitrage", "test window 2024-03-01 to 2024-06-01");
- * report.verdict(rlx::Tone::neutral, "no edge over HOLD at 95 %");
+ * rlx::io::HtmlReport report("Funding arbitrage", "test window 2024-03-01 to 2024-06-01");
+ * report.verdict(rlx::io::Tone::neutral, "no edge over HOLD at 95 %");
  * report.card("profit", "0.12 %", "95 %: -0.31 to 0.55").section("Equity").chart(chart.svg()).table(table);
- * rlx::write_file_atomically("report.html", report.html());
+ * rlx::io::write_file_atomically("report.html", report.html());
  * @endcode
  * @par Determinism The page depends on what was added, nothing else: no date is written by itself.
  */
@@ -240,6 +240,6 @@ footer{margin-top:40px;border-top:1px solid var(--edge);padding-top:12px}
   bool in_section_ = false;
 };
 
-}  // namespace rlx
+}  // namespace rlx::io
 
 #endif  // RLX_IO_HTML_REPORT_HPP

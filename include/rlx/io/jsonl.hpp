@@ -15,7 +15,7 @@
 #include <rlx/core/finite.hpp>
 #include <rlx/io/detail/output_file.hpp>
 
-namespace rlx {
+namespace rlx::io {
 
 /// How a JsonlWriter treats its file.
 struct JsonlConfig {
@@ -78,6 +78,6 @@ class JsonlWriter {
   std::size_t lines_ = 0;
 };
 
-}  // namespace rlx
+}  // namespace rlx::io
 
 #endif  // RLX_IO_JSONL_HPP

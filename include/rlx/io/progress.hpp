@@ -18,7 +18,7 @@
 #include <rlx/io/number_text.hpp>
 #include <rlx/io/text_table.hpp>
 
-namespace rlx {
+namespace rlx::io {
 
 /// What a Progress shows and how often.
 struct ProgressConfig {
@@ -39,7 +39,7 @@ struct ProgressConfig {
  * caller's knowledge: nothing is asked of the system, nothing is printed here, and time comes from the given clock only.
  * @code
  * rlx::SystemClock clock;
- * rlx::Progress progress({.total = 1'000'000, .label = "train", .terminal = true}, clock,
+ * rlx::io::Progress progress({.total = 1'000'000, .label = "train", .terminal = true}, clock,
  *                        [](std::string_view text) { std::fwrite(text.data(), 1, text.size(), stderr); });
  * progress.update(128);
  * progress.finish();
@@ -129,6 +129,6 @@ class Progress {
   bool finished_ = false;
 };
 
-}  // namespace rlx
+}  // namespace rlx::io
 
 #endif  // RLX_IO_PROGRESS_HPP

@@ -25,7 +25,7 @@
 #include <rlx/io/detail/svg_canvas.hpp>
 #include <rlx/io/number_text.hpp>
 
-namespace rlx {
+namespace rlx::io {
 
 /// What the numbers on a horizontal axis are.
 enum class AxisKind : std::uint8_t {
@@ -154,7 +154,7 @@ struct Thinner {
  * Many points are thinned to at most four for each column of pixels, lowest and highest kept, so a curve takes at most about
  * 25 kB. A gap narrower than 1.5 pixels is closed.
  * @code
- * rlx::LineChart chart({.title = "Equity", .y_label = "USD", .x_axis = rlx::AxisKind::time_ms});
+ * rlx::io::LineChart chart({.title = "Equity", .y_label = "USD", .x_axis = rlx::io::AxisKind::time_ms});
  * chart.add({.name = "agent", .x = times, .y = equity});
  * std::string svg = chart.svg();
  * @endcode
@@ -482,7 +482,7 @@ struct RowLayout {
  *
  * Positive parts go to the right of zero, negative ones to the left, a diamond and the number at the right give the sum.
  * @code
- * rlx::BarChart chart({.title = "Profit by source", .y_suffix = " USD"}, {"funding", "price", "fees"});
+ * rlx::io::BarChart chart({.title = "Profit by source", .y_suffix = " USD"}, {"funding", "price", "fees"});
  * chart.add("agent", {120, -4, -31});
  * @endcode
  */
@@ -642,6 +642,6 @@ class IntervalChart {
   std::vector<Row> rows_;
 };
 
-}  // namespace rlx
+}  // namespace rlx::io
 
 #endif  // RLX_IO_SVG_CHART_HPP

@@ -16,7 +16,7 @@
 #include <rlx/core/hash.hpp>
 #include <rlx/io/detail/output_file.hpp>
 
-namespace rlx {
+namespace rlx::io {
 
 /// The checksum of a TFRecord: CRC-32C rotated right by 15 bits plus 0xa282ead8, so that data that hold their own checksum
 /// stay protected. "123456789" -> 0xc78ab0e5.
@@ -113,6 +113,6 @@ class TensorBoardWriter {
   std::string event_, summary_, value_, record_;
 };
 
-}  // namespace rlx
+}  // namespace rlx::io
 
 #endif  // RLX_IO_TENSORBOARD_HPP

@@ -15,7 +15,7 @@
 #include <rlx/core/error.hpp>
 #include <rlx/io/detail/utf8.hpp>
 
-namespace rlx {
+namespace rlx::io {
 
 /**
  * @brief Columns that UTF-8 text takes on a terminal.
@@ -50,7 +50,7 @@ enum class Align { left, right };
  * `3.1 ± 0.2`, `[-1, 2]`) or are empty or dashes; `align` overrides it. Cells are UTF-8 on one line; line breaks inside
  * become spaces.
  * @code
- * rlx::TextTable table({"policy", "profit %"});
+ * rlx::io::TextTable table({"policy", "profit %"});
  * table.row({"agent", "1.25"}).row({"hold", "0.00"});
  * std::string text = table.to_string();
  * @endcode
@@ -207,6 +207,6 @@ class TextTable {
   std::vector<std::size_t> rules_;  ///< a line stands before these rows
 };
 
-}  // namespace rlx
+}  // namespace rlx::io
 
 #endif  // RLX_IO_TEXT_TABLE_HPP

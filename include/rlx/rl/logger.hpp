@@ -155,7 +155,7 @@ class ConsoleTable final : public LogOutput {
     const bool whole = value > -1e15 && value < 1e15 && value == static_cast<double>(static_cast<std::int64_t>(value));
     if (whole) return std::to_string(static_cast<std::int64_t>(value));
     const double size = value < 0 ? -value : value;
-    return size >= 1e-3 && size < 1e7 ? fixed(value, size < 1 ? 4 : size < 100 ? 3 : 1) : shortest(value);
+    return size >= 1e-3 && size < 1e7 ? io::fixed(value, size < 1 ? 4 : size < 100 ? 3 : 1) : shortest(value);
   }
   static std::string shortest(double value) {
     char buffer[32];
@@ -182,13 +182,13 @@ class EpisodeLine final : public LogOutput {
 
   /// The line without its end; a figure that is not known yet is a dash.
   static std::string line(std::uint64_t number, double reward, double loss, double entropy) {
-    return pad("Episode " + std::to_string(number) + ':', 13) + "Reward: " + pad(fixed(reward, 2), 8) + "| Loss: " +
-           pad(fixed(loss, 2), 7) + "| Entropy: " + fixed(entropy, 2);
+    return pad("Episode " + std::to_string(number) + ':', 13) + "Reward: " + pad(io::fixed(reward, 2), 8) + "| Loss: " +
+           pad(io::fixed(loss, 2), 7) + "| Entropy: " + io::fixed(entropy, 2);
   }
 
  private:
   static std::string pad(std::string text, std::size_t width) {
-    const std::size_t shown = text == missing_number ? 1 : text.size();
+    const std::size_t shown = text == io::missing_number ? 1 : text.size();
     text.append(shown < width ? width - shown : 1, ' ');
     return text;
   }
@@ -250,7 +250,7 @@ class TensorBoardOutput final : public LogOutput {
   explicit TensorBoardOutput(std::string directory) : directory_(std::move(directory)) {}
 
   void open(double wall_time) override {
-    if (!writer_) writer_ = std::make_unique<TensorBoardWriter>(directory_, wall_time);
+    if (!writer_) writer_ = std::make_unique<io::TensorBoardWriter>(directory_, wall_time);
   }
   void write(const LogRow& row) override {
     open(row.wall_time);
@@ -262,7 +262,7 @@ class TensorBoardOutput final : public LogOutput {
 
  private:
   std::string directory_;
-  std::unique_ptr<TensorBoardWriter> writer_;
+  std::unique_ptr<io::TensorBoardWriter> writer_;
 };
 
 }  // namespace rlx

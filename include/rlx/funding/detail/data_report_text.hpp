@@ -31,7 +31,7 @@ inline std::vector<DataWarning> warnings(const DataReport& r) {
     if (applies) list.push_back({std::move(finding), std::move(advice)});
   };
   const auto number = [](std::size_t n) { return std::to_string(n); };
-  warn(fails_strict_check(r), "coverage is " + fixed(100.0 * r.coverage, 1) + " %, below 80 %",
+  warn(fails_strict_check(r), "coverage is " + io::fixed(100.0 * r.coverage, 1) + " %, below 80 %",
        "positions would be held at stale prices: fill the gaps, drop symbols that come and go, or use a longer step "
        "(--step-minutes); --strict-data refuses such data");
   warn(r.volume_suspicious, "the 24 h volume of BTC stays below 10 M USD",
@@ -47,7 +47,7 @@ inline std::vector<DataWarning> warnings(const DataReport& r) {
   warn(r.defaulted_intervals > 0, number(r.defaulted_intervals) + " rows have no funding interval; 8 h was assumed",
        "add long_funding_interval_hours and short_funding_interval_hours: a wrong interval is a wrong rate per hour");
   warn(r.pairs == 0, "no symbol is on two venues", "add a second venue: without a pair there is nothing to trade");
-  warn(r.history_days < 14.0, "the history is " + fixed(r.history_days, 1) + " days long",
+  warn(r.history_days < 14.0, "the history is " + io::fixed(r.history_days, 1) + " days long",
        "train on at least 14 days, better 60: split, embargo and episodes must fit in");
   warn(r.duplicates > 0, number(r.duplicates) + " exact duplicate rows were dropped", "nothing to do; check the export if unexpected");
   warn(r.out_of_order > 0, number(r.out_of_order) + " rows were out of order and have been sorted", "nothing to do");
@@ -67,7 +67,7 @@ inline std::string to_text(const DataReport& r) {
   if (r.indicative_rows > 0) count("Indicative rates", r.indicative_rows);
   if (r.opportunity_rows > 0) count("Opportunities", r.opportunity_rows);
   line("Date range", io::format_time_ms(r.first_ms) + " to " + io::format_time_ms(r.last_ms) + " (" +
-                         fixed(r.history_days, 1) + " days)");
+                         io::fixed(r.history_days, 1) + " days)");
   line("Grid", std::to_string(r.steps) + " steps of " + std::to_string(r.step_ms / 60'000) + " min");
   line("Venues", detail::joined(r.venues));
   line("Symbols", std::to_string(r.symbols) + " (" + std::to_string(r.instruments) + " instruments, " + std::to_string(r.pairs) + " pairs)");
@@ -79,16 +79,16 @@ inline std::string to_text(const DataReport& r) {
   line("Gaps", std::to_string(gaps) + " in " + std::to_string(r.gaps.size()) + " instruments");
   constexpr std::size_t shown_gaps = 10;
   for (std::size_t i = 0; i < r.gaps.size() && i < shown_gaps; ++i)
-    line("  " + r.gaps[i].instrument, std::to_string(r.gaps[i].count) + " gaps, longest " + fixed(r.gaps[i].longest_hours, 1) + " h");
+    line("  " + r.gaps[i].instrument, std::to_string(r.gaps[i].count) + " gaps, longest " + io::fixed(r.gaps[i].longest_hours, 1) + " h");
   if (r.gaps.size() > shown_gaps) text += "  and " + std::to_string(r.gaps.size() - shown_gaps) + " more\n";
   count("Missing settlements", r.missing_settlements);
   count("Interval changes", r.interval_changes);
   count("Symbols with unequal intervals between venues", r.interval_differences);
-  line("Stale share", fixed(100.0 * r.stale_share, 2) + " %");
-  line("Coverage", fixed(100.0 * r.coverage, 2) + " %");
-  line("|rate| per 8 h in bp", "median " + fixed(r.rate_quantiles_bp[0], 3) + ", 90 % " +
-                                   fixed(r.rate_quantiles_bp[1], 3) + ", 99 % " + fixed(r.rate_quantiles_bp[2], 3) +
-                                   ", largest " + fixed(r.rate_quantiles_bp[3], 3));
+  line("Stale share", io::fixed(100.0 * r.stale_share, 2) + " %");
+  line("Coverage", io::fixed(100.0 * r.coverage, 2) + " %");
+  line("|rate| per 8 h in bp", "median " + io::fixed(r.rate_quantiles_bp[0], 3) + ", 90 % " +
+                                   io::fixed(r.rate_quantiles_bp[1], 3) + ", 99 % " + io::fixed(r.rate_quantiles_bp[2], 3) +
+                                   ", largest " + io::fixed(r.rate_quantiles_bp[3], 3));
   line("Volume unit", r.volume_suspicious ? "suspicious (BTC below 10 M USD)" : "plausible or not given");
   count("APR mismatches", r.apr_mismatches);
   if (r.dropped_strategies > 0) count("Dropped rows of other strategies", r.dropped_strategies);

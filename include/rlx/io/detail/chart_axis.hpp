@@ -16,7 +16,7 @@
 
 #include <rlx/io/number_text.hpp>
 
-namespace rlx::detail {
+namespace rlx::io::detail {
 
 struct Tick {
   double value = 0;
@@ -169,6 +169,6 @@ inline Axis time_axis(double low_ms, double high_ms, std::size_t most_ticks) {
   }
 }
 
-}  // namespace rlx::detail
+}  // namespace rlx::io::detail
 
 #endif  // RLX_IO_DETAIL_CHART_AXIS_HPP
