@@ -148,14 +148,35 @@ inline void append_normalizer(const std::string& name, const RunningMeanStd& sta
   tensors.push_back(io::tensor_view("normalizer/" + name + "/count", std::span<const double>(&count, 1)));
 }
 
-/// Writes rows as the network sees them. Until the statistics hold a row the observation passes unchanged.
-inline void scale_observation(const RunningMeanStd& statistics, double clip, std::span<const float> row, std::span<float> out) {
-  if (statistics.count() < 1.0) {
-    std::copy(row.begin(), row.end(), out.begin());
-  } else {
-    statistics.normalize(row, out, clip);
+/// Columns of the observation that say whether a slot is filled. 0 means empty there, so they must not be shifted.
+inline std::vector<std::size_t> validity_columns(const nn::GraphSpec& spec) {
+  std::vector<std::size_t> columns;
+  for (const nn::NodeSpec& node : spec.nodes) {
+    if (node.kind != nn::NodeKind::slots || !node.valid_column) continue;
+    std::size_t offset = node.begin;
+    std::size_t input = node.inputs.at(0);
+    for (; spec.nodes.at(input).kind == nn::NodeKind::slice; input = spec.nodes[input].inputs.at(0)) offset += spec.nodes[input].begin;
+    if (input != 0) continue;  // computed inside the network: the observation has no such column
+    for (std::size_t s = 0; s < node.count; ++s) columns.push_back(offset + s * node.width + *node.valid_column);
   }
+  return columns;
 }
+
+/// How observations reach the network: scaled by running statistics and clipped, except the validity columns.
+struct ObservationScaling {
+  double clip = 10.0;
+  std::vector<std::size_t> unscaled;
+
+  /// `row` and `out` may not overlap. Until the statistics hold a row the observation passes unchanged.
+  void apply(const RunningMeanStd& statistics, std::span<const float> row, std::span<float> out) const {
+    if (statistics.count() < 1.0) {
+      std::copy(row.begin(), row.end(), out.begin());
+      return;
+    }
+    statistics.normalize(row, out, clip);
+    for (const std::size_t column : unscaled) out[column] = row[column];
+  }
+};
 
 /// Probability-weighted critics have several outputs; their mean is the value.
 inline float mean_output(std::span<const float> outputs) {
@@ -261,7 +282,7 @@ class InferencePolicy {
  private:
   InferencePolicy(nn::GraphSpec spec, PolicyLayout layout)
       : spec_(std::move(spec)), layout_(std::move(layout)), graph_(nn::Graph<float>::build(spec_, store_)),
-        statistics_(layout_.observation_size) {
+        statistics_(layout_.observation_size), scaling_{layout_.clip_obs, detail::validity_columns(spec_)} {
     action_ = graph_.output_index("action");
     value_ = graph_.output_index("value");
     if (graph_.input_width() != layout_.observation_size || graph_.output_width("action") != layout_.num_actions) {
@@ -316,7 +337,7 @@ class InferencePolicy {
     }
     std::span<const float> row = observation;
     if (layout_.normalize_observation) {
-      detail::scale_observation(statistics_, layout_.clip_obs, observation, workspace.observation);
+      scaling_.apply(statistics_, observation, workspace.observation);
       row = workspace.observation;
     }
     graph_.forward(store_.parameters(), MatrixView<const float>(row.data(), 1, row.size()), workspace.network);
@@ -334,6 +355,7 @@ class InferencePolicy {
   nn::ParameterStore<float> store_;
   nn::Graph<float> graph_;
   RunningMeanStd statistics_;
+  detail::ObservationScaling scaling_;
   std::size_t action_ = 0;
   std::size_t value_ = 0;
 };

@@ -5,6 +5,7 @@
 #define RLX_RL_LOGGER_HPP
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -21,6 +22,7 @@
 #include <rlx/core/finite.hpp>
 #include <rlx/env/episode_statistics.hpp>
 #include <rlx/io/atomic_file.hpp>
+#include <rlx/io/detail/output_file.hpp>
 #include <rlx/io/number_text.hpp>
 #include <rlx/io/tensorboard.hpp>
 
@@ -197,51 +199,56 @@ class EpisodeLine final : public LogOutput {
   std::uint64_t every_;
 };
 
-/// `progress.csv`: one row per dump, `nan` where a number is not finite. A key that appears later rewrites the file with the
-/// longer header, through a temporary file.
+/// `progress.csv`: one row per dump, `nan` where a number is not finite, nothing where a key was not recorded. A key that appears
+/// later rewrites the file with the longer header, through a temporary file.
 class CsvOutput final : public LogOutput {
  public:
   explicit CsvOutput(std::string path) : path_(std::move(path)) {}
 
-  void open(double) override { save(); }
+  void open(double) override {
+    if (columns_.empty()) rewrite();
+  }
   void write(const LogRow& row) override {
+    const std::size_t known = columns_.size();
     if (columns_.empty()) columns_.emplace_back("time/total_timesteps");
     for (const auto& [key, value] : *row.values) {
-      if (index(key) == columns_.size()) columns_.push_back(key);
+      if (std::find(columns_.begin(), columns_.end(), key) == columns_.end()) columns_.push_back(key);
     }
-    std::vector<double> numbers(columns_.size(), std::numeric_limits<double>::quiet_NaN());
-    std::vector<bool> known(columns_.size(), false);
-    for (const auto& [key, value] : *row.values) numbers[index(key)] = value, known[index(key)] = true;
-    numbers[0] = static_cast<double>(row.step);
-    known[0] = true;
-    std::string line;
-    for (std::size_t c = 0; c < columns_.size(); ++c) {
-      if (c != 0) line += ',';
-      if (known[c]) line += number(numbers[c]);
+    std::string line = number(static_cast<double>(row.step));
+    for (std::size_t c = 1; c < columns_.size(); ++c) {
+      const auto found = row.values->find(columns_[c]);
+      line += ',' + (found == row.values->end() ? std::string() : number(found->second));
     }
-    rows_.push_back(std::move(line));
-    save();
+    rows_.push_back(line + '\n');
+    if (columns_.size() != known) return rewrite();
+    if (!file_) file_ = std::make_unique<detail::OutputFile>(path_, true);
+    file_->write(rows_.back());
+    file_->flush();
   }
 
  private:
-  std::size_t index(std::string_view key) const {
-    return static_cast<std::size_t>(std::find(columns_.begin(), columns_.end(), key) - columns_.begin());
-  }
   static std::string number(double value) {
     if (!is_finite(value)) return "nan";
-    char buffer[40];
-    return {buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr};
+    std::array<char, 40> buffer;
+    return {buffer.data(), std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr};
   }
-  void save() const {
+  void rewrite() {
+    file_.reset();
     std::string text;
     for (std::size_t c = 0; c < columns_.size(); ++c) text += (c == 0 ? "" : ",") + columns_[c];
     if (!columns_.empty()) text += '\n';
-    for (const std::string& row : rows_) text += row + '\n';
+    for (const std::string& row : rows_) {
+      text += row.substr(0, row.size() - 1);
+      const auto cells = static_cast<std::size_t>(std::count(row.begin(), row.end(), ',')) + 1;
+      text.append(columns_.size() - cells, ',');
+      text += '\n';
+    }
     io::write_file_atomically(path_, text);
   }
 
   std::string path_;
   std::vector<std::string> columns_, rows_;
+  std::unique_ptr<detail::OutputFile> file_;
 };
 
 /// An event file for TensorBoard in a directory; keys are the tags.

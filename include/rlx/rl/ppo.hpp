@@ -92,6 +92,7 @@ class Ppo final : public Learner {
         spec_(std::move(graph)),
         graph_(build_graph()),
         layout_(make_layout()),
+        scaling_{config_.clip_obs, detail::validity_columns(spec_)},
         adam_(store_, {.epsilon = config_.adam_eps, .weight_decay = config_.weight_decay}),
         gradients_(store_.gradients(), resolved_gradient_shards(config_)),
         rollout_({config_.n_steps, envs.num_envs(), envs.observation_size(), envs.mask_width(), critic_.outputs(),
@@ -114,6 +115,7 @@ class Ppo final : public Learner {
       c.rewards.resize(envs_->num_envs());
       c.finished.reserve(config_.n_steps * n);
       c.truncated.reserve(n);
+      c.finals.resize(n * envs_->observation_size());
     });
     for (std::size_t s = 0; s < envs.num_shards(); ++s) {
       shard_envs = std::max(shard_envs, (envs.num_envs() + envs.num_shards() - 1) / envs.num_shards());
@@ -285,6 +287,7 @@ class Ppo final : public Learner {
     std::vector<double> rewards;         // of one step; indexed by environment
     std::vector<Finished> finished;      // in time order
     std::vector<std::uint32_t> truncated;  // environments whose last observation needs a value
+    std::vector<float> finals;             // those observations
     std::uint64_t final_rows = 0;
   };
   /// What a checkpoint needs in other forms than the learner holds it.
@@ -354,7 +357,7 @@ class Ppo final : public Learner {
     if (config_.normalize_observation) {
       const MatrixView<float> scaled(scratch.input.data(), rows.rows(), rows.cols());
       for (std::size_t i = 0; i < rows.rows(); ++i) {
-        detail::scale_observation(observation_statistics_, config_.clip_obs, rows.row(i), scaled.row(i));
+        scaling_.apply(observation_statistics_, rows.row(i), scaled.row(i));
       }
       rows = scaled;
     }
@@ -436,11 +439,10 @@ class Ppo final : public Learner {
   void value_final_observations(std::size_t t, Collected& collected, Scratch& scratch) {
     const std::size_t width = rollout_.shape.observation_size;
     const std::size_t count = collected.truncated.size();
-    // Gathered in place of the network's input; scaling works on the same memory.
     for (std::size_t i = 0; i < count; ++i) {
-      std::copy_n(final_observations_.data() + collected.truncated[i] * width, width, scratch.input.data() + i * width);
+      std::copy_n(final_observations_.data() + collected.truncated[i] * width, width, collected.finals.data() + i * width);
     }
-    forward(MatrixView<const float>(scratch.input.data(), count, width), scratch);
+    forward(MatrixView<const float>(collected.finals.data(), count, width), scratch);
     const MatrixView<const float> critic_rows = std::as_const(scratch).workspace.output(value_output_);
     const MatrixView<float> outputs = rollout_.all_final_critic_outputs();
     for (std::size_t i = 0; i < count; ++i) {
@@ -658,7 +660,7 @@ class Ppo final : public Learner {
       const std::span<float> input(scratch.input.data() + i * width, width);
       const std::span<const float> observation = rollout_.observation(row);
       if (config_.normalize_observation) {
-        detail::scale_observation(observation_statistics_, config_.clip_obs, observation, input);
+        scaling_.apply(observation_statistics_, observation, input);
       } else {
         std::copy(observation.begin(), observation.end(), input.begin());
       }
@@ -888,6 +890,7 @@ class Ppo final : public Learner {
   std::size_t action_output_ = 0, value_output_ = 0;
   nn::Graph<float> graph_;
   PolicyLayout layout_;
+  detail::ObservationScaling scaling_;
   nn::Adam adam_;
   detail::GradientShards gradients_;
   Rollout rollout_;

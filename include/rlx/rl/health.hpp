@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief Warns when the figures of a training run leave the range in which such runs succeed, with what to do about it.
+#ifndef RLX_RL_HEALTH_HPP
+#define RLX_RL_HEALTH_HPP
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <rlx/core/finite.hpp>
+#include <rlx/io/number_text.hpp>
+#include <rlx/rl/learner.hpp>
+
+namespace rlx {
+
+/// Limits and advice. The texts name the program's own flags or fields, so a program sets its own. A limit of NaN is off.
+struct HealthLimits {
+  double entropy_share_stuck = 0.14;  ///< below this share of the largest possible entropy (0.5 nats of ln 36)
+  double approx_kl_bad = 0.1;         ///< above
+  double clip_fraction_low = 0.02;    ///< below; not checked while the clip range is 0
+  double clip_fraction_high = 0.5;    ///< above
+  double value_loss_factor = 10.0;    ///< above this multiple of its median over the last 100 updates
+  double episode_return_bad = std::numeric_limits<double>::quiet_NaN();  ///< an episode below it
+  std::uint64_t flat_episodes = 500;  ///< the mean return moved by less than `flat_share` of its spread over this many
+  double flat_share = 0.05;
+  std::string entropy_advice = "the agent is stuck: increase ent_coef";
+  std::string kl_advice = "lower learning_rate";
+  std::string clip_low_advice = "updates hardly change the policy: raise learning_rate or n_epochs";
+  std::string clip_high_advice = "lower learning_rate or n_epochs";
+  std::string value_advice = "lower learning_rate or vf_coef";
+  std::string flat_advice = "the mean reward has stopped moving: the run may need tuning";
+  std::string return_advice = "check the data and the limits of the environment";
+};
+
+/// One breach of a limit.
+struct HealthWarning {
+  std::uint64_t num_timesteps = 0;
+  std::string metric;
+  double value = 0.0;
+  std::string text;  ///< one line, advice included
+};
+
+/// Calls a function with one line when a figure breaches its limit, and again only after it has been healthy in between.
+/// Training is not changed.
+class HealthCallback final : public Callback {
+ public:
+  explicit HealthCallback(std::function<void(const HealthWarning&)> report, HealthLimits limits = {})
+      : report_(std::move(report)), limits_(std::move(limits)) {}
+
+  bool on_episode(Learner& learner, const EpisodeRecord& record) override {
+    const double value = record.statistics.episode_return;
+    check(learner, bad_return_, value < limits_.episode_return_bad, "episode reward", value,
+          "below " + fixed(limits_.episode_return_bad, 2) + ": " + limits_.return_advice);
+    means_.push_back(learner.mean_episode_return());
+    sum_ += value;
+    squares_ += value * value;
+    ++episodes_;
+    if (limits_.flat_episodes != 0 && means_.size() >= limits_.flat_episodes) check_flat(learner);
+    return true;
+  }
+
+  bool on_update_end(Learner& learner) override {
+    const UpdateMetrics& m = learner.last_update();
+    check(learner, stuck_, m.entropy_share < limits_.entropy_share_stuck, "entropy", m.entropy_rescaled,
+          "only " + fixed(100.0 * m.entropy_share, 0) + " % of the largest possible: " + limits_.entropy_advice);
+    check(learner, kl_, m.approx_kl > limits_.approx_kl_bad, "KL", m.approx_kl, "above " + trimmed(limits_.approx_kl_bad, 3) + ": " + limits_.kl_advice);
+    check(learner, clip_low_, m.clip_fraction < limits_.clip_fraction_low && m.clip_range > 0.0, "clip fraction", m.clip_fraction,
+          "below " + trimmed(limits_.clip_fraction_low, 3) + ": " + limits_.clip_low_advice);
+    check(learner, clip_high_, m.clip_fraction > limits_.clip_fraction_high, "clip fraction", m.clip_fraction,
+          "above " + trimmed(limits_.clip_fraction_high, 3) + ": " + limits_.clip_high_advice);
+    const double usual = median_value_loss();
+    check(learner, value_, m.value_loss > limits_.value_loss_factor * usual, "value loss", m.value_loss,
+          "more than " + trimmed(limits_.value_loss_factor, 1) + " times its median of " + compact(usual) + ": " + limits_.value_advice);
+    value_losses_.push_back(m.value_loss);
+    if (value_losses_.size() > 100) value_losses_.erase(value_losses_.begin());
+    return true;
+  }
+
+  /// All warnings so far.
+  const std::vector<HealthWarning>& warnings() const noexcept { return warnings_; }
+
+ private:
+  void check(const Learner& learner, bool& active, bool breach, const char* metric, double value, const std::string& why) {
+    if (breach && !active) {
+      warnings_.push_back({learner.num_timesteps(), metric, value, std::string(metric) + ' ' + compact(value) + ' ' + why});
+      if (report_) report_(warnings_.back());
+    }
+    active = breach;
+  }
+
+  void check_flat(const Learner& learner) {
+    const auto [low, high] = std::minmax_element(means_.begin(), means_.end());
+    const auto n = static_cast<double>(episodes_);
+    const double spread = std::sqrt(std::max(0.0, squares_ / n - (sum_ / n) * (sum_ / n)));
+    check(learner, flat_, *high - *low < limits_.flat_share * spread, "mean reward", means_.back(),
+          "within " + compact(*high - *low) + " over " + std::to_string(limits_.flat_episodes) + " episodes: " + limits_.flat_advice);
+    means_.clear();
+  }
+
+  /// Infinity until there are ten updates to compare with.
+  double median_value_loss() const {
+    if (value_losses_.size() < 10) return std::numeric_limits<double>::infinity();
+    std::vector<double> sorted = value_losses_;
+    std::nth_element(sorted.begin(), sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2), sorted.end());
+    return sorted[sorted.size() / 2];
+  }
+
+  std::function<void(const HealthWarning&)> report_;
+  HealthLimits limits_;
+  std::vector<HealthWarning> warnings_;
+  std::vector<double> means_, value_losses_;
+  double sum_ = 0.0, squares_ = 0.0;
+  std::uint64_t episodes_ = 0;
+  bool bad_return_ = false, stuck_ = false, kl_ = false, clip_low_ = false, clip_high_ = false, value_ = false, flat_ = false;
+};
+
+}  // namespace rlx
+
+#endif  // RLX_RL_HEALTH_HPP

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief Logs as JSON lines: one object per dump, one per finished episode.
+#ifndef RLX_RL_LOGGER_JSON_HPP
+#define RLX_RL_LOGGER_JSON_HPP
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include <rlx/io/jsonl.hpp>
+#include <rlx/rl/logger.hpp>
+
+namespace rlx {
+
+/// `progress.jsonl` with one line per dump and, if named, `episodes.jsonl` with one line per finished episode. Numbers that are not
+/// finite are null. Lines are appended to existing files.
+class JsonlOutput final : public LogOutput {
+ public:
+  /// @param progress_path,episodes_path empty: not written.
+  explicit JsonlOutput(std::string progress_path, std::string episodes_path = {})
+      : progress_path_(std::move(progress_path)), episodes_path_(std::move(episodes_path)) {}
+
+  void open(double) override {
+    if (!progress_path_.empty() && !progress_) progress_ = std::make_unique<JsonlWriter>(progress_path_);
+    if (!episodes_path_.empty() && !episodes_) episodes_ = std::make_unique<JsonlWriter>(episodes_path_);
+  }
+  void write(const LogRow& row) override {
+    open(row.wall_time);
+    if (!progress_) return;
+    nlohmann::json line = {{"step", row.step}, {"wall_time", row.wall_time}};
+    for (const auto& [key, value] : *row.values) line[key] = value;
+    progress_->write(std::move(line));
+  }
+  void episode(const EpisodeRecord& record) override {
+    if (!episodes_) return;
+    const EpisodeStatistics& e = record.statistics;
+    nlohmann::json line = {{"number", record.number}, {"step", record.num_timesteps}, {"env", e.env}, {"episode", e.episode},
+                           {"seed", e.seed}, {"source", e.source}, {"return", e.episode_return}, {"length", e.length},
+                           {"terminated", e.terminated}, {"truncated", e.truncated}};
+    line["metrics"] = nlohmann::json::array();
+    for (const double metric : e.reported_metrics()) line["metrics"].push_back(metric);
+    episodes_->write(std::move(line));
+  }
+
+ private:
+  std::string progress_path_, episodes_path_;
+  std::unique_ptr<JsonlWriter> progress_, episodes_;
+};
+
+}  // namespace rlx
+
+#endif  // RLX_RL_LOGGER_JSON_HPP
