@@ -13,6 +13,7 @@
 
 #include <rlx/core/error.hpp>
 #include <rlx/nn/detail/aligned.hpp>
+#include <rlx/nn/detail/simd.hpp>
 #include <rlx/nn/parameter_store.hpp>
 
 namespace rlx::nn {
@@ -70,16 +71,28 @@ class BasicAdam {
     const S root = static_cast<S>(1.0 / std::sqrt(correction2));
     const S epsilon = static_cast<S>(config_.epsilon);
     const S keep = static_cast<S>(1.0 - learning_rate * config_.weight_decay);
-    S* __restrict p = parameters.data();
-    const S* __restrict g = gradients.data();
-    S* __restrict m = first_.data();
-    S* __restrict v = second_.data();
+    S* p = parameters.data();
+    const S* g = gradients.data();
+    S* m = first_.data();
+    S* v = second_.data();
+    constexpr std::size_t width = detail::lanes<S>;  // buffers are whole cache lines unless the caller sized them otherwise
+    const auto update = [&](detail::Vec<S> gradient, detail::Vec<S> mean, detail::Vec<S> square, detail::Vec<S> parameter, auto put) {
+      gradient *= scale;
+      mean = b1 * mean + c1 * gradient;
+      square = b2 * square + c2 * gradient * gradient;
+      put(m, mean);
+      put(v, square);
+      put(p, parameter * keep - rate * mean / (detail::square_root(square) * root + epsilon));
+    };
     const std::size_t n = first_.size();
-    for (std::size_t i = 0; i < n; ++i) {
-      const S gradient = g[i] * scale;
-      m[i] = b1 * m[i] + c1 * gradient;
-      v[i] = b2 * v[i] + c2 * gradient * gradient;
-      p[i] = p[i] * keep - rate * m[i] / (std::sqrt(v[i]) * root + epsilon);
+    std::size_t i = 0;
+    for (; i + width <= n; i += width) {
+      update(detail::load<S>(g + i), detail::load<S>(m + i), detail::load<S>(v + i), detail::load<S>(p + i),
+             [i](S* to, detail::Vec<S> x) { detail::store<S>(to + i, x); });
+    }
+    if (const std::size_t rest = n - i; rest > 0) {
+      update(detail::load_partial<S>(g + i, rest), detail::load_partial<S>(m + i, rest), detail::load_partial<S>(v + i, rest),
+             detail::load_partial<S>(p + i, rest), [i, rest](S* to, detail::Vec<S> x) { detail::store_partial<S>(to + i, x, rest); });
     }
   }
   void step(ParameterStore<S>& store, double learning_rate, double grad_scale = 1.0) {

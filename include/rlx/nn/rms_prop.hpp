@@ -12,6 +12,7 @@
 
 #include <rlx/core/error.hpp>
 #include <rlx/nn/detail/aligned.hpp>
+#include <rlx/nn/detail/simd.hpp>
 #include <rlx/nn/parameter_store.hpp>
 
 namespace rlx::nn {
@@ -46,14 +47,25 @@ class BasicRmsProp {
     const S complement = static_cast<S>(1.0 - config_.alpha);
     const S epsilon = static_cast<S>(config_.epsilon);
     const S rate = static_cast<S>(learning_rate);
-    S* __restrict p = parameters.data();
-    const S* __restrict g = gradients.data();
-    S* __restrict v = square_.data();
+    S* p = parameters.data();
+    const S* g = gradients.data();
+    S* v = square_.data();
+    constexpr std::size_t width = detail::lanes<S>;
+    const auto update = [&](detail::Vec<S> gradient, detail::Vec<S> square, detail::Vec<S> parameter, auto put) {
+      gradient *= scale;
+      square = alpha * square + complement * gradient * gradient;
+      put(v, square);
+      put(p, parameter - rate * gradient / (detail::square_root(square) + epsilon));
+    };
     const std::size_t n = square_.size();
-    for (std::size_t i = 0; i < n; ++i) {
-      const S gradient = g[i] * scale;
-      v[i] = alpha * v[i] + complement * gradient * gradient;
-      p[i] -= rate * gradient / (std::sqrt(v[i]) + epsilon);
+    std::size_t i = 0;
+    for (; i + width <= n; i += width) {
+      update(detail::load<S>(g + i), detail::load<S>(v + i), detail::load<S>(p + i),
+             [i](S* to, detail::Vec<S> x) { detail::store<S>(to + i, x); });
+    }
+    if (const std::size_t rest = n - i; rest > 0) {
+      update(detail::load_partial<S>(g + i, rest), detail::load_partial<S>(v + i, rest), detail::load_partial<S>(p + i, rest),
+             [i, rest](S* to, detail::Vec<S> x) { detail::store_partial<S>(to + i, x, rest); });
     }
   }
   void step(ParameterStore<S>& store, double learning_rate, double grad_scale = 1.0) {

@@ -105,14 +105,16 @@ void multiply_panel(TileInput<S> in, std::size_t m) {
     in.c += rows * in.c_stride;
     m -= rows;
   };
-  while (m >= tile_rows) {
-    multiply_tile<S, tile_rows, Vectors, TransposedA>(in);
-    advance(tile_rows);
-  }
-  if constexpr (tile_rows > 4) {
-    if (m >= 4) {
-      multiply_tile<S, 4, Vectors, TransposedA>(in);
-      advance(4);
+  if constexpr (Vectors <= tile_vectors) {
+    while (m >= tile_rows) {
+      multiply_tile<S, tile_rows, Vectors, TransposedA>(in);
+      advance(tile_rows);
+    }
+    if constexpr (tile_rows > 4) {
+      if (m >= 4) {
+        multiply_tile<S, 4, Vectors, TransposedA>(in);
+        advance(4);
+      }
     }
   }
   while (m > 0) {
@@ -162,8 +164,9 @@ void pack_columns(const S* b, std::size_t stride, std::size_t depth, std::size_t
   }
 }
 
-/// Number of vectors of the next panel: 3, but 2 + 2 rather than 3 + 1.
-inline std::size_t panel_vectors(std::size_t remaining) {
+/// Vectors of the next panel: 3, but 2 + 2 rather than 3 + 1; a single row takes 8 or 4, to keep as many sums in flight.
+inline std::size_t panel_vectors(std::size_t remaining, bool single_row) {
+  if (single_row && remaining > tile_vectors) return remaining >= 8 ? 8 : 4;
   return remaining == tile_vectors + 1 ? tile_vectors - 1 : std::min(remaining, tile_vectors);
 }
 
@@ -172,32 +175,37 @@ void multiply(std::size_t m, std::size_t n, std::size_t k, const S* a, std::size
               S* c, std::size_t c_stride, bool accumulate, const S* bias, Epilogue epilogue) {
   alignas(64) S panel[depth_block * tile_vectors * lanes<S>];
   if (m == 0 || n == 0) return;
+  const bool in_place = !TransposedB && m <= 2 * tile_rows;
+  const bool single_row = in_place && !TransposedA && m == 1;
   std::size_t t = 0;
   do {
     const std::size_t depth = std::min(depth_block, k - t);
     const bool last = t + depth == k;
     for (std::size_t j = 0; j < n;) {
-      const std::size_t vectors = panel_vectors((n - j + lanes<S> - 1) / lanes<S>);
+      const std::size_t whole = (n - j) / lanes<S>;
+      // In place, the columns that do not fill a vector are a panel of their own.
+      const std::size_t left = in_place && whole > 0 ? whole : (n - j + lanes<S> - 1) / lanes<S>;
+      const std::size_t vectors = panel_vectors(left, single_row);
       const std::size_t columns = std::min(vectors * lanes<S>, n - j);
-      TileInput<S> in{TransposedA ? a + t * a_stride : a + t,
-                      a_stride,
-                      a_stride,
-                      depth,
-                      panel,
-                      vectors * lanes<S>,
-                      c + j,
-                      c_stride,
-                      columns,
-                      bias == nullptr ? nullptr : bias + j,
-                      accumulate || t > 0,
-                      last && epilogue == Epilogue::relu};
+      TileInput<S> in{.a = TransposedA ? a + t * a_stride : a + t,
+                      .row_step = a_stride,
+                      .depth_step = a_stride,
+                      .depth = depth,
+                      .b = panel,
+                      .b_stride = vectors * lanes<S>,
+                      .c = c + j,
+                      .c_stride = c_stride,
+                      .columns = columns,
+                      .bias = bias == nullptr ? nullptr : bias + j,
+                      .accumulate = accumulate || t > 0,
+                      .relu = last && epilogue == Epilogue::relu};
       if constexpr (TransposedB) {
         pack_columns<S>(b + j * b_stride + t, b_stride, depth, columns, vectors, panel);
-      } else if (m > 2 * tile_rows || columns % lanes<S> != 0) {
-        pack_rows<S>(b + t * b_stride + j, b_stride, depth, columns, vectors, panel);
-      } else {
+      } else if (in_place && columns == vectors * lanes<S>) {
         in.b = b + t * b_stride + j;
         in.b_stride = b_stride;
+      } else {
+        pack_rows<S>(b + t * b_stride + j, b_stride, depth, columns, vectors, panel);
       }
       switch (vectors) {
         case 1:
@@ -206,9 +214,15 @@ void multiply(std::size_t m, std::size_t n, std::size_t k, const S* a, std::size
         case 2:
           multiply_panel<S, 2, TransposedA>(in, m);
           break;
-        default:
+        case 3:
           multiply_panel<S, 3, TransposedA>(in, m);
           break;
+        default:  // a single row
+          if (vectors == 4) {
+            multiply_panel<S, 4, TransposedA>(in, 1);
+          } else {
+            multiply_panel<S, 8, TransposedA>(in, 1);
+          }
       }
       j += columns;
     }

@@ -85,7 +85,9 @@ template <class S>
 RLX_NN_INLINE void store_partial(S* p, Vec<S> v, std::size_t count) {
   alignas(vector_bytes) S buffer[lanes<S>];
   store<S>(buffer, v);
-  for (std::size_t i = 0; i < count; ++i) p[i] = buffer[i];
+  for (std::size_t i = 0; i < lanes<S>; ++i) {  // this form becomes a masked store; a loop up to count, a call of memcpy
+    if (i < count) p[i] = buffer[i];
+  }
 }
 
 template <class S>
@@ -189,6 +191,28 @@ RLX_NN_INLINE Vec<float> tanh(Vec<float> x) {
 
 RLX_NN_INLINE Vec<double> tanh(Vec<double> x) {
   for (std::size_t i = 0; i < lanes<double>; ++i) x[i] = std::tanh(x[i]);
+  return x;
+}
+
+/**
+ * @brief Square root of every lane; float: of normal numbers and 0, within one unit in the last place.
+ *
+ * The C library's sqrt sets errno, which keeps compilers from vectorising it; Newton's iteration for 1/sqrt does not.
+ */
+RLX_NN_INLINE Vec<float> square_root(Vec<float> x) {
+  using V = Vec<float>;
+  using I = VectorOf<float>::integers;
+  V y = std::bit_cast<V>(0x5F375A86 - (std::bit_cast<I>(x) >> 1));
+  const V half = x * 0.5F;
+  y = y * (1.5F - (half * y) * y);
+  y = y * (1.5F - (half * y) * y);
+  y = y * (1.5F - (half * y) * y);
+  const V root = x * y;
+  return root + (y * 0.5F) * (x - root * root);
+}
+
+RLX_NN_INLINE Vec<double> square_root(Vec<double> x) {
+  for (std::size_t i = 0; i < lanes<double>; ++i) x[i] = std::sqrt(x[i]);
   return x;
 }
 
