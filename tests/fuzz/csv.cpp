@@ -18,20 +18,24 @@ void require(bool condition) {
   if (!condition) std::abort();
 }
 
-// All cells through columns that every header satisfies, and each typed getter on every cell.
+// All cells through columns that every header satisfies, and the typed getters until a few of them have refused a cell:
+// exceptions are slow, and every refusal takes the same way.
 Rows read(std::string_view text, const std::vector<std::string>& header) {
   std::vector<rlx::io::CsvColumn> columns;
   for (const std::string& name : header) columns.push_back({.name = name});
   Rows result;
+  int refusals = 0;
   rlx::io::CsvReader rows(text, "fuzz.csv", columns);
   while (rows.next()) {
     result.emplace_back();
     for (std::size_t c = 0; c < columns.size(); ++c) {
       result.back().emplace_back(rows.text(c));
+      if (refusals > 5) continue;
       try {
         require(rlx::is_finite(rows.number_or(c, 0.0)));
         static_cast<void>(rows.integer_or(c, 0));
       } catch (const rlx::DataError& error) {
+        ++refusals;
         require(error.line() >= 2 && error.column() >= 1);
       }
     }

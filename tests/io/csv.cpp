@@ -117,6 +117,7 @@ TEST_CASE("CsvReader reads every form of RFC 4180", "[io][csv]") {
   REQUIRE(all_cells("a,b\n\"say \"\"hi\"\"\",\"\"\"\"\n", {"a", "b"}) == Cells{{"say \"hi\"", "\""}});
   REQUIRE(all_cells("a,b\n\"two\nlines\",\"\r\n\"\n", {"a", "b"}) == Cells{{"two\nlines", "\r\n"}});
   REQUIRE(all_cells("a,b\n,\n\"\",x\n", {"a", "b"}) == Cells{{"", ""}, {"", "x"}});
+  REQUIRE(all_cells("a,b\n\"x\"\"\",", {"a", "b"}) == Cells{{"x\"", ""}});
   REQUIRE(all_cells("a\n\"\"\nx\n", {"a"}) == Cells{{""}, {"x"}});
   REQUIRE(all_cells("a,b\n\rx,y\rz\n", {"a", "b"}) == Cells{{"\rx", "y\rz"}});
   REQUIRE(all_cells("a,b\n", {"a", "b"}).empty());

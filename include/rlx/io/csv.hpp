@@ -280,7 +280,8 @@ class CsvReader {
     unescaped_.clear();
     unescaped_.reserve(position_ - row_begin_);
     for (Field& field : fields_) {
-      if (*field.raw != '"' || field.text.find('"') == std::string_view::npos) continue;
+      const bool quoted = field.text.data() != field.raw;
+      if (!quoted || field.text.find('"') == std::string_view::npos) continue;
       const std::size_t begin = unescaped_.size();
       for (std::size_t i = 0; i < field.text.size(); ++i) {
         unescaped_ += field.text[i];
