@@ -70,6 +70,8 @@ void add_train_flags(CLI::App& app, Options& o) {
   const char* group = "Training";
   app.add_option("--num-episodes", o.num_episodes, "episodes to train")->capture_default_str()->group(group);
   app.add_option("--total-steps", o.total_steps, "environment steps to train; replaces --num-episodes")->group(group);
+  app.add_option("--stop-after-steps", o.stop_after_steps, "save and stop here, to be continued with --resume-from; 0: do not")
+      ->capture_default_str()->group(group);
   app.add_option("--network", o.network, "modular: 791,989 parameters; pointer: 99,014")
       ->check(CLI::IsMember({"modular", "pointer"}))->capture_default_str()->group(group);
   app.add_option("--n-envs", o.n_envs, "parallel environments")->capture_default_str()->group(group);
@@ -92,7 +94,7 @@ void add_train_flags(CLI::App& app, Options& o) {
   app.add_option("--eval-every", o.eval_every, "episodes between evaluations on the validation window")->capture_default_str()->group(group);
   app.add_option("--eval-episodes", o.eval_episodes, "episodes behind `Eval Mean Reward`")->capture_default_str()->group(group);
   app.add_option("--save-every", o.save_every, "episodes between checkpoints")->capture_default_str()->group(group);
-  app.add_option("--log-interval", o.log_interval, "updates between console lines")->capture_default_str()->group(group);
+  app.add_option("--log-interval", o.log_interval, "episodes between console lines")->capture_default_str()->group(group);
   app.add_option("--checkpoint-dir", o.checkpoint_dir, "")->capture_default_str()->group(group);
   app.add_option("--resume-from", o.resume_from, "continue exactly where this checkpoint stopped")->group(group);
   app.add_flag("--allow-data-change", o.allow_data_change, "resume although data or venue table differ")->group(group);
@@ -230,6 +232,7 @@ std::optional<Options> parse_options(int argc, char** argv) {
   }
   infer->add_option("--episodes", o.episodes, "")->capture_default_str()->group("Model");
   infer->add_option("--state", o.state, "FILE or -: one state as JSON per line in, one decision per line out")->group("Model");
+  infer->add_option("--states-output", o.states_output, "write every state of the episodes as JSON lines, in the form of --state")->group("Model");
   infer->add_option("--enter-threshold", o.enter_threshold, "an ENTER less probable than this becomes HOLD")->group("Model");
   infer->add_option("--exit-threshold", o.exit_threshold, "an EXIT less probable than this becomes HOLD")->group("Model");
   generate->add_option("--synthetic", o.synthetic, "which market")

@@ -49,7 +49,8 @@ struct Options {
 
   // training
   std::uint64_t num_episodes = 1'000;
-  std::uint64_t total_steps = 0;  ///< 0: num_episodes episodes
+  std::uint64_t total_steps = 0;       ///< 0: num_episodes episodes
+  std::uint64_t stop_after_steps = 0;  ///< stop early and save, as an interruption would; 0: do not
   std::string network = "modular";
   std::size_t n_envs = 16, rollout_steps = 128, batch_size = 128, n_epochs = 4;
   double learning_rate = 3e-4;
@@ -73,7 +74,7 @@ struct Options {
   std::size_t bootstrap = 2'000;
   std::string trades_output, report;
   std::size_t episodes = 5;
-  std::string state;
+  std::string state, states_output;
   double enter_threshold = 0.0, exit_threshold = 0.0;
 
   // data generation

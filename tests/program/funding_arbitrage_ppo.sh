@@ -109,8 +109,8 @@ case $case_name in
     # The states of the episode, decided again from their JSON: same action and same observation hash on every line.
     run infer --checkpoint checkpoints/best_model.safetensors --state states.jsonl
     [ "$(wc -l <out)" -eq 24 ] || fail "expected 24 decisions"
-    sed -E 's/.*"decision":\{"action_id":([0-9]+),"observation_hash":"([0-9a-f]+)".*/\1 \2/' states.jsonl >expected
-    sed -E 's/.*"action_id":([0-9]+).*"observation_hash":"([0-9a-f]+)".*/\1 \2/' out >found
+    sed -E 's/.*"decision":\{"action_id":([0-9]+),"observation_sha256":"([0-9a-f]+)".*/\1 \2/' states.jsonl >expected
+    sed -E 's/.*"action_id":([0-9]+).*"observation_sha256":"([0-9a-f]+)".*/\1 \2/' out >found
     cmp expected found || fail "decisions from JSON differ from the environment's"
     # A line that is wrong gets one error object; the stream goes on.
     { head -1 states.jsonl; echo '{"time": 3}'; echo 'nonsense'; tail -1 states.jsonl; } >mixed.jsonl

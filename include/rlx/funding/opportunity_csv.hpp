@@ -321,6 +321,24 @@ inline std::shared_ptr<const MarketTape> MarketTape::from_opportunities_csv(cons
                                             config, venues);
 }
 
+/// The tape's own list of opportunities as such a file, one row per pair and step; volumes in coins, as scanners report them.
+inline std::string opportunities_csv(const MarketTape& tape) {
+  io::CsvWriter csv;
+  csv.row("entry_time", "symbol", "long_exchange", "short_exchange", "entry_long_price", "entry_short_price", "long_funding_rate",
+          "short_funding_rate", "long_funding_interval_hours", "short_funding_interval_hours", "long_next_funding_time",
+          "short_next_funding_time", "fund_apr", "volume_24h");
+  const auto rate = [](double bph, double interval_hours) { return bph * interval_hours / 1e4; };
+  for (std::size_t k = 0; k < tape.n_steps(); ++k) {
+    for (const Opportunity& o : tape.opportunities(k)) {
+      csv.row(io::format_time_ms(tape.time(k)), tape.symbol_name(o.symbol), tape.instruments()[o.long_leg].venue_name,
+              tape.instruments()[o.short_leg].venue_name, o.long_price, o.short_price, rate(o.long_rate_bph, o.long_interval_h),
+              rate(o.short_rate_bph, o.short_interval_h), o.long_interval_h, o.short_interval_h, io::format_time_ms(o.long_next_ms),
+              io::format_time_ms(o.short_next_ms), fund_apr(o.pair.net_bph), o.volume_usd / o.long_price);
+    }
+  }
+  return csv.take();
+}
+
 }  // namespace rlx::funding
 
 #endif  // RLX_FUNDING_OPPORTUNITY_CSV_HPP

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief From flags to markets: files, converted files or the embedded generator, cut to --start and --end, split by time.
+#ifndef FUNDING_ARBITRAGE_PPO_DATA_HPP
+#define FUNDING_ARBITRAGE_PPO_DATA_HPP
+
+#include "options.hpp"
+#include "scoring.hpp"
+
+#include <rlx/funding/split.hpp>
+
+#include <string>
+#include <vector>
+
+namespace app {
+
+/// Everything that trading happens on: one tape of real data, or several synthetic ones of equal length.
+struct Data {
+  std::vector<Market> markets;
+  funding::Window range;             ///< steps between --start and --end
+  std::vector<funding::Fold> folds;  ///< of `range`, in steps of the tape
+  std::string sha256;                ///< of all tapes together
+  std::string venues_sha256;
+};
+
+/// Builtin venues, with the file of --venues-path on top.
+funding::VenueTable load_venues(const Options& o);
+
+/// The tapes alone, unsplit. @throws DataError, ConfigError
+std::vector<Market> load_markets(const Options& o);
+
+/// The tapes, split. @throws DataError, ConfigError (too short, no eligible pair)
+Data load_data(const Options& o);
+
+/// One of the windows of a fold by the name of --window.
+funding::Window window_of(const Data& data, const funding::Fold& fold, const std::string& name);
+
+/// The environment that the flags describe, without a window.
+funding::EnvironmentConfig environment_config(const Options& o);
+
+/// The seed's data block: path, number of opportunities, date range, required columns.
+std::string data_block(const Options& o, const Data& data);
+
+/// Commands.
+int generate_data(const Options& o);
+int validate_data(const Options& o);
+
+}  // namespace app
+
+#endif  // FUNDING_ARBITRAGE_PPO_DATA_HPP

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+#include "commands.hpp"
+
+#include <rlx/funding/observation.hpp>
+#include <rlx/io/atomic_file.hpp>
+#include <rlx/io/csv.hpp>
+#include <rlx/io/iso8601.hpp>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <thread>
+
+namespace app {
+
+std::size_t thread_count(const Options& o) { return o.threads != 0 ? o.threads : std::max(1U, std::thread::hardware_concurrency()); }
+
+rlx::InferencePolicy load_policy(const std::string& path) {
+  try {
+    rlx::InferencePolicy policy = rlx::InferencePolicy::load(path);
+    const auto& info = policy.layout().info;
+    const auto hash = info.find("observation_hash");
+    const std::string found = hash == info.end() ? "none" : hash->second;
+    if (found != funding::observation_hash()) {
+      throw rlx::CheckpointError(fmt::format("{}: observation layout {} differs from this program's {}; train it again", path, found,
+                                             funding::observation_hash()));
+    }
+    return policy;
+  } catch (const rlx::IoError& error) {
+    throw rlx::CheckpointError(error.what());
+  }
+}
+
+ScoreConfig score_config(const Options& o) {
+  ScoreConfig config;
+  config.environment = environment_config(o);
+  config.environment.sample_random_config = false;
+  config.bootstrap = o.bootstrap;
+  config.seed = o.seed;
+  config.deterministic = o.policy != "sampled";
+  config.sampled = o.policy != "deterministic";
+  return config;
+}
+
+std::vector<ScoreTable> judge(const std::vector<NamedAgent>& agents, const Data& data, const funding::Fold& fold,
+                              const funding::Window& window, const Options& o, rlx::ThreadPool& threads) {
+  ScoreConfig config = score_config(o);
+  std::vector<std::pair<std::string, funding::TradingConfig>> members{{o.profile.empty() ? "given" : o.profile, config.environment.trading}};
+  if (o.sample_random_config) members = evaluation_panel(o.seed);
+  const funding::MarketTape& tape = *data.markets[0].tape;
+  std::vector<ScoreTable> tables;
+  for (const auto& [name, trading] : members) {
+    config.environment.trading = trading;
+    const funding::HysteresisPolicy tuned = tune_hysteresis(data.markets, fold.validation, config.environment, threads);
+    tables.push_back(score(agents, data.markets, window, tuned, config, threads));
+    tables.back().title = fmt::format("{}: {}; {} to {}, {} tape{}", name, trading.to_string(), rlx::io::format_date(tape.time(window.begin)),
+                                      rlx::io::format_date(tape.time(window.end - 1)), data.markets.size(), data.markets.size() == 1 ? "" : "s");
+  }
+  return tables;
+}
+
+void print_tables(const std::vector<ScoreTable>& tables) {
+  for (const ScoreTable& table : tables) {
+    fmt::print("\n{}\nhysteresis tuned on the validation window: enter within {:.0f} h of break-even, leave at {:.1f} bp/h\n{}", table.title,
+               table.tuned.horizon_h, table.tuned.exit_net_bph, to_text_table(table).to_string());
+    if (!table.clairvoyant_shares.empty()) {
+      fmt::print("fixed coins, clairvoyant bound {:.2f} USD; share of it:", table.clairvoyant_usd);
+      for (const auto& [name, share] : table.clairvoyant_shares) fmt::print("  {} {:.2f}", name, share);
+      fmt::print("\n");
+    }
+  }
+}
+
+void print_verdict(const std::vector<ScoreTable>& tables) {
+  for (const ScoreTable& table : tables) {
+    fmt::print("{}{}\n", tables.size() > 1 ? table.title.substr(0, table.title.find(':')) + ": " : "", table.verdict());
+  }
+}
+
+void write_trades(const std::string& path, const ScoreTable& table, const std::vector<Market>& markets) {
+  rlx::io::CsvWriter csv;
+  csv.row("tape", "symbol", "long_venue", "short_venue", "opened", "closed", "reason", "quantity", "mid_entry", "funding_usd", "price_usd",
+          "fees_usd", "slippage_usd", "liquidation_usd", "total_usd");
+  const PolicyScore& agent = table.agent();
+  for (std::size_t i = 0; i < agent.runs.size(); ++i) {
+    const funding::MarketTape& tape = *markets[i % markets.size()].tape;
+    for (const funding::ClosedTrade& trade : agent.runs[i].trades) {
+      const funding::Position& p = trade.position;
+      const funding::Attribution& a = p.attribution;
+      csv.row(static_cast<std::int64_t>(i), tape.symbol_name(p.symbol), tape.instruments()[p.long_leg.instrument].venue_name,
+              tape.instruments()[p.short_leg.instrument].venue_name, rlx::io::format_time_ms(p.opened_ms),
+              rlx::io::format_time_ms(trade.closed_ms), funding::to_string(trade.reason), p.quantity, p.mid_entry, a.funding, a.price, a.fees,
+              a.slippage, a.liquidation, a.total());
+    }
+  }
+  rlx::io::write_file_atomically(path, csv.take());
+}
+
+nlohmann::json to_json(const ScoreTable& table) {
+  nlohmann::json rows = nlohmann::json::array();
+  for (const PolicyScore& row : table.rows) {
+    const funding::Attribution a = row.attribution();
+    rows.push_back({{"policy", row.name},
+                    {"profit", row.profit.estimate},
+                    {"profit_low95", row.profit.low},
+                    {"profit_high95", row.profit.high},
+                    {"minus_hold", {row.minus_hold.estimate, row.minus_hold.low, row.minus_hold.high}},
+                    {"annual", row.annual},
+                    {"sharpe", row.sharpe},
+                    {"max_drawdown", row.max_drawdown},
+                    {"trades", row.trades()},
+                    {"liquidations", row.liquidations()},
+                    {"block_steps", row.block_steps},
+                    {"funding", a.funding},
+                    {"price", a.price},
+                    {"fees", a.fees},
+                    {"slippage", a.slippage},
+                    {"liquidation", a.liquidation},
+                    {"transfer", a.transfer}});
+  }
+  nlohmann::json shares = nlohmann::json::object();
+  for (const auto& [name, share] : table.clairvoyant_shares) shares[name] = share;
+  return {{"title", table.title},
+          {"verdict", table.verdict()},
+          {"rows", rows},
+          {"clairvoyant_usd", table.clairvoyant_usd},
+          {"clairvoyant_shares", shares}};
+}
+
+int evaluate(const Options& o) {
+  rlx::ThreadPool threads(thread_count(o));
+  const rlx::InferencePolicy agent = load_policy(o.checkpoint);
+  const Data data = load_data(o);
+  const funding::Fold& fold = data.folds.back();
+  const funding::Window window = window_of(data, fold, o.window);
+  if (!o.quiet) fmt::print("{}", data_block(o, data));
+  const std::vector<ScoreTable> tables = judge({{"agent", &agent}}, data, fold, window, o, threads);
+  print_tables(tables);
+  if (o.sensitivity) {
+    fmt::print("\nsensitivity of the agent\n{}", sensitivity(agent, data.markets, window, score_config(o), threads).to_string());
+  }
+  if (!o.trades_output.empty()) write_trades(o.trades_output, tables.front(), data.markets);
+  print_verdict(tables);
+  return 0;
+}
+
+}  // namespace app

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+// Funding-rate arbitrage with PPO: train, evaluate, infer, generate-data, validate-data.
+//
+//   sh examples/run.sh funding_arbitrage_ppo --help
+//
+// The composition is in train.cpp: a market tape becomes environments, environments become a VectorEnv, Ppo learns on it, a
+// callback judges the policy on the validation window, and the chosen model is scored once on the test window.
+#include "commands.hpp"
+
+#include <rlx/core/error.hpp>
+
+#include <fmt/format.h>
+
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <optional>
+#include <string>
+
+namespace app {
+std::atomic<bool> interrupted{false};
+}
+
+namespace {
+
+void on_interrupt(int) { app::interrupted.store(true, std::memory_order_relaxed); }
+
+int run(const app::Options& o) {
+  switch (o.command) {
+    case app::Command::train: return app::train(o);
+    case app::Command::evaluate: return app::evaluate(o);
+    case app::Command::infer: return app::infer(o);
+    case app::Command::generate_data: return app::generate_data(o);
+    case app::Command::validate_data: return app::validate_data(o);
+  }
+  return 2;
+}
+
+/// One line on stderr, whatever the message holds.
+int fail(int code, const char* kind, const std::exception& error) {
+  std::string line = error.what();
+  for (char& c : line)
+    if (c == '\n' || c == '\r') c = ' ';
+  fmt::print(stderr, "funding_arbitrage_ppo: {}: {}\n", kind, line);
+  return code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::signal(SIGINT, on_interrupt);
+  std::signal(SIGTERM, on_interrupt);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file-size limit is an IoError like a full disk
+  try {
+    const std::optional<app::Options> options = app::parse_options(argc, argv);
+    return options ? run(*options) : 0;
+  } catch (const app::UsageError& error) {
+    return fail(2, "usage", error);
+  } catch (const rlx::DataError& error) {
+    return fail(3, "data", error);
+  } catch (const rlx::IoError& error) {
+    return fail(3, "file", error);
+  } catch (const rlx::CheckpointError& error) {
+    return fail(5, "checkpoint", error);
+  } catch (const rlx::NumericError& error) {
+    return fail(6, "numeric", error);
+  } catch (const rlx::Error& error) {
+    return fail(4, "configuration", error);
+  } catch (const std::exception& error) {
+    return fail(1, "unexpected", error);
+  }
+}

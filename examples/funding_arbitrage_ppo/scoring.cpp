@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: MIT
+#include "scoring.hpp"
+
+#include <rlx/core/random.hpp>
+#include <rlx/io/number_text.hpp>
+#include <rlx/risk/performance.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <functional>
+#include <limits>
+
+namespace app {
+namespace {
+
+using funding::Backtest;
+using funding::DecisionState;
+using rlx::risk::Interval;
+
+/// A fresh policy for tape i; policies may carry state.
+using MakePolicy = std::function<std::function<int(const DecisionState&, std::span<const float>, std::span<const std::uint8_t>)>(std::size_t)>;
+
+std::vector<Backtest> run_on_all(const std::vector<Market>& markets, const funding::Window& window,
+                                 const funding::EnvironmentConfig& config, rlx::ThreadPool& threads, const MakePolicy& make) {
+  std::vector<Backtest> runs(markets.size());
+  threads.run(markets.size(), [&](std::size_t i) { runs[i] = funding::backtest(markets[i].tape, config, window, make(i)); });
+  return runs;
+}
+
+/// Blocks of at least a day and three mean holding times, so that a trade mostly stays in one block.
+std::size_t block_steps(const std::vector<Backtest>& runs, std::size_t n) {
+  double hold_hours = 0.0;
+  double closed = 0.0;
+  for (const Backtest& run : runs) {
+    hold_hours += run.info.hold_hours;
+    closed += static_cast<double>(run.info.closed_trades);
+  }
+  const double hours = std::max(24.0, closed > 0.0 ? 3.0 * hold_hours / closed : 0.0);
+  const double step_hours = static_cast<double>(runs[0].step_ms) / static_cast<double>(funding::ms_per_hour);
+  return std::clamp<std::size_t>(static_cast<std::size_t>(std::ceil(hours / step_hours)), 1, n);
+}
+
+/// Interval of the mean profit per tape of `returns`, and of its difference to `baseline` on the same blocks.
+Interval profit_interval(std::span<const double> returns, double tapes, const rlx::risk::BootstrapConfig& config) {
+  const std::array<std::span<const double>, 1> series{returns};
+  return rlx::risk::block_bootstrap(std::span<const std::span<const double>>(series),
+                                    [tapes](std::span<const double> sums) { return std::expm1(sums[0] / tapes); }, config);
+}
+
+Interval difference_interval(std::span<const double> a, std::span<const double> b, double tapes, const rlx::risk::BootstrapConfig& config) {
+  const std::array<std::span<const double>, 2> series{a, b};
+  return rlx::risk::block_bootstrap(
+      std::span<const std::span<const double>>(series),
+      [tapes](std::span<const double> sums) { return std::expm1(sums[0] / tapes) - std::expm1(sums[1] / tapes); }, config);
+}
+
+PolicyScore summarise(std::string name, std::vector<Backtest> runs, const PolicyScore* hold, const ScoreConfig& config) {
+  PolicyScore row;
+  row.name = std::move(name);
+  row.runs = std::move(runs);
+  const std::vector<double> returns = row.log_returns();
+  const double tapes = static_cast<double>(row.runs.size());
+  row.block_steps = block_steps(row.runs, returns.size());
+  const rlx::risk::BootstrapConfig bootstrap{.block = row.block_steps, .replicates = config.bootstrap, .seed = config.seed};
+  row.profit = profit_interval(returns, tapes, bootstrap);
+  row.minus_hold = hold != nullptr ? difference_interval(returns, hold->log_returns(), tapes, bootstrap) : Interval{};
+  const double steps_per_year = 365.0 * static_cast<double>(funding::ms_per_day) / static_cast<double>(row.runs[0].step_ms);
+  const auto performance = rlx::risk::log_return_performance(returns, steps_per_year);
+  row.annual = performance.annual_return;
+  row.sharpe = performance.sharpe;
+  for (const Backtest& run : row.runs) {
+    row.max_drawdown = std::max(row.max_drawdown, rlx::risk::log_return_performance(run.log_returns, steps_per_year).max_drawdown);
+  }
+  return row;
+}
+
+double mean_profit_usd(const std::vector<Backtest>& runs) {
+  double sum = 0.0;
+  for (const Backtest& run : runs) sum += run.profit_usd();
+  return sum / static_cast<double>(runs.size());
+}
+
+template <class Baseline>
+MakePolicy every_tape(Baseline baseline) {
+  return [baseline](std::size_t) { return funding::as_backtest_policy(baseline); };
+}
+
+MakePolicy oracle_of(const std::vector<Market>& markets) {
+  return [&markets](std::size_t i) { return funding::as_backtest_policy(funding::PlantedOraclePolicy(markets[i].regimes)); };
+}
+
+MakePolicy agent_of(const rlx::InferencePolicy& agent, bool sampled, std::uint64_t seed) {
+  return [&agent, sampled, seed](std::size_t i) {
+    auto policy = std::make_shared<AgentPolicy>(agent, sampled ? std::optional<std::uint64_t>(seed + i) : std::nullopt);
+    return [policy](const DecisionState& state, std::span<const float> observation, std::span<const std::uint8_t> mask) {
+      return (*policy)(state, observation, mask);
+    };
+  };
+}
+
+bool synthetic(const std::vector<Market>& markets) {
+  return std::none_of(markets.begin(), markets.end(), [](const Market& m) { return m.regimes.empty(); });
+}
+
+std::string percent(double share, int decimals = 2) { return rlx::io::fixed(100.0 * share, decimals); }
+std::string interval_percent(const Interval& i) { return fmt::format("[{}, {}]", percent(i.low), percent(i.high)); }
+
+}  // namespace
+
+funding::Attribution PolicyScore::attribution() const {
+  funding::Attribution sum;
+  for (const Backtest& run : runs) sum += run.info.attribution;
+  return sum;
+}
+
+std::int64_t PolicyScore::trades() const {
+  std::int64_t sum = 0;
+  for (const Backtest& run : runs) sum += run.info.trades;
+  return sum;
+}
+
+std::int64_t PolicyScore::liquidations() const {
+  std::int64_t sum = 0;
+  for (const Backtest& run : runs) sum += run.info.liquidations;
+  return sum;
+}
+
+std::vector<double> PolicyScore::log_returns() const {
+  std::vector<double> all;
+  for (const Backtest& run : runs) all.insert(all.end(), run.log_returns.begin(), run.log_returns.end());
+  return all;
+}
+
+const PolicyScore& ScoreTable::agent() const {
+  const auto found = std::find_if(rows.begin(), rows.end(), [](const PolicyScore& row) { return row.agent; });
+  RLX_REQUIRE(found != rows.end(), "the table has no agent");
+  return *found;
+}
+
+std::string ScoreTable::verdict() const {
+  const Interval& edge = agent().minus_hold;
+  if (edge.low > 0.0) return "agent better than HOLD";
+  if (edge.high < 0.0) return "agent worse than HOLD";
+  return "no edge over HOLD at 95 %";
+}
+
+AgentPolicy::AgentPolicy(const rlx::InferencePolicy& policy, std::optional<std::uint64_t> seed)
+    : policy_(&policy), workspace_(policy.make_workspace()), seed_(seed) {}
+
+int AgentPolicy::operator()(const DecisionState&, std::span<const float> observation, std::span<const std::uint8_t> mask) {
+  std::array<std::int32_t, 1> action{};
+  rlx::RandomStream random({seed_.value_or(0), rlx::Purpose::evaluation_action, 0, step_++});
+  policy_->act(observation, mask, action, workspace_, rlx::ActOptions{!seed_.has_value(), &random});
+  return action[0];
+}
+
+funding::HysteresisPolicy tune_hysteresis(const std::vector<Market>& markets, const funding::Window& validation,
+                                          const funding::EnvironmentConfig& config, rlx::ThreadPool& threads) {
+  funding::HysteresisPolicy best;
+  double best_growth = -std::numeric_limits<double>::infinity();
+  for (const funding::HysteresisPolicy& candidate : funding::hysteresis_grid()) {
+    double growth = 0.0;
+    for (const Backtest& run : run_on_all(markets, validation, config, threads, every_tape(candidate))) growth += run.growth_per_day();
+    if (growth > best_growth) {
+      best_growth = growth;
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+ScoreTable score(const std::vector<NamedAgent>& agents, const std::vector<Market>& markets, const funding::Window& window,
+                 const funding::HysteresisPolicy& tuned, const ScoreConfig& config, rlx::ThreadPool& threads) {
+  ScoreTable table;
+  table.trading = config.environment.trading;
+  table.tuned = tuned;
+  const auto run = [&](const funding::EnvironmentConfig& environment, const MakePolicy& make) {
+    return run_on_all(markets, window, environment, threads, make);
+  };
+  const PolicyScore hold = summarise("hold", run(config.environment, every_tape(funding::HoldPolicy{})), nullptr, config);
+  const auto add = [&](std::string name, const MakePolicy& make, bool is_agent = false) {
+    table.rows.push_back(summarise(std::move(name), run(config.environment, make), &hold, config));
+    table.rows.back().agent = is_agent;
+  };
+  for (const NamedAgent& agent : agents) {
+    if (config.deterministic) add(agent.name, agent_of(*agent.policy, false, config.seed), true);
+    if (config.sampled) add(agent.name + ", sampled", agent_of(*agent.policy, true, config.seed), true);
+  }
+  table.rows.push_back(hold);
+  add("hysteresis", every_tape(tuned));
+  add("settlement timing", every_tape(funding::SettlementTimingPolicy{}));
+  if (!synthetic(markets)) return table;
+  add("planted oracle", oracle_of(markets));
+
+  // The bound holds for fixed quantities, so everything is run once more with them.
+  funding::EnvironmentConfig fixed = config.environment;
+  fixed.sizing = funding::SizingMode::fixed_coins;
+  std::vector<double> bounds(markets.size());
+  threads.run(markets.size(), [&](std::size_t i) { bounds[i] = funding::clairvoyant_fixed_coins(*markets[i].tape, window, fixed).profit; });
+  for (const double bound : bounds) table.clairvoyant_usd += bound / static_cast<double>(bounds.size());
+  if (!(table.clairvoyant_usd > 0.0)) return table;
+  const auto share = [&](const char* name, const MakePolicy& make) {
+    table.clairvoyant_shares.emplace_back(name, mean_profit_usd(run(fixed, make)) / table.clairvoyant_usd);
+  };
+  share("agent", agent_of(*agents.front().policy, false, config.seed));
+  share("hysteresis", every_tape(tuned));
+  share("planted oracle", oracle_of(markets));
+  return table;
+}
+
+rlx::io::TextTable sensitivity(const rlx::InferencePolicy& agent, const std::vector<Market>& markets, const funding::Window& window,
+                           const ScoreConfig& config, rlx::ThreadPool& threads) {
+  rlx::io::TextTable table({"fees", "delay", "policy", "profit %", "95 % interval", "trades", "max drawdown %"});
+  for (const double fee_scale : {0.5, 1.0, 2.0}) {
+    std::vector<Market> priced = markets;
+    funding::EnvironmentConfig environment = config.environment;
+    environment.execution.fee_scale = fee_scale;
+    for (Market& market : priced) {
+      funding::CostModel costs = market.tape->config().costs;
+      costs.fee_scale = fee_scale;
+      market.tape = market.tape->with_costs(costs);
+    }
+    for (const int delay : {0, 1}) {
+      environment.execution.delay_steps = delay;
+      for (const bool sampled : {false, true}) {
+        const PolicyScore row = summarise("", run_on_all(priced, window, environment, threads, agent_of(agent, sampled, config.seed)),
+                                          nullptr, config);
+        table.row({fmt::format("x{}", fee_scale), fmt::format("{} steps", delay), sampled ? "sampled" : "deterministic",
+                   percent(row.profit.estimate), interval_percent(row.profit), std::to_string(row.trades()), percent(row.max_drawdown)});
+      }
+    }
+  }
+  return table;
+}
+
+std::vector<std::string> table_header() {
+  return {"policy",  "profit %", "95 % interval", "per year %", "Sharpe", "max DD %",    "trades",        "win %",
+          "hold h",  "util %",   "funding",       "price",      "fees",   "slippage",    "liquidation", "liquidations"};
+}
+
+std::vector<std::string> table_cells(const PolicyScore& row) {
+  std::int64_t closed = 0;
+  std::int64_t wins = 0;
+  double hold_hours = 0.0;
+  double utilization = 0.0;
+  for (const Backtest& run : row.runs) {
+    closed += run.info.closed_trades;
+    wins += run.info.wins;
+    hold_hours += run.info.hold_hours;
+    utilization += run.utilization() / static_cast<double>(row.runs.size());
+  }
+  const double n = closed > 0 ? static_cast<double>(closed) : std::numeric_limits<double>::quiet_NaN();
+  const funding::Attribution parts = row.attribution();
+  const auto usd = [&](double value) { return rlx::io::fixed(value / static_cast<double>(row.runs.size()), 2); };
+  return {row.name,
+          percent(row.profit.estimate),
+          interval_percent(row.profit),
+          percent(row.annual),
+          rlx::io::fixed(row.sharpe, 2),
+          percent(row.max_drawdown),
+          std::to_string(row.trades()),
+          percent(static_cast<double>(wins) / n, 0),
+          rlx::io::fixed(hold_hours / n, 1),
+          percent(utilization, 1),
+          usd(parts.funding),
+          usd(parts.price),
+          usd(parts.fees),
+          usd(parts.slippage),
+          usd(parts.liquidation),
+          std::to_string(row.liquidations())};
+}
+
+rlx::io::TextTable to_text_table(const ScoreTable& table) {
+  rlx::io::TextTable text(table_header());
+  for (const PolicyScore& row : table.rows) text.row(table_cells(row));
+  return text;
+}
+
+std::vector<std::pair<std::string, funding::TradingConfig>> evaluation_panel(std::uint64_t seed) {
+  using funding::TradingConfig;
+  std::vector<std::pair<std::string, TradingConfig>> panel{{"conservative", TradingConfig::conservative()},
+                                                           {"moderate", TradingConfig::moderate()},
+                                                           {"aggressive", TradingConfig::aggressive()}};
+  rlx::RandomStream stream({seed, rlx::Purpose::user, 0, 0});
+  for (int i = 1; i <= 3; ++i) panel.emplace_back(fmt::format("draw {}", i), TradingConfig::sample_random(stream));
+  return panel;
+}
+
+}  // namespace app
