@@ -34,6 +34,10 @@ void* operator new(std::size_t size) {
   if (void* const memory = std::malloc(size == 0 ? 1 : size)) return memory;
   throw std::bad_alloc();
 }
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  if (size > largest_allocation) largest_allocation = size;
+  return std::malloc(size == 0 ? 1 : size);
+}
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
@@ -54,7 +58,8 @@ int main(int argc, char** argv) {
     for (std::size_t at = 0; at < input.size(); ++at) {
       run(input, at, argv[i]);
       const std::uint8_t old = input[at];
-      for (const int changed : {0x00, 0x0A, 0x22, 0x2C, 0x30, 0x39, 0x5B, 0x5C, 0x7B, 0xFF, old ^ 0x01, old ^ 0x20, old ^ 0x80}) {
+      for (const int changed :
+           {0x00, 0x0A, 0x22, 0x2C, 0x30, 0x39, 0x5B, 0x5C, 0x7B, 0xFF, old ^ 0x01, old ^ 0x20, old ^ 0x80}) {
         input[at] = static_cast<std::uint8_t>(changed);
         run(input, input.size(), argv[i]);
       }

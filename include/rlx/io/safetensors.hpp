@@ -179,7 +179,8 @@ inline SafetensorsParts safetensors_parts(const std::map<std::string, std::strin
     header += ',';
     append_json_string(header, tensor->name);
     header += ":{\"dtype\":\"" + std::string(to_string(tensor->dtype)) + "\",\"shape\":[";
-    for (std::size_t i = 0; i < tensor->shape.size(); ++i) header.append(i == 0 ? "" : ",").append(std::to_string(tensor->shape[i]));
+    for (std::size_t i = 0; i < tensor->shape.size(); ++i)
+      header.append(i == 0 ? "" : ",").append(std::to_string(tensor->shape[i]));
     header += "],\"data_offsets\":[" + std::to_string(offset) + ',' + std::to_string(offset + *expected) + "]}";
     offset += *expected;
     parts.data.push_back(tensor->data);
