@@ -221,7 +221,7 @@ class CsvOutput final : public LogOutput {
     }
     rows_.push_back(line + '\n');
     if (columns_.size() != known) return rewrite();
-    if (!file_) file_ = std::make_unique<detail::OutputFile>(path_, true);
+    if (!file_) file_ = std::make_unique<io::detail::OutputFile>(path_, true);
     file_->write(rows_.back());
     file_->flush();
   }
@@ -248,7 +248,7 @@ class CsvOutput final : public LogOutput {
 
   std::string path_;
   std::vector<std::string> columns_, rows_;
-  std::unique_ptr<detail::OutputFile> file_;
+  std::unique_ptr<io::detail::OutputFile> file_;
 };
 
 /// An event file for TensorBoard in a directory; keys are the tags.

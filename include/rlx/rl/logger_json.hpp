@@ -24,8 +24,8 @@ class JsonlOutput final : public LogOutput {
       : progress_path_(std::move(progress_path)), episodes_path_(std::move(episodes_path)) {}
 
   void open(double) override {
-    if (!progress_path_.empty() && !progress_) progress_ = std::make_unique<JsonlWriter>(progress_path_);
-    if (!episodes_path_.empty() && !episodes_) episodes_ = std::make_unique<JsonlWriter>(episodes_path_);
+    if (!progress_path_.empty() && !progress_) progress_ = std::make_unique<io::JsonlWriter>(progress_path_);
+    if (!episodes_path_.empty() && !episodes_) episodes_ = std::make_unique<io::JsonlWriter>(episodes_path_);
   }
   void write(const LogRow& row) override {
     open(row.wall_time);
@@ -47,7 +47,7 @@ class JsonlOutput final : public LogOutput {
 
  private:
   std::string progress_path_, episodes_path_;
-  std::unique_ptr<JsonlWriter> progress_, episodes_;
+  std::unique_ptr<io::JsonlWriter> progress_, episodes_;
 };
 
 }  // namespace rlx
