@@ -47,7 +47,7 @@ struct EpisodeRecord {
   std::uint64_t num_timesteps = 0;  ///< at the end of the rollout in which it ended
   double loss = 0.0;                ///< of the last update before; NaN before the first
   double entropy = 0.0;             ///< likewise
-  EpisodeStatistics statistics;
+  EpisodeStatistics statistics = {};
 };
 
 /// A place where logs go. `open` is called at the start of `learn`, so that a path that cannot be written fails there.
@@ -185,7 +185,7 @@ class EpisodeLine final : public LogOutput {
   /// The line without its end; a figure that is not known yet is a dash.
   static std::string line(std::uint64_t number, double reward, double loss, double entropy) {
     return pad("Episode " + std::to_string(number) + ':', 13) + "Reward: " + pad(io::fixed(reward, 2), 8) + "| Loss: " +
-           pad(io::fixed(loss, 2), 7) + "| Entropy: " + io::fixed(entropy, 2);
+           pad(io::fixed(loss, 2), 6) + "| Entropy: " + io::fixed(entropy, 2);
   }
 
  private:

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+#include <rlx/rl/callbacks.hpp>
+
+#include <cstdio>
+#include <limits>
+#include <sstream>
+#include <string>
+#include <unistd.h>
+#include <vector>
+
+#include <rlx/env/testing.hpp>
+#include <rlx/nn/networks.hpp>
+#include <rlx/rl/ppo.hpp>
+
+#include "rlx_catch.hpp"
+
+using namespace rlx_test;
+
+namespace {
+
+const auto make_env = [](std::size_t) { return rlx::InvalidActionEnv(5, 2, 16); };
+
+struct Run {
+  Run()
+      : pool(1), envs({.num_envs = 8, .seed = 3}, pool, make_env),
+        ppo({.learning_rate = 2e-3, .n_steps = 16, .batch_size = 64, .n_epochs = 2, .gamma = 0.4}, envs,
+            rlx::nn::mlp_actor_critic({.observation = 5, .action = 5, .pi = {16}, .vf = {16}}), pool) {}
+  rlx::ThreadPool pool;
+  rlx::VectorEnv<rlx::InvalidActionEnv> envs;
+  rlx::Ppo<rlx::InvalidActionEnv> ppo;
+};
+
+bool exists(const std::string& path) {
+  std::FILE* f = std::fopen(path.c_str(), "rb");
+  if (f != nullptr) std::fclose(f);
+  return f != nullptr;
+}
+
+}  // namespace
+
+TEST_CASE("The best model is the arg-max of the evaluations; ties and NaN keep the older", "[rl][callbacks]") {
+  Run run;
+  const std::string best = "/tmp/rlx_test_best_" + std::to_string(::getpid()) + ".safetensors";
+  const std::vector<double> scores{1.0, std::numeric_limits<double>::quiet_NaN(), 3.0, 3.0, 2.0};
+  std::size_t evaluations = 0;
+  std::vector<std::uint64_t> new_best;
+  rlx::EvalCallback callback(make_env, {.eval_freq = 2 * 128, .n_eval_episodes = 2, .best_model_path = best,
+                                        .score = [&](const rlx::Evaluation&) { return scores.at(evaluations++); },
+                                        .callback_on_new_best = [&](rlx::Learner& learner, const rlx::Evaluation&) {
+                                          new_best.push_back(learner.num_timesteps());
+                                          return true;
+                                        }});
+  run.ppo.learn(10 * 128, {.callbacks = {&callback}});
+  REQUIRE(evaluations == 5);
+  REQUIRE(new_best == std::vector<std::uint64_t>{256, 768});
+  REQUIRE(run.ppo.best->score == 3.0);
+  REQUIRE(run.ppo.best->num_timesteps == 768);
+  REQUIRE(callback.history().size() == 5);
+  Run loaded;
+  loaded.ppo.load(best);
+  REQUIRE(loaded.ppo.num_timesteps() == 768);
+  REQUIRE(loaded.ppo.best->score == 3.0);  // the file knows that it is the best
+  std::remove(best.c_str());
+}
+
+TEST_CASE("Scores can be averaged, and an evaluation can end the training", "[rl][callbacks]") {
+  Run run;
+  std::size_t evaluations = 0;
+  rlx::EvalCallback callback(make_env, {.eval_freq = 128, .n_eval_episodes = 1, .both = true, .average_last = 3,
+                                        .score = [&](const rlx::Evaluation&) { return static_cast<double>(++evaluations); },
+                                        .callback_after_eval = [&](rlx::Learner&, const rlx::Evaluation&) { return evaluations < 4; }});
+  rlx::Logger logger;
+  const rlx::LearnResult result = run.ppo.learn(100 * 128, {.callbacks = {&callback}, .logger = &logger});
+  REQUIRE(result.stopped);
+  REQUIRE(result.num_timesteps == 4 * 128);
+  REQUIRE(run.ppo.best->score == 3.0);  // (2 + 3 + 4) / 3
+  REQUIRE(logger.value("eval/mean_reward") >= 0.0);
+  REQUIRE(logger.value("eval/sampled_reward") >= 0.0);
+}
+
+TEST_CASE("Checkpoints by episodes and by timesteps", "[rl][callbacks]") {
+  Run run;
+  const std::string prefix = "rlx_test_cb_" + std::to_string(::getpid());
+  // 8 episodes end in each rollout of 16 steps.
+  rlx::CheckpointCallback by_episodes({.save_freq = 20, .unit = rlx::CountUnit::episodes, .path = "/tmp", .prefix = prefix, .final_name = prefix + "_final"});
+  rlx::CheckpointCallback by_steps({.save_freq = 128, .path = "/tmp", .prefix = prefix, .keep_last = 2});
+  run.ppo.learn(6 * 128, {.callbacks = {&by_episodes, &by_steps}});
+  REQUIRE(by_episodes.saved() == std::vector<std::string>{"/tmp/" + prefix + "_ep20.safetensors", "/tmp/" + prefix + "_ep40.safetensors"});
+  REQUIRE(by_steps.saved() == std::vector<std::string>{"/tmp/" + prefix + "_640.safetensors", "/tmp/" + prefix + "_768.safetensors"});
+  REQUIRE_FALSE(exists("/tmp/" + prefix + "_128.safetensors"));
+  REQUIRE(exists("/tmp/" + prefix + "_final.safetensors"));
+  Run loaded;
+  loaded.ppo.load("/tmp/" + prefix + "_ep20.safetensors");
+  REQUIRE(loaded.ppo.num_episodes() == 24);
+  for (const auto& list : {by_episodes.saved(), by_steps.saved()}) {
+    for (const std::string& path : list) std::remove(path.c_str());
+  }
+  std::remove(("/tmp/" + prefix + "_final.safetensors").c_str());
+  rlx::CheckpointCallback nowhere({.save_freq = 128, .path = "/nonexistent"});
+  REQUIRE_THROWS_AS(run.ppo.learn(128, {.callbacks = {&nowhere}}), rlx::IoError);
+  REQUIRE_THROWS_AS(rlx::CheckpointCallback({.save_freq = 0}), rlx::ConfigError);
+}
+
+TEST_CASE("The progress line is written for terminals only", "[rl][callbacks]") {
+  for (const bool terminal : {true, false}) {
+    Run run;
+    std::ostringstream out;
+    rlx::ProgressCallback progress(out, terminal);
+    run.ppo.learn(2 * 128, {.callbacks = {&progress}});
+    REQUIRE(out.str().empty() != terminal);
+    if (terminal) REQUIRE_THAT(out.str(), ContainsSubstring("100.0 %"));
+  }
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+#include <rlx/rl/evaluation.hpp>
+
+#include <cmath>
+#include <vector>
+
+#include <rlx/env/classic/cart_pole.hpp>
+#include <rlx/env/testing.hpp>
+
+#include "rlx_catch.hpp"
+
+using namespace rlx_test;
+
+namespace {
+
+/// Draws a valid action when it may, else takes the first valid one.
+struct Simple {
+  struct Workspace {};
+  Workspace make_workspace() const { return {}; }
+  void act(std::span<const float>, std::span<const std::uint8_t> mask, std::span<std::int32_t> action, Workspace&, rlx::ActOptions options) const {
+    std::vector<std::int32_t> valid;
+    for (std::size_t i = 0; i < mask.size(); ++i) {
+      if (mask[i] != 0) valid.push_back(static_cast<std::int32_t>(i));
+    }
+    if (mask.empty()) valid = {0, 1};
+    action[0] = options.deterministic ? valid[0] : valid[options.random->bounded(valid.size())];
+  }
+};
+
+/// Ends in the step that its source says; reports it as a metric.
+struct Sourced {
+  using ActionScalar = std::int32_t;
+  struct Info {};
+  rlx::Box box = rlx::Box::uniform(1, 0.0F, 1.0F);
+  rlx::Discrete actions{2};
+  Info none;
+  std::size_t source = 0, steps = 0;
+  const rlx::Box& observation_space() const { return box; }
+  const rlx::Discrete& action_space() const { return actions; }
+  const Info& info() const { return none; }
+  std::size_t num_sources() const { return 3; }
+  void set_source(std::size_t s) { source = s; }
+  static std::vector<std::string_view> metric_names() { return {"source"}; }
+  void metrics(std::span<double> out) const { out[0] = static_cast<double>(source); }
+  void reset(std::uint64_t, std::span<float> row) {
+    row[0] = 0;
+    steps = 0;
+  }
+  rlx::Transition step(std::span<const std::int32_t>, std::span<float> row) {
+    row[0] = 1;
+    return {1.0, ++steps == source + 1, false};
+  }
+};
+
+}  // namespace
+
+TEST_CASE("Episodes do not depend on the number of environments or threads", "[rl][evaluation]") {
+  const auto make = [](std::size_t) { return rlx::InvalidActionEnv(9, 5, 13); };
+  rlx::ThreadPool pool(3);
+  for (const bool deterministic : {true, false}) {
+    const auto one = rlx::evaluate_policy(Simple{}, make, {.n_eval_episodes = 12, .deterministic = deterministic, .seed = 4});
+    const auto five = rlx::evaluate_policy(Simple{}, make, {.n_eval_episodes = 12, .deterministic = deterministic, .num_envs = 5, .seed = 4});
+    const auto threaded =
+        rlx::evaluate_policy(Simple{}, make, {.n_eval_episodes = 12, .deterministic = deterministic, .num_envs = 5, .seed = 4, .pool = &pool});
+    REQUIRE(one.returns() == five.returns());
+    REQUIRE(one.returns() == threaded.returns());
+    for (std::size_t i = 0; i < 12; ++i) {
+      REQUIRE(one.episodes[i].seed == rlx::RandomStream({4, rlx::Purpose::evaluation_reset, 0, i}).next_u64());
+      REQUIRE(one.episodes[i].episode == i);
+      REQUIRE(one.episodes[i].length == 13);
+      REQUIRE(one.episodes[i].truncated);
+      REQUIRE(five.episodes[i].env == i % 5);
+    }
+    REQUIRE_THAT(one.mean_length, WithinAbs(13.0, 1e-12));
+    double sum = 0;
+    for (const double r : one.returns()) sum += r;
+    REQUIRE_THAT(one.mean_reward, WithinAbs(sum / 12, 1e-12));
+    REQUIRE(one.interval.low <= one.mean_reward);
+    REQUIRE(one.interval.high >= one.mean_reward);
+  }
+}
+
+TEST_CASE("Short episodes are not favoured, sources take turns, metrics are averaged", "[rl][evaluation]") {
+  const auto result = rlx::evaluate_policy(Simple{}, [](std::size_t) { return Sourced(); }, {.n_eval_episodes = 9, .num_envs = 3});
+  REQUIRE(result.returns() == std::vector<double>{1, 2, 3, 1, 2, 3, 1, 2, 3});
+  REQUIRE_THAT(result.mean_reward, WithinAbs(2.0, 1e-12));
+  REQUIRE_THAT(result.std_reward, WithinAbs(std::sqrt(2.0 / 3.0), 1e-12));
+  REQUIRE(result.metrics.size() == 1);
+  REQUIRE(result.metrics[0].name == "source");
+  REQUIRE_THAT(result.metrics[0].mean, WithinAbs(1.0, 1e-12));
+}
+
+TEST_CASE("Both kinds of policy on the same episodes", "[rl][evaluation]") {
+  const auto make = [](std::size_t) { return rlx::InvalidActionEnv(9, 5, 13); };
+  const auto both = rlx::evaluate_both(Simple{}, make, {.n_eval_episodes = 8, .seed = 2});
+  double difference = 0;
+  for (std::size_t i = 0; i < 8; ++i) {
+    REQUIRE(both.deterministic.episodes[i].seed == both.sampled.episodes[i].seed);
+    difference += both.deterministic.episodes[i].episode_return - both.sampled.episodes[i].episode_return;
+  }
+  REQUIRE_THAT(both.mean_difference, WithinAbs(difference / 8, 1e-12));
+}
+
+TEST_CASE("Evaluations that cannot work are refused", "[rl][evaluation][errors]") {
+  const auto make = [](std::size_t) { return rlx::CartPole(); };
+  REQUIRE_THROWS_AS(rlx::evaluate_policy(Simple{}, make, {.n_eval_episodes = 0}), rlx::ConfigError);
+  REQUIRE_THROWS_AS(rlx::evaluate_policy(Simple{}, make, {.num_envs = 0}), rlx::ConfigError);
+  REQUIRE_THROWS_AS(rlx::evaluate_policy(Simple{}, [](std::size_t) { return rlx::RingEnv(4); }, {.n_eval_episodes = 1, .max_episode_steps = 50}),
+                    rlx::EnvironmentError);
+}

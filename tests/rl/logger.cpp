@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+#include <rlx/rl/logger.hpp>
+
+#include <cmath>
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+#include <limits>
+#include <sstream>
+#include <string>
+#include <unistd.h>
+
+#include "rlx_catch.hpp"
+
+using namespace rlx_test;
+
+namespace {
+
+std::string read(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+}  // namespace
+
+TEST_CASE("The last number and the mean", "[rl][logger]") {
+  rlx::Logger logger;
+  logger.record("a", 1.0);
+  logger.record("a", 2.0);
+  logger.record_mean("b", 1.0);
+  logger.record_mean("b", 4.0);
+  REQUIRE(logger.value("a") == 2.0);
+  REQUIRE(logger.value("b") == 2.5);
+  REQUIRE(std::isnan(logger.value("c")));
+  logger.dump(10, 0.0);
+  REQUIRE(logger.value("b") == 2.5);
+  logger.record_mean("b", 7.0);
+  REQUIRE(logger.value("b") == 7.0);
+}
+
+TEST_CASE("The table has a section per part", "[rl][logger]") {
+  std::ostringstream out;
+  rlx::Logger logger;
+  logger.add<rlx::ConsoleTable>(out);
+  logger.record("train/loss", 0.25);
+  logger.record("rollout/ep_rew_mean", 200.0);
+  logger.record("train/explained_variance", std::numeric_limits<double>::quiet_NaN());
+  logger.dump(1, 0.0);
+  REQUIRE(out.str() ==
+          "----------------------------------\n"
+          "| rollout/              |        |\n"
+          "|    ep_rew_mean        | 200    |\n"
+          "| train/                |        |\n"
+          "|    explained_variance | nan    |\n"
+          "|    loss               | 0.2500 |\n"
+          "----------------------------------\n");
+}
+
+TEST_CASE("The episode line is the seed's", "[rl][logger]") {
+  REQUIRE(rlx::EpisodeLine::line(2, -2.61, 3.08, 2.80) == "Episode 2:   Reward: -2.61   | Loss: 3.08  | Entropy: 2.80");
+  REQUIRE(rlx::EpisodeLine::line(10, 3.92, 4.24, 2.27) == "Episode 10:  Reward: 3.92    | Loss: 4.24  | Entropy: 2.27");
+  REQUIRE(rlx::EpisodeLine::line(4, -96.71, 377.56, 3.22) == "Episode 4:   Reward: -96.71  | Loss: 377.56 | Entropy: 3.22");
+  std::ostringstream out;
+  rlx::Logger logger;
+  logger.add<rlx::EpisodeLine>(out, 2);
+  for (std::uint64_t n = 1; n <= 4; ++n) logger.episode({.number = n, .loss = 1.0, .entropy = 0.5});
+  REQUIRE(out.str() == "Episode 2:   Reward: 0.00    | Loss: 1.00  | Entropy: 0.50\nEpisode 4:   Reward: 0.00    | Loss: 1.00  | Entropy: 0.50\n");
+}
+
+TEST_CASE("CSV grows when a key appears later", "[rl][logger]") {
+  const std::string path = "/tmp/rlx_test_log_" + std::to_string(::getpid()) + ".csv";
+  {
+    rlx::Logger logger;
+    logger.add<rlx::CsvOutput>(path);
+    logger.open(0.0);
+    logger.record("a", 1.5);
+    logger.dump(1, 0.0);
+    logger.record("a", std::numeric_limits<double>::infinity());
+    logger.dump(2, 0.0);
+    logger.record("b", 3.0);
+    logger.dump(3, 0.0);
+    logger.record("a", 4.0);
+    logger.dump(4, 0.0);
+  }
+  REQUIRE(read(path) == "time/total_timesteps,a,b\n1,1.5,\n2,nan,\n3,,3\n4,4,\n");
+  std::remove(path.c_str());
+  rlx::Logger logger;
+  logger.add<rlx::CsvOutput>("/nonexistent/log.csv");
+  REQUIRE_THROWS_AS(logger.open(0.0), rlx::IoError);
+}
+
+TEST_CASE("TensorBoard gets the keys as tags", "[rl][logger]") {
+  const std::string directory = "/tmp/rlx_test_tb_" + std::to_string(::getpid());
+  {
+    rlx::Logger logger;
+    logger.add<rlx::TensorBoardOutput>(directory);
+    logger.open(1000.0);
+    logger.record("train/loss", 0.5);
+    logger.dump(7, 1001.0);
+  }
+  const std::string path = directory + "/events.out.tfevents.1000.rlx";
+  const std::string bytes = read(path);
+  REQUIRE_THAT(bytes, ContainsSubstring("brain.Event:2"));
+  REQUIRE_THAT(bytes, ContainsSubstring("train/loss"));
+  std::remove(path.c_str());
+  ::rmdir(directory.c_str());
+}
