@@ -74,7 +74,8 @@ class Workspace {
   detail::AlignedVector<S> values_, gradients_;  // node values and gradients, equal layout
   detail::AlignedVector<S> kept_;                // statistics and weights kept from forward to backward
   detail::AlignedVector<S> scratch_;
-  std::vector<std::uint32_t> indices_;  // valid slots and maxima
+  std::vector<std::uint32_t> indices_;  // valid slots and maxima; from all_slots_ on 0, 1, 2, ...
+  std::size_t all_slots_ = 0;
   std::vector<std::size_t> value_offset_, kept_offset_, index_offset_;
   std::vector<Output> outputs_;
 };
@@ -158,6 +159,7 @@ class Graph {
     w.kept_.resize(kept);
     w.scratch_.resize(scratch);
     w.indices_.resize(indices + slots);
+    w.all_slots_ = indices;
     for (std::size_t s = 0; s < slots; ++s)
       w.indices_[indices + s] = static_cast<std::uint32_t>(s);  // for values without a mask
     for (const OutputSpec& output : spec_.outputs) {
@@ -377,7 +379,7 @@ class Graph {
 
   // Valid slots of one sample, ascending.
   std::span<const std::uint32_t> valid(const Workspace<S>& w, const NodeShape& shape, std::size_t row) const {
-    if (shape.mask == NodeShape::no_mask) return std::span(w.indices_).last(shape.slots).first(shape.slots);
+    if (shape.mask == NodeShape::no_mask) return std::span(w.indices_).subspan(w.all_slots_, shape.slots);
     const std::uint32_t* p = w.indices_.data() + w.index_offset_[shape.mask] + row * (shape.slots + 1);
     return {p + 1, p[0]};
   }
