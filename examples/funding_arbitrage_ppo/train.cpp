@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: MIT
+#include "commands.hpp"
+#include "report.hpp"
+#include "training_callbacks.hpp"
+
+#include <rlx/core/version.hpp>
+#include <rlx/env/vector_env.hpp>
+#include <rlx/funding/environment.hpp>
+#include <rlx/funding/observation.hpp>
+#include <rlx/io/iso8601.hpp>
+#include <rlx/nn/networks.hpp>
+#include <rlx/rl/callbacks.hpp>
+#include <rlx/rl/health.hpp>
+#include <rlx/rl/manifest.hpp>
+#include <rlx/rl/ppo.hpp>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+#include <optional>
+
+namespace app {
+namespace {
+
+/// Sizes that follow from the flags: short runs use fewer environments and shorter rollouts, so that they still update.
+struct Sizes {
+  std::size_t n_envs, n_steps, batch_size;
+  std::uint64_t total_steps;
+};
+
+Sizes sizes_of(const Options& o) {
+  Sizes sizes{};
+  const std::size_t episode = o.episode_steps();
+  sizes.n_envs = o.total_steps > 0 ? o.n_envs : std::clamp<std::size_t>(o.num_episodes / 10, 1, std::max<std::size_t>(o.n_envs, 1));
+  sizes.n_steps = std::min(o.rollout_steps, episode);
+  sizes.batch_size = std::min(o.batch_size, sizes.n_envs * sizes.n_steps);
+  sizes.total_steps = o.total_steps > 0 ? o.total_steps : o.num_episodes * episode;
+  return sizes;
+}
+
+rlx::PpoConfig ppo_config(const Options& o, const Sizes& sizes) {
+  using rlx::nn::Schedule;
+  rlx::PpoConfig config;
+  config.learning_rate = o.lr_schedule == "linear" ? Schedule::linear(o.learning_rate, 0.0) : Schedule(o.learning_rate);
+  config.n_steps = sizes.n_steps;
+  config.batch_size = sizes.batch_size;
+  config.n_epochs = o.n_epochs;
+  config.gamma = o.discount();
+  config.gae_lambda = o.gae_lambda;
+  config.clip_range = o.clip_range;
+  config.ent_coef = Schedule::linear(o.entropy_coef, o.final_entropy_coef);
+  config.vf_coef = o.value_coef;
+  config.max_grad_norm = o.max_grad_norm;
+  if (o.target_kl != 0.0) config.target_kl = o.target_kl;
+  config.normalize_reward = true;
+  config.seed = o.seed;
+  return config;
+}
+
+rlx::HealthLimits health_limits() {
+  rlx::HealthLimits limits;  // texts name this program's flags
+  limits.episode_return_bad = -100.0;
+  limits.entropy_advice = "agent stuck, increase --entropy-coef";
+  limits.kl_advice = "lower --learning-rate";
+  limits.clip_low_advice = "updates hardly change the policy, raise --learning-rate or --n-epochs";
+  limits.clip_high_advice = "lower --learning-rate or --n-epochs";
+  limits.value_advice = "lower --learning-rate or --value-coef";
+  limits.flat_advice = "may need tuning";
+  limits.return_advice = "reduce --max-leverage or raise --liquidation-buffer; check data";
+  return limits;
+}
+
+nlohmann::json split_json(const Data& data, const funding::Fold& fold) {
+  const funding::MarketTape& tape = *data.markets[0].tape;
+  nlohmann::json split;
+  for (const auto& [name, window] : {std::pair{"train", fold.train}, std::pair{"validation", fold.validation}, std::pair{"test", fold.test}}) {
+    split[name] = {{"from", rlx::io::format_time_ms(tape.time(window.begin))},
+                   {"to", rlx::io::format_time_ms(tape.time(window.end - 1))},
+                   {"steps", window.size()}};
+  }
+  return split;
+}
+
+/// What one fold leaves behind.
+struct FoldResult {
+  std::vector<ScoreTable> tables;  ///< empty if the training stopped early
+  std::vector<LearningPoint> learning;
+  std::vector<std::string> warnings;
+  std::string chosen;
+  std::uint64_t chosen_step = 0;
+  std::size_t candidates = 0;
+  nlohmann::json manifest;
+  std::optional<rlx::InferencePolicy> best;
+  bool complete = false;
+};
+
+FoldResult train_fold(const Options& o, const Data& data, const funding::Fold& fold, const std::string& directory, rlx::ThreadPool& threads) {
+  std::error_code failed;
+  std::filesystem::create_directories(directory, failed);
+  if (failed) throw rlx::IoError(fmt::format("--checkpoint-dir {}: {}", directory, failed.message()));
+
+  // Market tapes become environments, environments become one VectorEnv, and PPO learns on it.
+  const Sizes sizes = sizes_of(o);
+  funding::EnvironmentConfig environment = environment_config(o);
+  environment.window_begin = fold.train.begin;
+  environment.window_end = fold.train.end - 1;
+  rlx::VectorEnv envs({.num_envs = sizes.n_envs, .seed = o.seed}, threads, [&](std::size_t i) {
+    return funding::FundingArbitrageEnv(data.markets[i % data.markets.size()].tape, environment);
+  });
+  const rlx::SlotLayout layout = funding::slots();
+  rlx::Ppo ppo(ppo_config(o, sizes), envs,
+               o.network == "pointer" ? rlx::nn::pointer_actor_critic(layout) : rlx::nn::slot_actor_critic(layout), threads);
+  funding::check_shaping_gamma(environment.reward, ppo.config().gamma);
+
+  ppo.identity = {{"data_sha256", data.sha256},
+                  {"venues_sha256", data.venues_sha256},
+                  {"observation_hash", funding::observation_hash()},
+                  {"trading", o.sample_random_config ? "sampled" : environment.trading.to_string()},
+                  {"train_window", fmt::format("{}..{}", fold.train.begin, fold.train.end)}};
+  if (!o.resume_from.empty()) {
+    rlx::LoadOptions options;
+    if (o.allow_data_change) options.allow = {"data_sha256", "venues_sha256", "train_window"};
+    ppo.load(o.resume_from, options);
+    if (!o.quiet) fmt::print("resumed from {} at step {}\n", o.resume_from, ppo.num_timesteps());
+  }
+  if (!o.quiet) {
+    fmt::print("Training\n  network             {} ({} parameters)\n  environments        {} x {} steps, minibatch {}, {} epochs\n"
+               "  total               {} steps, about {} episodes\n",
+               o.network, rlx::io::grouped(static_cast<double>(ppo.parameters().count())), sizes.n_envs, sizes.n_steps, sizes.batch_size, o.n_epochs,
+               sizes.total_steps, sizes.total_steps / o.episode_steps());
+  }
+
+  rlx::RunManifest manifest(directory + "/run.json");
+  manifest.fields["command"] = o.command_line;
+  manifest.fields["seed"] = o.seed;
+  manifest.fields["threads"] = threads.size();
+  manifest.fields["config"] = rlx::config_to_json(ppo.config());
+  manifest.fields["trading"] = ppo.identity["trading"];
+  manifest.fields["data"] = {{"sha256", data.sha256}, {"venues_sha256", data.venues_sha256}, {"report", funding::to_text(data.markets[0].tape->report())}};
+  manifest.fields["observation_hash"] = funding::observation_hash();
+  manifest.fields["split"] = split_json(data, fold);
+  manifest.fields["network"] = {{"name", o.network}, {"parameters", ppo.parameters().count()}, {"flops_per_row", ppo.graph().flops_per_row()}};
+
+  ValidationCallback validation(o, data, fold, directory + "/best_model.safetensors", threads);
+  rlx::CheckpointCallback checkpoints({.save_freq = o.save_every, .unit = rlx::CountUnit::episodes, .path = directory, .final_name = "final_model"});
+  MonitorCallback monitor(o);
+  rlx::HealthCallback health([&](const rlx::HealthWarning& w) { if (!o.quiet) fmt::print("warning: {}\n", w.text); }, health_limits());
+  StopAfter stop_after(o.stop_after_steps);
+  rlx::ProgressCallback progress(std::cout, !o.quiet && isatty(STDOUT_FILENO) != 0);
+  rlx::ManifestCallback record(manifest, directory + "/best_model.safetensors");
+
+  FoldResult result;
+  try {
+    rlx::LearnOptions learn;
+    learn.callbacks = {&monitor, &health, &validation, &stop_after, &record, &progress, &checkpoints};
+    learn.reset_num_timesteps = o.resume_from.empty();
+    learn.stop = &interrupted;
+    if (ppo.num_timesteps() < sizes.total_steps) ppo.learn(sizes.total_steps - ppo.num_timesteps(), learn);
+  } catch (const std::exception& error) {
+    manifest.failed(error);
+    throw;
+  }
+  for (const rlx::HealthWarning& w : health.warnings()) result.warnings.push_back(fmt::format("step {}: {}", w.num_timesteps, w.text));
+  result.learning = monitor.learning(validation);
+  result.complete = ppo.num_timesteps() >= sizes.total_steps;
+  if (!result.complete) {
+    fmt::print("stopped at step {} of {}; continue with --resume-from {}/final_model.safetensors\n", ppo.num_timesteps(), sizes.total_steps, directory);
+    return result;
+  }
+
+  // The test window is read here for the first time, for the chosen and for the last model.
+  result.best = rlx::InferencePolicy::load(directory + "/best_model.safetensors");
+  const rlx::InferencePolicy last = ppo.policy();
+  result.chosen_step = ppo.best->num_timesteps;
+  result.candidates = validation.candidates(ppo);
+  result.chosen = fmt::format("best model: step {}, validation score {:.5f} % growth per day; {} candidates compared on the validation window",
+                              result.chosen_step, 100.0 * ppo.best->score, result.candidates);
+  result.tables = judge({{"agent", &*result.best}, {"final model", &last}}, data, fold, fold.test, o, threads);
+  manifest.fields["evaluations"] = validation.history_json(ppo);
+  manifest.fields["chosen"] = result.chosen;
+  manifest.fields["warnings"] = result.warnings;
+  manifest.fields["tables"] = nlohmann::json::array();
+  for (const ScoreTable& table : result.tables) manifest.fields["tables"].push_back(to_json(table));
+  manifest.write();
+  result.manifest = manifest.fields;
+  return result;
+}
+
+ReportInput report_input(const Options& o, const Data& data, const std::vector<FoldResult>& folds, const std::vector<ScoreTable>& tables) {
+  const FoldResult& last = folds.back();
+  const funding::MarketTape& tape = *data.markets[0].tape;
+  ReportInput input;
+  input.title = "Funding-rate arbitrage: " + (o.uses_files() ? std::string("given data") : o.synthetic + " synthetic market");
+  for (const ScoreTable& table : tables) input.tables.push_back(&table);
+  input.learning = last.learning;
+  input.chosen_steps = last.chosen_step;
+  input.candidates = last.candidates;
+  input.chosen = last.chosen;
+  for (std::size_t i = 0; i < data.folds.size(); ++i) {
+    const std::string suffix = data.folds.size() > 1 ? fmt::format(" {}", i + 1) : "";
+    const funding::Fold& fold = data.folds[i];
+    for (const auto& [name, window] : {std::pair{"train", fold.train}, std::pair{"validation", fold.validation}, std::pair{"test", fold.test}}) {
+      input.split.push_back({name + suffix, tape.time(window.begin), tape.time(window.end - 1), window.size()});
+    }
+  }
+  input.data = data_block(o, data);
+  input.approximations = tape.report().approximations;
+  for (const funding::DataWarning& w : funding::warnings(tape.report())) input.warnings.push_back(w.finding + " " + w.advice);
+  input.warnings.insert(input.warnings.end(), last.warnings.begin(), last.warnings.end());
+  input.manifest = last.manifest.dump(2);
+  input.footer = fmt::format("rlx {}; {}", RLX_VERSION_STRING, fmt::join(o.command_line, " "));
+  input.bootstrap = o.bootstrap;
+  input.seed = o.seed;
+  return input;
+}
+
+}  // namespace
+
+int train(const Options& o) {
+  rlx::ThreadPool threads(thread_count(o));
+  const Data data = load_data(o);
+  if (!o.quiet) fmt::print("{}", data_block(o, data));
+
+  std::vector<FoldResult> folds;
+  for (std::size_t i = 0; i < data.folds.size(); ++i) {
+    const std::string directory = data.folds.size() == 1 ? o.checkpoint_dir : fmt::format("{}/fold{}", o.checkpoint_dir, i + 1);
+    if (data.folds.size() > 1 && !o.quiet) fmt::print("Fold {} of {}\n", i + 1, data.folds.size());
+    folds.push_back(train_fold(o, data, data.folds[i], directory, threads));
+    if (!folds.back().complete) return interrupted ? exit_interrupted : 0;
+    if (data.folds.size() > 1) print_tables(folds.back().tables);
+  }
+
+  // One table per configuration, over the test windows of all folds.
+  std::vector<ScoreTable> tables;
+  for (std::size_t c = 0; c < folds[0].tables.size(); ++c) {
+    std::vector<ScoreTable> of_configuration;
+    for (const FoldResult& fold : folds) of_configuration.push_back(fold.tables[c]);
+    tables.push_back(pool_tables(of_configuration, score_config(o)));
+  }
+  fmt::print("\n{}\n", folds.back().chosen);
+  print_tables(tables);
+  ReportInput input;
+  if (!o.report.empty()) input = report_input(o, data, folds, tables);
+  if (o.sensitivity) {
+    const rlx::io::TextTable table = sensitivity(*folds.back().best, data.markets, data.folds.back().test, score_config(o), threads);
+    fmt::print("\nsensitivity of the agent\n{}", table.to_string());
+    input.sensitivity = table;
+  }
+  if (!o.trades_output.empty()) write_trades(o.trades_output, tables.front(), data.markets);
+  if (!o.report.empty()) {
+    write_report(o.report, input);
+    fmt::print("\nreport: {}\n", o.report);
+  }
+  print_verdict(tables);
+  return 0;
+}
+
+}  // namespace app

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief What happens beside the learning: judging on the validation window, console lines, TensorBoard, an early stop.
+#ifndef FUNDING_ARBITRAGE_PPO_TRAINING_CALLBACKS_HPP
+#define FUNDING_ARBITRAGE_PPO_TRAINING_CALLBACKS_HPP
+
+#include "commands.hpp"
+#include "report.hpp"
+
+#include <rlx/io/tensorboard.hpp>
+#include <rlx/rl/callbacks.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace app {
+
+/// Scores the policy on the validation window and keeps the best model.
+///
+/// Score: mean log growth per day of the deterministic policy over the whole window (over the panel with sampled
+/// configurations), averaged over the last three evaluations; a tie keeps the earlier model. The history is part of the
+/// checkpoint, so a resumed run chooses as an uninterrupted one does.
+class ValidationCallback final : public rlx::Callback {
+ public:
+  ValidationCallback(const Options& o, const Data& data, const funding::Fold& fold, std::string best_path, rlx::ThreadPool& threads);
+  void on_training_start(rlx::Learner& learner) override;
+  bool on_update_end(rlx::Learner& learner) override;
+  void on_training_end(rlx::Learner& learner) override;
+
+  struct Evaluation {
+    std::uint64_t step = 0;
+    std::uint64_t episode = 0;
+    double growth_per_day = 0.0;  ///< of this model
+    double score = 0.0;           ///< averaged
+    double reward_mean = 0.0, reward_std = 0.0;
+    double trades = 0.0, max_drawdown = 0.0;
+  };
+  /// Evaluations since this object began.
+  const std::vector<Evaluation>& evaluations() const noexcept { return evaluations_; }
+  /// Evaluations of the whole run, resumed parts included.
+  static std::size_t candidates(const rlx::Learner& learner);
+  static nlohmann::json history_json(const rlx::Learner& learner);
+
+ private:
+  void evaluate(rlx::Learner& learner);
+
+  const Options* o_;
+  const Data* data_;
+  funding::Window window_;
+  std::string best_path_;
+  rlx::ThreadPool* threads_;
+  rlx::detail::Milestones milestones_;
+  std::vector<Evaluation> evaluations_;
+};
+
+/// The seed's console lines per logged episode, and the TensorBoard tags of the specification.
+class MonitorCallback final : public rlx::Callback {
+ public:
+  explicit MonitorCallback(const Options& o);
+  void on_training_start(rlx::Learner& learner) override;
+  bool on_episode(rlx::Learner& learner, const rlx::EpisodeRecord& record) override;
+  bool on_update_end(rlx::Learner& learner) override;
+
+  /// Figures of every update beside the validation scores, for the report.
+  std::vector<LearningPoint> learning(const ValidationCallback& validation) const;
+
+ private:
+  double fps(const rlx::Learner& learner) const;
+
+  const Options* o_;
+  std::unique_ptr<rlx::io::TensorBoardWriter> tensorboard_;
+  std::vector<LearningPoint> points_;
+  std::uint64_t first_step_ = 0;
+};
+
+/// Ends training at a step, as an interruption would.
+class StopAfter final : public rlx::Callback {
+ public:
+  explicit StopAfter(std::uint64_t steps) : steps_(steps) {}
+  bool on_update_end(rlx::Learner& learner) override { return steps_ == 0 || learner.num_timesteps() < steps_; }
+
+ private:
+  std::uint64_t steps_;
+};
+
+}  // namespace app
+
+#endif  // FUNDING_ARBITRAGE_PPO_TRAINING_CALLBACKS_HPP
