@@ -296,7 +296,7 @@ TEST_CASE("what stands in an invalid slot, NaN included, changes no output and n
   clean[10] = 0;  // row 1: both empty
   clean[15] = 0;
   std::vector<float> dirty = clean;
-  for (const std::size_t i : {6, 8, 11, 14, 19}) dirty[i] = std::numeric_limits<float>::quiet_NaN();
+  for (const int i : {6, 8, 11, 14, 19}) dirty[static_cast<std::size_t>(i)] = std::numeric_limits<float>::quiet_NaN();
   const auto run = [&](const std::vector<float>& in) {
     const auto y = model.forward(in, 2);
     for (std::size_t r = 0; r < 2; ++r) {
