@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief The environment contract, vector environments, wrappers, classic and testing environments.
+#ifndef RLX_ENV_HPP
+#define RLX_ENV_HPP
+
+#include <rlx/env/check_env.hpp>
+#include <rlx/env/classic/acrobot.hpp>
+#include <rlx/env/classic/cart_pole.hpp>
+#include <rlx/env/classic/mountain_car.hpp>
+#include <rlx/env/classic/pendulum.hpp>
+#include <rlx/env/environment.hpp>
+#include <rlx/env/episode_sampler.hpp>
+#include <rlx/env/episode_statistics.hpp>
+#include <rlx/env/space.hpp>
+#include <rlx/env/testing.hpp>
+#include <rlx/env/time_limit.hpp>
+#include <rlx/env/vector_env.hpp>
+
+#endif  // RLX_ENV_HPP

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief CSV, JSON lines, safetensors, TensorBoard, npy, tables, charts and reports (components such as io/gzip.hpp apart).
+#ifndef RLX_IO_HPP
+#define RLX_IO_HPP
+
+#include <rlx/io/atomic_file.hpp>
+#include <rlx/io/csv.hpp>
+#include <rlx/io/html_report.hpp>
+#include <rlx/io/iso8601.hpp>
+#include <rlx/io/jsonl.hpp>
+#include <rlx/io/mapped_file.hpp>
+#include <rlx/io/npy.hpp>
+#include <rlx/io/number_text.hpp>
+#include <rlx/io/progress.hpp>
+#include <rlx/io/safetensors.hpp>
+#include <rlx/io/svg_chart.hpp>
+#include <rlx/io/tensorboard.hpp>
+#include <rlx/io/text_table.hpp>
+
+#endif  // RLX_IO_HPP

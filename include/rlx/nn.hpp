@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief Networks as graphs over flat parameters, distributions over actions, optimisers, schedules.
+#ifndef RLX_NN_HPP
+#define RLX_NN_HPP
+
+#include <rlx/nn/adam.hpp>
+#include <rlx/nn/categorical.hpp>
+#include <rlx/nn/grad_norm.hpp>
+#include <rlx/nn/gradient_check.hpp>
+#include <rlx/nn/graph.hpp>
+#include <rlx/nn/graph_builder.hpp>
+#include <rlx/nn/graph_json.hpp>
+#include <rlx/nn/graph_spec.hpp>
+#include <rlx/nn/initialization.hpp>
+#include <rlx/nn/networks.hpp>
+#include <rlx/nn/parameter_store.hpp>
+#include <rlx/nn/rms_prop.hpp>
+#include <rlx/nn/schedule.hpp>
+
+#endif  // RLX_NN_HPP

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief Risk measures, performance statistics, bootstrap intervals.
+#ifndef RLX_RISK_HPP
+#define RLX_RISK_HPP
+
+#include <rlx/risk/bootstrap.hpp>
+#include <rlx/risk/performance.hpp>
+
+#endif  // RLX_RISK_HPP

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief PPO, evaluation, callbacks, logs, checkpoints and policies for live use.
+#ifndef RLX_RL_HPP
+#define RLX_RL_HPP
+
+#include <rlx/rl/callbacks.hpp>
+#include <rlx/rl/checkpoint.hpp>
+#include <rlx/rl/critic.hpp>
+#include <rlx/rl/evaluation.hpp>
+#include <rlx/rl/gae.hpp>
+#include <rlx/rl/health.hpp>
+#include <rlx/rl/inference_policy.hpp>
+#include <rlx/rl/learner.hpp>
+#include <rlx/rl/logger.hpp>
+#include <rlx/rl/logger_json.hpp>
+#include <rlx/rl/losses.hpp>
+#include <rlx/rl/manifest.hpp>
+#include <rlx/rl/policy.hpp>
+#include <rlx/rl/ppo.hpp>
+#include <rlx/rl/ppo_config.hpp>
+#include <rlx/rl/ppo_config_json.hpp>
+#include <rlx/rl/risk_objective.hpp>
+#include <rlx/rl/rollout.hpp>
+#include <rlx/rl/statistics.hpp>
+
+#endif  // RLX_RL_HPP
