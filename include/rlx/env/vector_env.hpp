@@ -24,6 +24,7 @@
 #include <rlx/core/random.hpp>
 #include <rlx/core/state.hpp>
 #include <rlx/core/thread_pool.hpp>
+#include <rlx/env/batch_environment.hpp>
 #include <rlx/env/detail/describe.hpp>
 #include <rlx/env/environment.hpp>
 #include <rlx/env/episode_sampler.hpp>
@@ -73,9 +74,11 @@ struct VectorEnvRows {
 /// reset). The shard of the lowest number wins. After an error the failed environment needs a reset (`reset()`, or
 /// `reset(reset_mask)`); environments behind it in its shard have not made the step.
 ///
-/// @tparam E  the environment: movable, models `Environment`.
-template <Environment E>
-class VectorEnv {
+/// @tparam E  the environment: movable, models `Environment`; or a `BatchEnvironment`, of which every shard holds one (only
+/// with
+///            `AutoresetMode::same_step`).
+template <class E>
+requires(Environment<E> || BatchEnvironment<E>) class VectorEnv {
   static_assert(!detail::has_misnamed_masks<E>,
                 "rlx: the environment offers action_mask but not action_masks; name the member "
                 "`void action_masks(std::span<std::uint8_t> row) const`, or its masks would be ignored");
@@ -87,6 +90,8 @@ class VectorEnv {
   using ActionScalar = typename E::ActionScalar;
   using Space = std::remove_cvref_t<decltype(std::declval<const E&>().action_space())>;
   using Rows = VectorEnvRows;
+  /// Whether a shard is one object that steps all its environments at once.
+  static constexpr bool is_batch = BatchEnvironment<E>;
   /// Whether rows of masks exist.
   static constexpr bool has_masks = MaskedEnvironment<E> && !std::same_as<Space, Box>;
   /// Whether `save_state` carries the environments themselves, so that a run continues in the middle of its episodes.
@@ -107,7 +112,11 @@ class VectorEnv {
     void step(MatrixView<const ActionScalar> actions, const Rows& rows) {
       owner_->check_sizes(actions, rows);
       finished_.clear();
-      for (std::size_t e = begin; e < end; ++e) owner_->step_one(*this, e, actions.row(e), rows);
+      if constexpr (is_batch) {
+        owner_->step_batch(*this, actions, rows);
+      } else {
+        for (std::size_t e = begin; e < end; ++e) owner_->step_one(*this, e, actions.row(e), rows);
+      }
     }
 
     /// Episodes that ended in the last `step`, ascending environment.
@@ -116,12 +125,14 @@ class VectorEnv {
    private:
     friend class VectorEnv;
     VectorEnv* owner_ = nullptr;
-    std::vector<E> environments_;
+    std::vector<E> environments_;  // a batch: one
     std::vector<detail::EpisodeSlot> slots_;
     std::vector<EpisodeStatistics> finished_;  // capacity: one per environment
   };
 
-  /// @param make  called once per environment, in ascending order, on this thread.
+  /// @param make  called once per environment with its number, in ascending order, on this thread; for a `BatchEnvironment`
+  /// once
+  ///              per shard with the number of its environments.
   /// @throws ConfigError  sizes of 0, more shards than environments, copies whose spaces differ, too many metrics.
   VectorEnv(VectorEnvConfig config, ThreadPool& pool, std::function<E(std::size_t env)> make)
       : config_(config), pool_(&pool), num_shards_(choose_shards(config)) {
@@ -133,12 +144,17 @@ class VectorEnv {
       shard.end = (s + 1) * config_.num_envs / num_shards_;
       shard.owner_ = this;
       const std::size_t size = shard.end - shard.begin;
-      shard.environments_.reserve(size);
+      shard.environments_.reserve(is_batch ? 1 : size);
       shard.slots_.resize(size);
       shard.finished_.reserve(size);
-      for (std::size_t e = shard.begin; e < shard.end; ++e) {
-        shard.environments_.push_back(make(e));
-        check_spaces(e, shard.environments_.back());
+      if constexpr (is_batch) {
+        shard.environments_.push_back(make(size));
+        check_batch(shard);
+      } else {
+        for (std::size_t e = shard.begin; e < shard.end; ++e) {
+          shard.environments_.push_back(make(e));
+          check_spaces(e, shard.environments_.back());
+        }
       }
     }
     observation_size_ = observation_space().size();
@@ -179,14 +195,15 @@ class VectorEnv {
   const Space& action_space() const { return first().action_space(); }
   ThreadPool& pool() const noexcept { return *pool_; }
 
+  /// The environment of that number, or the batch that holds it.
   /// @param env  below `num_envs()`.
   E& environment(std::size_t env) {
     Shard& shard = shards_[shard_of(env)];
-    return shard.environments_[env - shard.begin];
+    return shard.environments_[is_batch ? 0 : env - shard.begin];
   }
   const E& environment(std::size_t env) const {
     const Shard& shard = shards_[shard_of(env)];
-    return shard.environments_[env - shard.begin];
+    return shard.environments_[is_batch ? 0 : env - shard.begin];
   }
   /// Number of the running (or, if none runs, the last) episode of an environment; 0 before the first.
   std::uint64_t episode(std::size_t env) const { return slot(env).episode; }
@@ -352,6 +369,18 @@ class VectorEnv {
                                action_space());
   }
 
+  void check_batch(const Shard& shard) const {
+    const E& batch = shard.environments_.front();
+    if (config_.autoreset != AutoresetMode::same_step) {
+      throw ConfigError("a BatchEnvironment steps all its environments at once: autoreset must be same_step");
+    }
+    if (batch.size() != shard.end - shard.begin) {
+      throw ConfigError("the factory made a batch of " + std::to_string(batch.size()) + " environments for a shard of " +
+                        std::to_string(shard.end - shard.begin) + "; make(size) must give a batch of that size");
+    }
+    check_spaces(shard.begin, batch);
+  }
+
   const E& first() const { return shards_.front().environments_.front(); }
 
   std::size_t shard_of(std::size_t env) const {
@@ -395,13 +424,43 @@ class VectorEnv {
     }
   }
 
+  void step_batch(Shard& shard, MatrixView<const ActionScalar> actions, const Rows& rows) {
+    const std::size_t n = shard.end - shard.begin;
+    for (std::size_t e = shard.begin; e < shard.end; ++e) {
+      if (shard.slots_[e - shard.begin].phase != Phase::running) [[unlikely]]
+        step_without_episode(shard, e, rows);
+    }
+    const MatrixView<float> observations = rows.observations.rows_range(shard.begin, n);
+    try {
+      shard.environments_.front().step(actions.rows_range(shard.begin, n), observations, rows.rewards.subspan(shard.begin, n),
+                                       rows.terminated.subspan(shard.begin, n), rows.truncated.subspan(shard.begin, n));
+    } catch (...) {
+      for (Slot& slot : shard.slots_) slot.phase = Phase::fresh;
+      rethrow(shard.slots_.front(), shard.begin, "step of its batch");
+    }
+    for (std::size_t e = shard.begin; e < shard.end; ++e) {
+      Slot& slot = shard.slots_[e - shard.begin];
+      const double reward = rows.rewards[e];
+      ++slot.length;
+      slot.episode_return += reward;
+      if (config_.check_finite) {
+        if (!is_finite(reward)) [[unlikely]]
+          throw_reward(slot, e, reward);
+        check_observation(shard, e, observations.row(e - shard.begin));
+      }
+      if ((rows.terminated[e] | rows.truncated[e]) != 0) [[unlikely]] {
+        finish_episode(shard, e, {reward, rows.terminated[e] != 0, rows.truncated[e] != 0}, rows);
+      }
+    }
+  }
+
   void step_one(Shard& shard, std::size_t env, std::span<const ActionScalar> action, const Rows& rows) {
     Slot& slot = shard.slots_[env - shard.begin];
     if (slot.phase != Phase::running) [[unlikely]] {
       step_without_episode(shard, env, rows);
       return;
     }
-    E& environment = shard.environments_[env - shard.begin];
+    E& environment = shard.environments_[is_batch ? 0 : env - shard.begin];
     const std::span<float> row = rows.observations.row(env);
     ++slot.length;
     Transition transition;
@@ -465,7 +524,8 @@ class VectorEnv {
     if constexpr (ReportsMetrics<E>) {
       statistics.num_metrics = static_cast<std::uint8_t>(num_metrics_);
       try {
-        shard.environments_[env - shard.begin].metrics(std::span<double>(statistics.metrics).first(num_metrics_));
+        shard.environments_[is_batch ? 0 : env - shard.begin].metrics(
+            std::span<double>(statistics.metrics).first(num_metrics_));
       } catch (...) {
         rethrow(slot, env, "metrics");
       }
@@ -482,7 +542,7 @@ class VectorEnv {
 
   void begin_episode(Shard& shard, std::size_t env, const Rows& rows) {
     Slot& slot = shard.slots_[env - shard.begin];
-    E& environment = shard.environments_[env - shard.begin];
+    E& environment = shard.environments_[is_batch ? 0 : env - shard.begin];
     slot.phase = Phase::fresh;
     slot.episode = slot.started++;
     slot.seed = rlx::episode_seed(config_.seed, static_cast<std::uint32_t>(env), slot.episode);
@@ -502,7 +562,11 @@ class VectorEnv {
         environment.set_source(source);
         slot.source = source;
       }
-      environment.reset(slot.seed, row);
+      if constexpr (is_batch) {
+        environment.reset(env - shard.begin, slot.seed, row);
+      } else {
+        environment.reset(slot.seed, row);
+      }
     } catch (...) {
       rethrow(slot, env, "reset");
     }
@@ -516,7 +580,7 @@ class VectorEnv {
       const std::span<std::uint8_t> mask = rows.masks.row(env);
       Slot& slot = shard.slots_[env - shard.begin];
       try {
-        const E& environment = shard.environments_[env - shard.begin];
+        const E& environment = shard.environments_[is_batch ? 0 : env - shard.begin];
         environment.action_masks(mask);
       } catch (...) {
         rethrow(slot, env, "action_masks");
@@ -538,7 +602,7 @@ class VectorEnv {
   [[noreturn]] void throw_observation(Shard& shard, std::size_t env, std::size_t element, float value) {
     Slot& slot = shard.slots_[env - shard.begin];
     slot.phase = Phase::fresh;
-    const std::string name = detail::observation_label(shard.environments_[env - shard.begin], element);
+    const std::string name = detail::observation_label(shard.environments_[is_batch ? 0 : env - shard.begin], element);
     throw NumericError(name + " of " + place(slot, env) + " is " + detail::non_finite_text(value) +
                            ": the environment must write finite numbers only",
                        name, slot.length, env);

@@ -88,7 +88,7 @@ inline std::optional<std::size_t> component_without_choice(std::span<const std::
 }
 
 /// "observation[7] (spread_bps)"; without names "observation[7]".
-template <Environment E>
+template <class E>
 std::string observation_label(const E& environment, std::size_t element) {
   std::string label = "observation[" + std::to_string(element) + ']';
   if constexpr (NamedLayout<E>) {
