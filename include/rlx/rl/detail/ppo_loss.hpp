@@ -92,7 +92,7 @@ LossSums ppo_loss(const LossRows<S>& in, const LossSettings<S>& settings, Matrix
     scratch.entropies[i] = row.entropy;
     scratch.d_log_prob[i] = -objective_row.d_log_prob * share;
     scratch.d_entropy[i] = -settings.ent_coef * share;
-    if (!is_finite(objective_row.objective) || !is_finite(ratio) || !is_finite(row.entropy) ||
+    if (!is_finite(objective_row.objective) || !is_finite(ratio) || !is_finite(row.log_prob) || !is_finite(row.entropy) ||
         first_non_finite(critic_outputs.row(i)) != critic_outputs.cols()) [[unlikely]] {
       sums.first_bad = i;
       return sums;

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+#include <rlx/rl/health.hpp>
+
+#include <string>
+#include <vector>
+
+#include "rl/fake_learner.hpp"
+#include "rlx_catch.hpp"
+
+using namespace rlx_test;
+
+TEST_CASE("Each breach is reported once, with advice, until it is over", "[rl][health]") {
+  FakeLearner learner;
+  std::vector<std::string> lines;
+  rlx::HealthCallback health([&](const rlx::HealthWarning& w) { lines.push_back(w.text); });
+  learner.metrics.entropy_share = 0.8;
+  learner.metrics.entropy_rescaled = 2.9;
+  learner.metrics.clip_fraction = 0.2;
+  learner.metrics.clip_range = 0.2;
+  learner.metrics.approx_kl = 0.02;
+  learner.metrics.value_loss = 1.0;
+  for (int i = 0; i < 20; ++i) health.on_update_end(learner);
+  REQUIRE(lines.empty());
+
+  learner.metrics.entropy_share = 0.1;
+  learner.metrics.entropy_rescaled = 0.36;
+  for (int i = 0; i < 3; ++i) health.on_update_end(learner);
+  REQUIRE(lines.size() == 1);
+  REQUIRE_THAT(lines[0], ContainsSubstring("stuck: increase ent_coef"));
+  learner.metrics.entropy_share = 0.5;
+  health.on_update_end(learner);
+  learner.metrics.entropy_share = 0.1;
+  health.on_update_end(learner);
+  REQUIRE(lines.size() == 2);
+
+  learner.metrics.approx_kl = 0.2;
+  learner.metrics.clip_fraction = 0.6;
+  learner.metrics.value_loss = 11.0;
+  health.on_update_end(learner);
+  REQUIRE(lines.size() == 5);
+  REQUIRE_THAT(lines[2], ContainsSubstring("KL 0.2 above 0.1: lower learning_rate"));
+  REQUIRE_THAT(lines[3], ContainsSubstring("clip fraction 0.6 above 0.5"));
+  REQUIRE_THAT(lines[4], ContainsSubstring("value loss 11 more than 10 times its median of 1"));
+  learner.metrics.clip_fraction = 0.0;
+  learner.metrics.clip_range = 0.0;  // nothing can be clipped: not a warning
+  health.on_update_end(learner);
+  REQUIRE(lines.size() == 5);
+  REQUIRE(health.warnings().size() == 5);
+}
+
+TEST_CASE("Bad episodes and a mean that stands still", "[rl][health]") {
+  FakeLearner learner;
+  std::vector<std::string> lines;
+  rlx::HealthLimits limits;
+  limits.episode_return_bad = -100.0;
+  limits.flat_episodes = 10;
+  limits.return_advice = "reduce --max-leverage";
+  rlx::HealthCallback health([&](const rlx::HealthWarning& w) { lines.push_back(w.text); }, limits);
+  rlx::EpisodeRecord record;
+  learner.mean = 1.0;
+  for (int i = 0; i < 10; ++i) {
+    record.statistics.episode_return = i % 2 == 0 ? 5.0 : -3.0;
+    learner.mean += 1.0;  // moving
+    health.on_episode(learner, record);
+  }
+  REQUIRE(lines.empty());
+  for (int i = 0; i < 10; ++i) {
+    record.statistics.episode_return = i % 2 == 0 ? 5.0 : -3.0;
+    health.on_episode(learner, record);
+  }
+  REQUIRE(lines.size() == 1);
+  REQUIRE_THAT(lines[0], ContainsSubstring("stopped moving"));
+  record.statistics.episode_return = -150.0;
+  health.on_episode(learner, record);
+  REQUIRE_THAT(lines.back(), ContainsSubstring("below -100.00: reduce --max-leverage"));
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+#include <rlx/rl/logger_json.hpp>
+
+#include <cstdio>
+#include <fstream>
+#include <limits>
+#include <string>
+#include <unistd.h>
+
+#include "rlx_catch.hpp"
+
+TEST_CASE("One object per dump and per episode", "[rl][logger_json]") {
+  const std::string stem = "/tmp/rlx_test_jsonl_" + std::to_string(::getpid());
+  {
+    rlx::Logger logger;
+    logger.add<rlx::JsonlOutput>(stem + "_p.jsonl", stem + "_e.jsonl");
+    logger.open(5.0);
+    logger.record("train/loss", 0.5);
+    logger.record("bad", std::numeric_limits<double>::quiet_NaN());
+    logger.dump(7, 6.0);
+    rlx::EpisodeRecord record;
+    record.number = 3;
+    record.statistics.episode_return = 1.5;
+    record.statistics.num_metrics = 1;
+    record.statistics.metrics[0] = 9.0;
+    logger.episode(record);
+  }
+  const auto line = [](const std::string& path) {
+    std::ifstream file(path);
+    std::string text;
+    std::getline(file, text);
+    return nlohmann::json::parse(text);
+  };
+  const auto progress = line(stem + "_p.jsonl");
+  REQUIRE(progress["step"] == 7);
+  REQUIRE(progress["train/loss"] == 0.5);
+  REQUIRE(progress["bad"].is_null());
+  const auto episode = line(stem + "_e.jsonl");
+  REQUIRE(episode["number"] == 3);
+  REQUIRE(episode["return"] == 1.5);
+  REQUIRE(episode["metrics"][0] == 9.0);
+  std::remove((stem + "_p.jsonl").c_str());
+  std::remove((stem + "_e.jsonl").c_str());
+}
