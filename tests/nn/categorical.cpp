@@ -6,6 +6,7 @@
 #include <limits>
 #include <vector>
 
+#include <rlx/core/finite.hpp>
 #include <rlx/core/random.hpp>
 
 #include "rlx_catch.hpp"
@@ -252,5 +253,5 @@ TEST_CASE("categorical refuses what cannot be") {
   REQUIRE_THROWS_AS(categorical::entropy(z, std::vector<std::uint8_t>{0, 0, 0}), rlx::NumericError);
   REQUIRE_THROWS_AS(categorical::entropy(z, std::vector<std::uint8_t>{1, 1}), rlx::ShapeError);
   REQUIRE_THROWS_AS(categorical::log_prob(z, {}, 3), rlx::ShapeError);
-  REQUIRE(std::isnan(categorical::evaluate(std::vector<double>{1, nan_value}, {}, 0).log_prob));
+  REQUIRE_FALSE(rlx::is_finite(categorical::evaluate(std::vector<double>{1, nan_value}, {}, 0).log_prob));
 }

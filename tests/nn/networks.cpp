@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include <rlx/core/finite.hpp>
 #include <rlx/core/random.hpp>
 #include <rlx/nn/gradient_check.hpp>
 #include <rlx/nn/graph.hpp>
@@ -203,7 +204,7 @@ TEST_CASE("an inactive slot's contents, NaN included, change no bit of either ne
     };
     const auto a = run(clean);
     const auto b = run(dirty);
-    for (const float x : a) REQUIRE(std::isfinite(x));
+    for (const float x : a) REQUIRE(rlx::is_finite(x));
     REQUIRE(std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0);
   }
 }
@@ -212,11 +213,11 @@ TEST_CASE("all slots empty gives finite output and gradients") {
   for (const nn::GraphSpec& spec : {modular(), nn::pointer_actor_critic(pointer_spec())}) {
     Network<float> net(spec, 1);
     net.forward(observation<float>(none5, none10, 4));
-    for (const float x : net.workspace.output("action").row(0)) REQUIRE(std::isfinite(x));
-    REQUIRE(std::isfinite(net.workspace.output("value")(0, 0)));
+    for (const float x : net.workspace.output("action").row(0)) REQUIRE(rlx::is_finite(x));
+    REQUIRE(rlx::is_finite(net.workspace.output("value")(0, 0)));
     net.workspace.output_gradient("value")(0, 0) = 1.0F;
     net.graph.backward(net.store.parameters(), net.store.gradients(), net.workspace);
-    for (const float x : net.store.gradients()) REQUIRE(std::isfinite(x));
+    for (const float x : net.store.gradients()) REQUIRE(rlx::is_finite(x));
   }
 }
 

@@ -76,7 +76,8 @@ class BasicAdam {
     S* m = first_.data();
     S* v = second_.data();
     constexpr std::size_t width = detail::lanes<S>;  // buffers are whole cache lines unless the caller sized them otherwise
-    const auto update = [&](detail::Vec<S> gradient, detail::Vec<S> mean, detail::Vec<S> square, detail::Vec<S> parameter, auto put) {
+    const auto update = [&](detail::Vec<S> gradient, detail::Vec<S> mean, detail::Vec<S> square, detail::Vec<S> parameter,
+                            auto put) {
       gradient *= scale;
       mean = b1 * mean + c1 * gradient;
       square = b2 * square + c2 * gradient * gradient;
@@ -92,7 +93,8 @@ class BasicAdam {
     }
     if (const std::size_t rest = n - i; rest > 0) {
       update(detail::load_partial<S>(g + i, rest), detail::load_partial<S>(m + i, rest), detail::load_partial<S>(v + i, rest),
-             detail::load_partial<S>(p + i, rest), [i, rest](S* to, detail::Vec<S> x) { detail::store_partial<S>(to + i, x, rest); });
+             detail::load_partial<S>(p + i, rest),
+             [i, rest](S* to, detail::Vec<S> x) { detail::store_partial<S>(to + i, x, rest); });
     }
   }
   void step(ParameterStore<S>& store, double learning_rate, double grad_scale = 1.0) {

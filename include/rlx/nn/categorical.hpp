@@ -133,7 +133,10 @@ S log_prob(std::span<const S> logits, Mask mask, std::size_t action, const Summa
     throw ShapeError("categorical: action " + std::to_string(action) + " is not below the number of logits, " +
                      std::to_string(logits.size()));
   }
-  return is_valid(mask, action) ? logits[action] - s.largest - s.log_sum : -std::numeric_limits<S>::infinity();
+  if (!is_valid(mask, action)) return -std::numeric_limits<S>::infinity();
+  // volatile: with -ffast-math the two numbers subtracted could be added first, and log_sum be lost beside a large logit.
+  const volatile S difference = logits[action] - s.largest;
+  return difference - s.log_sum;
 }
 
 /// First valid action whose cumulative sum exceeds u * sum, else the last valid one of positive probability.

@@ -11,6 +11,8 @@
 #include <span>
 #include <vector>
 
+#include <rlx/core/finite.hpp>
+
 namespace rlx::nn {
 
 struct GradientCheckOptions {
@@ -48,7 +50,7 @@ double gradient_check(F&& f, std::span<double> parameters, GradientCheckOptions 
     const double numeric = (above - below) / (2 * options.step);
     const double scale = std::max({std::abs(analytic[i]), std::abs(numeric), options.floor * largest});
     const double error = scale == 0 ? 0 : std::abs(analytic[i] - numeric) / scale;
-    if (!(error <= std::numeric_limits<double>::max())) return std::numeric_limits<double>::infinity();
+    if (!is_finite(error) || !is_finite(analytic[i]) || !is_finite(numeric)) return std::numeric_limits<double>::infinity();
     worst = std::max(worst, error);
   }
   return worst;

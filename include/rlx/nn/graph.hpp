@@ -513,7 +513,7 @@ class Graph {
       S* to = y.row(r);
       detail::for_each_vector<S>(shape.width, [&](auto get, auto put) {
         const detail::Vec<S> v = get(left) + get(right);
-        put(to, relu ? (v < S(0) ? detail::Vec<S>{} : v) : v);
+        put(to, relu ? detail::rectify<S>(v) : v);
       });
     }
   }

@@ -39,7 +39,9 @@ namespace detail {
 template <class Node, class F>
 void visit_fields(Node& node, F&& field) {
   switch (node.kind) {
-    case NodeKind::input: field("width", node.width); break;
+    case NodeKind::input:
+      field("width", node.width);
+      break;
     case NodeKind::slice:
       field("begin", node.begin);
       field("end", node.end);
@@ -60,7 +62,8 @@ void visit_fields(Node& node, F&& field) {
       field("heads", node.heads);
       field("gain", node.gain);
       break;
-    default: break;
+    default:
+      break;
   }
 }
 
@@ -82,7 +85,8 @@ void write_json(nlohmann::json& json, const T& value) {
 inline void to_json(nlohmann::json& json, const GraphSpec& spec) {
   json = {{"nodes", nlohmann::json::array()}, {"outputs", nlohmann::json::array()}};
   for (const NodeSpec& node : spec.nodes) {
-    nlohmann::json entry = {{"kind", to_string(node.kind)}, {"name", node.name}, {"group", node.group}, {"inputs", node.inputs}};
+    nlohmann::json entry = {
+        {"kind", to_string(node.kind)}, {"name", node.name}, {"group", node.group}, {"inputs", node.inputs}};
     detail::visit_fields(node, [&](const char* key, const auto& value) { detail::write_json(entry[key], value); });
     json["nodes"].push_back(std::move(entry));
   }

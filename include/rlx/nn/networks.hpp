@@ -220,7 +220,8 @@ inline GraphSpec slot_actor_critic(const SlotLayout& layout) {
 inline GraphSpec pointer_actor_critic(const SlotLayout& layout) {
   if (layout.config_offset + layout.config_width != layout.portfolio_offset)
     throw ConfigError("SlotLayout: portfolio_offset = " + std::to_string(layout.portfolio_offset) + ", expected " +
-                      std::to_string(layout.config_offset + layout.config_width) + ", the end of the settings: the pointer network reads both as one context");
+                      std::to_string(layout.config_offset + layout.config_width) +
+                      ", the end of the settings: the pointer network reads both as one context");
   const auto& held = layout.positions;
   const auto& offered = layout.opportunities;
   PointerSpec spec;

@@ -87,7 +87,7 @@ template <class S, std::size_t Rows, std::size_t Vectors, bool TransposedA>
     RLX_NN_UNROLL
     for (std::size_t v = 0; v < Vectors; ++v) {
       Vec<S> value = sum[i][v];
-      if (in.relu) value = value < S(0) ? Vec<S>{} : value;  // keeps NaN visible
+      if (in.relu) value = rectify<S>(value);
       if (v + 1 < Vectors || tail == width) {
         store<S>(row + v * width, value);
       } else {

@@ -83,10 +83,7 @@ void activate(NodeKind kind, std::size_t rows, std::size_t width, Rows<const S> 
     S* to = y.row(r);
     switch (kind) {
       case NodeKind::relu:
-        for_each_vector<S>(width, [&](auto get, auto put) {
-          const Vec<S> v = get(from);
-          put(to, v < S(0) ? Vec<S>{} : v);
-        });
+        for_each_vector<S>(width, [&](auto get, auto put) { put(to, rectify<S>(get(from))); });
         break;
       case NodeKind::tanh:
         for_each_vector<S>(width, [&](auto get, auto put) { put(to, tanh(get(from))); });
@@ -179,7 +176,7 @@ void layer_norm_forward(std::size_t rows, std::size_t width, Rows<const S> x, co
     stats[2 * r + 1] = scale;
     for_each_vector<S>(width, [&](auto get, auto put) {
       const Vec<S> v = (get(from) - mean) * scale * get(gain) + get(bias);
-      put(to, relu ? (v < S(0) ? Vec<S>{} : v) : v);
+      put(to, relu ? rectify<S>(v) : v);
     });
   }
 }

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <type_traits>
 #include <utility>
 
 #if !defined(__GNUC__)
@@ -93,6 +94,16 @@ RLX_NN_INLINE void store_partial(S* p, Vec<S> v, std::size_t count) {
 template <class S>
 RLX_NN_INLINE Vec<S> maximum(Vec<S> a, Vec<S> b) {
   return a > b ? a : b;
+}
+
+/// max(x, 0) that keeps NaN, also with -ffast-math: the bits of negative numbers, as integers, are those up to minus
+/// infinity's.
+template <class S>
+RLX_NN_INLINE Vec<S> rectify(Vec<S> x) {
+  using I = typename VectorOf<S>::integers;
+  constexpr auto bound =
+      std::bit_cast<std::conditional_t<sizeof(S) == 4, std::int32_t, std::int64_t>>(-std::numeric_limits<S>::infinity());
+  return std::bit_cast<I>(x) <= bound ? Vec<S>{} : x;
 }
 
 /// Swaps halves, then quarters, ...: after log2(lanes) steps every lane holds the reduction over all lanes.
