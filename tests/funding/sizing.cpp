@@ -66,6 +66,7 @@ TEST_CASE("sizing: the worse leg, its taker rule and the tier's own limit bind",
   // Above 50,000 USD the tier is 5 %: 1 / (.05055 + .10 * 1.05055); above 250,000 the tier allows 5x.
   REQUIRE_THAT(entry_leverage(desk.trading, desk.long_terms, desk.short_terms, 50'000.0),
                WithinRel(1.0 / (0.05055 + 0.10 * 1.05055), 1e-12));
+  desk.trading.liquidation_buffer = 0.05;
   REQUIRE(entry_leverage(desk.trading, desk.long_terms, desk.short_terms, 250'000.0) == 5.0);
 }
 
