@@ -4,9 +4,11 @@
 #ifndef RLX_ENV_HPP
 #define RLX_ENV_HPP
 
+#include <rlx/env/batch_environment.hpp>
 #include <rlx/env/check_env.hpp>
 #include <rlx/env/classic/acrobot.hpp>
 #include <rlx/env/classic/cart_pole.hpp>
+#include <rlx/env/classic/cart_pole_batch.hpp>
 #include <rlx/env/classic/mountain_car.hpp>
 #include <rlx/env/classic/pendulum.hpp>
 #include <rlx/env/environment.hpp>
