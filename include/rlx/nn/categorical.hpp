@@ -134,9 +134,7 @@ S log_prob(std::span<const S> logits, Mask mask, std::size_t action, const Summa
                      std::to_string(logits.size()));
   }
   if (!is_valid(mask, action)) return -std::numeric_limits<S>::infinity();
-  // volatile: with -ffast-math the two numbers subtracted could be added first, and log_sum be lost beside a large logit.
-  const volatile S difference = logits[action] - s.largest;
-  return difference - s.log_sum;
+  return RLX_NN_KEEP(logits[action] - s.largest) - s.log_sum;  // added first, log_sum would be lost beside a large logit
 }
 
 /// First valid action whose cumulative sum exceeds u * sum, else the last valid one of positive probability.
