@@ -5,7 +5,9 @@
 
 #include <rlx/io/svg_chart.hpp>
 
+#include <array>
 #include <string>
+#include <vector>
 
 using namespace rlx;
 using namespace rlx::io;
@@ -76,6 +78,33 @@ TEST_CASE("tables align numbers, explain headers and highlight rows", "[io][html
   REQUIRE_THAT(page, ContainsSubstring("<th scope=\"col\" class=\"n\" title=\"mean over deviation\"><abbr>Sharpe</abbr></th>"));
   REQUIRE_THAT(page, ContainsSubstring("<tr class=\"highlight\"><td>agent</td><td class=\"n\">0.84</td></tr>"));
   REQUIRE_THAT(page, ContainsSubstring("<tr><td>hold</td><td class=\"n\">–</td></tr>"));
+}
+
+TEST_CASE("a chart may have a drawing for narrow screens, small ones stand in a row", "[io][html_report]") {
+  HtmlReport report("t");
+  report.chart("<svg>wide</svg>", "<svg>narrow</svg>", "a & b")
+      .charts(std::array<std::string, 2>{"<svg>1</svg>", "<svg>2</svg>"});
+  const std::string page = report.html();
+  REQUIRE_THAT(page, ContainsSubstring("<figure class=\"fitted\"><div class=\"wide\"><svg>wide</svg></div>"
+                                       "<div class=\"narrow\"><svg>narrow</svg></div>"
+                                       "<figcaption>a &amp; b</figcaption></figure>"));
+  REQUIRE_THAT(page, ContainsSubstring("<div class=\"row\">\n<figure class=\"fitted\"><svg>1</svg></figure>\n"
+                                       "<figure class=\"fitted\"><svg>2</svg></figure>\n</div>"));
+  REQUIRE_THROWS_AS(report.chart("<svg>wide</svg>", "narrow", ""), DataError);
+  REQUIRE_THROWS_AS(report.charts(std::array<std::string, 2>{"<svg></svg>", ""}), DataError);
+  REQUIRE(report.html() == page);
+}
+
+TEST_CASE("a terminal table becomes a table of the page", "[io][html_report]") {
+  TextTable text({"policy", "profit %"});
+  text.row({"agent", "1.25"}).row({"hold", "0.00"});
+  const ReportTable table = to_report_table(text, "caption");
+  REQUIRE(table.caption == "caption");
+  REQUIRE(table.columns.size() == 2);
+  REQUIRE(table.columns[0].title == "policy");
+  REQUIRE(table.columns[0].align == Align::left);
+  REQUIRE(table.columns[1].align == Align::right);
+  REQUIRE(table.rows == std::vector<std::vector<std::string>>{{"agent", "1.25"}, {"hold", "0.00"}});
 }
 
 TEST_CASE("a refused table leaves the page as it was", "[io][html_report]") {

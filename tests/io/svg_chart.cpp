@@ -252,6 +252,15 @@ TEST_CASE("intervals show their side of zero by colour and number", "[io][svg_ch
   REQUIRE_THAT(svg, ContainsSubstring("class=\"rx-f3\"><title>bad: −2.00%  [−3.00, −1.00]</title>"));
 }
 
+TEST_CASE("a narrow picture writes the texts of a row above its bar", "[io][svg_chart]") {
+  const std::string wide = IntervalChart({.title = "t", .width = 800}).add("settlement timing", 1, 0.5, 2).svg();
+  REQUIRE_THAT(wide, ContainsSubstring("y=\"56\" text-anchor=\"end\" class=\"rx-strong\">settlement timing<"));
+  const std::string narrow = IntervalChart({.title = "t", .width = 340}).add("settlement timing", 1, 0.5, 2).svg();
+  REQUIRE_THAT(narrow, ContainsSubstring("x=\"16\" y=\"54\" class=\"rx-strong\">settlement timing<"));
+  REQUIRE_THAT(narrow, ContainsSubstring("x=\"324\" y=\"54\""));
+  REQUIRE_THAT(narrow, ContainsSubstring("cy=\"70\""));
+}
+
 TEST_CASE("nothing to show says so", "[io][svg_chart]") {
   const std::vector<std::string> pictures{LineChart({}).svg(), LineChart({}).add({.x = {1}, .y = {not_a_number}}).svg(),
                                           BarChart({}, {"a"}).svg(), IntervalChart({}).svg()};

@@ -66,3 +66,10 @@ TEST_CASE("a table without columns, and rows that do not fit, are refused", "[io
 }
 
 TEST_CASE("an empty table is its header", "[io][text_table]") { REQUIRE(TextTable({"a"}).to_string() == "a\n─\n"); }
+
+TEST_CASE("a table can be read back", "[io][text_table]") {
+  TextTable table({"a", "b"});
+  table.row({"1", "x\ny"});
+  REQUIRE(table.headers() == std::vector<std::string>{"a", "b"});
+  REQUIRE(table.cells(0) == std::vector<std::string>{"1", "x y"});
+}

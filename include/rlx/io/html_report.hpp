@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -35,6 +36,16 @@ struct ReportTable {
   std::vector<std::vector<std::string>> rows{};
   std::vector<std::size_t> highlighted{};  ///< rows that stand out, such as the agent's
 };
+
+/// A terminal table for a page: the same cells, columns aligned as there.
+inline ReportTable to_report_table(const TextTable& table, std::string caption = {}) {
+  ReportTable result{std::move(caption), {}, {}, {}};
+  for (std::size_t c = 0; c < table.columns(); ++c) {
+    result.columns.push_back({table.headers()[c], {}, table.right(c) ? Align::right : Align::left});
+  }
+  for (std::size_t r = 0; r < table.rows(); ++r) result.rows.push_back(table.cells(r));
+  return result;
+}
 
 /**
  * @brief Builds a page that can be mailed, printed and read years later.
@@ -83,13 +94,25 @@ class HtmlReport {
 
   /// Places a chart. @param svg text that begins with `<svg`, trusted. @throws DataError otherwise
   HtmlReport& chart(std::string_view svg, std::string_view caption = {}) {
-    if (!svg.starts_with("<svg")) {
-      throw DataError("HtmlReport chart: expected text that begins with \"<svg\", got \"" + std::string(svg.substr(0, 20)) +
-                      '"');
-    }
-    body_.append("<figure>").append(svg);
-    if (!caption.empty()) body_ += "<figcaption>" + escape(caption) + "</figcaption>";
-    body_ += "</figure>\n";
+    check_svg(svg);
+    body_.append("<figure>").append(svg).append(figcaption(caption)).append("</figure>\n");
+    return *this;
+  }
+  /// Places two drawings of one chart, about 1,140 and 340 pixels wide. Screens below 860 pixels show the narrow one, because
+  /// the letters of the wide one would be too small there. @throws DataError as `chart(svg)`
+  HtmlReport& chart(std::string_view wide, std::string_view narrow, std::string_view caption) {
+    check_svg(wide);
+    check_svg(narrow);
+    body_.append("<figure class=\"fitted\"><div class=\"wide\">").append(wide).append("</div><div class=\"narrow\">");
+    body_.append(narrow).append("</div>").append(figcaption(caption)).append("</figure>\n");
+    return *this;
+  }
+  /// Places small charts, about 350 pixels wide, beside each other as far as there is room. @throws DataError as `chart(svg)`
+  HtmlReport& charts(std::span<const std::string> svgs) {
+    for (const std::string& svg : svgs) check_svg(svg);
+    body_ += "<div class=\"row\">\n";
+    for (const std::string& svg : svgs) body_.append("<figure class=\"fitted\">").append(svg).append("</figure>\n");
+    body_ += "</div>\n";
     return *this;
   }
 
@@ -169,6 +192,13 @@ class HtmlReport {
 
  private:
   static std::string escape(std::string_view text) { return detail::escape_markup(text); }
+  static void check_svg(std::string_view svg) {
+    if (svg.starts_with("<svg")) return;
+    throw DataError("HtmlReport chart: expected text that begins with \"<svg\", got \"" + std::string(svg.substr(0, 20)) + '"');
+  }
+  static std::string figcaption(std::string_view caption) {
+    return caption.empty() ? std::string() : "<figcaption>" + escape(caption) + "</figcaption>";
+  }
   static std::string tone_class(Tone tone) {
     return tone == Tone::good ? "good" : tone == Tone::warning ? "warning" : tone == Tone::bad ? "bad" : "neutral";
   }
@@ -193,11 +223,11 @@ body{margin:0;background:var(--page);color:var(--text);line-height:1.5;
 font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}
 main{max-width:1200px;margin:0 auto;padding:32px 20px 48px}
 h1{margin:0;font-size:28px;line-height:1.2;letter-spacing:-.01em}h2{margin:0 0 10px;font-size:19px}
-p{margin:0 0 12px;max-width:92ch}.subtitle{color:var(--muted);margin:6px 0 0}
+p{margin:0 0 12px;max-width:92ch}.subtitle{color:var(--muted);margin:6px 0 0;max-width:none}
 section{margin-top:36px}
 .verdict{display:flex;gap:14px;align-items:flex-start;margin-top:22px;padding:16px 20px;
 border-radius:10px;border-left:6px solid}
-.verdict strong{font-size:19px}.verdict p{margin:2px 0 0;color:var(--text)}.sign{font-size:20px;font-weight:700}
+.verdict strong{font-size:19px}.verdict p{margin:2px 0 0;color:var(--text);max-width:none}.sign{font-size:20px;font-weight:700}
 .verdict.good,.remark.good{color:var(--good);background:var(--good-bg);border-color:var(--good)}
 .verdict.warning,.remark.warning{color:var(--warning);background:var(--warning-bg);border-color:var(--warning)}
 .verdict.bad,.remark.bad{color:var(--bad);background:var(--bad-bg);border-color:var(--bad)}
@@ -210,6 +240,9 @@ border-radius:10px;border-left:6px solid}
 figure{margin:0 0 16px;background:var(--box);border:1px solid var(--edge);border-radius:10px;padding:8px 10px;
 break-inside:avoid;overflow-x:auto}
 figure svg{display:block;width:100%;min-width:600px;height:auto}figcaption{padding:4px 8px 6px}
+figure.fitted svg{min-width:0}.narrow{display:none}.narrow svg{max-width:520px;margin:0 auto}
+.row{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(330px,100%),1fr));gap:0 16px}
+@media screen and (max-width:860px){.wide{display:none}.narrow{display:block}}
 .frame{overflow-x:auto;background:var(--box);border:1px solid var(--edge);border-radius:10px;margin:0 0 16px}
 table{border-collapse:separate;border-spacing:0;width:100%;font-size:13px}caption{text-align:left;padding:10px 12px 4px}
 th,td{padding:7px 7px;text-align:left;white-space:nowrap;border-top:1px solid var(--edge)}

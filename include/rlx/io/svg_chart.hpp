@@ -441,13 +441,13 @@ namespace detail {
 
 /// The part that charts with one labelled row for each value share: where the rows and the value axis stand.
 struct RowLayout {
-  static constexpr double row_height = 30;
   Axis axis{};
   double left = 0, right = 0, top = 0, bottom = 0;
+  double row_height = 30, row_middle = 15;
   double to_x(double value) const { return left + (value - axis.low) / (axis.high - axis.low) * (right - left); }
-  double middle(std::size_t row) const { return top + (static_cast<double>(row) + 0.5) * row_height; }
+  double middle(std::size_t row) const { return top + static_cast<double>(row) * row_height + row_middle; }
 
-  /// Draws axis, grid and both columns of text.
+  /// Draws axis, grid and both texts of each row: beside the plot, or above their bar where too little room would be left.
   static RowLayout draw(SvgCanvas& canvas, const ChartConfig& config, double top, double low, double high,
                         const std::vector<std::string>& labels, const std::vector<std::string>& values) {
     double label_width = 0;
@@ -456,9 +456,16 @@ struct RowLayout {
     for (const std::string& value : values) value_width = std::max(value_width, text_width(value, 12));
     RowLayout layout;
     layout.left = 16 + std::min(label_width, config.width * 0.35) + 14;
-    layout.right = std::max(layout.left + 60, config.width - 16 - value_width - 18);
+    layout.right = config.width - 16 - value_width - 18;
+    const bool above = layout.right - layout.left < 150;
+    if (above) {
+      layout.left = 34;  // half a tick label stands on either side
+      layout.right = config.width - 34.0;
+      layout.row_height = 48;
+      layout.row_middle = 33;
+    }
     layout.top = top;
-    layout.bottom = top + row_height * static_cast<double>(labels.size());
+    layout.bottom = top + layout.row_height * static_cast<double>(labels.size());
     const auto ticks = static_cast<std::size_t>(std::max(2.0, (layout.right - layout.left) / 80));
     layout.axis = number_axis(low, high, ticks, true, config.y_suffix);
     for (const Tick& tick : layout.axis.ticks) {
@@ -468,8 +475,9 @@ struct RowLayout {
       canvas.text(x, layout.bottom + 18, tick.label, Anchor::middle, "rx-num");
     }
     for (std::size_t row = 0; row < labels.size(); ++row) {
-      canvas.text(layout.left - 14, layout.middle(row) + 4, labels[row], Anchor::end, "rx-strong");
-      canvas.text(config.width - 16.0, layout.middle(row) + 4, values[row], Anchor::end, "rx-num rx-strong");
+      const double y = above ? layout.middle(row) - 16 : layout.middle(row) + 4;
+      canvas.text(above ? 16 : layout.left - 14, y, labels[row], above ? Anchor::start : Anchor::end, "rx-strong");
+      canvas.text(config.width - 16.0, y, values[row], Anchor::end, "rx-num rx-strong");
     }
     return layout;
   }

@@ -90,6 +90,9 @@ class TextTable {
 
   std::size_t rows() const noexcept { return rows_.size(); }
   std::size_t columns() const noexcept { return headers_.size(); }
+  const std::vector<std::string>& headers() const noexcept { return headers_; }
+  /// The cells of a row, in the order of the columns. `row` must be below `rows()`.
+  const std::vector<std::string>& cells(std::size_t row) const { return rows_.at(row); }
 
   /// The table with columns two spaces apart and a line under the header; every line ends in `\n`, without trailing spaces.
   std::string to_string() const {
