@@ -162,9 +162,9 @@ class LiveState {
 
   SymbolId symbol(const std::string& name) {
     auto& symbols = storage_->symbols;
-    const auto found = std::find(symbols.begin(), symbols.end(), name);
-    if (found == symbols.end()) symbols.push_back(name);
-    return static_cast<SymbolId>(found - symbols.begin());
+    const auto index = static_cast<SymbolId>(std::find(symbols.begin(), symbols.end(), name) - symbols.begin());
+    if (index == symbols.size()) symbols.push_back(name);
+    return index;
   }
 
   // Id of the instrument of a leg, with its terms.
