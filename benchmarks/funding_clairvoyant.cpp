@@ -20,8 +20,10 @@ int main() {
       sample = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     }
     std::sort(samples, samples + 5);
-    std::printf("{\"name\": \"funding_clairvoyant_%s\", \"value\": %.3f, \"unit\": \"s\", \"steps\": %zu, \"profit\": %.4f, \"data\": \"%s\"}\n",
-                preset == SyntheticPreset::planted ? "planted" : "calibrated", samples[2], tape.n_steps(), profit,
-                tape.sha256().substr(0, 12).c_str());
+    std::printf(
+        "{\"name\": \"funding_clairvoyant_%s\", \"value\": %.3f, \"unit\": \"s\", \"steps\": %zu, \"profit\": %.4f, \"data\": "
+        "\"%s\"}\n",
+        preset == SyntheticPreset::planted ? "planted" : "calibrated", samples[2], tape.n_steps(), profit,
+        tape.sha256().substr(0, 12).c_str());
   }
 }

@@ -84,8 +84,8 @@ int main(int argc, char** argv) {
   const std::string digest = tape->sha256();
   const double hashing = seconds_since(start);
   const auto line = [&](const char* name, double value, const char* unit) {
-    std::printf("{\"name\": \"%s\", \"value\": %.3f, \"unit\": \"%s\", \"rows\": %zu, \"steps\": %zu, \"data\": \"%s\"}\n", name,
-                value, unit, tape->report().price_rows, tape->n_steps(), digest.substr(0, 12).c_str());
+    std::printf("{\"name\": \"%s\", \"value\": %.3f, \"unit\": \"%s\", \"rows\": %zu, \"steps\": %zu, \"data\": \"%s\"}\n",
+                name, value, unit, tape->report().price_rows, tape->n_steps(), digest.substr(0, 12).c_str());
   };
   line("funding_tape_build", build[build.size() / 2], "s");
   line("funding_tape_peak_memory", peak, "MiB");

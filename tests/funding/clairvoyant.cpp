@@ -57,7 +57,17 @@ TapeData random_market(std::uint64_t seed, std::size_t steps) {
 class AllSchedules {
  public:
   AllSchedules(const MarketTape& tape, std::array<std::pair<InstrumentId, InstrumentId>, 2> pairs, double quantity, int k)
-      : tape_(tape), pairs_(pairs), quantity_(quantity), k_(k) {}
+      : tape_(tape), quantity_(quantity), k_(k) {
+    for (std::size_t p = 0; p < 2; ++p)
+      for (std::size_t at = 0; at < tape.n_steps(); ++at) {
+        const auto [l, s] = pairs[p];
+        open_[p].push_back(trade(l, at, 1.0) + trade(s, at, -1.0));
+        close_[p].push_back(trade(l, at, -1.0) + trade(s, at, 1.0));
+        if (at + 1 == tape.n_steps()) continue;
+        funding_[p].push_back(quantity_ * price(s, at + 1) * tape_.settlements(s, at)[0].rate -
+                              quantity_ * price(l, at + 1) * tape_.settlements(l, at)[0].rate);
+      }
+  }
 
   double best() {
     walk(0, 0, 0.0);
@@ -85,13 +95,9 @@ class AllSchedules {
       double after = cash;
       for (unsigned p = 0; p < 2; ++p) {
         const bool was = (held >> p & 1U) != 0, is = (next >> p & 1U) != 0;
-        const auto [l, s] = pairs_[p];
-        if (is && !was) after += trade(l, k, 1.0) + trade(s, k, -1.0);
-        if (was && !is) after += trade(l, k, -1.0) + trade(s, k, 1.0);
-        if (is) {
-          after -= quantity_ * price(l, k + 1) * tape_.settlements(l, k)[0].rate;
-          after += quantity_ * price(s, k + 1) * tape_.settlements(s, k)[0].rate;
-        }
+        if (is && !was) after += open_[p][k];
+        if (was && !is) after += close_[p][k];
+        if (is) after += funding_[p][k];
       }
       if (last) {
         best_ = std::max(best_, after);
@@ -102,9 +108,9 @@ class AllSchedules {
   }
 
   const MarketTape& tape_;
-  std::array<std::pair<InstrumentId, InstrumentId>, 2> pairs_;
   double quantity_;
   int k_;
+  std::array<std::vector<double>, 2> open_, close_, funding_;  // cash of each pair at each step
   double best_ = 0.0;
 };
 
@@ -211,7 +217,9 @@ TEST_CASE("Clairvoyant: equals the best of all schedules on 200 small tapes", "[
     const bool flip = seed % 2 == 1;
     const std::array<std::pair<InstrumentId, InstrumentId>, 2> pairs{
         {{flip ? 1U : 0U, flip ? 0U : 1U}, {flip ? 2U : 3U, flip ? 3U : 2U}}};
-    const auto quantity = [&](InstrumentId l, InstrumentId s) { return std::pair(l, s) == pairs[0] || std::pair(l, s) == pairs[1] ? 2.0 : 0.0; };
+    const auto quantity = [&](InstrumentId l, InstrumentId s) {
+      return std::pair(l, s) == pairs[0] || std::pair(l, s) == pairs[1] ? 2.0 : 0.0;
+    };
     for (int k = 1; k <= 2; ++k) {
       const ClairvoyantResult result = clairvoyant_bound(tape, 0, 8, k, {}, quantity);
       const double expected = AllSchedules(tape, pairs, 2.0, k).best();
@@ -243,7 +251,8 @@ TEST_CASE("Clairvoyant: costs come from the cost model, without impact", "[fundi
   const PairArcs free = clairvoyant_arcs(tape, 0, 1, 2.0, 0, 8, costs);
   const PriceRow& l = *tape.leg(0, 0).row;
   const PriceRow& s = *tape.leg(1, 0).row;
-  REQUIRE(free.enter_cost[0] == Approx(2.0 * 0.5e-4 * (l.price * static_cast<double>(l.bid_ask_bps) + s.price * static_cast<double>(s.bid_ask_bps))));
+  REQUIRE(free.enter_cost[0] ==
+          Approx(2.0 * 0.5e-4 * (l.price * static_cast<double>(l.bid_ask_bps) + s.price * static_cast<double>(s.bid_ask_bps))));
 }
 
 TEST_CASE("Clairvoyant: no random schedule beats the bound, and the planted oracle comes close", "[funding]") {

@@ -60,7 +60,7 @@ TEST_CASE("Convert: of 8 h bars, the open is the price and the extremes belong t
   REQUIRE(btc.rows[1].price == 111);
   REQUIRE(btc.rows[1].low == 90);
   REQUIRE(btc.rows[1].high == 120);
-  REQUIRE(btc.rows[2].low == 104);   // the last bar's low was 105; the row's own price is part of its extremes
+  REQUIRE(btc.rows[2].low == 104);  // the last bar's low was 105; the row's own price is part of its extremes
   REQUIRE(btc.rows[2].high == 112);
   REQUIRE_FALSE(rlx::is_finite(btc.rows[1].volume_quote_24h));
   REQUIRE(btc.settlements.size() == 2);  // an empty rate is no settlement
@@ -76,7 +76,8 @@ TEST_CASE("Convert: the bars make canonical files", "[funding]") {
   const TapeData data = convert_spot_perp_8h({bars, "bars.csv"});
   const std::string prices = prices_csv(data), funding = funding_csv(data);
   const MarketTape direct(data, config, VenueTable::builtin());
-  const MarketTape read(read_tape_csv({{prices, "p"}, {funding, "f"}}, config, VenueTable::builtin()), config, VenueTable::builtin());
+  const MarketTape read(read_tape_csv({{prices, "p"}, {funding, "f"}}, config, VenueTable::builtin()), config,
+                        VenueTable::builtin());
   REQUIRE(read.sha256() == direct.sha256());
   REQUIRE(read.n_steps() == 3);
 }
@@ -88,7 +89,8 @@ TEST_CASE("Convert: bad bars are told with line and column", "[funding]") {
   };
   const auto convert = [](const std::string& text) { return convert_spot_perp_8h({text, "bars.csv"}); };
   REQUIRE_THROWS_WITH(convert(with(",100,", ",0,")), ContainsSubstring("bars.csv:2:") && ContainsSubstring("price 0"));
-  REQUIRE_THROWS_WITH(convert(with("binance", "nowhere")), ContainsSubstring("bars.csv:2:") && ContainsSubstring("unknown venue"));
+  REQUIRE_THROWS_WITH(convert(with("binance", "nowhere")),
+                      ContainsSubstring("bars.csv:2:") && ContainsSubstring("unknown venue"));
   REQUIRE_THROWS_WITH(convert(with("0.0001", "0.9")), ContainsSubstring("bars.csv:2:") && ContainsSubstring("[-0.5, 0.5]"));
   REQUIRE_THROWS_WITH(convert(with("1672502400000", "1672502400")), ContainsSubstring("multiply by 1000"));
   REQUIRE_THROWS_WITH(convert(bars.substr(0, bars.find('\n') + 1)), ContainsSubstring("no rows"));
@@ -120,7 +122,8 @@ TEST_CASE("Convert: settlements get Binance's newest mark at or before their sta
 }
 
 TEST_CASE("Convert: settlements without any mark cannot be valued", "[funding]") {
-  const std::string text = "settle_ms_utc,venue,canonical_symbol,funding_rate,interval_hours,mark_price\n1755734400000,bybit,X,0.0001,8,\n";
+  const std::string text =
+      "settle_ms_utc,venue,canonical_symbol,funding_rate,interval_hours,mark_price\n1755734400000,bybit,X,0.0001,8,\n";
   REQUIRE_THROWS_WITH(convert_settlements({text, "settlements.csv"}), ContainsSubstring("no mark"));
 }
 
@@ -153,7 +156,7 @@ TEST_CASE("Convert: real settlements make a tape of 8 h steps", "[funding]") {
   config.step_ms = 8 * ms_per_hour;
   const MarketTape tape(convert_settlements({text, path}), config, VenueTable::builtin());
   REQUIRE(tape.report().files[0].rows == 155'210);
-  REQUIRE(tape.report().settlements == 155'209);  // one row has no interval
+  REQUIRE(tape.report().settlements == 155'209);    // one row has no interval
   REQUIRE(tape.report().missing_settlements == 1);  // where that row was left out
   REQUIRE(tape.instruments().size() == 93);
   REQUIRE(tape.venue_ids().size() == 3);
@@ -165,6 +168,7 @@ TEST_CASE("Convert: real settlements make a tape of 8 h steps", "[funding]") {
   // BTC quoted in USDC and in USDT are two symbols; within a symbol all venues share the mark.
   REQUIRE(tape.find("hyperliquid", "BTC-USDC-PERP").has_value());
   REQUIRE_FALSE(tape.find("hyperliquid", "BTC-USDT-PERP").has_value());
-  const PairView btc = tape.pair(tape.find("binance", "BTC-USDC-PERP").value(), tape.find("hyperliquid", "BTC-USDC-PERP").value(), 300);
+  const PairView btc =
+      tape.pair(tape.find("binance", "BTC-USDC-PERP").value(), tape.find("hyperliquid", "BTC-USDC-PERP").value(), 300);
   REQUIRE(btc.spread_bp == 0.0);
 }

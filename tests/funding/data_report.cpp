@@ -48,7 +48,8 @@ bool warns(const DataReport& report, const std::string& text) {
 }  // namespace
 
 TEST_CASE("Data report: counts of clean data, and no warning", "[funding]") {
-  const DataReport r = report_of({steady("binance", "ETHUSDT", 24 * 20, 0.0001, 8), steady("bybit", "ETHUSDT", 24 * 20, -0.0004, 8)});
+  const DataReport r =
+      report_of({steady("binance", "ETHUSDT", 24 * 20, 0.0001, 8), steady("bybit", "ETHUSDT", 24 * 20, -0.0004, 8)});
   REQUIRE(r.price_rows == 2 * 481);
   REQUIRE(r.settlements == 2 * 61);
   REQUIRE(r.symbols == 1);
@@ -128,9 +129,10 @@ TEST_CASE("Data report: every warning has advice, and the text says all", "[fund
   r.venues = {"binance"};
   r.approximations = {"something was assumed"};
   const std::string text = to_text(r);
-  for (const char* part : {"prices.csv, 123 bytes, 45 rows", "note", "Duplicates: 2", "Conflicts: 1", "Out of order: 3", "binance X: 5 gaps, longest 12.5 h",
-                           "Missing settlements: 4", "Coverage: 50.00 %", "Stale share: 50.00 %", "APR mismatches: 6", "inverse contracts: 9",
-                           "other strategies: 8", "without use: 10", "something was assumed", "suspicious", "60 min"})
+  for (const char* part : {"prices.csv, 123 bytes, 45 rows", "note", "Duplicates: 2", "Conflicts: 1", "Out of order: 3",
+                           "binance X: 5 gaps, longest 12.5 h", "Missing settlements: 4", "Coverage: 50.00 %",
+                           "Stale share: 50.00 %", "APR mismatches: 6", "inverse contracts: 9", "other strategies: 8",
+                           "without use: 10", "something was assumed", "suspicious", "60 min"})
     REQUIRE_THAT(text, ContainsSubstring(part));
   for (const DataWarning& one : warnings(r)) {
     REQUIRE_FALSE(one.advice.empty());

@@ -59,7 +59,9 @@ TapeData tape_of(std::vector<InstrumentData> instruments) {
   return data;
 }
 
-MarketTape build(TapeData data, const TapeConfig& config = {}) { return MarketTape(std::move(data), config, VenueTable::builtin()); }
+MarketTape build(TapeData data, const TapeConfig& config = {}) {
+  return MarketTape(std::move(data), config, VenueTable::builtin());
+}
 
 // Bit patterns of everything a step tells.
 class Fingerprint {
@@ -73,20 +75,47 @@ class Fingerprint {
     return *this;
   }
   Fingerprint& add(const PairView& p) {
-    return add(p.net_bph).add(p.net24_bph).add(p.net72_bph).add(p.net_std_bph).add(p.sign_share).add(p.spread_bp).add(p.spread_mean_bp).add(p.spread_std_bp);
+    return add(p.net_bph)
+        .add(p.net24_bph)
+        .add(p.net72_bph)
+        .add(p.net_std_bph)
+        .add(p.sign_share)
+        .add(p.spread_bp)
+        .add(p.spread_mean_bp)
+        .add(p.spread_std_bp);
   }
   Fingerprint& add(const PriceRow& r) {
     return add(r.ts_ms).add(r.price).add(r.low).add(r.high).add(r.volume_quote_24h).add(r.bid_ask_bps).add(r.depth_usd);
   }
   Fingerprint& add(const LegView& v) {
     if (v.row != nullptr) add(*v.row);
-    return add(v.row != nullptr).add(v.fresh).add(v.rho_bph).add(v.settled_bph).add(v.mean24_bph).add(v.mean72_bph).add(v.interval_hours)
-        .add(v.last_settle_ms).add(v.next_settle_ms);
+    return add(v.row != nullptr)
+        .add(v.fresh)
+        .add(v.rho_bph)
+        .add(v.settled_bph)
+        .add(v.mean24_bph)
+        .add(v.mean72_bph)
+        .add(v.interval_hours)
+        .add(v.last_settle_ms)
+        .add(v.next_settle_ms);
   }
   Fingerprint& add(const Opportunity& o) {
-    return add(o.long_leg).add(o.short_leg).add(o.symbol).add(o.long_rate_bph).add(o.short_rate_bph).add(o.pair).add(o.long_interval_h)
-        .add(o.short_interval_h).add(o.long_next_ms).add(o.short_next_ms).add(o.long_price).add(o.short_price).add(o.volume_usd)
-        .add(o.depth_usd).add(o.round_trip_bp).add(o.score);
+    return add(o.long_leg)
+        .add(o.short_leg)
+        .add(o.symbol)
+        .add(o.long_rate_bph)
+        .add(o.short_rate_bph)
+        .add(o.pair)
+        .add(o.long_interval_h)
+        .add(o.short_interval_h)
+        .add(o.long_next_ms)
+        .add(o.short_next_ms)
+        .add(o.long_price)
+        .add(o.short_price)
+        .add(o.volume_usd)
+        .add(o.depth_usd)
+        .add(o.round_trip_bp)
+        .add(o.score);
   }
   std::uint64_t value() const { return hash_; }
 
@@ -116,7 +145,8 @@ void check_no_look_ahead(const MarketTape& tape, std::uint64_t seed, int draws) 
     const auto corrupted = tape.corrupted_after(k, seed + static_cast<std::uint64_t>(i));
     REQUIRE(corrupted->n_steps() == tape.n_steps());
     REQUIRE(corrupted->time(0) == tape.time(0));
-    for (std::size_t back = 0; back < 5 && back <= k; ++back) REQUIRE(fingerprint(*corrupted, k - back) == fingerprint(tape, k - back));
+    for (std::size_t back = 0; back < 5 && back <= k; ++back)
+      REQUIRE(fingerprint(*corrupted, k - back) == fingerprint(tape, k - back));
     const std::size_t early = random.bounded(k + 1);
     REQUIRE(fingerprint(*corrupted, early) == fingerprint(tape, early));
     // The future is another one, or the test would prove nothing.
@@ -212,7 +242,8 @@ TEST_CASE("Tape: settlements of a step are those in (t, t + dt]", "[funding]") {
 TEST_CASE("Tape: rates, means, next stamp and interval changes of a leg", "[funding]") {
   InstrumentData a = leg("binance", "AUSDT");
   for (int h = 0; h <= 100; ++h) a.rows.push_back(price_row(h, 100));
-  a.settlements = {{at_hour(0), 0, 0.0008, 8}, {at_hour(8), 0, 0.0016, 8}, {at_hour(9), 0, -0.0002, 1}, {at_hour(10), 0, 0.0001, 1}};
+  a.settlements = {
+      {at_hour(0), 0, 0.0008, 8}, {at_hour(8), 0, 0.0016, 8}, {at_hour(9), 0, -0.0002, 1}, {at_hour(10), 0, 0.0001, 1}};
   const MarketTape tape = build(tape_of({a}));
   REQUIRE(tape.leg(0, 0).rho_bph == Approx(1.0));
   REQUIRE(tape.leg(0, 7).next_settle_ms == at_hour(8));
@@ -295,7 +326,8 @@ TEST_CASE("Tape: running spread statistics equal direct sums over random prices"
   InstrumentData a = leg("binance", "AUSDT"), b = leg("bybit", "AUSDT");
   for (int i = 0; i < 12 * 24 * 4; ++i) {
     if (random.bounded(20) != 0) a.rows.push_back(price_row(i / 12.0, 100 * std::exp(0.001 * random.normal())));
-    if (random.bounded(40) != 0 && (i < 500 || i > 560)) b.rows.push_back(price_row(i / 12.0, 100 * std::exp(0.001 * random.normal())));
+    if (random.bounded(40) != 0 && (i < 500 || i > 560))
+      b.rows.push_back(price_row(i / 12.0, 100 * std::exp(0.001 * random.normal())));
   }
   TapeConfig config;
   config.step_ms = 300'000;
@@ -387,8 +419,9 @@ TEST_CASE("Tape: what keeps a pair off the list", "[funding]") {
 }
 
 TEST_CASE("Tape: of several venues the pair and direction with the largest net carry is taken", "[funding]") {
-  const MarketTape tape = build(tape_of({steady("okx", "AUSDT", 48, 100, 0.0004, 8), steady("binance", "AUSDT", 48, 100, 0.0008, 8),
-                                         steady("bybit", "AUSDT", 48, 100, -0.0008, 8), steady("gate", "AUSDT", 48, 100, 0.0001, 8)}));
+  const MarketTape tape =
+      build(tape_of({steady("okx", "AUSDT", 48, 100, 0.0004, 8), steady("binance", "AUSDT", 48, 100, 0.0008, 8),
+                     steady("bybit", "AUSDT", 48, 100, -0.0008, 8), steady("gate", "AUSDT", 48, 100, 0.0001, 8)}));
   REQUIRE(tape.opportunities(40).size() == 1);  // one per symbol
   const Opportunity o = tape.opportunities(40)[0];
   REQUIRE(tape.instruments()[o.long_leg].venue_name == "bybit");
@@ -399,7 +432,8 @@ TEST_CASE("Tape: of several venues the pair and direction with the largest net c
 TEST_CASE("Tape: a pair that cannot be traded does not hide the next best one", "[funding]") {
   InstrumentData gone = steady("okx", "AUSDT", 48, 100, 0.0080, 8);
   gone.rows.resize(10);
-  const MarketTape tape = build(tape_of({gone, steady("binance", "AUSDT", 48, 100, 0.0008, 8), steady("bybit", "AUSDT", 48, 100, 0, 8)}));
+  const MarketTape tape =
+      build(tape_of({gone, steady("binance", "AUSDT", 48, 100, 0.0008, 8), steady("bybit", "AUSDT", 48, 100, 0, 8)}));
   REQUIRE(tape.opportunities(40).size() == 1);
   REQUIRE(tape.opportunities(40)[0].pair.net_bph == Approx(1.0));
 }
@@ -418,13 +452,15 @@ TEST_CASE("Tape: the ten best of more, ties by symbol, in any order of input", "
   std::string names;
   for (const Opportunity& o : list) names += tape.symbol_name(o.symbol)[0];
   REQUIRE(names == "MNKLIJGHEF");
-  REQUIRE(std::is_sorted(list.begin(), list.end(), [](const Opportunity& a, const Opportunity& b) { return a.score > b.score; }));
+  REQUIRE(
+      std::is_sorted(list.begin(), list.end(), [](const Opportunity& a, const Opportunity& b) { return a.score > b.score; }));
 
   std::reverse(instruments.begin(), instruments.end());
   rlx::RandomStream random(rlx::StreamId{.seed = 9, .purpose = rlx::Purpose::user, .env = 0, .step = 0});
   for (InstrumentData& one : instruments) {
     for (std::size_t i = one.rows.size(); i > 1; --i) std::swap(one.rows[i - 1], one.rows[random.bounded(i)]);
-    for (std::size_t i = one.settlements.size(); i > 1; --i) std::swap(one.settlements[i - 1], one.settlements[random.bounded(i)]);
+    for (std::size_t i = one.settlements.size(); i > 1; --i)
+      std::swap(one.settlements[i - 1], one.settlements[random.bounded(i)]);
   }
   const MarketTape shuffled = build(tape_of(instruments));
   REQUIRE(shuffled.sha256() == tape.sha256());
@@ -471,7 +507,8 @@ TEST_CASE("Tape: data that cannot be are refused", "[funding]") {
   refused([](InstrumentData& a) { a.venue = "nowhere"; }, "unknown venue 'nowhere'");
   refused([](InstrumentData& a) { a.inverse = true; }, "inverse");
   refused([](InstrumentData& a) { a.rows.clear(); }, "no rows");
-  REQUIRE_THROWS_WITH(build(tape_of({steady("binance", "AUSDT", 5, 1, 0, 1), steady("binance", "AUSDT", 5, 1, 0, 1)})), ContainsSubstring("twice"));
+  REQUIRE_THROWS_WITH(build(tape_of({steady("binance", "AUSDT", 5, 1, 0, 1), steady("binance", "AUSDT", 5, 1, 0, 1)})),
+                      ContainsSubstring("twice"));
 }
 
 TEST_CASE("Tape: duplicates are dropped, conflicts refused or settled by the last", "[funding]") {
@@ -480,7 +517,8 @@ TEST_CASE("Tape: duplicates are dropped, conflicts refused or settled by the las
   a.settlements.push_back(a.settlements[3]);
   REQUIRE(build(tape_of({a})).report().duplicates == 2);
   a.rows.push_back(price_row(2, 105));
-  REQUIRE_THROWS_WITH(build(tape_of({a})), ContainsSubstring("105") && ContainsSubstring("100") && ContainsSubstring("--on-conflict last"));
+  REQUIRE_THROWS_WITH(build(tape_of({a})),
+                      ContainsSubstring("105") && ContainsSubstring("100") && ContainsSubstring("--on-conflict last"));
   TapeConfig config;
   config.conflict_last_wins = true;
   const MarketTape tape = build(tape_of({a}), config);
@@ -497,20 +535,27 @@ TEST_CASE("Tape: listed candidates take the place of the search", "[funding]") {
   REQUIRE(tape.opportunities(2).size() == 1);  // no history rule
   const Opportunity first = tape.opportunities(2)[0];
   REQUIRE(tape.instruments()[first.long_leg].venue_name == "binance");
-  REQUIRE(first.pair.spread_mean_bp == 0.0);       // three samples are known: no projection
-  REQUIRE(first.pair.net24_bph == Approx(2.0));    // history is known: no projection
+  REQUIRE(first.pair.spread_mean_bp == 0.0);     // three samples are known: no projection
+  REQUIRE(first.pair.net24_bph == Approx(2.0));  // history is known: no projection
   REQUIRE(tape.opportunities(3).size() == 1);
   REQUIRE(tape.instruments()[tape.opportunities(3)[0].long_leg].venue_name == "bybit");  // the direction as given
   REQUIRE(tape.opportunities(4).empty());
 }
 
 TEST_CASE("Tape: no look-ahead on synthetic markets at 1,000 random times", "[funding]") {
-  check_no_look_ahead(*make_synthetic_tape({.preset = SyntheticPreset::calibrated, .seed = 3, .days = 10}).tape, 11, 500);
-  SyntheticConfig fine{.preset = SyntheticPreset::planted, .seed = 4, .days = 6, .step_minutes = 15};
-  fine.tape.price_delay_ms = 60'000;
-  fine.tape.funding_delay_ms = 300'000;
-  check_no_look_ahead(*make_synthetic_tape(fine).tape, 12, 250);
-  check_no_look_ahead(*make_synthetic_tape({.preset = SyntheticPreset::calibrated, .seed = 5, .days = 40, .step_minutes = 480}).tape, 13, 250);
+  SyntheticConfig config{.preset = SyntheticPreset::calibrated, .seed = 3, .days = 10};
+  config.majors = config.persistent = config.spiky = config.background = 2;
+  check_no_look_ahead(*make_synthetic_tape(config).tape, 11, 500);
+  config.seed = 4;
+  config.days = 40;
+  config.step_minutes = 480;
+  check_no_look_ahead(*make_synthetic_tape(config).tape, 12, 250);
+  config.preset = SyntheticPreset::planted;
+  config.days = 5;
+  config.step_minutes = 15;
+  config.tape.price_delay_ms = 60'000;
+  config.tape.funding_delay_ms = 300'000;
+  check_no_look_ahead(*make_synthetic_tape(config).tape, 13, 250);
 }
 
 TEST_CASE("Tape: no look-ahead on real bars, settlements and opportunity lists", "[funding]") {

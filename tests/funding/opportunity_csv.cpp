@@ -30,7 +30,8 @@ const std::string extra =
 const std::string row = "2025-10-03T16:00:00Z,FUSDT,Binance,Bybit,100,100.5,-0.00082191,-0.00024547,504.96144,20000";
 const std::string row_extra = ",1,1,2025-10-03T17:00:00Z,2025-10-03T17:00:00Z,0.16,0.08,0.05,60000,0.25";
 
-TapeData read(const std::string& text, const OpportunityCsvOptions& options = {}, const TapeConfig& config = {}, TapeData tape = {}) {
+TapeData read(const std::string& text, const OpportunityCsvOptions& options = {}, const TapeConfig& config = {},
+              TapeData tape = {}) {
   return read_opportunities_csv({text, "list.csv"}, options, config, VenueTable::builtin(), std::move(tape));
 }
 MarketTape build(const std::string& text, const OpportunityCsvOptions& options = {}, const TapeConfig& config = {}) {
@@ -69,12 +70,15 @@ TEST_CASE("Opportunity CSV: one row gives prices, rates, stamps and one candidat
   REQUIRE(tape.report().approximations.size() == 1);
   OpportunityCsvOptions quote;
   quote.volume_is_base = false;
-  REQUIRE(build(header + extra + '\n' + replaced(row, "20000", "700000") + row_extra + '\n', quote).opportunities(0)[0].volume_usd == Approx(700'000));
+  REQUIRE(build(header + extra + '\n' + replaced(row, "20000", "700000") + row_extra + '\n', quote)
+              .opportunities(0)[0]
+              .volume_usd == Approx(700'000));
 }
 
 TEST_CASE("Opportunity CSV: camelCase names and the other time column", "[funding]") {
   const std::string camel =
-      "hourly_timestamp,symbol,longExchange,shortExchange,longExchangePrice,shortExchangePrice,longFundingRate,shortFundingRate,fundApr,"
+      "hourly_timestamp,symbol,longExchange,shortExchange,longExchangePrice,shortExchangePrice,longFundingRate,"
+      "shortFundingRate,fundApr,"
       "volume24h,longFundingIntervalHours,shortFundingIntervalHours\n";
   const MarketTape a = build(camel + row + ",1,1\n");
   REQUIRE(a.opportunities(0).size() == 1);
@@ -83,8 +87,8 @@ TEST_CASE("Opportunity CSV: camelCase names and the other time column", "[fundin
 
 TEST_CASE("Opportunity CSV: candidates are those of the last step, latest per pair, direction as given", "[funding]") {
   const std::string text = header + extra + '\n' + row + row_extra + '\n' +
-                           replaced(replaced(row, "T16:00:00", "T16:20:00"), "Binance,Bybit", "Bybit,Binance") + row_extra + '\n' +
-                           replaced(row, "T16:00:00", "T16:40:00") + row_extra + '\n' +
+                           replaced(replaced(row, "T16:00:00", "T16:20:00"), "Binance,Bybit", "Bybit,Binance") + row_extra +
+                           '\n' + replaced(row, "T16:00:00", "T16:40:00") + row_extra + '\n' +
                            replaced(replaced(row, "T16:00:00", "T18:00:00"), "FUSDT", "GUSDT") + row_extra + '\n';
   const MarketTape tape = build(text);
   REQUIRE(tape.n_steps() == 3);
@@ -129,7 +133,8 @@ TEST_CASE("Opportunity CSV: 8 h where no interval is given, counted", "[funding]
 }
 
 TEST_CASE("Opportunity CSV: rows of other strategies are dropped and counted", "[funding]") {
-  const std::string text = header + ",subType\n" + row + ",1\n" + replaced(row, "FUSDT", "GUSDT") + ",3\n" + replaced(row, "FUSDT", "HUSDT") + ",\n";
+  const std::string text =
+      header + ",subType\n" + row + ",1\n" + replaced(row, "FUSDT", "GUSDT") + ",3\n" + replaced(row, "FUSDT", "HUSDT") + ",\n";
   const MarketTape tape = build(text);
   REQUIRE(tape.report().dropped_strategies == 1);
   REQUIRE(tape.n_symbols() == 2);
@@ -156,7 +161,9 @@ TEST_CASE("Opportunity CSV: times", "[funding]") {
 }
 
 TEST_CASE("Opportunity CSV: bad rows are told with line and column", "[funding]") {
-  const auto with = [](const std::string& from, const std::string& to) { return header + '\n' + row + '\n' + replaced(replaced(row, "T16", "T17"), from, to) + '\n'; };
+  const auto with = [](const std::string& from, const std::string& to) {
+    return header + '\n' + row + '\n' + replaced(replaced(row, "T16", "T17"), from, to) + '\n';
+  };
   refused(with("Binance,Bybit", "Binance,Binance"), "list.csv:3", "two different venues");
   refused(with("Bybit", "Nowhere"), "list.csv:3", "unknown venue 'Nowhere'");
   refused(with(",100,", ",0,"), "list.csv:3", "price 0");

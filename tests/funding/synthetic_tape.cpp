@@ -98,7 +98,7 @@ TEST_CASE("Synthetic: interval mix over 20 seeds", "[funding]") {
   }
   const auto share = [&](std::size_t n) { return static_cast<double>(n) / static_cast<double>(coins); };
   REQUIRE(coins == 480);
-  REQUIRE(share(four) == Approx(0.5).margin(0.07));    // 3 standard errors
+  REQUIRE(share(four) == Approx(0.5).margin(0.07));  // 3 standard errors
   REQUIRE(share(one_h) == Approx(0.25).margin(0.06));
   REQUIRE(share(differ) == Approx(0.11).margin(0.043));
   REQUIRE(share(changes) == Approx(0.10).margin(0.042));  // 5 % of each of two instruments
@@ -140,7 +140,8 @@ TEST_CASE("Synthetic: lengths, gaps and sizes of the regimes", "[funding]") {
     std::vector<double> sizes;
     double hours = 0, length = 0, complete = 0, longest_spike = 0, largest = 0;
     for (std::uint64_t seed = 0; seed < 10; ++seed) {
-      const SyntheticTape s = make_synthetic_tape({.preset = e.preset, .seed = seed, .days = 400, .step_minutes = 480, .majors = 0, .background = 0});
+      const SyntheticTape s = make_synthetic_tape(
+          {.preset = e.preset, .seed = seed, .days = 400, .step_minutes = 480, .majors = 0, .background = 0});
       for (const RegimeLabel& label : s.regimes) {
         if (label.kind != e.kind) continue;
         const double h = static_cast<double>(label.end_ms - label.begin_ms) / static_cast<double>(ms_per_hour);
@@ -185,7 +186,8 @@ TEST_CASE("Synthetic: the mean profit of a regime is its label's expectation", "
     REQUIRE(n > 1000);
     REQUIRE(std::fabs(mean) <= 3 * error);
     REQUIRE(cost / persistent == Approx(25.3).margin(0.5));
-    if (preset == SyntheticPreset::planted) REQUIRE(carry / persistent == Approx(215).margin(40));  // cut off at 60 days: below 255
+    if (preset == SyntheticPreset::planted)
+      REQUIRE(carry / persistent == Approx(215).margin(40));  // cut off at 60 days: below 255
   }
 }
 
@@ -262,7 +264,8 @@ TEST_CASE("Synthetic: labels are found by time", "[funding]") {
 
 TEST_CASE("Synthetic: finer rows keep the regimes", "[funding]") {
   const SyntheticTape hourly = make_synthetic_tape({.preset = SyntheticPreset::planted, .seed = 3, .days = 10});
-  const SyntheticTape fine = make_synthetic_tape({.preset = SyntheticPreset::planted, .seed = 3, .days = 10, .step_minutes = 5});
+  const SyntheticTape fine =
+      make_synthetic_tape({.preset = SyntheticPreset::planted, .seed = 3, .days = 10, .step_minutes = 5});
   REQUIRE(fine.tape->n_steps() == 10 * 288);
   REQUIRE(fine.net_bph == hourly.net_bph);
 }

@@ -91,7 +91,8 @@ TEST_CASE("Tape CSV: columns in any order, aliases, extra columns listed, venues
   const std::string p =
       "note,price,venue_symbol,canonical_symbol,exchange,ts_ms_utc,volume24h_base\n"
       "x,100,BTC,BTC-USDT-PERP,Binance,1759276800000,50\n";
-  const std::string f = "interval_hours,funding_rate,symbol,exchange,settle_ms_utc\n1,0.0001,BTC-USDT-PERP,BINANCE,1759276800000\n";
+  const std::string f =
+      "interval_hours,funding_rate,symbol,exchange,settle_ms_utc\n1,0.0001,BTC-USDT-PERP,BINANCE,1759276800000\n";
   const TapeData data = read(p, f);
   REQUIRE(data.instruments.size() == 1);
   REQUIRE(data.instruments[0].venue == "binance");
@@ -119,7 +120,8 @@ TEST_CASE("Tape CSV: indicative rates and instruments", "[funding]") {
   REQUIRE(data.instruments[0].lot == 0.001);
   REQUIRE(data.instruments[1].lot == 0.0);
   const auto with = [](const std::string& rows) { return read(prices, funding, {}, {}, "venue,symbol,lot,contract\n" + rows); };
-  REQUIRE_THROWS_WITH(with("binance,BTCUSD,1,inverse\n"), ContainsSubstring("instruments.csv:2") && ContainsSubstring("inverse"));
+  REQUIRE_THROWS_WITH(with("binance,BTCUSD,1,inverse\n"),
+                      ContainsSubstring("instruments.csv:2") && ContainsSubstring("inverse"));
   REQUIRE_THROWS_WITH(with("binance,BTCUSDT,-1,\n"), ContainsSubstring("lot -1"));
   REQUIRE_THROWS_WITH(with("binance,BTCUSDT,1,spot\n"), ContainsSubstring("linear or inverse"));
 }
@@ -142,8 +144,11 @@ TEST_CASE("Tape CSV: intervals can be derived from the stamps", "[funding]") {
 TEST_CASE("Tape CSV: missing, empty and header-only files", "[funding]") {
   TemporaryFiles files;
   const std::string p = files.add("prices.csv", prices), f = files.add("funding.csv", funding);
-  const std::string empty = files.add("empty.csv", ""), header = files.add("header.csv", prices.substr(0, prices.find('\n') + 1));
-  const auto load = [](const std::string& a, const std::string& b) { return MarketTape::from_csv({a, b, {}}, {}, VenueTable::builtin()); };
+  const std::string empty = files.add("empty.csv", ""),
+                    header = files.add("header.csv", prices.substr(0, prices.find('\n') + 1));
+  const auto load = [](const std::string& a, const std::string& b) {
+    return MarketTape::from_csv({a, b, {}}, {}, VenueTable::builtin());
+  };
   REQUIRE(load(p, f)->n_steps() == 9);
   for (const std::string& bad : {std::string("no_such_file.csv"), empty, header}) {
     CAPTURE(bad);
@@ -181,7 +186,8 @@ TEST_CASE("Tape CSV: values outside their limits", "[funding]") {
 }
 
 TEST_CASE("Tape CSV: time stamps in seconds and microseconds are recognised", "[funding]") {
-  refused(replaced(prices, "1759280400000,binance", "1759280400,binance"), funding, "prices.csv:4", "looks like seconds; multiply by 1000");
+  refused(replaced(prices, "1759280400000,binance", "1759280400,binance"), funding, "prices.csv:4",
+          "looks like seconds; multiply by 1000");
   refused(replaced(prices, "1759280400000,binance", "1759280400000000,binance"), funding, "prices.csv:4", "microseconds");
   refused(prices, replaced(funding, "1759305600000", "1759305600"), "funding.csv:4", "looks like seconds; multiply by 1000");
 }

@@ -19,13 +19,11 @@ TEST_CASE("Venues: built-in fees, intervals and rules", "[funding]") {
     int hours;
     LiquidationRule rule;
   };
-  const std::vector<Expected> expected{{"binance", .0002, .0005, 8, LiquidationRule::mark},
-                                       {"bybit", .0002, .00055, 8, LiquidationRule::entry},
-                                       {"okx", .0002, .0005, 8, LiquidationRule::mark_plus_taker},
-                                       {"hyperliquid", .00015, .00045, 1, LiquidationRule::mark},
-                                       {"kucoin", .0002, .0006, 8, LiquidationRule::mark},
-                                       {"bitget", .0002, .0006, 8, LiquidationRule::mark},
-                                       {"gate", .0002, .0006, 8, LiquidationRule::mark_plus_taker}};
+  const std::vector<Expected> expected{
+      {"binance", .0002, .0005, 8, LiquidationRule::mark},        {"bybit", .0002, .00055, 8, LiquidationRule::entry},
+      {"okx", .0002, .0005, 8, LiquidationRule::mark_plus_taker}, {"hyperliquid", .00015, .00045, 1, LiquidationRule::mark},
+      {"kucoin", .0002, .0006, 8, LiquidationRule::mark},         {"bitget", .0002, .0006, 8, LiquidationRule::mark},
+      {"gate", .0002, .0006, 8, LiquidationRule::mark_plus_taker}};
   REQUIRE(table.size() == expected.size());
   for (const Expected& e : expected) {
     CAPTURE(e.name);

@@ -92,7 +92,8 @@ TEST_CASE("Venues JSON: unknown keys are refused with the nearest name", "[fundi
 
 TEST_CASE("Venues JSON: a fee of zero must be meant", "[funding]") {
   refused(with("\"maker\": 0.0001", "\"maker\": 0"), "$.venues.own.maker", "allow_zero_fee");
-  const VenueTable free = VenueTable::from_json(with("\"maker\": 0.0001", "\"allow_zero_fee\": true, \"maker\": 0"), "own.json");
+  const VenueTable free =
+      VenueTable::from_json(with("\"maker\": 0.0001", "\"allow_zero_fee\": true, \"maker\": 0"), "own.json");
   REQUIRE(free.at(0).maker == 0.0);
   REQUIRE(VenueTable::from_json(to_json_text(free), "again") == free);
   refused(with("\"taker\": 0.0004", "\"taker\": -0.0004"), "$.venues.own.taker", "decimal fraction");
@@ -102,7 +103,8 @@ TEST_CASE("Venues JSON: a fee of zero must be meant", "[funding]") {
 TEST_CASE("Venues JSON: other wrong values", "[funding]") {
   refused(with("\"rule\": \"entry\"", "\"rule\": \"marks\""), "$.venues.own.liquidation.rule", "mark_plus_taker");
   refused(with("\"rule\": \"entry\", ", ""), "$.venues.own.liquidation", "rule");
-  refused(with("\"default_interval_hours\": 4", "\"default_interval_hours\": 3"), "default_interval_hours", "1, 2, 4, 8, 12 or 24");
+  refused(with("\"default_interval_hours\": 4", "\"default_interval_hours\": 3"), "default_interval_hours",
+          "1, 2, 4, 8, 12 or 24");
   refused(with("\"published\"", "\"guessed\""), "$.venues.own.status", "assumed");
   refused(with("{\"own\"", "{\"Own\""), "$.venues.Own", "lower case");
   refused(with("\"BTC\"", ""), "$.venues.own.classes[0].symbols", "empty");

@@ -50,7 +50,8 @@ namespace detail {
 /// potentials, which the first pass over the acyclic graph provides.
 class ClairvoyantGraph {
  public:
-  ClairvoyantGraph(std::span<const PairArcs> pairs, std::size_t steps) : pairs_(pairs), steps_(steps), width_(pairs.size() + 1) {
+  ClairvoyantGraph(std::span<const PairArcs> pairs, std::size_t steps)
+      : pairs_(pairs), steps_(steps), width_(pairs.size() + 1) {
     const std::size_t nodes = (steps_ + 1) * width_;
     potential_.assign(nodes, infinity);
     distance_.resize(nodes);
@@ -171,7 +172,8 @@ class ClairvoyantGraph {
     const PairArcs& pair = pairs_[column - 1];
     const Node next = static_cast<Node>(node + width_);
     if (t < steps_ && carry_flow_[node] == 0 && is_finite(pair.carry[t])) relax(node, next, -pair.carry[t], Arc::hold);
-    if (t > 0 && carry_flow_[node - width_] > 0) relax(node, static_cast<Node>(node - width_), pair.carry[t - 1], Arc::undo_hold);
+    if (t > 0 && carry_flow_[node - width_] > 0)
+      relax(node, static_cast<Node>(node - width_), pair.carry[t - 1], Arc::undo_hold);
     if (is_finite(pair.exit_cost[t])) relax(node, flat(t), pair.exit_cost[t], Arc::leave);
     if (enter_flow_[node] > 0) relax(node, flat(t), -pair.enter_cost[t], Arc::undo_enter);
   }
@@ -180,15 +182,33 @@ class ClairvoyantGraph {
     for (Node node = sink(); node != flat(0);) {
       const Step step = previous_[node];
       switch (step.arc) {
-        case Arc::enter: ++enter_flow_[node]; break;
-        case Arc::undo_enter: --enter_flow_[step.from]; break;
-        case Arc::leave: ++exit_flow_[step.from]; break;
-        case Arc::undo_leave: --exit_flow_[node]; break;
-        case Arc::hold: carry_flow_[step.from] = 1; break;
-        case Arc::undo_hold: carry_flow_[node] = 0; break;
-        case Arc::stay: ++flat_flow_[step.from / width_]; break;
-        case Arc::undo_stay: --flat_flow_[node / width_]; break;
-        case Arc::none: RLX_REQUIRE(false, "path without an arc"); break;
+        case Arc::enter:
+          ++enter_flow_[node];
+          break;
+        case Arc::undo_enter:
+          --enter_flow_[step.from];
+          break;
+        case Arc::leave:
+          ++exit_flow_[step.from];
+          break;
+        case Arc::undo_leave:
+          --exit_flow_[node];
+          break;
+        case Arc::hold:
+          carry_flow_[step.from] = 1;
+          break;
+        case Arc::undo_hold:
+          carry_flow_[node] = 0;
+          break;
+        case Arc::stay:
+          ++flat_flow_[step.from / width_];
+          break;
+        case Arc::undo_stay:
+          --flat_flow_[node / width_];
+          break;
+        case Arc::none:
+          RLX_REQUIRE(false, "path without an arc");
+          break;
       }
       node = step.from;
     }
@@ -243,8 +263,9 @@ inline ClairvoyantResult clairvoyant_schedule(std::span<const PairArcs> pairs, s
   for (const PairArcs& pair : pairs)
     if (pair.enter_cost.size() != steps + 1 || pair.exit_cost.size() != steps + 1 || pair.carry.size() != steps)
       throw ShapeError("clairvoyant: arcs of a pair have " + std::to_string(pair.enter_cost.size()) + ", " +
-                       std::to_string(pair.exit_cost.size()) + " and " + std::to_string(pair.carry.size()) + " values; expected " +
-                       std::to_string(steps + 1) + ", " + std::to_string(steps + 1) + " and " + std::to_string(steps));
+                       std::to_string(pair.exit_cost.size()) + " and " + std::to_string(pair.carry.size()) +
+                       " values; expected " + std::to_string(steps + 1) + ", " + std::to_string(steps + 1) + " and " +
+                       std::to_string(steps));
   return detail::ClairvoyantGraph(pairs, steps).solve(k);
 }
 

@@ -45,8 +45,8 @@ void sort_by_time(std::vector<Row>& rows) {
  * @brief Eight-hour bars of spot, linear and inverse contracts with the rate settled at each bar's open.
  *
  * Columns `bar_open_ms_utc, exchange, symbol, contract, open, high, low, close, volume, funding_rate_settled_at_bar_open`. Only
- * linear perpetuals are kept. The price at a stamp is the bar's open: high, low and close lie up to 8 h ahead of it, so high and
- * low go to the next row, and close and the volume (whose unit differs by contract) are not used.
+ * linear perpetuals are kept. The price at a stamp is the bar's open: high, low and close lie up to 8 h ahead of it, so high
+ * and low go to the next row, and close and the volume (whose unit differs by contract) are not used.
  * @throws DataError `file:line:column: ...`
  */
 inline TapeData convert_spot_perp_8h(const CsvText& file, const VenueTable& venues = VenueTable::builtin()) {
@@ -101,7 +101,8 @@ inline TapeData convert_spot_perp_8h(const CsvText& file, const VenueTable& venu
       last_high = high_ahead;
     }
   }
-  data.report.approximations.push_back("quoted spreads, depth and volumes are not in the bars; the cost model's defaults apply");
+  data.report.approximations.push_back(
+      "quoted spreads, depth and volumes are not in the bars; the cost model's defaults apply");
   return data;
 }
 
@@ -109,9 +110,9 @@ inline TapeData convert_spot_perp_8h(const CsvText& file, const VenueTable& venu
  * @brief Realised settlements of several venues with marks of Binance only.
  *
  * Columns `settle_ms_utc, venue, venue_symbol, canonical_symbol, funding_rate, interval_hours, mark_price`. Contracts quoted in
- * USDT and in USDC are different instruments (`BTC-USDT-PERP`, `BTC-USDC-PERP`). At each of its stamps an instrument gets, as its
- * price, the newest Binance mark at or before it: of the same contract, else of the same coin. All venues of a symbol so share one
- * price: such a tape holds no spread between venues, and the report names this. Stamps before the first mark, coins
+ * USDT and in USDC are different instruments (`BTC-USDT-PERP`, `BTC-USDC-PERP`). At each of its stamps an instrument gets, as
+ * its price, the newest Binance mark at or before it: of the same contract, else of the same coin. All venues of a symbol so
+ * share one price: such a tape holds no spread between venues, and the report names this. Stamps before the first mark, coins
  * without any (both get no price) and rows without an interval (left out) are counted in `dropped_other`.
  * @throws DataError `file:line:column: ...`
  */
@@ -147,7 +148,8 @@ inline TapeData convert_settlements(const CsvText& file, const VenueTable& venue
     if (!(row.price > 0.0)) reader.fail(mark, "mark " + detail::number_text(row.price) + ": expected a number > 0, or nothing");
     marks[one.symbol].push_back(row);
   }
-  detail::require_rows(reader, "settlements of settle_ms_utc, venue, canonical_symbol, funding_rate, interval_hours, mark_price");
+  detail::require_rows(reader,
+                       "settlements of settle_ms_utc, venue, canonical_symbol, funding_rate, interval_hours, mark_price");
   detail::note_file(data.report, reader, file.text.size());
   data.funding_name = file.name;
   if (marks.empty()) throw DataError(file.name, 0, 0, "no mark of binance: without a price no position can be valued");
@@ -163,8 +165,8 @@ inline TapeData convert_settlements(const CsvText& file, const VenueTable& venue
     for (const std::int64_t stamp : stamps) {
       const std::vector<PriceRow> none;
       const std::vector<PriceRow>& rows = source == marks.end() ? none : source->second;
-      const auto after = std::upper_bound(rows.begin(), rows.end(), stamp,
-                                          [](std::int64_t t, const PriceRow& row) { return t < row.ts_ms; });
+      const auto after =
+          std::upper_bound(rows.begin(), rows.end(), stamp, [](std::int64_t t, const PriceRow& row) { return t < row.ts_ms; });
       if (after == rows.begin()) {
         ++data.report.dropped_other;
         continue;
@@ -175,7 +177,8 @@ inline TapeData convert_settlements(const CsvText& file, const VenueTable& venue
     }
   }
   data.report.approximations.push_back(
-      "only Binance publishes marks here: at each stamp every venue's price is Binance's newest mark of the contract, else of the "
+      "only Binance publishes marks here: at each stamp every venue's price is Binance's newest mark of the contract, else of "
+      "the "
       "coin, at or before it; there is no information on the spread between venues");
   return data;
 }

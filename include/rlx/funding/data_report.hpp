@@ -37,7 +37,7 @@ struct DataWarning {
 struct DataReport {
   std::vector<DataFileNote> files;
   std::size_t price_rows = 0, settlements = 0, indicative_rows = 0;
-  std::size_t opportunity_rows = 0;  ///< rows used of an opportunity CSV
+  std::size_t opportunity_rows = 0;        ///< rows used of an opportunity CSV
   std::int64_t first_ms = 0, last_ms = 0;  ///< first and last time stamp of prices and settlements
   std::int64_t step_ms = 0;
   std::size_t steps = 0;
@@ -50,18 +50,18 @@ struct DataReport {
   std::vector<PriceGaps> gaps;          ///< instruments with gaps, most gaps first
   std::size_t missing_settlements = 0;  ///< expected by the interval, absent; nothing is paid for them
   std::size_t interval_changes = 0;
-  std::size_t interval_differences = 0;  ///< symbols whose interval differs between venues at the end of the data
-  double coverage = 1.0;                 ///< share of (instrument, step) after first sight with a fresh price
-  double stale_share = 0.0;              ///< 1 - coverage
+  std::size_t interval_differences = 0;       ///< symbols whose interval differs between venues at the end of the data
+  double coverage = 1.0;                      ///< share of (instrument, step) after first sight with a fresh price
+  double stale_share = 0.0;                   ///< 1 - coverage
   std::array<double, 4> rate_quantiles_bp{};  ///< |rate| per 8 h: median, 90 %, 99 %, largest
-  bool volume_suspicious = false;        ///< BTC volume below 10 M USD: coins read as dollars?
+  bool volume_suspicious = false;             ///< BTC volume below 10 M USD: coins read as dollars?
   double history_days = 0.0;
 
-  std::size_t apr_mismatches = 0;         ///< opportunity rows whose fund_apr differs from the formula by more than 1 %
-  std::size_t dropped_strategies = 0;     ///< opportunity rows of other strategies (subType not 1)
-  std::size_t defaulted_intervals = 0;    ///< opportunity rows without an interval: 8 h assumed
-  std::size_t dropped_inverse = 0;        ///< rows of coin-margined contracts, dropped by a conversion
-  std::size_t dropped_other = 0;          ///< rows a conversion could not use (spot, no mark known, no interval)
+  std::size_t apr_mismatches = 0;           ///< opportunity rows whose fund_apr differs from the formula by more than 1 %
+  std::size_t dropped_strategies = 0;       ///< opportunity rows of other strategies (subType not 1)
+  std::size_t defaulted_intervals = 0;      ///< opportunity rows without an interval: 8 h assumed
+  std::size_t dropped_inverse = 0;          ///< rows of coin-margined contracts, dropped by a conversion
+  std::size_t dropped_other = 0;            ///< rows a conversion could not use (spot, no mark known, no interval)
   std::vector<std::string> approximations;  ///< what the data does not say and was assumed
 };
 

@@ -69,8 +69,7 @@ class MarketTape {
 
   /// Reads the canonical files; defined in tape_csv.hpp. `indicative` may be empty.
   /// @throws DataError `file:line:column: ...`, IoError, ConfigError
-  static std::shared_ptr<const MarketTape> from_csv(const TapeFiles& files, const TapeConfig& config,
-                                                    const VenueTable& venues);
+  static std::shared_ptr<const MarketTape> from_csv(const TapeFiles& files, const TapeConfig& config, const VenueTable& venues);
   /// Makes a tape from an opportunity CSV; defined in opportunity_csv.hpp.
   static std::shared_ptr<const MarketTape> from_opportunities_csv(const std::string& path, const OpportunityCsvOptions& options,
                                                                   const TapeConfig& config, const VenueTable& venues);
@@ -180,8 +179,8 @@ class MarketTape {
    * For look-ahead tests: whatever is computed for steps <= k must be bit-identical on both tapes.
    */
   std::shared_ptr<const MarketTape> corrupted_after(std::size_t k, std::uint64_t seed) const {
-    auto core = std::make_shared<const detail::TapeCore>(core_->corrupted_after(k, seed), core_->config, core_->venues,
-                                                         core_->grid);
+    auto core =
+        std::make_shared<const detail::TapeCore>(core_->corrupted_after(k, seed), core_->config, core_->venues, core_->grid);
     return std::shared_ptr<const MarketTape>(new MarketTape(std::move(core), config_));
   }
 
@@ -206,8 +205,7 @@ class MarketTape {
   std::string sha256() const { return core_->sha256(); }
 
  private:
-  MarketTape(std::shared_ptr<const detail::TapeCore> core, const TapeConfig& config)
-      : core_(std::move(core)), config_(config) {
+  MarketTape(std::shared_ptr<const detail::TapeCore> core, const TapeConfig& config) : core_(std::move(core)), config_(config) {
     make_opportunities();
   }
 
@@ -270,7 +268,8 @@ class MarketTape {
     o.long_bid_ask_bps = static_cast<double>(l.row->bid_ask_bps);
     o.short_bid_ask_bps = static_cast<double>(s.row->bid_ask_bps);
     o.depth_usd = detail::smaller_known(o.long_depth_usd, o.short_depth_usd);
-    o.volume_usd = detail::smaller_known(static_cast<double>(l.row->volume_quote_24h), static_cast<double>(s.row->volume_quote_24h));
+    o.volume_usd =
+        detail::smaller_known(static_cast<double>(l.row->volume_quote_24h), static_cast<double>(s.row->volume_quote_24h));
     o.round_trip_bp = leg_round_trip_bp(fees[offer.long_leg], o.long_bid_ask_bps, o.long_depth_usd, config_.costs) +
                       leg_round_trip_bp(fees[offer.short_leg], o.short_bid_ask_bps, o.short_depth_usd, config_.costs);
     o.score = opportunity_score(o.pair.net_bph, o.pair.net24_bph, o.round_trip_bp);

@@ -75,8 +75,12 @@ class OpportunityCsvReader {
  public:
   OpportunityCsvReader(const CsvText& file, const OpportunityCsvOptions& options, const TapeConfig& config,
                        const VenueTable& venues, TapeData& data)
-      : options_(options), config_(config), data_(data), index_(data.instruments, venues),
-        reader_(file.text, file.name, columns()), bytes_(file.text.size()) {}
+      : options_(options),
+        config_(config),
+        data_(data),
+        index_(data.instruments, venues),
+        reader_(file.text, file.name, columns()),
+        bytes_(file.text.size()) {}
 
   // Checked rows in order of time, without duplicates.
   std::vector<OpportunityRow> read() {
@@ -90,8 +94,8 @@ class OpportunityCsvReader {
     }
     require_rows(reader_, "an opportunity CSV with entry_time, symbol, long_exchange, short_exchange and the other columns");
     if (rows.empty())
-      throw DataError(reader_.file(), 0, 0, "no rows of this strategy: all " + std::to_string(reader_.rows()) +
-                                                " have a subType other than 1");
+      throw DataError(reader_.file(), 0, 0,
+                      "no rows of this strategy: all " + std::to_string(reader_.rows()) + " have a subType other than 1");
     note_file(data_.report, reader_, bytes_);
     sort(rows);
     data_.report.opportunity_rows = rows.size();
@@ -100,9 +104,28 @@ class OpportunityCsvReader {
 
  private:
   enum Column : std::size_t {
-    entry_time, symbol, long_exchange, short_exchange, long_price, short_price, long_rate, short_rate, apr, volume,
-    long_interval, short_interval, long_next, short_next, long_volume, short_volume, proj_24h, proj_3d, bid_ask, depth,
-    spread_24h, sub_type
+    entry_time,
+    symbol,
+    long_exchange,
+    short_exchange,
+    long_price,
+    short_price,
+    long_rate,
+    short_rate,
+    apr,
+    volume,
+    long_interval,
+    short_interval,
+    long_next,
+    short_next,
+    long_volume,
+    short_volume,
+    proj_24h,
+    proj_3d,
+    bid_ask,
+    depth,
+    spread_24h,
+    sub_type
   };
 
   static std::vector<io::CsvColumn> columns() {
@@ -140,8 +163,8 @@ class OpportunityCsvReader {
     row.legs[0] = read_leg(long_exchange, long_price, long_rate, long_interval, long_next, long_volume);
     row.legs[1] = read_leg(short_exchange, short_price, short_rate, short_interval, short_next, short_volume);
     if (row.legs[0].instrument == row.legs[1].instrument)
-      reader_.fail(short_exchange, "both legs are on '" + std::string(reader_.text(short_exchange)) +
-                                       "': a pair needs two different venues");
+      reader_.fail(short_exchange,
+                   "both legs are on '" + std::string(reader_.text(short_exchange)) + "': a pair needs two different venues");
     if (!reader_.missing(bid_ask)) row.bid_ask_bps = static_cast<float>(100.0 * not_negative(bid_ask));
     if (!reader_.missing(depth)) row.depth_usd = static_cast<float>(not_negative(depth));
     row.net24_bph = reader_.number_or(proj_24h, missing) / 0.08;
@@ -195,7 +218,8 @@ class OpportunityCsvReader {
       defaulted_ = 0;
     }
     const double stated = reader_.number(apr);
-    const double formula = fund_apr(net_rate_bph(row.legs[0].rate, row.legs[0].interval_hours, row.legs[1].rate, row.legs[1].interval_hours));
+    const double formula =
+        fund_apr(net_rate_bph(row.legs[0].rate, row.legs[0].interval_hours, row.legs[1].rate, row.legs[1].interval_hours));
     if (std::fabs(stated - formula) > 0.01 * std::max(std::fabs(stated), std::fabs(formula))) ++data_.report.apr_mismatches;
   }
 
@@ -207,7 +231,8 @@ class OpportunityCsvReader {
         latest = i;
       }
     }
-    std::stable_sort(rows.begin(), rows.end(), [](const OpportunityRow& a, const OpportunityRow& b) { return a.key() < b.key(); });
+    std::stable_sort(rows.begin(), rows.end(),
+                     [](const OpportunityRow& a, const OpportunityRow& b) { return a.key() < b.key(); });
     std::size_t kept = 0;
     for (std::size_t i = 0; i < rows.size(); ++i) {
       if (kept == 0 || rows[kept - 1].key() != rows[i].key()) {
@@ -283,7 +308,8 @@ inline void add_sightings(const std::vector<OpportunityRow>& rows, std::int64_t 
       row.bid_ask_bps = sighting.row->bid_ask_bps;
       row.depth_usd = sighting.row->depth_usd;
       one.rows.push_back(row);
-      one.indicative.push_back({sighting.time_ms, sighting.leg->rate, sighting.leg->interval_hours, first_stamp_after(sighting)});
+      one.indicative.push_back(
+          {sighting.time_ms, sighting.leg->rate, sighting.leg->interval_hours, first_stamp_after(sighting)});
     }
     approximate_settlements(seen[i], end_ms, one);
   }
@@ -306,34 +332,37 @@ inline TapeData read_opportunities_csv(const CsvText& file, const OpportunityCsv
   tape.candidates_only = true;
   for (const detail::OpportunityRow& row : rows)
     tape.candidates.push_back({row.time_ms, static_cast<std::uint32_t>(row.legs[0].instrument),
-                               static_cast<std::uint32_t>(row.legs[1].instrument), row.net24_bph, row.net72_bph, row.spread_mean_bp});
+                               static_cast<std::uint32_t>(row.legs[1].instrument), row.net24_bph, row.net72_bph,
+                               row.spread_mean_bp});
   return tape;
 }
 
 inline std::shared_ptr<const MarketTape> MarketTape::from_opportunities_csv(const std::string& path,
                                                                             const OpportunityCsvOptions& options,
-                                                                            const TapeConfig& config, const VenueTable& venues) {
+                                                                            const TapeConfig& config,
+                                                                            const VenueTable& venues) {
   validate(config);
   const io::MappedFile file = detail::open_data_file(path, "an opportunity CSV");
   TapeData tape;
   if (!options.tape_files.prices.empty()) tape = read_tape_files(options.tape_files, config, venues);
-  return std::make_shared<const MarketTape>(read_opportunities_csv({file.text(), path}, options, config, venues, std::move(tape)),
-                                            config, venues);
+  return std::make_shared<const MarketTape>(
+      read_opportunities_csv({file.text(), path}, options, config, venues, std::move(tape)), config, venues);
 }
 
 /// The tape's own list of opportunities as such a file, one row per pair and step; volumes in coins, as scanners report them.
 inline std::string opportunities_csv(const MarketTape& tape) {
   io::CsvWriter csv;
-  csv.row("entry_time", "symbol", "long_exchange", "short_exchange", "entry_long_price", "entry_short_price", "long_funding_rate",
-          "short_funding_rate", "long_funding_interval_hours", "short_funding_interval_hours", "long_next_funding_time",
-          "short_next_funding_time", "fund_apr", "volume_24h");
+  csv.row("entry_time", "symbol", "long_exchange", "short_exchange", "entry_long_price", "entry_short_price",
+          "long_funding_rate", "short_funding_rate", "long_funding_interval_hours", "short_funding_interval_hours",
+          "long_next_funding_time", "short_next_funding_time", "fund_apr", "volume_24h");
   const auto rate = [](double bph, double interval_hours) { return bph * interval_hours / 1e4; };
   for (std::size_t k = 0; k < tape.n_steps(); ++k) {
     for (const Opportunity& o : tape.opportunities(k)) {
       csv.row(io::format_time_ms(tape.time(k)), tape.symbol_name(o.symbol), tape.instruments()[o.long_leg].venue_name,
               tape.instruments()[o.short_leg].venue_name, o.long_price, o.short_price, rate(o.long_rate_bph, o.long_interval_h),
-              rate(o.short_rate_bph, o.short_interval_h), o.long_interval_h, o.short_interval_h, io::format_time_ms(o.long_next_ms),
-              io::format_time_ms(o.short_next_ms), fund_apr(o.pair.net_bph), o.volume_usd / o.long_price);
+              rate(o.short_rate_bph, o.short_interval_h), o.long_interval_h, o.short_interval_h,
+              io::format_time_ms(o.long_next_ms), io::format_time_ms(o.short_next_ms), fund_apr(o.pair.net_bph),
+              o.volume_usd / o.long_price);
     }
   }
   return csv.take();

@@ -37,13 +37,13 @@ enum class SyntheticPreset : std::uint8_t { calibrated, planted };
 struct SyntheticConfig {
   SyntheticPreset preset = SyntheticPreset::calibrated;
   std::uint64_t seed = 0;
-  int days = 120;                           ///< 1..3650
-  int step_minutes = 60;                    ///< of price rows and of the grid: 5, 15, 30, 60, 120, 240 or 480
-  std::size_t majors = 8;                   ///< large coins without regimes
+  int days = 120;                                         ///< 1..3650
+  int step_minutes = 60;                                  ///< of price rows and of the grid: 5, 15, 30, 60, 120, 240 or 480
+  std::size_t majors = 8;                                 ///< large coins without regimes
   std::size_t persistent = 8, spiky = 8, background = 8;  ///< small coins by what happens to them
   std::array<std::string, 2> venues{"binance", "bybit"};  ///< net funding is the second venue's rate less the first's
   std::int64_t start_ms = 1'735'689'600'000;              ///< 2025-01-01; must be a midnight UTC
-  TapeConfig tape = {};                     ///< delays, costs, filters; its step_ms is set from step_minutes
+  TapeConfig tape = {};                                   ///< delays, costs, filters; its step_ms is set from step_minutes
 };
 
 enum class RegimeKind : std::uint8_t { persistent, spike };
@@ -53,20 +53,21 @@ struct RegimeLabel {
   RegimeKind kind = RegimeKind::persistent;
   SymbolId symbol = no_id;
   InstrumentId long_leg = no_id, short_leg = no_id;  ///< the direction that earns
-  std::int64_t begin_ms = 0, end_ms = 0;  ///< full hours; end cut at the end of the tape
-  double net_bph = 0.0;                   ///< net carry of that direction, bp/h, > 0
-  double carry_bp = 0.0;                  ///< net_bph times hours
-  double cost_bp = 0.0;                   ///< round trip at the rows of begin and end, reference notional
-  double expected_profit_bp = 0.0;        ///< carry less cost: mean profit over the noise from begin to the first stamp at or after end
-  bool complete = true;                   ///< false if the end of the tape cuts it
+  std::int64_t begin_ms = 0, end_ms = 0;             ///< full hours; end cut at the end of the tape
+  double net_bph = 0.0;                              ///< net carry of that direction, bp/h, > 0
+  double carry_bp = 0.0;                             ///< net_bph times hours
+  double cost_bp = 0.0;                              ///< round trip at the rows of begin and end, reference notional
+  double expected_profit_bp =
+      0.0;               ///< carry less cost: mean profit over the noise from begin to the first stamp at or after end
+  bool complete = true;  ///< false if the end of the tape cuts it
 };
 
 /// A tape and the truth behind it.
 struct SyntheticTape {
   SyntheticConfig config;
   std::shared_ptr<const MarketTape> tape;
-  std::vector<RegimeLabel> regimes;            ///< by symbol, then by time
-  std::vector<std::vector<double>> net_bph;    ///< per symbol and hour from start_ms: net of the second venue less the first
+  std::vector<RegimeLabel> regimes;          ///< by symbol, then by time
+  std::vector<std::vector<double>> net_bph;  ///< per symbol and hour from start_ms: net of the second venue less the first
 
   /// The regime of `kind` that holds at time t, or nullptr. O(number of regimes of the tape).
   const RegimeLabel* regime_at(SymbolId symbol, std::int64_t t, RegimeKind kind = RegimeKind::persistent) const {
@@ -97,10 +98,14 @@ inline CoinShape coin_shape(CoinKind kind, SyntheticPreset preset) {
   const double jumps = planted ? 0.0 : 1.0 / 30.0;
   const double spread = planted ? 1.0 : 6.0, volatility = planted ? 0.03 : 0.06;
   switch (kind) {
-    case CoinKind::major: return {0.58, planted ? 0.3 : 2.0, 0.02, jumps, 0.6, 1e9, 0.0};
-    case CoinKind::persistent: return {0.30, spread, volatility, jumps, 2.0, 3e7, 0.26};
-    case CoinKind::spiky: return {0.30, spread, volatility, jumps, 4.0, 3e6, 0.26};
-    case CoinKind::background: break;
+    case CoinKind::major:
+      return {0.58, planted ? 0.3 : 2.0, 0.02, jumps, 0.6, 1e9, 0.0};
+    case CoinKind::persistent:
+      return {0.30, spread, volatility, jumps, 2.0, 3e7, 0.26};
+    case CoinKind::spiky:
+      return {0.30, spread, volatility, jumps, 4.0, 3e6, 0.26};
+    case CoinKind::background:
+      break;
   }
   return {0.30, spread, volatility, jumps, 2.4, 1e7, 0.4};
 }
@@ -109,7 +114,8 @@ inline RegimeShape regime_shape(RegimeKind kind, SyntheticPreset preset) {
   constexpr double unlimited = 1e9;
   const bool planted = preset == SyntheticPreset::planted;
   if (kind == RegimeKind::persistent)
-    return planted ? RegimeShape{336, 168, unlimited, 1.5, 0.2, unlimited} : RegimeShape{480, 120, unlimited, 1.0, 0.35, unlimited};
+    return planted ? RegimeShape{336, 168, unlimited, 1.5, 0.2, unlimited}
+                   : RegimeShape{480, 120, unlimited, 1.0, 0.35, unlimited};
   return planted ? RegimeShape{72, 2, 4, 4.0, 0.3, 18.0} : RegimeShape{48, 2, 8, 6.0, 1.2, unlimited};
 }
 
@@ -160,7 +166,8 @@ class SyntheticMarket {
 
   RandomStream stream(Aspect aspect) const {
     const auto purpose = static_cast<Purpose>(static_cast<unsigned>(Purpose::user) + aspect);
-    return RandomStream(StreamId{.seed = config_.seed, .purpose = purpose, .env = static_cast<std::uint32_t>(coins_.size()), .step = 0});
+    return RandomStream(
+        StreamId{.seed = config_.seed, .purpose = purpose, .env = static_cast<std::uint32_t>(coins_.size()), .step = 0});
   }
 
   void add_coins(CoinKind kind, std::size_t count) {
@@ -422,8 +429,8 @@ inline std::string regimes_csv(const SyntheticTape& synthetic) {
   const MarketTape& tape = *synthetic.tape;
   for (const RegimeLabel& one : synthetic.regimes)
     csv.row(one.begin_ms, one.end_ms, tape.symbol_name(one.symbol), one.kind == RegimeKind::persistent ? "persistent" : "spike",
-            tape.instruments()[one.long_leg].venue_name, tape.instruments()[one.short_leg].venue_name, one.net_bph, one.carry_bp,
-            one.cost_bp, one.expected_profit_bp, one.complete);
+            tape.instruments()[one.long_leg].venue_name, tape.instruments()[one.short_leg].venue_name, one.net_bph,
+            one.carry_bp, one.cost_bp, one.expected_profit_bp, one.complete);
   return csv.take();
 }
 

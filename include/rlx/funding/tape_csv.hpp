@@ -105,9 +105,7 @@ class InstrumentIndex {
 };
 
 inline io::CsvColumn venue_column() { return {.name = "venue", .headers = {"venue", "exchange"}}; }
-inline io::CsvColumn symbol_column() {
-  return {.name = "symbol", .headers = {"canonical_symbol", "symbol", "venue_symbol"}};
-}
+inline io::CsvColumn symbol_column() { return {.name = "symbol", .headers = {"canonical_symbol", "symbol", "venue_symbol"}}; }
 inline io::CsvColumn optional_column(std::string name, std::vector<std::string> headers = {}) {
   return {.name = std::move(name), .headers = std::move(headers), .required = false};
 }
@@ -123,7 +121,8 @@ inline void note_file(DataReport& report, const io::CsvReader& reader, std::size
 inline std::uint32_t line_of(const io::CsvReader& reader) { return static_cast<std::uint32_t>(reader.line()); }
 
 inline void check(const io::CsvReader& reader, std::size_t column, const std::string& problem) {
-  if (!problem.empty()) [[unlikely]] reader.fail(column, problem);
+  if (!problem.empty()) [[unlikely]]
+    reader.fail(column, problem);
 }
 
 inline void read_prices(const CsvText& file, const TapeConfig& config, InstrumentIndex& index, TapeData& data) {
@@ -144,7 +143,8 @@ inline void read_prices(const CsvText& file, const TapeConfig& config, Instrumen
     InstrumentData& one = data.instruments[index.at(rows.required_text(venue), rows.required_text(symbol), fail_venue)];
     PriceRow row;
     row.ts_ms = rows.integer(time);
-    if (!io::plausible_time_ms(row.ts_ms)) [[unlikely]] rows.fail(time, io::time_ms_problem(row.ts_ms));
+    if (!io::plausible_time_ms(row.ts_ms)) [[unlikely]]
+      rows.fail(time, io::time_ms_problem(row.ts_ms));
     row.price = rows.number(price);
     row.low = rows.number_or(low, missing);
     row.high = rows.number_or(high, missing);
@@ -191,7 +191,8 @@ inline void read_funding(const CsvText& file, const TapeConfig& config, Instrume
     InstrumentData& one = data.instruments[index.at(rows.required_text(venue), rows.required_text(symbol), fail_venue)];
     Settlement s;
     s.settle_ms = rows.integer(time);
-    if (!io::plausible_time_ms(s.settle_ms)) [[unlikely]] rows.fail(time, io::time_ms_problem(s.settle_ms));
+    if (!io::plausible_time_ms(s.settle_ms)) [[unlikely]]
+      rows.fail(time, io::time_ms_problem(s.settle_ms));
     s.rate = rows.number(rate);
     check(rows, rate, rate_problem(s.rate));
     s.interval_hours = config.derive_intervals ? rows.number_or(interval, missing) : rows.number(interval);
@@ -232,7 +233,8 @@ inline void read_indicative(const CsvText& file, InstrumentIndex& index, TapeDat
 
 inline void read_instruments(const CsvText& file, InstrumentIndex& index, TapeData& data) {
   enum : std::size_t { venue, symbol, lot, contract };
-  io::CsvReader rows(file.text, file.name, {venue_column(), symbol_column(), optional_column("lot"), optional_column("contract")});
+  io::CsvReader rows(file.text, file.name,
+                     {venue_column(), symbol_column(), optional_column("lot"), optional_column("contract")});
   while (rows.next()) {
     const auto fail_venue = [&](const std::string& message) { rows.fail(venue, message); };
     InstrumentData& one = data.instruments[index.at(rows.required_text(venue), rows.required_text(symbol), fail_venue)];
@@ -240,7 +242,8 @@ inline void read_instruments(const CsvText& file, InstrumentIndex& index, TapeDa
     if (one.lot < 0.0) rows.fail(lot, "lot " + number_text(one.lot) + ": expected a number > 0, or nothing if unknown");
     const std::string_view kind = rows.text(contract);
     if (kind == "inverse")
-      rows.fail(contract, one.venue + ' ' + one.symbol + " is an inverse (coin-margined) contract: only linear contracts are supported");
+      rows.fail(contract,
+                one.venue + ' ' + one.symbol + " is an inverse (coin-margined) contract: only linear contracts are supported");
     if (!kind.empty() && kind != "linear")
       rows.fail(contract, "contract '" + std::string(kind) + "': expected linear or inverse");
   }
@@ -286,7 +289,8 @@ inline TapeData read_tape_files(const TapeFiles& files, const TapeConfig& config
     throw ConfigError("a tape needs a prices file and a funding file; give both paths");
   TapeTexts texts;
   texts.prices = map(files.prices, "a prices file with the columns ts_ms_utc, venue, symbol, price");
-  texts.funding = map(files.funding, "a funding file with the columns settle_ms_utc, venue, symbol, funding_rate, interval_hours");
+  texts.funding =
+      map(files.funding, "a funding file with the columns settle_ms_utc, venue, symbol, funding_rate, interval_hours");
   texts.indicative = map(files.indicative, "an indicative file with the columns ts_ms_utc, venue, symbol, indicative_rate");
   texts.instruments = map(files.instruments, "an instruments file with the columns venue, symbol, lot");
   return read_tape_csv(texts, config, venues);
@@ -303,7 +307,8 @@ inline std::string prices_csv(const TapeData& data) {
   csv.row("ts_ms_utc", "venue", "symbol", "price", "volume_quote_24h", "bid_ask_bps", "depth_usd", "low", "high");
   for (const InstrumentData& one : data.instruments)
     for (const PriceRow& row : one.rows)
-      csv.row(row.ts_ms, one.venue, one.symbol, row.price, row.volume_quote_24h, row.bid_ask_bps, row.depth_usd, row.low, row.high);
+      csv.row(row.ts_ms, one.venue, one.symbol, row.price, row.volume_quote_24h, row.bid_ask_bps, row.depth_usd, row.low,
+              row.high);
   return csv.take();
 }
 

@@ -20,11 +20,11 @@ namespace rlx::funding {
 
 /// Limits below which a pair is not offered. A value that is missing passes.
 struct OpportunityFilter {
-  double max_bid_ask_bps = 50.0;   ///< per leg
-  double min_depth = 25'000.0;     ///< USD, per leg
-  double min_volume = 500'000.0;   ///< USD in 24 h, per leg
-  double min_history_h = 24.0;     ///< hours since the leg's first settlement
-  std::size_t min_settlements = 3; ///< settlements of each leg
+  double max_bid_ask_bps = 50.0;    ///< per leg
+  double min_depth = 25'000.0;      ///< USD, per leg
+  double min_volume = 500'000.0;    ///< USD in 24 h, per leg
+  double min_history_h = 24.0;      ///< hours since the leg's first settlement
+  std::size_t min_settlements = 3;  ///< settlements of each leg
   bool operator==(const OpportunityFilter&) const = default;
 };
 
@@ -36,15 +36,15 @@ struct TapeFiles {
 
 /// How a tape is made from data.
 struct TapeConfig {
-  std::int64_t step_ms = ms_per_hour;    ///< 5, 15, 30, 60, 120, 240 or 480 minutes
-  std::int64_t price_delay_ms = 0;       ///< a price row is usable from its time stamp plus this
-  std::int64_t funding_delay_ms = 0;     ///< the same for settlements and indicative rates
-  std::int64_t max_price_age_ms = 0;     ///< older prices are stale; 0 = the larger of two steps and two hours
+  std::int64_t step_ms = ms_per_hour;  ///< 5, 15, 30, 60, 120, 240 or 480 minutes
+  std::int64_t price_delay_ms = 0;     ///< a price row is usable from its time stamp plus this
+  std::int64_t funding_delay_ms = 0;   ///< the same for settlements and indicative rates
+  std::int64_t max_price_age_ms = 0;   ///< older prices are stale; 0 = the larger of two steps and two hours
   CostModel costs = {};
   OpportunityFilter filter = {};
-  bool conflict_last_wins = false;       ///< rows of equal key and other values: keep the last instead of refusing
-  bool volume_is_base = false;           ///< CSV volumes are coins, not USD
-  bool derive_intervals = false;         ///< funding CSV without an interval: take it from the distance of the stamps
+  bool conflict_last_wins = false;  ///< rows of equal key and other values: keep the last instead of refusing
+  bool volume_is_base = false;      ///< CSV volumes are coins, not USD
+  bool derive_intervals = false;    ///< funding CSV without an interval: take it from the distance of the stamps
   bool operator==(const TapeConfig&) const = default;
 };
 
@@ -84,9 +84,9 @@ struct IndicativeRate {
 
 /// All rows of one instrument, in any order.
 struct InstrumentData {
-  std::string venue;   ///< lower case
-  std::string symbol;  ///< with its quote currency
-  double lot = 0.0;    ///< smallest step of the quantity in coins; 0 = unknown
+  std::string venue;     ///< lower case
+  std::string symbol;    ///< with its quote currency
+  double lot = 0.0;      ///< smallest step of the quantity in coins; 0 = unknown
   bool inverse = false;  ///< coin-margined: refused
   std::vector<PriceRow> rows;
   std::vector<Settlement> settlements;  ///< `instrument` is filled in by the tape
@@ -109,7 +109,7 @@ struct TapeData {
   std::vector<Candidate> candidates;
   bool candidates_only = false;  ///< the list of opportunities comes from `candidates`, without the history rule
   std::string prices_name, funding_name, indicative_name;  ///< files of the rows, for messages
-  DataReport report;             ///< what reading found so far; the tape adds the rest
+  DataReport report;                                       ///< what reading found so far; the tape adds the rest
 };
 
 }  // namespace rlx::funding

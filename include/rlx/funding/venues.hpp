@@ -239,9 +239,12 @@ inline VenueTable VenueTable::builtin() {
 inline double maintenance_margin(LiquidationRule rule, double q, double price, double entry, const MaintenanceTier& tier,
                                  double taker) {
   switch (rule) {
-    case LiquidationRule::mark: return q * price * tier.rate - tier.cum;
-    case LiquidationRule::mark_plus_taker: return q * price * (tier.rate + taker) - tier.cum;
-    case LiquidationRule::entry: return q * entry * tier.rate;
+    case LiquidationRule::mark:
+      return q * price * tier.rate - tier.cum;
+    case LiquidationRule::mark_plus_taker:
+      return q * price * (tier.rate + taker) - tier.cum;
+    case LiquidationRule::entry:
+      return q * entry * tier.rate;
   }
   return 0.0;
 }

@@ -42,7 +42,8 @@ inline double read_fee(JsonObject& in, std::string_view key, bool allow_zero) {
   if (!(fee >= 0.0 && fee <= 0.02))
     refuse_venue_value(in.path(key), number_text(fee) + ": expected a decimal fraction between 0 and 0.02 (0.0005 = 0.05 %)");
   if (fee == 0.0 && !allow_zero)
-    refuse_venue_value(in.path(key), "0: a fee of zero must be meant; add \"allow_zero_fee\": true to the venue, or give the fee");
+    refuse_venue_value(in.path(key),
+                       "0: a fee of zero must be meant; add \"allow_zero_fee\": true to the venue, or give the fee");
   return fee;
 }
 
@@ -51,15 +52,17 @@ inline std::vector<MaintenanceTier> read_tiers(const nlohmann::json& json, const
   for (const std::array<double, 3>& row : json_as<std::vector<std::array<double, 3>>>(json, path)) {
     const std::string here = path + '[' + std::to_string(tiers.size()) + ']';
     const auto [floor, rate, max_leverage] = row;
-    if (!(rate > 0.0 && rate < 1.0)) refuse_venue_value(here, "maintenance rate " + number_text(rate) + ": expected between 0 and 1");
+    if (!(rate > 0.0 && rate < 1.0))
+      refuse_venue_value(here, "maintenance rate " + number_text(rate) + ": expected between 0 and 1");
     if (!(max_leverage >= 1.0 && max_leverage <= 1000.0))
       refuse_venue_value(here, "leverage " + number_text(max_leverage) + ": expected 1 to 1000");
     if (tiers.empty() && floor != 0.0) refuse_venue_value(here, "the first floor is " + number_text(floor) + "; expected 0");
     if (!tiers.empty()) {
       const MaintenanceTier& last = tiers.back();
       if (!(floor > last.notional_floor) || !(rate > last.rate) || !(max_leverage < last.max_leverage))
-        refuse_venue_value(here, "tiers must rise: floor and rate above, leverage below those of the tier before; found floor " +
-                                     number_text(floor) + ", rate " + number_text(rate) + ", leverage " + number_text(max_leverage));
+        refuse_venue_value(here,
+                           "tiers must rise: floor and rate above, leverage below those of the tier before; found floor " +
+                               number_text(floor) + ", rate " + number_text(rate) + ", leverage " + number_text(max_leverage));
     }
     tiers.push_back({floor, rate, 0.0, max_leverage});
   }

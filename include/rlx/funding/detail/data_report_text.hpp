@@ -42,14 +42,16 @@ inline std::vector<DataWarning> warnings(const DataReport& r) {
        "nothing is paid for them: download the missing hours again, or cut the range with --start and --end");
   warn(!r.gaps.empty(), number(r.gaps.size()) + " instruments have price gaps that make them stale",
        "fill the gaps, or expect masked exits and dearer forced closes there");
-  warn(r.apr_mismatches > 0, number(r.apr_mismatches) + " rows state a fund_apr that differs from their own rates by more than 1 %",
+  warn(r.apr_mismatches > 0,
+       number(r.apr_mismatches) + " rows state a fund_apr that differs from their own rates by more than 1 %",
        "check rates and intervals of these rows: the stated APR is not used");
   warn(r.defaulted_intervals > 0, number(r.defaulted_intervals) + " rows have no funding interval; 8 h was assumed",
        "add long_funding_interval_hours and short_funding_interval_hours: a wrong interval is a wrong rate per hour");
   warn(r.pairs == 0, "no symbol is on two venues", "add a second venue: without a pair there is nothing to trade");
   warn(r.history_days < 14.0, "the history is " + io::fixed(r.history_days, 1) + " days long",
        "train on at least 14 days, better 60: split, embargo and episodes must fit in");
-  warn(r.duplicates > 0, number(r.duplicates) + " exact duplicate rows were dropped", "nothing to do; check the export if unexpected");
+  warn(r.duplicates > 0, number(r.duplicates) + " exact duplicate rows were dropped",
+       "nothing to do; check the export if unexpected");
   warn(r.out_of_order > 0, number(r.out_of_order) + " rows were out of order and have been sorted", "nothing to do");
   return list;
 }
@@ -70,7 +72,8 @@ inline std::string to_text(const DataReport& r) {
                          io::fixed(r.history_days, 1) + " days)");
   line("Grid", std::to_string(r.steps) + " steps of " + std::to_string(r.step_ms / 60'000) + " min");
   line("Venues", detail::joined(r.venues));
-  line("Symbols", std::to_string(r.symbols) + " (" + std::to_string(r.instruments) + " instruments, " + std::to_string(r.pairs) + " pairs)");
+  line("Symbols", std::to_string(r.symbols) + " (" + std::to_string(r.instruments) + " instruments, " +
+                      std::to_string(r.pairs) + " pairs)");
   count("Duplicates", r.duplicates);
   count("Conflicts", r.conflicts);
   count("Out of order", r.out_of_order);
@@ -79,7 +82,8 @@ inline std::string to_text(const DataReport& r) {
   line("Gaps", std::to_string(gaps) + " in " + std::to_string(r.gaps.size()) + " instruments");
   constexpr std::size_t shown_gaps = 10;
   for (std::size_t i = 0; i < r.gaps.size() && i < shown_gaps; ++i)
-    line("  " + r.gaps[i].instrument, std::to_string(r.gaps[i].count) + " gaps, longest " + io::fixed(r.gaps[i].longest_hours, 1) + " h");
+    line("  " + r.gaps[i].instrument,
+         std::to_string(r.gaps[i].count) + " gaps, longest " + io::fixed(r.gaps[i].longest_hours, 1) + " h");
   if (r.gaps.size() > shown_gaps) text += "  and " + std::to_string(r.gaps.size() - shown_gaps) + " more\n";
   count("Missing settlements", r.missing_settlements);
   count("Interval changes", r.interval_changes);

@@ -21,7 +21,8 @@
 
 namespace rlx::funding::detail {
 
-inline void measure_gaps(DataReport& report, const Instrument& instrument, std::span<const PriceRow> rows, std::int64_t max_age) {
+inline void measure_gaps(DataReport& report, const Instrument& instrument, std::span<const PriceRow> rows,
+                         std::int64_t max_age) {
   PriceGaps gaps;
   for (std::size_t i = 1; i < rows.size(); ++i) {
     const std::int64_t distance = rows[i].ts_ms - rows[i - 1].ts_ms;
@@ -36,7 +37,8 @@ inline void measure_gaps(DataReport& report, const Instrument& instrument, std::
 
 inline void measure_settlements(DataReport& report, std::span<const Settlement> settlements) {
   for (std::size_t i = 1; i < settlements.size(); ++i) {
-    const double hours = static_cast<double>(settlements[i].settle_ms - settlements[i - 1].settle_ms) / static_cast<double>(ms_per_hour);
+    const double hours =
+        static_cast<double>(settlements[i].settle_ms - settlements[i - 1].settle_ms) / static_cast<double>(ms_per_hour);
     const double absent = std::floor(hours / settlements[i].interval_hours + 0.5) - 1.0;
     if (absent >= 1.0) report.missing_settlements += static_cast<std::size_t>(absent);
     if (settlements[i].interval_hours != settlements[i - 1].interval_hours) ++report.interval_changes;
@@ -56,9 +58,10 @@ inline std::array<double, 4> quantiles(std::vector<double> values) {
 }
 
 // @param row_counts per instrument: number of usable rows at each grid time, one entry more than steps
-inline void measure(DataReport& report, std::span<const Instrument> instruments, std::span<const std::span<const PriceRow>> rows,
-                    std::span<const std::span<const Settlement>> settlements,
-                    std::span<const std::span<const std::uint32_t>> row_counts, std::int64_t start_ms, const TapeConfig& config) {
+inline void measure(DataReport& report, std::span<const Instrument> instruments,
+                    std::span<const std::span<const PriceRow>> rows, std::span<const std::span<const Settlement>> settlements,
+                    std::span<const std::span<const std::uint32_t>> row_counts, std::int64_t start_ms,
+                    const TapeConfig& config) {
   report.instruments = instruments.size();
   std::int64_t first = std::numeric_limits<std::int64_t>::max(), last = std::numeric_limits<std::int64_t>::min();
   std::size_t seen = 0, fresh = 0;
@@ -87,7 +90,8 @@ inline void measure(DataReport& report, std::span<const Instrument> instruments,
     }
     if (base_coin(instruments[i].symbol_name) == "BTC")
       for (const PriceRow& row : rows[i])
-        if (is_finite(row.volume_quote_24h)) largest_btc_volume = std::max(largest_btc_volume, static_cast<double>(row.volume_quote_24h));
+        if (is_finite(row.volume_quote_24h))
+          largest_btc_volume = std::max(largest_btc_volume, static_cast<double>(row.volume_quote_24h));
   }
   report.first_ms = first;
   report.last_ms = last;
@@ -96,7 +100,8 @@ inline void measure(DataReport& report, std::span<const Instrument> instruments,
   report.stale_share = 1.0 - report.coverage;
   report.rate_quantiles_bp = quantiles(std::move(rates));
   report.volume_suspicious = largest_btc_volume >= 0.0 && largest_btc_volume < 10e6;
-  std::stable_sort(report.gaps.begin(), report.gaps.end(), [](const PriceGaps& a, const PriceGaps& b) { return a.count > b.count; });
+  std::stable_sort(report.gaps.begin(), report.gaps.end(),
+                   [](const PriceGaps& a, const PriceGaps& b) { return a.count > b.count; });
   for (std::size_t i = 0, j = 0; i < instruments.size(); i = j) {
     double smallest = std::numeric_limits<double>::infinity(), largest = 0.0;
     for (; j < instruments.size() && instruments[j].symbol == instruments[i].symbol; ++j) {

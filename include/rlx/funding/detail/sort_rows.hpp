@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// @brief Puts the rows of one instrument in order of time, drops exact duplicates, settles or refuses conflicts, checks values.
+/// @brief Puts the rows of one instrument in order of time, drops exact duplicates, settles or refuses conflicts, checks
+/// values.
 #ifndef RLX_FUNDING_DETAIL_SORT_ROWS_HPP
 #define RLX_FUNDING_DETAIL_SORT_ROWS_HPP
 
@@ -51,8 +52,8 @@ inline std::string row_problem(const PriceRow& row) {
     return "low " + number_text(row.low) + " must be above 0 and not above the price " + number_text(row.price);
   if (is_finite(row.high) && row.high < row.price)
     return "high " + number_text(row.high) + " is below the price " + number_text(row.price);
-  for (const auto& [name, value] : {std::pair{"volume_quote_24h", row.volume_quote_24h}, std::pair{"bid_ask_bps", row.bid_ask_bps},
-                                    std::pair{"depth_usd", row.depth_usd}})
+  for (const auto& [name, value] : {std::pair{"volume_quote_24h", row.volume_quote_24h},
+                                    std::pair{"bid_ask_bps", row.bid_ask_bps}, std::pair{"depth_usd", row.depth_usd}})
     if (is_finite(value) && value < 0.0F)
       return std::string(name) + ' ' + number_text(static_cast<double>(value)) + ": expected a number >= 0, or nothing";
   return {};
@@ -138,7 +139,8 @@ struct RowSorter {
     std::vector<std::uint32_t> at(rows.size());
     std::iota(at.begin(), at.end(), 0U);
     // In file order among equals, so that "the last wins" means the last of the file.
-    std::stable_sort(at.begin(), at.end(), [&](std::uint32_t a, std::uint32_t b) { return row_time(rows[a]) < row_time(rows[b]); });
+    std::stable_sort(at.begin(), at.end(),
+                     [&](std::uint32_t a, std::uint32_t b) { return row_time(rows[a]) < row_time(rows[b]); });
     std::vector<Row> sorted;
     sorted.reserve(rows.size());
     std::vector<std::uint32_t> sorted_lines;
@@ -162,8 +164,8 @@ struct RowSorter {
                            std::size_t j, const std::string& file) const {
     const std::string where = lines.empty() ? "an earlier row" : "line " + std::to_string(lines[i]);
     throw DataError(file, lines.empty() ? 0 : lines[j], 0,
-                    instrument + " at " + std::to_string(row_time(second)) + ": " + row_text(second) + " conflicts with " + where +
-                        " (" + row_text(first) + "); remove one row, or keep the last with --on-conflict last");
+                    instrument + " at " + std::to_string(row_time(second)) + ": " + row_text(second) + " conflicts with " +
+                        where + " (" + row_text(first) + "); remove one row, or keep the last with --on-conflict last");
   }
 };
 

@@ -45,11 +45,11 @@ struct Series {
   std::vector<PriceRow> rows;
   std::vector<Settlement> settlements;
   std::vector<IndicativeRate> indicative;
-  std::vector<std::uint32_t> row_count;         // usable rows
-  std::vector<std::uint32_t> settled_count;     // settlements by their stamp
-  std::vector<std::uint32_t> usable_count;      // settlements by stamp + delay; empty without a delay
-  std::vector<std::uint32_t> indicative_count;  // usable; empty without indicative rates
-  std::vector<double> rate_sum, hours_sum;      // prefix sums over settlements
+  std::vector<std::uint32_t> row_count;             // usable rows
+  std::vector<std::uint32_t> settled_count;         // settlements by their stamp
+  std::vector<std::uint32_t> usable_count;          // settlements by stamp + delay; empty without a delay
+  std::vector<std::uint32_t> indicative_count;      // usable; empty without indicative rates
+  std::vector<double> rate_sum, hours_sum;          // prefix sums over settlements
   std::vector<std::pair<double, double>> extremes;  // per step; empty where a step holds about one row
 
   std::size_t usable(std::size_t k) const { return usable_count.empty() ? settled_count[k] : usable_count[k]; }
@@ -275,8 +275,8 @@ class TapeCore {
   std::vector<std::vector<PairStats>> pairs;  // per pair and step
   std::vector<std::size_t> pair_begin;        // per symbol
   bool candidates_only = false;
-  std::vector<Candidate> candidates;          // by time
-  std::vector<std::size_t> candidate_begin;   // per step, plus one
+  std::vector<Candidate> candidates;         // by time
+  std::vector<std::size_t> candidate_begin;  // per step, plus one
   DataReport report;
 
  private:
@@ -306,16 +306,15 @@ class TapeCore {
       const InstrumentData& one = data.instruments[i];
       const std::optional<VenueId> venue = venues.find(one.venue);
       if (!venue)
-        throw DataError("unknown venue '" + one.venue + "' (symbol " + one.symbol + "): the venue table has " +
-                        venues.names() + "; define it in a venue file");
+        throw DataError("unknown venue '" + one.venue + "' (symbol " + one.symbol + "): the venue table has " + venues.names() +
+                        "; define it in a venue file");
       if (one.inverse)
         throw DataError(one.venue + ' ' + one.symbol +
                         " is an inverse (coin-margined) contract: only linear contracts are supported; remove it");
       keys.push_back({one.symbol, *venue, i});
     }
-    std::sort(keys.begin(), keys.end(), [](const Key& a, const Key& b) {
-      return a.symbol != b.symbol ? a.symbol < b.symbol : a.venue < b.venue;
-    });
+    std::sort(keys.begin(), keys.end(),
+              [](const Key& a, const Key& b) { return a.symbol != b.symbol ? a.symbol < b.symbol : a.venue < b.venue; });
     std::vector<InstrumentId> id_of(keys.size());
     for (InstrumentId id = 0; id < keys.size(); ++id) {
       const Key& key = keys[id];
@@ -366,7 +365,8 @@ class TapeCore {
       last = std::max(last, s.rows.back().ts_ms);
     }
     if (first > last)
-      throw DataError("no rows: a tape needs at least one price row; expected a prices file with ts_ms_utc, venue, symbol, price");
+      throw DataError(
+          "no rows: a tape needs at least one price row; expected a prices file with ts_ms_utc, venue, symbol, price");
     const auto round_up = [this](std::int64_t t) { return floor_to(t + config.step_ms - 1, config.step_ms); };
     grid.start_ms = round_up(first + config.price_delay_ms);
     grid.steps = static_cast<std::size_t>((round_up(last + config.price_delay_ms) - grid.start_ms) / config.step_ms) + 1;
@@ -505,7 +505,8 @@ class TapeCore {
 
   // Mean and deviation of the spread over the grid samples in (t - 24 h, t] at which both prices were fresh. Running sums of
   // the distance to an anchor, made anew once per window so that rounding cannot pile up.
-  void add_spread_statistics(InstrumentId a, InstrumentId b, std::vector<double>& spreads, std::vector<PairStats>& stats) const {
+  void add_spread_statistics(InstrumentId a, InstrumentId b, std::vector<double>& spreads,
+                             std::vector<PairStats>& stats) const {
     const auto window = static_cast<std::size_t>(ms_per_day / config.step_ms);
     const auto fresh_price = [this](InstrumentId id, std::size_t k) {
       const Series& s = series[id];
