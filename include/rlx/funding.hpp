@@ -9,6 +9,7 @@
 #include <rlx/funding/backtest.hpp>
 #include <rlx/funding/baselines.hpp>
 #include <rlx/funding/clairvoyant.hpp>
+#include <rlx/funding/convert.hpp>
 #include <rlx/funding/data_report.hpp>
 #include <rlx/funding/decision_state.hpp>
 #include <rlx/funding/environment.hpp>
@@ -18,10 +19,12 @@
 #include <rlx/funding/observation.hpp>
 #include <rlx/funding/observation_features.hpp>
 #include <rlx/funding/opportunity.hpp>
+#include <rlx/funding/opportunity_csv.hpp>
 #include <rlx/funding/portfolio.hpp>
 #include <rlx/funding/sizing.hpp>
 #include <rlx/funding/split.hpp>
 #include <rlx/funding/synthetic_tape.hpp>
+#include <rlx/funding/tape_csv.hpp>
 #include <rlx/funding/tape_data.hpp>
 #include <rlx/funding/trading_config.hpp>
 #include <rlx/funding/types.hpp>
