@@ -170,6 +170,14 @@ TEST_CASE("Tape: grid from UTC midnight, rounded up at both ends", "[funding]") 
   REQUIRE(coarse.n_steps() == 1);
 }
 
+TEST_CASE("Tape: one wild time stamp is told, not allocated", "[funding]") {
+  InstrumentData a = leg("binance", "AUSDT");
+  a.rows = {price_row(0, 1), price_row(24 * 365 * 30, 2)};
+  TapeConfig config;
+  config.step_ms = 300'000;
+  REQUIRE_THROWS_WITH(build(tape_of({a}), config), ContainsSubstring("2025-01-01") && ContainsSubstring("wrong time stamp"));
+}
+
 TEST_CASE("Tape: as-of join looks backward only and marks stale prices", "[funding]") {
   InstrumentData a = leg("binance", "AUSDT");
   a.rows = {price_row(0, 100), price_row(1.5, 110), price_row(8, 120)};

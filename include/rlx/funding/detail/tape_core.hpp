@@ -29,6 +29,7 @@
 #include <rlx/funding/tape_data.hpp>
 #include <rlx/funding/types.hpp>
 #include <rlx/funding/venues.hpp>
+#include <rlx/io/iso8601.hpp>
 
 namespace rlx::funding::detail {
 
@@ -370,6 +371,11 @@ class TapeCore {
     const auto round_up = [this](std::int64_t t) { return floor_to(t + config.step_ms - 1, config.step_ms); };
     grid.start_ms = round_up(first + config.price_delay_ms);
     grid.steps = static_cast<std::size_t>((round_up(last + config.price_delay_ms) - grid.start_ms) / config.step_ms) + 1;
+    constexpr std::size_t most_steps = 2'000'000;  // 19 years of five minutes
+    if (grid.steps > most_steps)
+      throw DataError("prices reach from " + io::format_time_ms(first) + " to " + io::format_time_ms(last) + ": " +
+                      std::to_string(grid.steps) + " steps, at most " + std::to_string(most_steps) +
+                      " are supported; look for a wrong time stamp, cut the range, or use a longer step");
   }
 
   // How many of `items` have a time at or before each grid time.
