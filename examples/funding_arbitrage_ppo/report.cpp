@@ -465,12 +465,9 @@ void add_learning(io::HtmlReport& page, const ReportInput& input) {
 
 void add_choice(io::HtmlReport& page, const ReportInput& input) {
   if (input.chosen.empty() && input.candidates == 0) return;
-  page.section("How the model was chosen");
-  if (!input.chosen.empty()) page.text(input.chosen);
-  if (input.candidates > 0) {
-    page.text(fmt::format("{} {} compared on the validation window.", input.candidates,
-                          input.candidates == 1 ? "candidate was" : "candidates were"));
-  }
+  page.section(input.candidates > 1 ? fmt::format("How the model was chosen among {} candidates", input.candidates)
+                                    : std::string("How the model was chosen"),
+               unbroken(input.chosen));
 }
 
 void add_data(io::HtmlReport& page, const ReportInput& input) {
