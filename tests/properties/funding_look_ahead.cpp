@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief Nothing after t touches observation, mask, fill or decision at t: 1,000 random times, the future replaced by garbage
+/// or shifted by a row.
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include <rlx/core/random.hpp>
+#include <rlx/funding/baselines.hpp>
+#include <rlx/funding/environment.hpp>
+#include <rlx/funding/synthetic_tape.hpp>
+
+#include "rlx_catch.hpp"
+
+using namespace rlx::funding;
+
+namespace {
+
+SyntheticConfig small_market(std::uint64_t seed) {
+  SyntheticConfig config;
+  config.preset = SyntheticPreset::calibrated;
+  config.seed = seed;
+  config.days = 8;
+  config.majors = 2;
+  config.persistent = config.spiky = config.background = 2;
+  return config;
+}
+
+EnvironmentConfig episode_config() {
+  EnvironmentConfig config;
+  config.trading = TradingConfig::aggressive();
+  config.window_begin = 48;
+  config.episode_steps = 100;
+  return config;
+}
+
+struct Decision {
+  std::array<float, 275> row{};
+  std::array<std::uint8_t, 36> mask{};
+  std::array<int, 3> choices{};
+  std::vector<double> fills;  // of what is open
+  double equity = 0.0;
+  bool operator==(const Decision&) const = default;
+};
+
+// What is seen and done up to the decision at `steps`, and the fills of that decision's own entry.
+Decision decide(const std::shared_ptr<const MarketTape>& tape, std::uint64_t seed, int steps) {
+  FundingArbitrageEnv env(tape, episode_config());
+  Decision d;
+  ResetOptions options;
+  options.start_step = 60;
+  env.reset(seed, d.row, options);
+  rlx::RandomStream random(rlx::StreamId{.seed = seed});
+  for (int i = 0; i < steps; ++i) {
+    env.action_masks(d.mask);
+    std::int32_t action = 0;
+    do action = static_cast<std::int32_t>(random.bounded(36));
+    while (d.mask[static_cast<std::size_t>(action)] == 0);
+    if (env.step({&action, 1}, d.row).terminated) break;
+  }
+  env.action_masks(d.mask);
+  const DecisionState& state = env.decision_state();
+  d.choices = {HysteresisPolicy{}.act(state, d.mask), HysteresisPolicy{168.0, 0.3}.act(state, d.mask),
+               SettlementTimingPolicy{}.act(state, d.mask)};
+  d.equity = env.info().equity;
+  for (std::size_t k = 0; k < state.opportunities.size(); ++k) {
+    const EntryPlan plan = plan_entry(state, k, Size::large);
+    d.fills.insert(d.fills.end(), {plan.quantity, plan.long_fill, plan.short_fill});
+  }
+  return d;
+}
+
+// The same market with every price row after t moved one row on.
+std::shared_ptr<const MarketTape> shifted_after(const MarketTape& tape, std::int64_t t) {
+  TapeData data;
+  for (InstrumentId id = 0; id < tape.instruments().size(); ++id) {
+    InstrumentData one;
+    one.venue = tape.instruments()[id].venue_name;
+    one.symbol = tape.instruments()[id].symbol_name;
+    std::vector<PriceRow> rows;
+    if (const auto first = tape.price_asof(id, tape.time(0))) rows.push_back(*first->row);
+    for (std::size_t k = 0; k + 1 < tape.n_steps(); ++k) {
+      for (const PriceRow& row : tape.rows(id, k)) rows.push_back(row);
+    }
+    const std::vector<PriceRow> original = rows;
+    for (std::size_t i = 1; i < rows.size(); ++i) {
+      if (rows[i].ts_ms <= t) continue;
+      rows[i] = original[i - 1];
+      rows[i].ts_ms = original[i].ts_ms;
+    }
+    one.rows = std::move(rows);
+    for (const Settlement& settlement : tape.settlements(id, tape.time(0) - ms_per_day, tape.time(tape.n_steps()))) {
+      one.settlements.push_back(settlement);
+    }
+    data.instruments.push_back(std::move(one));
+  }
+  return std::make_shared<const MarketTape>(std::move(data), tape.config(), tape.venues());
+}
+
+}  // namespace
+
+TEST_CASE("funding: garbage after t changes nothing at t, 1,000 times", "[properties][funding]") {
+  rlx::RandomStream random(rlx::StreamId{.seed = 1});
+  int effects = 0;
+  for (std::uint64_t market = 0; market < 10; ++market) {
+    const auto tape = make_synthetic_tape(small_market(market)).tape;
+    for (std::uint64_t i = 0; i < 100; ++i) {
+      const int steps = static_cast<int>(random.bounded(100));
+      const auto corrupted = tape->corrupted_after(60 + static_cast<std::size_t>(steps), 1000 * market + i);
+      REQUIRE(decide(tape, i, steps) == decide(corrupted, i, steps));
+      if (steps < 90) effects += decide(tape, i, steps + 5) == decide(corrupted, i, steps + 5) ? 0 : 1;
+    }
+  }
+  REQUIRE(effects > 800);  // the garbage does matter later
+}
+
+TEST_CASE("funding: prices shifted by a row after t change nothing at t", "[properties][funding]") {
+  const auto tape = make_synthetic_tape(small_market(3)).tape;
+  rlx::RandomStream random(rlx::StreamId{.seed = 2});
+  int effects = 0;
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    const int steps = static_cast<int>(random.bounded(90));
+    const auto shifted = shifted_after(*tape, tape->time(60 + static_cast<std::size_t>(steps)));
+    REQUIRE(decide(tape, i, steps) == decide(shifted, i, steps));
+    effects += decide(tape, i, steps + 3) == decide(shifted, i, steps + 3) ? 0 : 1;
+  }
+  REQUIRE(effects > 90);
+}
