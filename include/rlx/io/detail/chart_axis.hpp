@@ -46,9 +46,8 @@ inline int step_decimals(double step) {
 }
 
 /// With the typographic minus of charts.
-inline std::string with_minus(std::string text) {
-  if (text.starts_with('-')) text.replace(0, 1, "\xE2\x88\x92");
-  return text;
+inline std::string with_minus(const std::string& text) {
+  return !text.empty() && text[0] == '-' ? "\xE2\x88\x92" + text.substr(1) : text;
 }
 
 /// Text of a tick whose neighbours are `step` away and of which none is larger than `largest` in magnitude.
