@@ -211,6 +211,41 @@ ScoreTable score(const std::vector<NamedAgent>& agents, const std::vector<Market
   return table;
 }
 
+ScoreTable pool_tables(const std::vector<ScoreTable>& tables, const ScoreConfig& config) {
+  RLX_REQUIRE(!tables.empty(), "there are tables to pool");
+  if (tables.size() == 1) return tables.front();
+  const ScoreTable& last = tables.back();
+  ScoreTable pooled = last;  // configuration, and the tuning of the last fold
+  pooled.title = tables.front().title.substr(0, tables.front().title.rfind(" to ")) + last.title.substr(last.title.rfind(" to ")) +
+                 fmt::format(", {} folds", tables.size());
+  const auto runs_of = [&](std::size_t row) {
+    std::vector<Backtest> runs;
+    for (const ScoreTable& table : tables) runs.insert(runs.end(), table.rows[row].runs.begin(), table.rows[row].runs.end());
+    return runs;
+  };
+  const auto hold_row = std::find_if(last.rows.begin(), last.rows.end(), [](const PolicyScore& row) { return row.name == "hold"; });
+  RLX_REQUIRE(hold_row != last.rows.end(), "the table has HOLD");
+  const PolicyScore hold = summarise("hold", runs_of(static_cast<std::size_t>(hold_row - last.rows.begin())), nullptr, config);
+  for (std::size_t r = 0; r < pooled.rows.size(); ++r) {
+    PolicyScore& row = pooled.rows[r];
+    const bool agent = row.agent;
+    row = row.name == "hold" ? hold : summarise(row.name, runs_of(r), &hold, config);
+    row.agent = agent;
+  }
+
+  // Shares of the mean bound: a fold weighs as much as it had to offer.
+  pooled.clairvoyant_usd = 0.0;
+  for (auto& named : pooled.clairvoyant_shares) named.second = 0.0;
+  for (const ScoreTable& table : tables) {
+    pooled.clairvoyant_usd += table.clairvoyant_usd / static_cast<double>(tables.size());
+    for (std::size_t i = 0; i < std::min(pooled.clairvoyant_shares.size(), table.clairvoyant_shares.size()); ++i) {
+      pooled.clairvoyant_shares[i].second += table.clairvoyant_shares[i].second * table.clairvoyant_usd / static_cast<double>(tables.size());
+    }
+  }
+  for (auto& named : pooled.clairvoyant_shares) named.second /= pooled.clairvoyant_usd;
+  return pooled;
+}
+
 rlx::io::TextTable sensitivity(const rlx::InferencePolicy& agent, const std::vector<Market>& markets, const funding::Window& window,
                            const ScoreConfig& config, rlx::ThreadPool& threads) {
   rlx::io::TextTable table({"fees", "delay", "policy", "profit %", "95 % interval", "trades", "max drawdown %"});
