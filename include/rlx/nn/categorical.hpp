@@ -63,18 +63,18 @@ using LaneMask = typename nn::detail::VectorOf<S>::integers;
 /// Lanes of the mask as all ones or all zeros; lanes beyond `count` are invalid.
 template <class S>
 RLX_NN_INLINE LaneMask<S> load_mask(Mask mask, std::size_t j, std::size_t count) {
-  typedef std::uint8_t Bytes __attribute__((vector_size(lanes<S>)));
-  alignas(lanes<S>) std::uint8_t bytes[lanes<S>] = {};
+  using Integer = std::remove_cvref_t<decltype(LaneMask<S>{}[0])>;
+  alignas(nn::detail::vector_bytes) Integer entries[lanes<S>];
   if (mask.empty()) {
-    for (std::size_t i = 0; i < count; ++i) bytes[i] = 1;
+    for (std::size_t i = 0; i < lanes<S>; ++i) entries[i] = i < count ? -1 : 0;
   } else if (count == lanes<S>) {
-    __builtin_memcpy(bytes, mask.data() + j, lanes<S>);
+    for (std::size_t i = 0; i < lanes<S>; ++i) entries[i] = mask[j + i] != 0 ? -1 : 0;
   } else {
-    for (std::size_t i = 0; i < count; ++i) bytes[i] = mask[j + i];
+    for (std::size_t i = 0; i < lanes<S>; ++i) entries[i] = i < count && mask[j + i] != 0 ? -1 : 0;
   }
-  Bytes packed;
-  __builtin_memcpy(&packed, bytes, sizeof packed);
-  return __builtin_convertvector(packed, LaneMask<S>) != 0;
+  LaneMask<S> result;
+  __builtin_memcpy(&result, entries, sizeof result);
+  return result;
 }
 
 /// Calls f(j, count, valid lanes, logits) for each vector of the row.
@@ -134,7 +134,7 @@ S log_prob(std::span<const S> logits, Mask mask, std::size_t action, const Summa
                      std::to_string(logits.size()));
   }
   if (!is_valid(mask, action)) return -std::numeric_limits<S>::infinity();
-  return RLX_NN_KEEP(logits[action] - s.largest) - s.log_sum;  // added first, log_sum would be lost beside a large logit
+  return nn::detail::keep(logits[action] - s.largest) - s.log_sum;  // added first, log_sum would be lost beside a large logit
 }
 
 /// First valid action whose cumulative sum exceeds u * sum, else the last valid one of positive probability.

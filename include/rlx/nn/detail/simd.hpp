@@ -28,16 +28,25 @@
 #  define RLX_NN_UNROLL _Pragma("GCC unroll 16")
 #endif
 
-// A value that -ffast-math may not take apart: what is summed first stays summed first.
-#if __has_builtin(__builtin_assoc_barrier)
-#  define RLX_NN_KEEP(value) __builtin_assoc_barrier(value)
-#elif __has_builtin(__arithmetic_fence) && defined(__x86_64__)
-#  define RLX_NN_KEEP(value) __arithmetic_fence(value)
-#else
-#  define RLX_NN_KEEP(value) (value)
-#endif
-
 namespace rlx::nn::detail {
+
+/// The value, opaque to the optimiser: what was summed first stays summed first, also with -ffast-math.
+template <class T>
+RLX_NN_INLINE T keep(T value) {
+#if defined(__AVX512F__)
+  asm("" : "+v"(value));
+  return value;
+#elif defined(__x86_64__)
+  asm("" : "+x"(value));
+  return value;
+#elif defined(__aarch64__)
+  asm("" : "+w"(value));
+  return value;
+#else
+  volatile T kept = value;
+  return kept;
+#endif
+}
 
 #if defined(__AVX512F__)
 inline constexpr std::size_t vector_bytes = 64;
@@ -172,10 +181,12 @@ RLX_NN_INLINE Vec<float> exp(Vec<float> x) {
   constexpr float low = -87.33654F;
   constexpr float high = 88.72283F;
   const V clamped = x < low ? V{} + low : (x > high ? V{} + high : x);
-  const V scaled = clamped * 1.44269504F;
-  const I n = __builtin_convertvector(scaled + (scaled < 0.0F ? V{} - 0.5F : V{} + 0.5F), I);
-  const V k = __builtin_convertvector(n, V);
-  V r = RLX_NN_KEEP(clamped - k * 0.693359375F);  // ln 2 in two parts, so that the product is exact
+  // Adding 1.5 * 2^23 rounds to a whole number and leaves it in the low bits; conversions of vectors are slow with g++ 12.
+  constexpr float shift = 12582912.0F;
+  const V shifted = keep(clamped * 1.44269504F + shift);
+  const V k = shifted - shift;
+  const I n = std::bit_cast<I>(shifted) - std::bit_cast<std::int32_t>(shift);
+  V r = keep(clamped - k * 0.693359375F);  // ln 2 in two parts, so that the product is exact
   r = r - k * -2.12194440e-4F;
   V p = r * 1.9875691500e-4F + 1.3981999507e-3F;
   p = p * r + 8.3334519073e-3F;
@@ -224,11 +235,11 @@ RLX_NN_INLINE Vec<float> square_root(Vec<float> x) {
   using I = VectorOf<float>::integers;
   V y = std::bit_cast<V>(0x5F375A86 - (std::bit_cast<I>(x) >> 1));
   const V half = x * 0.5F;
-  y = y * (1.5F - (half * y) * y);
-  y = y * (1.5F - (half * y) * y);
-  y = y * (1.5F - (half * y) * y);
-  const V root = x * y;
-  return root + (y * 0.5F) * RLX_NN_KEEP(x - root * root);
+  y = y * (1.5F - keep(half * y) * y);
+  y = y * (1.5F - keep(half * y) * y);
+  y = y * (1.5F - keep(half * y) * y);
+  const V root = keep(x * y);
+  return root + (y * 0.5F) * keep(x - root * root);
 }
 
 RLX_NN_INLINE Vec<double> square_root(Vec<double> x) {
