@@ -48,7 +48,14 @@ std::string unbroken(std::string text) {
   return text;
 }
 
-Tone tone_of(const Interval& i) { return i.low > 0.0 ? Tone::good : i.high < 0.0 ? Tone::bad : Tone::neutral; }
+/// A resample of a few long blocks hardly differs from the data, whatever their variance: such an interval proves nothing.
+std::size_t blocks_of(const PolicyScore& row) { return row.log_returns().size() / row.block_steps; }
+bool too_few_blocks(const PolicyScore& row) { return blocks_of(row) < 10; }
+
+Tone tone_of(const Interval& i, bool unreliable) {
+  if (i.low <= 0.0 && i.high >= 0.0) return Tone::neutral;
+  return unreliable ? Tone::warning : i.low > 0.0 ? Tone::good : Tone::bad;
+}
 
 bool ends_with(const std::string& text, const std::string& end) {
   return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
@@ -196,11 +203,17 @@ double block_hours(const PolicyScore& row) {
 
 void add_verdict(io::HtmlReport& page, const ReportInput& input, const ScoreTable& table) {
   const PolicyScore& agent = table.agent();
-  page.verdict(tone_of(agent.minus_hold), unbroken(table.verdict()),
-               fmt::format("Profit less that of HOLD: {} of the capital, {}. Intervals: circular block bootstrap, {} "
-                           "resamples, blocks of {}\u00a0h.",
-                           percent(agent.minus_hold.estimate), range_text(agent.minus_hold),
-                           io::grouped(static_cast<double>(input.bootstrap)), io::trimmed(block_hours(agent), 1)));
+  std::string basis = fmt::format(
+      "Profit less that of HOLD: {} of the capital, {}. Intervals: circular block bootstrap, {} resamples, blocks of "
+      "{}\u00a0h.",
+      percent(agent.minus_hold.estimate), range_text(agent.minus_hold), io::grouped(static_cast<double>(input.bootstrap)),
+      io::trimmed(block_hours(agent), 1));
+  if (too_few_blocks(agent)) {
+    const std::size_t blocks = blocks_of(agent);
+    basis += fmt::format(" Only {} such block{} in the data, fewer than 10: the intervals are narrower than the truth.", blocks,
+                         blocks == 1 ? " fits" : "s fit");
+  }
+  page.verdict(tone_of(agent.minus_hold, too_few_blocks(agent)), unbroken(table.verdict()), basis);
 }
 
 void add_cards(io::HtmlReport& page, const ScoreTable& table) {
@@ -213,8 +226,9 @@ void add_cards(io::HtmlReport& page, const ScoreTable& table) {
     wins += run.info.wins;
     hours += run.info.hold_hours;
   }
-  page.card("Profit", percent(agent.profit.estimate), range_text(agent.profit), tone_of(agent.profit));
-  page.card("Less HOLD", percent(agent.minus_hold.estimate), range_text(agent.minus_hold), tone_of(agent.minus_hold));
+  page.card("Profit", percent(agent.profit.estimate), range_text(agent.profit), tone_of(agent.profit, too_few_blocks(agent)));
+  page.card("Less HOLD", percent(agent.minus_hold.estimate), range_text(agent.minus_hold),
+            tone_of(agent.minus_hold, too_few_blocks(agent)));
   page.card("Max drawdown", percent(agent.max_drawdown), tapes_of(table) > 1 ? "the worst tape" : "from the last peak");
   page.card("Trades", io::grouped(static_cast<double>(agent.trades())),
             closed > 0 ? fmt::format("{:.0f}\u00a0% won, held {:.0f}\u00a0h",
@@ -387,9 +401,9 @@ void add_policies(io::HtmlReport& page, const ScoreTable& table) {
 std::string short_title(const ScoreTable& table) { return table.title.substr(0, table.title.find(':')); }
 
 std::string settings_text(const funding::TradingConfig& c) {
-  return fmt::format("{:.3g}x, {:.0f} % used, {} positions, stop {:.3g} %, buffer {:.0f} %", c.max_leverage,
-                     100.0 * c.target_utilization, c.max_positions, 100.0 * c.stop_loss_threshold,
-                     100.0 * c.liquidation_buffer);
+  return fmt::format("{:.3g}x, {:.0f} % used, {} position{}, stop {:.3g} %, buffer {:.0f} %", c.max_leverage,
+                     100.0 * c.target_utilization, c.max_positions, c.max_positions == 1 ? "" : "s",
+                     100.0 * c.stop_loss_threshold, 100.0 * c.liquidation_buffer);
 }
 
 void add_panel(io::HtmlReport& page, const std::vector<const ScoreTable*>& tables) {
