@@ -12,6 +12,7 @@
 #include <string>
 
 #include <rlx/core/error.hpp>
+#include <rlx/core/finite.hpp>
 #include <rlx/nn/detail/aligned.hpp>
 #include <rlx/nn/detail/simd.hpp>
 #include <rlx/nn/parameter_store.hpp>
@@ -38,7 +39,7 @@ class BasicAdam {
   /// @param size  length of the parameter buffer, padding included
   explicit BasicAdam(std::size_t size, AdamConfig config = {}) : config_(config), first_(size), second_(size) {
     const auto check = [](const char* name, double value, bool fits, const char* expected) {
-      if (!fits)
+      if (!fits || !is_finite(value))
         throw ConfigError("AdamConfig." + std::string(name) + " = " + std::to_string(value) + ", expected " + expected);
     };
     check("beta1", config.beta1, config.beta1 >= 0 && config.beta1 < 1, "[0, 1)");

@@ -11,6 +11,7 @@
 #include <string>
 
 #include <rlx/core/error.hpp>
+#include <rlx/core/finite.hpp>
 #include <rlx/nn/detail/aligned.hpp>
 #include <rlx/nn/detail/simd.hpp>
 #include <rlx/nn/parameter_store.hpp>
@@ -27,10 +28,10 @@ template <std::floating_point S>
 class BasicRmsProp {
  public:
   explicit BasicRmsProp(std::size_t size, RmsPropConfig config = {}) : config_(config), square_(size) {
-    if (!(config.alpha >= 0 && config.alpha < 1)) {
+    if (!is_finite(config.alpha) || config.alpha < 0 || config.alpha >= 1) {
       throw ConfigError("RmsPropConfig.alpha = " + std::to_string(config.alpha) + ", expected [0, 1)");
     }
-    if (!(config.epsilon > 0))
+    if (!is_finite(config.epsilon) || config.epsilon <= 0)
       throw ConfigError("RmsPropConfig.epsilon = " + std::to_string(config.epsilon) + ", expected a number above 0");
   }
   explicit BasicRmsProp(const ParameterStore<S>& store, RmsPropConfig config = {})
