@@ -105,9 +105,10 @@ void measure(const char* name, rlx::ThreadPool& pool, Make make, std::size_t num
   }
   std::sort(rates.begin(), rates.end());
   const double gflops = (ppo.total_flops() - flops_before) * 1e-9 / seconds_total;
-  std::printf("{\"name\": \"%s\", \"value\": %.0f, \"unit\": \"steps/s\", \"threads\": %zu, \"best\": %.0f, \"parameters\": %zu, "
-              "\"gflops\": %.1f, \"machine_peak_gflops\": %.1f}\n",
-              name, rates[2], pool.size(), rates.back(), ppo.parameters().count(), gflops, peak);
+  std::printf(
+      "{\"name\": \"%s\", \"value\": %.0f, \"unit\": \"steps/s\", \"threads\": %zu, \"best\": %.0f, \"parameters\": %zu, "
+      "\"gflops\": %.1f, \"machine_peak_gflops\": %.1f}\n",
+      name, rates[2], pool.size(), rates.back(), ppo.parameters().count(), gflops, peak);
   std::fflush(stdout);
 }
 
@@ -136,6 +137,8 @@ int main(int argc, char** argv) {
   funding.normalize_reward = true;
   if (wanted("cartpole_sb3")) measure("cartpole_sb3_defaults_n8", pool, cart_pole, 8, sb3, mlp, 1, peak);
   if (wanted("cartpole_batch256")) measure("cartpole_batch256_n16", pool, cart_pole, 16, fast, mlp, 10, peak);
-  if (wanted("modular")) measure("modular_792k_batch128_n16", pool, wide, 16, funding, rlx::nn::slot_actor_critic(modular()), 1, peak);
-  if (wanted("pointer")) measure("pointer_99k_batch128_n16", pool, wide, 16, funding, rlx::nn::pointer_actor_critic(pointer()), 4, peak);
+  if (wanted("modular"))
+    measure("modular_792k_batch128_n16", pool, wide, 16, funding, rlx::nn::slot_actor_critic(modular()), 1, peak);
+  if (wanted("pointer"))
+    measure("pointer_99k_batch128_n16", pool, wide, 16, funding, rlx::nn::pointer_actor_critic(pointer()), 4, peak);
 }

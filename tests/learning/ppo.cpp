@@ -33,7 +33,9 @@ std::vector<double> train(MakeEnv make, std::size_t num_envs, const rlx::PpoConf
     rlx::VectorEnv envs({.num_envs = num_envs, .seed = seed}, pool, make);
     rlx::Ppo ppo(config, envs, graph, pool);
     if (timesteps != 0) ppo.learn(timesteps);
-    scores.push_back(rlx::evaluate_policy(ppo.policy(), make, {.n_eval_episodes = episodes, .num_envs = 2, .seed = seed + 1'000, .pool = &pool}).mean_reward);
+    scores.push_back(rlx::evaluate_policy(ppo.policy(), make,
+                                          {.n_eval_episodes = episodes, .num_envs = 2, .seed = seed + 1'000, .pool = &pool})
+                         .mean_reward);
   }
   return scores;
 }
@@ -128,8 +130,10 @@ TEST_CASE("InvalidActionEnv(70, 55): IQM at least 90 in 4,096 steps with masks, 
   rlx::PpoConfig config;
   config.gamma = 0.4;
   const auto graph = rlx::nn::mlp_actor_critic({.observation = 70, .action = 70});
-  REQUIRE(rlx::interquartile_mean(train([](std::size_t) { return rlx::InvalidActionEnv(70, 55); }, 1, config, graph, 3'000, 10, 20)) >= 90.0);
-  REQUIRE(best(train([](std::size_t) { return Unmasked(rlx::InvalidActionEnv(70, 55)); }, 1, config, graph, 3'000, 5, 20)) <= 50.0);
+  REQUIRE(rlx::interquartile_mean(
+              train([](std::size_t) { return rlx::InvalidActionEnv(70, 55); }, 1, config, graph, 3'000, 10, 20)) >= 90.0);
+  REQUIRE(best(train([](std::size_t) { return Unmasked(rlx::InvalidActionEnv(70, 55)); }, 1, config, graph, 3'000, 5, 20)) <=
+          50.0);
 }
 
 TEST_CASE("InvalidActionEnv(70, 55) in 6,144 steps: every seed at least 90", "[learning][ppo]") {
@@ -156,7 +160,8 @@ TEST_CASE("InvalidActionEnv(80, 60) in 12,000 steps: every seed at least 90", "[
   REQUIRE(worst(scores) >= 90.0);
 }
 
-TEST_CASE("RingEnv: the value of an endless task is 1 / (1 - gamma), unless a cut is taken for an end", "[learning][ppo][.slow]") {
+TEST_CASE("RingEnv: the value of an endless task is 1 / (1 - gamma), unless a cut is taken for an end",
+          "[learning][ppo][.slow]") {
   for (std::uint64_t seed = 1; seed <= 10; ++seed) {
     CAPTURE(seed);
     REQUIRE(ring_error(false, seed) < 1.0);
@@ -173,9 +178,11 @@ TEST_CASE("CartPole in 100,000 steps: IQM at least 495, interval low at least 47
   config.n_epochs = 20;
   config.gamma = 0.98;
   config.gae_lambda = 0.8;
-  const auto scores = train([](std::size_t) { return rlx::CartPole(); }, 8, config, rlx::nn::mlp_actor_critic({.observation = 4, .action = 2}), 100'000);
+  const auto scores = train([](std::size_t) { return rlx::CartPole(); }, 8, config,
+                            rlx::nn::mlp_actor_critic({.observation = 4, .action = 2}), 100'000);
   const double iqm = rlx::interquartile_mean(scores);
-  const auto interval = rlx::bootstrap_interval(scores, [](std::span<const double> s) { return rlx::interquartile_mean(s); }, {.seed = 1});
+  const auto interval =
+      rlx::bootstrap_interval(scores, [](std::span<const double> s) { return rlx::interquartile_mean(s); }, {.seed = 1});
   std::printf("CartPole 100k, 10 seeds: IQM %.1f, 95 %% interval %.1f to %.1f\n", iqm, interval.low, interval.high);
   REQUIRE(iqm >= 495.0);
   REQUIRE(interval.low >= 475.0);

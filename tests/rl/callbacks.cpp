@@ -22,7 +22,8 @@ const auto make_env = [](std::size_t) { return rlx::InvalidActionEnv(5, 2, 16); 
 
 struct Run {
   Run()
-      : pool(1), envs({.num_envs = 8, .seed = 3}, pool, make_env),
+      : pool(1),
+        envs({.num_envs = 8, .seed = 3}, pool, make_env),
         ppo({.learning_rate = 2e-3, .n_steps = 16, .batch_size = 64, .n_epochs = 2, .gamma = 0.4}, envs,
             rlx::nn::mlp_actor_critic({.observation = 5, .action = 5, .pi = {16}, .vf = {16}}), pool) {}
   rlx::ThreadPool pool;
@@ -44,12 +45,15 @@ TEST_CASE("The best model is the arg-max of the evaluations; ties and NaN keep t
   const std::vector<double> scores{1.0, std::numeric_limits<double>::quiet_NaN(), 3.0, 3.0, 2.0};
   std::size_t evaluations = 0;
   std::vector<std::uint64_t> new_best;
-  rlx::EvalCallback callback(make_env, {.eval_freq = 2 * 128, .n_eval_episodes = 2, .best_model_path = best,
+  rlx::EvalCallback callback(make_env, {.eval_freq = 2 * 128,
+                                        .n_eval_episodes = 2,
+                                        .best_model_path = best,
                                         .score = [&](const rlx::Evaluation&) { return scores.at(evaluations++); },
-                                        .callback_on_new_best = [&](rlx::Learner& learner, const rlx::Evaluation&) {
-                                          new_best.push_back(learner.num_timesteps());
-                                          return true;
-                                        }});
+                                        .callback_on_new_best =
+                                            [&](rlx::Learner& learner, const rlx::Evaluation&) {
+                                              new_best.push_back(learner.num_timesteps());
+                                              return true;
+                                            }});
   run.ppo.learn(10 * 128, {.callbacks = {&callback}});
   REQUIRE(evaluations == 5);
   REQUIRE(new_best == std::vector<std::uint64_t>{256, 768});
@@ -66,9 +70,13 @@ TEST_CASE("The best model is the arg-max of the evaluations; ties and NaN keep t
 TEST_CASE("Scores can be averaged, and an evaluation can end the training", "[rl][callbacks]") {
   Run run;
   std::size_t evaluations = 0;
-  rlx::EvalCallback callback(make_env, {.eval_freq = 128, .n_eval_episodes = 1, .both = true, .average_last = 3,
-                                        .score = [&](const rlx::Evaluation&) { return static_cast<double>(++evaluations); },
-                                        .callback_after_eval = [&](rlx::Learner&, const rlx::Evaluation&) { return evaluations < 4; }});
+  rlx::EvalCallback callback(make_env,
+                             {.eval_freq = 128,
+                              .n_eval_episodes = 1,
+                              .both = true,
+                              .average_last = 3,
+                              .score = [&](const rlx::Evaluation&) { return static_cast<double>(++evaluations); },
+                              .callback_after_eval = [&](rlx::Learner&, const rlx::Evaluation&) { return evaluations < 4; }});
   rlx::Logger logger;
   const rlx::LearnResult result = run.ppo.learn(100 * 128, {.callbacks = {&callback}, .logger = &logger});
   REQUIRE(result.stopped);
@@ -82,11 +90,14 @@ TEST_CASE("Checkpoints by episodes and by timesteps", "[rl][callbacks]") {
   Run run;
   const std::string prefix = "rlx_test_cb_" + std::to_string(::getpid());
   // 8 episodes end in each rollout of 16 steps.
-  rlx::CheckpointCallback by_episodes({.save_freq = 20, .unit = rlx::CountUnit::episodes, .path = "/tmp", .prefix = prefix, .final_name = prefix + "_final"});
+  rlx::CheckpointCallback by_episodes(
+      {.save_freq = 20, .unit = rlx::CountUnit::episodes, .path = "/tmp", .prefix = prefix, .final_name = prefix + "_final"});
   rlx::CheckpointCallback by_steps({.save_freq = 128, .path = "/tmp", .prefix = prefix, .keep_last = 2});
   run.ppo.learn(6 * 128, {.callbacks = {&by_episodes, &by_steps}});
-  REQUIRE(by_episodes.saved() == std::vector<std::string>{"/tmp/" + prefix + "_ep20.safetensors", "/tmp/" + prefix + "_ep40.safetensors"});
-  REQUIRE(by_steps.saved() == std::vector<std::string>{"/tmp/" + prefix + "_640.safetensors", "/tmp/" + prefix + "_768.safetensors"});
+  REQUIRE(by_episodes.saved() ==
+          std::vector<std::string>{"/tmp/" + prefix + "_ep20.safetensors", "/tmp/" + prefix + "_ep40.safetensors"});
+  REQUIRE(by_steps.saved() ==
+          std::vector<std::string>{"/tmp/" + prefix + "_640.safetensors", "/tmp/" + prefix + "_768.safetensors"});
   REQUIRE_FALSE(exists("/tmp/" + prefix + "_128.safetensors"));
   REQUIRE(exists("/tmp/" + prefix + "_final.safetensors"));
   Run loaded;

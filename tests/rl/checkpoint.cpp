@@ -14,12 +14,14 @@ TEST_CASE("Differences are listed key by key, except the allowed ones", "[rl][ch
   const nlohmann::json here = {{"gamma", 0.9}, {"n_steps", 5}, {"new", "x"}};
   std::vector<std::string> differences;
   rlx::detail::list_differences(saved, here, {}, differences);
-  REQUIRE(differences == std::vector<std::string>{"gamma: saved 0.99, here 0.9", "new: saved nothing, here \"x\"", "old: saved 1, here nothing"});
+  REQUIRE(differences == std::vector<std::string>{"gamma: saved 0.99, here 0.9", "new: saved nothing, here \"x\"",
+                                                  "old: saved 1, here nothing"});
   differences.clear();
   rlx::detail::list_differences(saved, here, {"gamma", "new", "old"}, differences);
   REQUIRE(differences.empty());
   REQUIRE_NOTHROW(rlx::detail::refuse_differences("file", differences));
-  REQUIRE_THROWS_WITH(rlx::detail::refuse_differences("file", {"gamma: saved 1, here 2"}), ContainsSubstring("LoadOptions.allow"));
+  REQUIRE_THROWS_WITH(rlx::detail::refuse_differences("file", {"gamma: saved 1, here 2"}),
+                      ContainsSubstring("LoadOptions.allow"));
 }
 
 TEST_CASE("Tensors that a learner did not write are refused", "[rl][checkpoint]") {

@@ -17,7 +17,8 @@ namespace {
 struct Simple {
   struct Workspace {};
   Workspace make_workspace() const { return {}; }
-  void act(std::span<const float>, std::span<const std::uint8_t> mask, std::span<std::int32_t> action, Workspace&, rlx::ActOptions options) const {
+  void act(std::span<const float>, std::span<const std::uint8_t> mask, std::span<std::int32_t> action, Workspace&,
+           rlx::ActOptions options) const {
     std::vector<std::int32_t> valid;
     for (std::size_t i = 0; i < mask.size(); ++i) {
       if (mask[i] != 0) valid.push_back(static_cast<std::int32_t>(i));
@@ -59,9 +60,10 @@ TEST_CASE("Episodes do not depend on the number of environments or threads", "[r
   rlx::ThreadPool pool(3);
   for (const bool deterministic : {true, false}) {
     const auto one = rlx::evaluate_policy(Simple{}, make, {.n_eval_episodes = 12, .deterministic = deterministic, .seed = 4});
-    const auto five = rlx::evaluate_policy(Simple{}, make, {.n_eval_episodes = 12, .deterministic = deterministic, .num_envs = 5, .seed = 4});
-    const auto threaded =
-        rlx::evaluate_policy(Simple{}, make, {.n_eval_episodes = 12, .deterministic = deterministic, .num_envs = 5, .seed = 4, .pool = &pool});
+    const auto five =
+        rlx::evaluate_policy(Simple{}, make, {.n_eval_episodes = 12, .deterministic = deterministic, .num_envs = 5, .seed = 4});
+    const auto threaded = rlx::evaluate_policy(
+        Simple{}, make, {.n_eval_episodes = 12, .deterministic = deterministic, .num_envs = 5, .seed = 4, .pool = &pool});
     REQUIRE(one.returns() == five.returns());
     REQUIRE(one.returns() == threaded.returns());
     for (std::size_t i = 0; i < 12; ++i) {
@@ -81,7 +83,8 @@ TEST_CASE("Episodes do not depend on the number of environments or threads", "[r
 }
 
 TEST_CASE("Short episodes are not favoured, sources take turns, metrics are averaged", "[rl][evaluation]") {
-  const auto result = rlx::evaluate_policy(Simple{}, [](std::size_t) { return Sourced(); }, {.n_eval_episodes = 9, .num_envs = 3});
+  const auto result =
+      rlx::evaluate_policy(Simple{}, [](std::size_t) { return Sourced(); }, {.n_eval_episodes = 9, .num_envs = 3});
   REQUIRE(result.returns() == std::vector<double>{1, 2, 3, 1, 2, 3, 1, 2, 3});
   REQUIRE_THAT(result.mean_reward, WithinAbs(2.0, 1e-12));
   REQUIRE_THAT(result.std_reward, WithinAbs(std::sqrt(2.0 / 3.0), 1e-12));
@@ -105,6 +108,7 @@ TEST_CASE("Evaluations that cannot work are refused", "[rl][evaluation][errors]"
   const auto make = [](std::size_t) { return rlx::CartPole(); };
   REQUIRE_THROWS_AS(rlx::evaluate_policy(Simple{}, make, {.n_eval_episodes = 0}), rlx::ConfigError);
   REQUIRE_THROWS_AS(rlx::evaluate_policy(Simple{}, make, {.num_envs = 0}), rlx::ConfigError);
-  REQUIRE_THROWS_AS(rlx::evaluate_policy(Simple{}, [](std::size_t) { return rlx::RingEnv(4); }, {.n_eval_episodes = 1, .max_episode_steps = 50}),
+  REQUIRE_THROWS_AS(rlx::evaluate_policy(Simple{}, [](std::size_t) { return rlx::RingEnv(4); },
+                                         {.n_eval_episodes = 1, .max_episode_steps = 50}),
                     rlx::EnvironmentError);
 }

@@ -19,8 +19,16 @@ struct Case {
   std::vector<std::uint8_t> terminated, truncated;
 
   Case(std::size_t steps, std::size_t envs)
-      : T(steps), N(envs), rewards(steps * envs), values(steps * envs), final_values(steps * envs), last_values(envs),
-        advantages(steps * envs), returns(steps * envs), terminated(steps * envs), truncated(steps * envs) {}
+      : T(steps),
+        N(envs),
+        rewards(steps * envs),
+        values(steps * envs),
+        final_values(steps * envs),
+        last_values(envs),
+        advantages(steps * envs),
+        returns(steps * envs),
+        terminated(steps * envs),
+        truncated(steps * envs) {}
 
   static Case random(std::size_t steps, std::size_t envs, unsigned seed) {
     Case c(steps, envs);
@@ -34,9 +42,7 @@ struct Case {
     return c;
   }
 
-  rlx::GaeInput<S> input() const {
-    return {rewards, values, final_values, terminated, truncated, last_values, T, N};
-  }
+  rlx::GaeInput<S> input() const { return {rewards, values, final_values, terminated, truncated, last_values, T, N}; }
   void run(S gamma, S lambda) { rlx::compute_gae(input(), gamma, lambda, advantages, returns); }
 };
 

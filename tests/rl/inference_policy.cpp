@@ -28,8 +28,13 @@ struct Trained {
   Trained()
       : pool(1),
         envs({.num_envs = 8, .seed = 3}, pool, [](std::size_t) { return rlx::InvalidActionEnv(7, 4, 11); }),
-        ppo({.learning_rate = 2e-3, .n_steps = 32, .batch_size = 64, .n_epochs = 4, .gamma = 0.4, .normalize_observation = true}, envs,
-            rlx::nn::mlp_actor_critic({.observation = 7, .action = 7}), pool) {
+        ppo({.learning_rate = 2e-3,
+             .n_steps = 32,
+             .batch_size = 64,
+             .n_epochs = 4,
+             .gamma = 0.4,
+             .normalize_observation = true},
+            envs, rlx::nn::mlp_actor_critic({.observation = 7, .action = 7}), pool) {
     ppo.learn(8 * 32 * 4);
   }
   rlx::ThreadPool pool;
@@ -37,7 +42,9 @@ struct Trained {
   rlx::Ppo<rlx::InvalidActionEnv> ppo;
 };
 
-std::string path_of(const char* name) { return std::string("/tmp/rlx_test_") + name + '_' + std::to_string(::getpid()) + ".safetensors"; }
+std::string path_of(const char* name) {
+  return std::string("/tmp/rlx_test_") + name + '_' + std::to_string(::getpid()) + ".safetensors";
+}
 
 /// Observation and mask number i; at least one action valid.
 void inputs(std::uint64_t i, std::vector<float>& observation, std::vector<std::uint8_t>& mask) {
@@ -93,7 +100,8 @@ TEST_CASE("A loaded policy decides as the learner predicts", "[rl][inference]") 
       sum += static_cast<double>(p[a]);
     }
     REQUIRE_THAT(sum, WithinAbs(1.0, 1e-6));
-    REQUIRE_THAT(static_cast<double>(p[static_cast<std::size_t>(action)]), WithinAbs(static_cast<double>(decision.probability), 1e-6));
+    REQUIRE_THAT(static_cast<double>(p[static_cast<std::size_t>(action)]),
+                 WithinAbs(static_cast<double>(decision.probability), 1e-6));
     // A draw with the same random numbers is the same draw.
     rlx::RandomStream a({i, rlx::Purpose::evaluation_action}), b({i, rlx::Purpose::evaluation_action});
     policy.act(observation, mask, {&action, 1}, workspace, {.deterministic = false, .random = &a});

@@ -8,7 +8,8 @@ namespace {
 struct Hold {  // the model of the concept's comment
   struct Workspace {};
   Workspace make_workspace() const { return {}; }
-  void act(std::span<const float>, std::span<const std::uint8_t>, std::span<std::int32_t> action, Workspace&, rlx::ActOptions) const {
+  void act(std::span<const float>, std::span<const std::uint8_t>, std::span<std::int32_t> action, Workspace&,
+           rlx::ActOptions) const {
     action[0] = 0;
   }
 };

@@ -15,6 +15,8 @@
 #include <rlx/nn/networks.hpp>
 
 #include "counting_allocator.hpp"
+#include <rlx/core/finite.hpp>
+
 #include "rlx_catch.hpp"
 
 using namespace rlx_test;
@@ -51,7 +53,8 @@ struct Run {
 };
 
 struct TemporaryFile {
-  explicit TemporaryFile(const char* name) : path(std::string("/tmp/rlx_test_") + name + "_" + std::to_string(::getpid()) + ".safetensors") {}
+  explicit TemporaryFile(const char* name)
+      : path(std::string("/tmp/rlx_test_") + name + "_" + std::to_string(::getpid()) + ".safetensors") {}
   ~TemporaryFile() { std::remove(path.c_str()); }
   std::string path;
 };
@@ -225,9 +228,9 @@ TEST_CASE("Callbacks and logs change nothing", "[rl][ppo]") {
     REQUIRE(watch.records[i].number == i + 1);
     REQUIRE(watch.records[i].statistics.env == i % 16);
     REQUIRE(watch.records[i].statistics.length == 11);
-    REQUIRE(std::isnan(watch.records[i].loss) == (i < 2 * 16));
+    REQUIRE(!rlx::is_finite(watch.records[i].loss) == (i < 2 * 16));
   }
-  REQUIRE(std::isfinite(logger.value("train/loss")));
+  REQUIRE(rlx::is_finite(logger.value("train/loss")));
   REQUIRE(logger.value("time/total_timesteps") == 3.0 * 24 * 16);
 }
 
@@ -379,11 +382,14 @@ TEST_CASE("Configurations that cannot work are refused by name", "[rl][ppo][erro
                       ContainsSubstring("output 'action' has width 6, expected 7"));
   REQUIRE_THROWS_WITH(rlx::Ppo(config, envs, rlx::nn::mlp_actor_critic({.observation = 8, .action = 7}), pool),
                       ContainsSubstring("the input has width 8, expected 7"));
-  rlx::VectorEnv other({.num_envs = 2, .autoreset = rlx::AutoresetMode::next_step}, pool, [](std::size_t) { return rlx::InvalidActionEnv(7, 4); });
-  REQUIRE_THROWS_AS(rlx::Ppo(config, other, rlx::nn::mlp_actor_critic({.observation = 7, .action = 7}), pool), rlx::ConfigError);
+  rlx::VectorEnv other({.num_envs = 2, .autoreset = rlx::AutoresetMode::next_step}, pool,
+                       [](std::size_t) { return rlx::InvalidActionEnv(7, 4); });
+  REQUIRE_THROWS_AS(rlx::Ppo(config, other, rlx::nn::mlp_actor_critic({.observation = 7, .action = 7}), pool),
+                    rlx::ConfigError);
 }
 
-TEST_CASE("Every flag of the implementation details changes the bytes", "[rl][ppo][detail_C2][detail_C3][detail_C11][detail_K6][detail_K8]") {
+TEST_CASE("Every flag of the implementation details changes the bytes",
+          "[rl][ppo][detail_C2][detail_C3][detail_C11][detail_K6][detail_K8]") {
   const auto hash = [](auto change) {
     rlx::PpoConfig config = small_config();
     change(config);
@@ -442,8 +448,8 @@ TEST_CASE("A risk objective that changes nothing gives the default's bytes and s
       return true;
     }
   } returns;
-  rlx::Ppo ppo(small_config(), envs, rlx::nn::mlp_actor_critic({.observation = 7, .action = 7, .pi = {16, 16}, .vf = {16}}), pool,
-               rlx::ScalarCritic{}, recorder);
+  rlx::Ppo ppo(small_config(), envs, rlx::nn::mlp_actor_critic({.observation = 7, .action = 7, .pi = {16, 16}, .vf = {16}}),
+               pool, rlx::ScalarCritic{}, recorder);
   ppo.learn(3 * plain.rollout(), {.callbacks = {&returns}});
   REQUIRE(ppo.parameters().sha256() == plain.ppo.parameters().sha256());
   double sum = 0;
@@ -476,7 +482,8 @@ TEST_CASE("Running statistics of rewards follow the discounted return", "[rl][pp
   REQUIRE(run.ppo.return_statistics().variance()[0] == expected.variance()[0]);
   const double scale = std::sqrt(expected.variance()[0] + 1e-8);
   for (std::size_t i = 0; i < rollout.rows(); ++i) {
-    REQUIRE_THAT(static_cast<double>(rollout.scaled_rewards[i]), WithinAbs(static_cast<double>(rollout.rewards[i]) / scale, 1e-6));
+    REQUIRE_THAT(static_cast<double>(rollout.scaled_rewards[i]),
+                 WithinAbs(static_cast<double>(rollout.rewards[i]) / scale, 1e-6));
   }
   // Observations: 24 steps and the reset, of 16 rows each.
   REQUIRE_THAT(run.ppo.observation_statistics().count(), WithinAbs(25 * 16 + 1e-4, 1e-9));

@@ -50,7 +50,8 @@ TEST_CASE("What cannot work names field, value and range", "[rl][ppo_config][err
   };
   REQUIRE_THAT(message([](rlx::PpoConfig& c) { c.gamma = -0.1; }), ContainsSubstring("PpoConfig.gamma = -0.1"));
   REQUIRE_THAT(message([](rlx::PpoConfig& c) { c.gae_lambda = 2; }), ContainsSubstring("[0, 1]"));
-  REQUIRE_THAT(message([](rlx::PpoConfig& c) { c.vf_coef = std::numeric_limits<double>::quiet_NaN(); }), ContainsSubstring("vf_coef"));
+  REQUIRE_THAT(message([](rlx::PpoConfig& c) { c.vf_coef = std::numeric_limits<double>::quiet_NaN(); }),
+               ContainsSubstring("vf_coef"));
   REQUIRE_THAT(message([](rlx::PpoConfig& c) { c.adam_eps = 0; }), ContainsSubstring("adam_eps"));
   REQUIRE_THAT(message([](rlx::PpoConfig& c) { c.clip_range_vf = -1.0; }), ContainsSubstring("clip_range_vf"));
   REQUIRE_THAT(message([](rlx::PpoConfig& c) { c.ent_coef = -1.0; }), ContainsSubstring("ent_coef"));

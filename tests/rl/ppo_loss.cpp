@@ -21,12 +21,19 @@ struct Batch {
   static constexpr std::size_t rows = 12, observation = 6, actions = 5;
   std::vector<std::uint32_t> indices = std::vector<std::uint32_t>(rows);
   std::vector<double> inputs = std::vector<double>(rows * observation), old_log_probs = std::vector<double>(rows),
-                      advantages = std::vector<double>(rows), old_values = std::vector<double>(rows), targets = std::vector<double>(rows);
+                      advantages = std::vector<double>(rows), old_values = std::vector<double>(rows),
+                      targets = std::vector<double>(rows);
   std::vector<std::uint8_t> masks = std::vector<std::uint8_t>(rows * actions);
   std::vector<std::int32_t> taken = std::vector<std::int32_t>(rows);
 
   rlx::detail::LossRows<double> view() const {
-    return {indices, {masks.data(), rows, actions}, taken, old_log_probs, advantages, {old_values.data(), rows, 1}, {targets.data(), rows, 1}};
+    return {indices,
+            {masks.data(), rows, actions},
+            taken,
+            old_log_probs,
+            advantages,
+            {old_values.data(), rows, 1},
+            {targets.data(), rows, 1}};
   }
 };
 
@@ -43,8 +50,8 @@ struct Loss {
     graph.forward(parameters, {batch.inputs.data(), Batch::rows, Batch::observation}, workspace);
     const std::size_t action = graph.output_index("action"), value = graph.output_index("value");
     sums = rlx::detail::ppo_loss<double>(batch.view(), settings, workspace.output(action), workspace.output(value),
-                                         workspace.output_gradient(action), workspace.output_gradient(value), scratch, rlx::ScalarCritic{},
-                                         rlx::ExpectedReturn{});
+                                         workspace.output_gradient(action), workspace.output_gradient(value), scratch,
+                                         rlx::ScalarCritic{}, rlx::ExpectedReturn{});
     if (!gradient.empty()) graph.backward(parameters, gradient, workspace);
     const double n = static_cast<double>(settings.batch_rows);
     return sums.policy / n - settings.ent_coef * sums.entropy / n + settings.vf_coef * sums.value + sums.extra;
@@ -54,7 +61,8 @@ struct Loss {
 bool near(double a, double b) { return std::abs(a - b) < 1e-3; }
 
 /// Draws batches until no row lies closer than 1e-3 to a kink.
-Batch draw(const rlx::nn::Graph<double>& graph, std::span<const double> parameters, const rlx::detail::LossSettings<double>& settings) {
+Batch draw(const rlx::nn::Graph<double>& graph, std::span<const double> parameters,
+           const rlx::detail::LossSettings<double>& settings) {
   for (std::uint64_t seed = 1;; ++seed) {
     rlx::RandomStream random({seed, rlx::Purpose::user});
     Batch b;
@@ -69,8 +77,9 @@ Batch draw(const rlx::nn::Graph<double>& graph, std::span<const double> paramete
     graph.forward(parameters, {b.inputs.data(), Batch::rows, Batch::observation}, workspace);
     bool good = true;
     for (std::size_t i = 0; i < Batch::rows; ++i) {
-      const auto row = rlx::nn::categorical::evaluate(workspace.output("action").row(i), std::span<const std::uint8_t>(b.masks).subspan(i * Batch::actions, Batch::actions),
-                                                      static_cast<std::size_t>(b.taken[i]));
+      const auto row = rlx::nn::categorical::evaluate(
+          workspace.output("action").row(i), std::span<const std::uint8_t>(b.masks).subspan(i * Batch::actions, Batch::actions),
+          static_cast<std::size_t>(b.taken[i]));
       const double v = workspace.output("value")(i, 0);
       b.old_log_probs[i] = row.log_prob + random.uniform(-0.5, 0.5);
       b.advantages[i] = random.normal();
@@ -80,7 +89,8 @@ Batch draw(const rlx::nn::Graph<double>& graph, std::span<const double> paramete
       const double clip = settings.clip_range_vf.value_or(0.3);
       const double clipped = b.old_values[i] + std::clamp(v - b.old_values[i], -clip, clip);
       good = good && !near(ratio, 1.2) && !near(ratio, 0.8) && !near(std::abs(v - b.old_values[i]), clip) &&
-             !(near(std::abs(v - b.targets[i]), std::abs(clipped - b.targets[i])) && v != clipped) && std::abs(b.advantages[i]) > 1e-3;
+             !(near(std::abs(v - b.targets[i]), std::abs(clipped - b.targets[i])) && v != clipped) &&
+             std::abs(b.advantages[i]) > 1e-3;
     }
     if (good) return b;
   }
@@ -151,7 +161,8 @@ TEST_CASE("Actions that are never valid get no gradient; the sums are those of t
   std::vector<double> log_ratios;
   for (std::size_t i = 0; i < Batch::rows; ++i) {
     const auto mask = std::span<const std::uint8_t>(batch.masks).subspan(i * 5, 5);
-    const auto row = rlx::nn::categorical::evaluate(loss.workspace.output("action").row(i), mask, static_cast<std::size_t>(batch.taken[i]));
+    const auto row =
+        rlx::nn::categorical::evaluate(loss.workspace.output("action").row(i), mask, static_cast<std::size_t>(batch.taken[i]));
     log_ratios.push_back(row.log_prob - batch.old_log_probs[i]);
     policy -= rlx::clipped_surrogate(std::exp(log_ratios.back()), batch.advantages[i], 0.2).objective;
     entropy += row.entropy;
@@ -168,7 +179,8 @@ TEST_CASE("Actions that are never valid get no gradient; the sums are those of t
   REQUIRE_THAT(loss.sums.log_valid, WithinAbs(log_valid, 1e-12));
   REQUIRE(loss.sums.rows_with_choice == choices);
   REQUIRE_THAT(loss.sums.kl / Batch::rows, WithinAbs(rlx::approx_kl<double>(log_ratios), 1e-12));
-  REQUIRE_THAT(static_cast<double>(loss.sums.clipped) / Batch::rows, WithinAbs(rlx::clip_fraction<double>(log_ratios, 0.2), 1e-12));
+  REQUIRE_THAT(static_cast<double>(loss.sums.clipped) / Batch::rows,
+               WithinAbs(rlx::clip_fraction<double>(log_ratios, 0.2), 1e-12));
 }
 
 TEST_CASE("A row that is not finite stops the pass and is named", "[rl][ppo_loss][errors]") {

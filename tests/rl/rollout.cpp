@@ -11,9 +11,9 @@ namespace {
 
 std::size_t bytes(const rlx::Rollout& r) {
   const auto size = [](const auto& v) { return v.size() * sizeof(v[0]); };
-  return size(r.observations) + size(r.masks) + size(r.actions) + size(r.log_probs) + size(r.values) + size(r.rewards) + size(r.scaled_rewards) +
-         size(r.final_values) + size(r.advantages) + size(r.targets) + size(r.terminated) + size(r.truncated) + size(r.critic_outputs) +
-         size(r.final_critic_outputs) + size(r.returns);
+  return size(r.observations) + size(r.masks) + size(r.actions) + size(r.log_probs) + size(r.values) + size(r.rewards) +
+         size(r.scaled_rewards) + size(r.final_values) + size(r.advantages) + size(r.targets) + size(r.terminated) +
+         size(r.truncated) + size(r.critic_outputs) + size(r.final_critic_outputs) + size(r.returns);
 }
 
 }  // namespace
@@ -51,7 +51,8 @@ TEST_CASE("Episodes are cut out with their whole returns", "[rl][rollout]") {
   r.truncated = {0, 0, 0, 0, 0, 1};   // environment 1 at step 2
   r.find_episodes();
   REQUIRE(r.episodes.size() == 3);
-  const auto check = [&](std::size_t i, std::uint32_t env, std::uint32_t begin, std::uint32_t end, double total, bool complete) {
+  const auto check = [&](std::size_t i, std::uint32_t env, std::uint32_t begin, std::uint32_t end, double total,
+                         bool complete) {
     const rlx::EpisodeSlice& s = r.episodes[i];
     REQUIRE(s.env == env);
     REQUIRE(s.begin == begin);

@@ -58,16 +58,16 @@ struct EvalCallbackConfig {
   CountUnit unit = CountUnit::timesteps;
   std::size_t n_eval_episodes = 10;
   bool deterministic = true;
-  bool both = false;                 ///< also evaluate the sampled policy on the same episodes (logged as eval/sampled_reward)
-  std::uint64_t seed = 0;            ///< the same episodes at every evaluation
+  bool both = false;       ///< also evaluate the sampled policy on the same episodes (logged as eval/sampled_reward)
+  std::uint64_t seed = 0;  ///< the same episodes at every evaluation
   std::size_t num_envs = 1;
   std::uint64_t max_episode_steps = 1'000'000;
   ThreadPool* pool = nullptr;        ///< evaluates copies in parallel; the learner's own pool is free during callbacks
-  std::string best_model_path = {};       ///< checkpoint of the best model; empty: not saved
+  std::string best_model_path = {};  ///< checkpoint of the best model; empty: not saved
   std::size_t average_last = 1;      ///< the score compared is the mean over this many last evaluations
-  std::function<double(const Evaluation&)> score = {};                             ///< default: mean_reward
-  std::function<bool(Learner&, const Evaluation&)> callback_on_new_best = {};      ///< false stops training
-  std::function<bool(Learner&, const Evaluation&)> callback_after_eval = {};       ///< false stops training
+  std::function<double(const Evaluation&)> score = {};                         ///< default: mean_reward
+  std::function<bool(Learner&, const Evaluation&)> callback_on_new_best = {};  ///< false stops training
+  std::function<bool(Learner&, const Evaluation&)> callback_after_eval = {};   ///< false stops training
 };
 
 /// Evaluates the policy on environments of its own, logs it, and keeps the model with the highest score. A tie keeps the older
@@ -87,9 +87,12 @@ class EvalCallback final : public Callback {
   bool on_update_end(Learner& learner) override {
     if (!milestones_.passed(learner)) return true;
     const InferencePolicy policy = learner.policy();
-    EvaluationConfig evaluation_config{.n_eval_episodes = config_.n_eval_episodes, .deterministic = config_.deterministic,
-                                       .num_envs = config_.num_envs, .seed = config_.seed,
-                                       .max_episode_steps = config_.max_episode_steps, .pool = config_.pool};
+    EvaluationConfig evaluation_config{.n_eval_episodes = config_.n_eval_episodes,
+                                       .deterministic = config_.deterministic,
+                                       .num_envs = config_.num_envs,
+                                       .seed = config_.seed,
+                                       .max_episode_steps = config_.max_episode_steps,
+                                       .pool = config_.pool};
     last_ = evaluate_policy(policy, make_env_, evaluation_config);
     history_.push_back({learner.num_timesteps(), config_.score ? config_.score(*last_) : last_->mean_reward});
     const double score = averaged();
@@ -141,7 +144,7 @@ struct CheckpointCallbackConfig {
   std::string path = ".";             ///< existing directory
   std::string prefix = "checkpoint";  ///< checkpoint_ep200.safetensors by episodes, checkpoint_100000.safetensors by timesteps
   std::size_t keep_last = 0;          ///< remove older ones of this run; 0: keep all
-  std::string final_name = {};             ///< also save at the end under this name, such as "final_model"; empty: do not
+  std::string final_name = {};        ///< also save at the end under this name, such as "final_model"; empty: do not
 };
 
 /// Saves the learner now and then, whole, so that training can continue from there.

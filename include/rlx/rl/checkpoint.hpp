@@ -57,7 +57,8 @@ inline void refuse_differences(const std::string& file, const std::vector<std::s
 /// @throws CheckpointError for tensors that this learner did not write.
 inline void refuse_other_tensors(const io::Safetensors& file, const std::vector<io::TensorView>& expected) {
   for (const io::TensorView& tensor : file.tensors()) {
-    const bool known = std::any_of(expected.begin(), expected.end(), [&](const io::TensorView& e) { return e.name == tensor.name; });
+    const bool known =
+        std::any_of(expected.begin(), expected.end(), [&](const io::TensorView& e) { return e.name == tensor.name; });
     if (!known) throw CheckpointError(file.name() + ": tensor '" + tensor.name + "' does not belong to this learner");
   }
 }

@@ -21,11 +21,11 @@ using CriticRow = std::span<const float>;
 /// A part of a minibatch. @tparam S float in the learner.
 template <std::floating_point S>
 struct BasicCriticBatch {
-  MatrixView<const S> outputs;           ///< [rows][K], current parameters
-  MatrixView<const S> old_outputs;       ///< [rows][K], of the rollout
-  MatrixView<const S> targets;           ///< [rows][W]
-  std::size_t batch_rows = 0;            ///< rows of the whole minibatch, which the loss is a mean over
-  std::optional<S> clip_range;           ///< PpoConfig::clip_range_vf of this update
+  MatrixView<const S> outputs;      ///< [rows][K], current parameters
+  MatrixView<const S> old_outputs;  ///< [rows][K], of the rollout
+  MatrixView<const S> targets;      ///< [rows][W]
+  std::size_t batch_rows = 0;       ///< rows of the whole minibatch, which the loss is a mean over
+  std::optional<S> clip_range;      ///< PpoConfig::clip_range_vf of this update
   ValueClip value_clip = ValueClip::sb3;
 };
 using CriticBatch = BasicCriticBatch<float>;
@@ -73,8 +73,8 @@ struct ScalarCritic {
     const S share = S{1} / static_cast<S>(batch.batch_rows);
     double sum = 0.0;
     for (std::size_t i = 0; i < batch.outputs.rows(); ++i) {
-      const ValueLoss<S> row = value_loss(batch.outputs(i, 0), batch.old_outputs(i, 0), batch.targets(i, 0), batch.clip_range,
-                                          batch.value_clip);
+      const ValueLoss<S> row =
+          value_loss(batch.outputs(i, 0), batch.old_outputs(i, 0), batch.targets(i, 0), batch.clip_range, batch.value_clip);
       sum += static_cast<double>(row.loss);
       d_outputs[i] += row.d_value * share;
     }

@@ -26,12 +26,12 @@
 namespace rlx {
 
 struct EvaluationConfig {
-  std::size_t n_eval_episodes = 10;  ///< >= 1
-  bool deterministic = true;         ///< the most probable action; false: drawn
-  std::size_t num_envs = 1;          ///< copies of the environment, >= 1; changes nothing but the time it takes
-  std::uint64_t seed = 0;            ///< episode i has the seed of stream (seed, evaluation_reset, 0, i)
+  std::size_t n_eval_episodes = 10;             ///< >= 1
+  bool deterministic = true;                    ///< the most probable action; false: drawn
+  std::size_t num_envs = 1;                     ///< copies of the environment, >= 1; changes nothing but the time it takes
+  std::uint64_t seed = 0;                       ///< episode i has the seed of stream (seed, evaluation_reset, 0, i)
   std::uint64_t max_episode_steps = 1'000'000;  ///< a longer episode is an EnvironmentError
-  ThreadPool* pool = nullptr;        ///< runs the copies in parallel; may not be inside one of its own shards
+  ThreadPool* pool = nullptr;                   ///< runs the copies in parallel; may not be inside one of its own shards
 };
 
 /// Mean of one metric of the environment over episodes.
@@ -45,8 +45,8 @@ struct Evaluation {
   double mean_reward = 0.0;                 ///< of the raw returns
   double std_reward = 0.0;                  ///< divided by n
   double mean_length = 0.0;
-  double iqm = 0.0;                         ///< interquartile mean of the returns
-  Interval interval;                        ///< 95 % bootstrap interval of the mean return
+  double iqm = 0.0;   ///< interquartile mean of the returns
+  Interval interval;  ///< 95 % bootstrap interval of the mean return
   std::vector<MetricMean> metrics;
 
   std::vector<double> returns() const {

@@ -28,14 +28,14 @@ namespace rlx {
 /// @tparam S float in the learner, double in tests.
 template <std::floating_point S>
 struct GaeInput {
-  std::span<const S> rewards;                 ///< [T][N]
-  std::span<const S> values;                  ///< [T][N], V of the observation the action was taken from
-  std::span<const S> final_values;            ///< [T][N], V of the last observation; read where truncated and not terminated
-  std::span<const std::uint8_t> terminated;   ///< [T][N]
-  std::span<const std::uint8_t> truncated;    ///< [T][N]
-  std::span<const S> last_values;             ///< [N], V of the observation after the last step
-  std::size_t T = 0;                          ///< steps
-  std::size_t N = 0;                          ///< environments
+  std::span<const S> rewards;                ///< [T][N]
+  std::span<const S> values;                 ///< [T][N], V of the observation the action was taken from
+  std::span<const S> final_values;           ///< [T][N], V of the last observation; read where truncated and not terminated
+  std::span<const std::uint8_t> terminated;  ///< [T][N]
+  std::span<const std::uint8_t> truncated;   ///< [T][N]
+  std::span<const S> last_values;            ///< [N], V of the observation after the last step
+  std::size_t T = 0;                         ///< steps
+  std::size_t N = 0;                         ///< environments
 };
 
 namespace detail {

@@ -56,8 +56,8 @@ class HealthCallback final : public Callback {
 
   bool on_episode(Learner& learner, const EpisodeRecord& record) override {
     const double value = record.statistics.episode_return;
-    check(learner, bad_return_, value < limits_.episode_return_bad, "episode reward", value,
-          "below " + io::fixed(limits_.episode_return_bad, 2) + ": " + limits_.return_advice);
+    check(learner, bad_return_, is_finite(limits_.episode_return_bad) && value < limits_.episode_return_bad, "episode reward",
+          value, "below " + io::fixed(limits_.episode_return_bad, 2) + ": " + limits_.return_advice);
     means_.push_back(learner.mean_episode_return());
     sum_ += value;
     squares_ += value * value;
@@ -70,14 +70,16 @@ class HealthCallback final : public Callback {
     const UpdateMetrics& m = learner.last_update();
     check(learner, stuck_, m.entropy_share < limits_.entropy_share_stuck, "entropy", m.entropy_rescaled,
           "only " + io::fixed(100.0 * m.entropy_share, 0) + " % of the largest possible: " + limits_.entropy_advice);
-    check(learner, kl_, m.approx_kl > limits_.approx_kl_bad, "KL", m.approx_kl, "above " + io::trimmed(limits_.approx_kl_bad, 3) + ": " + limits_.kl_advice);
-    check(learner, clip_low_, m.clip_fraction < limits_.clip_fraction_low && m.clip_range > 0.0, "clip fraction", m.clip_fraction,
-          "below " + io::trimmed(limits_.clip_fraction_low, 3) + ": " + limits_.clip_low_advice);
+    check(learner, kl_, m.approx_kl > limits_.approx_kl_bad, "KL", m.approx_kl,
+          "above " + io::trimmed(limits_.approx_kl_bad, 3) + ": " + limits_.kl_advice);
+    check(learner, clip_low_, m.clip_fraction < limits_.clip_fraction_low && m.clip_range > 0.0, "clip fraction",
+          m.clip_fraction, "below " + io::trimmed(limits_.clip_fraction_low, 3) + ": " + limits_.clip_low_advice);
     check(learner, clip_high_, m.clip_fraction > limits_.clip_fraction_high, "clip fraction", m.clip_fraction,
           "above " + io::trimmed(limits_.clip_fraction_high, 3) + ": " + limits_.clip_high_advice);
     const double usual = median_value_loss();
-    check(learner, value_, m.value_loss > limits_.value_loss_factor * usual, "value loss", m.value_loss,
-          "more than " + io::trimmed(limits_.value_loss_factor, 1) + " times its median of " + io::compact(usual) + ": " + limits_.value_advice);
+    check(learner, value_, is_finite(usual) && m.value_loss > limits_.value_loss_factor * usual, "value loss", m.value_loss,
+          "more than " + io::trimmed(limits_.value_loss_factor, 1) + " times its median of " + io::compact(usual) + ": " +
+              limits_.value_advice);
     value_losses_.push_back(m.value_loss);
     if (value_losses_.size() > 100) value_losses_.erase(value_losses_.begin());
     return true;
@@ -88,6 +90,7 @@ class HealthCallback final : public Callback {
 
  private:
   void check(const Learner& learner, bool& active, bool breach, const char* metric, double value, const std::string& why) {
+    breach = breach && is_finite(value);
     if (breach && !active) {
       warnings_.push_back({learner.num_timesteps(), metric, value, std::string(metric) + ' ' + io::compact(value) + ' ' + why});
       if (report_) report_(warnings_.back());
@@ -100,11 +103,12 @@ class HealthCallback final : public Callback {
     const auto n = static_cast<double>(episodes_);
     const double spread = std::sqrt(std::max(0.0, squares_ / n - (sum_ / n) * (sum_ / n)));
     check(learner, flat_, *high - *low < limits_.flat_share * spread, "mean reward", means_.back(),
-          "within " + io::compact(*high - *low) + " over " + std::to_string(limits_.flat_episodes) + " episodes: " + limits_.flat_advice);
+          "within " + io::compact(*high - *low) + " over " + std::to_string(limits_.flat_episodes) +
+              " episodes: " + limits_.flat_advice);
     means_.clear();
   }
 
-  /// Infinity until there are ten updates to compare with.
+  /// Infinity until there are ten updates to compare with; then no limit holds.
   double median_value_loss() const {
     if (value_losses_.size() < 10) return std::numeric_limits<double>::infinity();
     std::vector<double> sorted = value_losses_;

@@ -62,7 +62,7 @@ struct Decision {
   float value = 0.0F;            ///< of the observation, in the learner's (scaled) units
   float log_probability = 0.0F;  ///< of the action taken
   float probability = 0.0F;
-  float entropy = 0.0F;          ///< of the distribution, nats
+  float entropy = 0.0F;  ///< of the distribution, nats
 };
 
 namespace detail {
@@ -71,10 +71,16 @@ inline constexpr std::string_view policy_format = "rlx-policy";
 inline constexpr std::string_view checkpoint_format = "rlx-checkpoint";
 
 inline nlohmann::json layout_to_json(const PolicyLayout& layout) {
-  return {{"observation_size", layout.observation_size}, {"num_actions", layout.num_actions},
-          {"mask", layout.mask_required ? "required" : "none"}, {"observation_names", layout.observation_names},
-          {"action_names", layout.action_names}, {"layout_sha256", layout.layout_sha256}, {"distribution", "categorical"},
-          {"normalize_observation", layout.normalize_observation}, {"clip_obs", layout.clip_obs}, {"info", layout.info}};
+  return {{"observation_size", layout.observation_size},
+          {"num_actions", layout.num_actions},
+          {"mask", layout.mask_required ? "required" : "none"},
+          {"observation_names", layout.observation_names},
+          {"action_names", layout.action_names},
+          {"layout_sha256", layout.layout_sha256},
+          {"distribution", "categorical"},
+          {"normalize_observation", layout.normalize_observation},
+          {"clip_obs", layout.clip_obs},
+          {"info", layout.info}};
 }
 
 inline PolicyLayout layout_from_json(const nlohmann::json& json, const std::string& where) {
@@ -123,7 +129,8 @@ inline void read_parameters(const io::Safetensors& file, nn::ParameterStore<floa
 
 inline void append_parameters(const nn::ParameterStore<float>& store, std::vector<io::TensorView>& tensors) {
   for (const nn::TensorInfo& tensor : store.layout()) {
-    tensors.push_back(io::tensor_view("policy/" + tensor.name, store.parameters().subspan(tensor.offset, tensor.size), tensor.shape));
+    tensors.push_back(
+        io::tensor_view("policy/" + tensor.name, store.parameters().subspan(tensor.offset, tensor.size), tensor.shape));
   }
 }
 
@@ -155,7 +162,8 @@ inline std::vector<std::size_t> validity_columns(const nn::GraphSpec& spec) {
     if (node.kind != nn::NodeKind::slots || !node.valid_column) continue;
     std::size_t offset = node.begin;
     std::size_t input = node.inputs.at(0);
-    for (; spec.nodes.at(input).kind == nn::NodeKind::slice; input = spec.nodes[input].inputs.at(0)) offset += spec.nodes[input].begin;
+    for (; spec.nodes.at(input).kind == nn::NodeKind::slice; input = spec.nodes[input].inputs.at(0))
+      offset += spec.nodes[input].begin;
     if (input != 0) continue;  // computed inside the network: the observation has no such column
     for (std::size_t s = 0; s < node.count; ++s) columns.push_back(offset + s * node.width + *node.valid_column);
   }
@@ -261,7 +269,8 @@ class InferencePolicy {
   /// Name of an action; its number as text if the environment gave no names. Allocates. @throws ShapeError outside the range
   std::string action_name(std::size_t i) const {
     if (i >= layout_.num_actions) {
-      throw ShapeError("action " + std::to_string(i) + " does not exist; the policy has " + std::to_string(layout_.num_actions));
+      throw ShapeError("action " + std::to_string(i) + " does not exist; the policy has " +
+                       std::to_string(layout_.num_actions));
     }
     return layout_.action_names.empty() ? std::to_string(i) : layout_.action_names[i];
   }
@@ -270,8 +279,11 @@ class InferencePolicy {
   void save(const std::string& path, const PolicyInfo& info = {}) const {
     PolicyLayout layout = layout_;
     for (const auto& [key, value] : info) layout.info[key] = value;
-    const nlohmann::json root = {{"format", detail::policy_format}, {"version", 1}, {"library", RLX_VERSION_STRING},
-                                 {"policy", detail::layout_to_json(layout)}, {"graph", nlohmann::json(spec_)}};
+    const nlohmann::json root = {{"format", detail::policy_format},
+                                 {"version", 1},
+                                 {"library", RLX_VERSION_STRING},
+                                 {"policy", detail::layout_to_json(layout)},
+                                 {"graph", nlohmann::json(spec_)}};
     std::vector<io::TensorView> tensors;
     detail::append_parameters(store_, tensors);
     const double count = statistics_.count();
@@ -281,8 +293,11 @@ class InferencePolicy {
 
  private:
   InferencePolicy(nn::GraphSpec spec, PolicyLayout layout)
-      : spec_(std::move(spec)), layout_(std::move(layout)), graph_(nn::Graph<float>::build(spec_, store_)),
-        statistics_(layout_.observation_size), scaling_{layout_.clip_obs, detail::validity_columns(spec_)} {
+      : spec_(std::move(spec)),
+        layout_(std::move(layout)),
+        graph_(nn::Graph<float>::build(spec_, store_)),
+        statistics_(layout_.observation_size),
+        scaling_{layout_.clip_obs, detail::validity_columns(spec_)} {
     action_ = graph_.output_index("action");
     value_ = graph_.output_index("value");
     if (graph_.input_width() != layout_.observation_size || graph_.output_width("action") != layout_.num_actions) {
@@ -302,7 +317,8 @@ class InferencePolicy {
       if (root.value("version", 0) != 1) {
         throw CheckpointError(file.name() + ": version " + root.value("version", nlohmann::json()).dump() + ", expected 1");
       }
-      InferencePolicy policy(nn::read_graph(root.at("graph"), file.name() + ".graph"), detail::layout_from_json(root.at("policy"), file.name()));
+      InferencePolicy policy(nn::read_graph(root.at("graph"), file.name() + ".graph"),
+                             detail::layout_from_json(root.at("policy"), file.name()));
       detail::read_parameters(file, policy.store_);
       if (policy.layout_.normalize_observation) detail::read_normalizer(file, "observation", policy.statistics_);
       return policy;

@@ -23,23 +23,23 @@ namespace rlx {
 struct UpdateMetrics {
   double policy_gradient_loss = 0.0;
   double value_loss = 0.0;
-  double entropy_loss = 0.0;        ///< -mean entropy
-  double entropy = 0.0;             ///< nats
-  double entropy_rescaled = 0.0;    ///< H ln(n) / ln(n_valid), over states with at least two valid actions
-  double entropy_share = 0.0;       ///< of the largest possible: sum of H over sum of ln(n_valid)
-  double loss = 0.0;                ///< the whole
+  double entropy_loss = 0.0;      ///< -mean entropy
+  double entropy = 0.0;           ///< nats
+  double entropy_rescaled = 0.0;  ///< H ln(n) / ln(n_valid), over states with at least two valid actions
+  double entropy_share = 0.0;     ///< of the largest possible: sum of H over sum of ln(n_valid)
+  double loss = 0.0;              ///< the whole
   double approx_kl = 0.0;
   double approx_kl_k1 = 0.0;
   double clip_fraction = 0.0;
   double clip_range = 0.0;
   double explained_variance = std::numeric_limits<double>::quiet_NaN();  ///< NaN if the returns do not vary
-  double grad_norm = 0.0;           ///< before clipping
+  double grad_norm = 0.0;                                                ///< before clipping
   double learning_rate = 0.0;
   double ent_coef = 0.0;
-  double reward_std = 1.0;          ///< what rewards were divided by
-  std::size_t minibatches = 0;      ///< optimiser steps taken
-  bool stopped_by_kl = false;       ///< target_kl ended the update
-  std::uint64_t n_updates = 0;      ///< updates so far, this one included
+  double reward_std = 1.0;      ///< what rewards were divided by
+  std::size_t minibatches = 0;  ///< optimiser steps taken
+  bool stopped_by_kl = false;   ///< target_kl ended the update
+  std::uint64_t n_updates = 0;  ///< updates so far, this one included
 };
 
 /// The best evaluation so far; part of the checkpoint.
@@ -62,18 +62,18 @@ class Learner {
   virtual std::uint64_t num_episodes() const = 0;     ///< finished since training began
   virtual std::uint64_t n_updates() const = 0;
   virtual const UpdateMetrics& last_update() const = 0;
-  virtual double mean_episode_return() const = 0;     ///< of the last stats_window_size episodes; NaN before the first
+  virtual double mean_episode_return() const = 0;  ///< of the last stats_window_size episodes; NaN before the first
   virtual double mean_episode_length() const = 0;
-  virtual std::uint64_t wall_ms() const = 0;          ///< UTC, of the clock the learner was given
-  virtual double elapsed_seconds() const = 0;         ///< since `learn` began
+  virtual std::uint64_t wall_ms() const = 0;   ///< UTC, of the clock the learner was given
+  virtual double elapsed_seconds() const = 0;  ///< since `learn` began
   /// A copy of the policy as it is now. Allocates.
   virtual InferencePolicy policy() const = 0;
   virtual void save(const std::string& path) const = 0;
   virtual void export_policy(const std::string& path, const PolicyInfo& info) const = 0;
-  virtual Logger* logger() const = 0;                 ///< nullptr if nothing is logged
+  virtual Logger* logger() const = 0;  ///< nullptr if nothing is logged
 
-  std::optional<BestScore> best;                      ///< kept by EvalCallback
-  std::map<std::string, std::string> notes;           ///< texts of callbacks and programs; saved and restored, never compared
+  std::optional<BestScore> best;             ///< kept by EvalCallback
+  std::map<std::string, std::string> notes;  ///< texts of callbacks and programs; saved and restored, never compared
 };
 
 /// Called by `learn` on the calling thread. Returning false stops after the current update. Calling `learn` throws.
@@ -95,11 +95,11 @@ class Callback {
 
 /// What `learn` may be told. Nothing in here changes what is learned.
 struct LearnOptions {
-  std::vector<Callback*> callbacks = {};          ///< called in order; must outlive the call
+  std::vector<Callback*> callbacks = {};  ///< called in order; must outlive the call
   Logger* logger = nullptr;
-  std::uint64_t log_interval = 1;            ///< updates between two dumps, >= 1
-  bool reset_num_timesteps = true;           ///< false: continue; total_timesteps then counts additional steps, as in SB3
-  const std::atomic<bool>* stop = nullptr;   ///< set from a signal handler or another thread: ends after the current update
+  std::uint64_t log_interval = 1;           ///< updates between two dumps, >= 1
+  bool reset_num_timesteps = true;          ///< false: continue; total_timesteps then counts additional steps, as in SB3
+  const std::atomic<bool>* stop = nullptr;  ///< set from a signal handler or another thread: ends after the current update
 };
 
 /// How `learn` ended.

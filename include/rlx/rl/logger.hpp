@@ -145,7 +145,8 @@ class ConsoleTable final : public LogOutput {
     const std::string rule(left + right + 7, '-');
     std::string table = rule + '\n';
     for (const auto& [name, value] : lines) {
-      table += "| " + name + std::string(left - name.size(), ' ') + " | " + value + std::string(right - value.size(), ' ') + " |\n";
+      table +=
+          "| " + name + std::string(left - name.size(), ' ') + " | " + value + std::string(right - value.size(), ' ') + " |\n";
     }
     *out_ << table << rule << '\n';
     out_->flush();
@@ -184,8 +185,8 @@ class EpisodeLine final : public LogOutput {
 
   /// The line without its end; a figure that is not known yet is a dash.
   static std::string line(std::uint64_t number, double reward, double loss, double entropy) {
-    return pad("Episode " + std::to_string(number) + ':', 13) + "Reward: " + pad(io::fixed(reward, 2), 8) + "| Loss: " +
-           pad(io::fixed(loss, 2), 6) + "| Entropy: " + io::fixed(entropy, 2);
+    return pad("Episode " + std::to_string(number) + ':', 13) + "Reward: " + pad(io::fixed(reward, 2), 8) +
+           "| Loss: " + pad(io::fixed(loss, 2), 6) + "| Entropy: " + io::fixed(entropy, 2);
   }
 
  private:
@@ -199,8 +200,8 @@ class EpisodeLine final : public LogOutput {
   std::uint64_t every_;
 };
 
-/// `progress.csv`: one row per dump, `nan` where a number is not finite, nothing where a key was not recorded. A key that appears
-/// later rewrites the file with the longer header, through a temporary file.
+/// `progress.csv`: one row per dump, `nan` where a number is not finite, nothing where a key was not recorded. A key that
+/// appears later rewrites the file with the longer header, through a temporary file.
 class CsvOutput final : public LogOutput {
  public:
   explicit CsvOutput(std::string path) : path_(std::move(path)) {}

@@ -15,8 +15,8 @@
 
 namespace rlx {
 
-/// `progress.jsonl` with one line per dump and, if named, `episodes.jsonl` with one line per finished episode. Numbers that are not
-/// finite are null. Lines are appended to existing files.
+/// `progress.jsonl` with one line per dump and, if named, `episodes.jsonl` with one line per finished episode. Numbers that are
+/// not finite are null. Lines are appended to existing files.
 class JsonlOutput final : public LogOutput {
  public:
   /// @param progress_path,episodes_path empty: not written.
@@ -37,9 +37,16 @@ class JsonlOutput final : public LogOutput {
   void episode(const EpisodeRecord& record) override {
     if (!episodes_) return;
     const EpisodeStatistics& e = record.statistics;
-    nlohmann::json line = {{"number", record.number}, {"step", record.num_timesteps}, {"env", e.env}, {"episode", e.episode},
-                           {"seed", e.seed}, {"source", e.source}, {"return", e.episode_return}, {"length", e.length},
-                           {"terminated", e.terminated}, {"truncated", e.truncated}};
+    nlohmann::json line = {{"number", record.number},
+                           {"step", record.num_timesteps},
+                           {"env", e.env},
+                           {"episode", e.episode},
+                           {"seed", e.seed},
+                           {"source", e.source},
+                           {"return", e.episode_return},
+                           {"length", e.length},
+                           {"terminated", e.terminated},
+                           {"truncated", e.truncated}};
     line["metrics"] = nlohmann::json::array();
     for (const double metric : e.reported_metrics()) line["metrics"].push_back(metric);
     episodes_->write(std::move(line));

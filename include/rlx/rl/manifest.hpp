@@ -23,7 +23,8 @@ namespace rlx {
 /// The compiler that built the program, such as "g++ 12.2.0".
 inline std::string compiler_text() {
 #if defined(__clang__)
-  return "clang " + std::to_string(__clang_major__) + '.' + std::to_string(__clang_minor__) + '.' + std::to_string(__clang_patchlevel__);
+  return "clang " + std::to_string(__clang_major__) + '.' + std::to_string(__clang_minor__) + '.' +
+         std::to_string(__clang_patchlevel__);
 #elif defined(__GNUC__)
   return "g++ " + std::to_string(__GNUC__) + '.' + std::to_string(__GNUC_MINOR__) + '.' + std::to_string(__GNUC_PATCHLEVEL__);
 #else
@@ -46,16 +47,23 @@ inline std::string instruction_set_text() {
 #endif
 }
 
-/// The record of one run. `fields` holds everything and may be extended freely; every change of state is written at once, whole.
+/// The record of one run. `fields` holds everything and may be extended freely; every change of state is written at once,
+/// whole.
 ///
-/// Keys set here: library, compiler, instruction_set, scalar, status ("running", "finished", "stopped", "failed"), error, started_ms,
-/// wall_seconds, best, final, steps, updates, flops, checkpoints. Programs add: command, seeds, data files, configuration.
+/// Keys set here: library, compiler, instruction_set, scalar, status ("running", "finished", "stopped", "failed"), error,
+/// started_ms, wall_seconds, best, final, steps, updates, flops, checkpoints. Programs add: command, seeds, data files,
+/// configuration.
 class RunManifest {
  public:
   /// @param path file that is replaced at each write.
   explicit RunManifest(std::string path) : path_(std::move(path)) {
-    fields = {{"format", "rlx-manifest"}, {"version", 1}, {"library", RLX_VERSION_STRING}, {"compiler", compiler_text()},
-              {"instruction_set", instruction_set_text()}, {"scalar", "float"}, {"status", "running"},
+    fields = {{"format", "rlx-manifest"},
+              {"version", 1},
+              {"library", RLX_VERSION_STRING},
+              {"compiler", compiler_text()},
+              {"instruction_set", instruction_set_text()},
+              {"scalar", "float"},
+              {"status", "running"},
               {"checkpoints", nlohmann::json::array()}};
   }
 
@@ -69,7 +77,11 @@ class RunManifest {
   }
   /// Records a new best model. @throws IoError
   void new_best(const std::string& metric, double value, const Learner& learner, const std::string& file) {
-    fields["best"] = {{"metric", metric}, {"value", value}, {"step", learner.num_timesteps()}, {"episode", learner.num_episodes()}, {"file", file}};
+    fields["best"] = {{"metric", metric},
+                      {"value", value},
+                      {"step", learner.num_timesteps()},
+                      {"episode", learner.num_episodes()},
+                      {"file", file}};
     write();
   }
   void add_checkpoint(const std::string& file) { fields["checkpoints"].push_back(file); }
@@ -81,8 +93,12 @@ class RunManifest {
     fields["episodes"] = learner.num_episodes();
     fields["wall_seconds"] = learner.elapsed_seconds();
     const UpdateMetrics& m = learner.last_update();
-    fields["final"] = {{"ep_rew_mean", learner.mean_episode_return()}, {"ep_len_mean", learner.mean_episode_length()}, {"loss", m.loss},
-                       {"entropy", m.entropy}, {"approx_kl", m.approx_kl}, {"clip_fraction", m.clip_fraction},
+    fields["final"] = {{"ep_rew_mean", learner.mean_episode_return()},
+                       {"ep_len_mean", learner.mean_episode_length()},
+                       {"loss", m.loss},
+                       {"entropy", m.entropy},
+                       {"approx_kl", m.approx_kl},
+                       {"clip_fraction", m.clip_fraction},
                        {"explained_variance", m.explained_variance}};
     write();
   }
@@ -107,7 +123,8 @@ class RunManifest {
 class ManifestCallback final : public Callback {
  public:
   /// @param manifest must outlive this object. @param best_file named in the manifest when EvalCallback found a better model.
-  explicit ManifestCallback(RunManifest& manifest, std::string best_file = {}) : manifest_(&manifest), best_file_(std::move(best_file)) {}
+  explicit ManifestCallback(RunManifest& manifest, std::string best_file = {})
+      : manifest_(&manifest), best_file_(std::move(best_file)) {}
 
   void on_training_start(Learner& learner) override {
     best_step_ = learner.best ? learner.best->num_timesteps : 0;
@@ -120,7 +137,9 @@ class ManifestCallback final : public Callback {
     }
     return true;
   }
-  void on_training_end(Learner& learner) override { manifest_->finished(learner, learner.num_timesteps() < learner.total_timesteps()); }
+  void on_training_end(Learner& learner) override {
+    manifest_->finished(learner, learner.num_timesteps() < learner.total_timesteps());
+  }
 
  private:
   RunManifest* manifest_;

@@ -24,7 +24,8 @@ struct ActOptions {
 /// struct Hold {
 ///   struct Workspace {};
 ///   Workspace make_workspace() const { return {}; }
-///   void act(std::span<const float>, std::span<const std::uint8_t>, std::span<std::int32_t> action, Workspace&, rlx::ActOptions) const {
+///   void act(std::span<const float>, std::span<const std::uint8_t>, std::span<std::int32_t> action, Workspace&,
+///   rlx::ActOptions) const {
 ///     action[0] = 0;
 ///   }
 /// };
@@ -34,7 +35,7 @@ concept Policy = requires(const P& policy, std::span<const float> observation, s
                           std::span<std::int32_t> action, ActOptions options) {
   typename P::Workspace;
   { policy.make_workspace() } -> std::same_as<typename P::Workspace>;
-  requires requires(typename P::Workspace& workspace) { policy.act(observation, mask, action, workspace, options); };
+  requires requires(typename P::Workspace & workspace) { policy.act(observation, mask, action, workspace, options); };
 };
 
 }  // namespace rlx

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// @brief Proximal policy optimisation with exact action masks: bitwise reproducible, resumable, without allocations in its loop.
+/// @brief Proximal policy optimisation with exact action masks: bitwise reproducible, resumable, without allocations in its
+/// loop.
 #ifndef RLX_RL_PPO_HPP
 #define RLX_RL_PPO_HPP
 
@@ -82,7 +83,8 @@ class Ppo final : public Learner {
   /// @param graph   outputs "action" (one logit per action) and "value" (`critic.outputs()` numbers).
   /// @param threads must outlive this object; the pool of `envs` or another one.
   /// @throws ConfigError, ShapeError naming what does not fit
-  Ppo(PpoConfig config, VectorEnv<E>& envs, nn::GraphSpec graph, ThreadPool& threads, C critic = {}, R objective = {}, K clock = {})
+  Ppo(PpoConfig config, VectorEnv<E>& envs, nn::GraphSpec graph, ThreadPool& threads, C critic = {}, R objective = {},
+      K clock = {})
       : config_(std::move(config)),
         envs_(&envs),
         threads_(&threads),
@@ -105,9 +107,10 @@ class Ppo final : public Learner {
         shard_sums_(gradients_.count()),
         window_returns_(config_.stats_window_size),
         window_lengths_(config_.stats_window_size) {
-    nn::initialize(store_, spec_, config_.ortho_init ? nn::Initialization::orthogonal : nn::Initialization::torch_like, config_.seed);
+    nn::initialize(store_, spec_, config_.ortho_init ? nn::Initialization::orthogonal : nn::Initialization::torch_like,
+                   config_.seed);
     const std::size_t shard_rows = (config_.batch_size + gradients_.count() - 1) / gradients_.count();
-    std::size_t shard_envs = 0;
+    const std::size_t shard_envs = (envs.num_envs() + envs.num_shards() - 1) / envs.num_shards();
     collected_.resize(envs.num_shards());
     envs.for_each_shard([&](Shard& shard) {
       Collected& c = collected_[shard.index];
@@ -117,9 +120,6 @@ class Ppo final : public Learner {
       c.truncated.reserve(n);
       c.finals.resize(n * envs_->observation_size());
     });
-    for (std::size_t s = 0; s < envs.num_shards(); ++s) {
-      shard_envs = std::max(shard_envs, (envs.num_envs() + envs.num_shards() - 1) / envs.num_shards());
-    }
     finished_.reserve(rollout_.rows());
     by_environment_.reserve(rollout_.rows());
     cursors_.resize(envs.num_shards());
@@ -171,15 +171,16 @@ class Ppo final : public Learner {
                      RandomStream* random = nullptr) const {
     if (observation.size() != layout_.observation_size || mask.size() != rollout_.shape.mask_width) {
       throw ShapeError("Ppo::predict: observation of " + std::to_string(observation.size()) + " and mask of " +
-                       std::to_string(mask.size()) + " numbers, expected " + std::to_string(layout_.observation_size) + " and " +
-                       std::to_string(rollout_.shape.mask_width));
+                       std::to_string(mask.size()) + " numbers, expected " + std::to_string(layout_.observation_size) +
+                       " and " + std::to_string(rollout_.shape.mask_width));
     }
     if (!deterministic && random == nullptr) throw ConfigError("Ppo::predict: a draw needs random numbers");
     Scratch& scratch = scratch_[0];
     forward(MatrixView<const float>(observation.data(), 1, observation.size()), scratch);
     const std::span<const float> logits = std::as_const(scratch).workspace.output(action_output_).row(0);
     Prediction result;
-    const std::size_t action = deterministic ? nn::categorical::mode(logits, mask) : nn::categorical::sample(logits, mask, random->uniform());
+    const std::size_t action =
+        deterministic ? nn::categorical::mode(logits, mask) : nn::categorical::sample(logits, mask, random->uniform());
     const auto row = nn::categorical::evaluate(logits, mask, action);
     result.action = static_cast<std::int32_t>(action);
     result.value = critic_.value(std::as_const(scratch).workspace.output(value_output_).row(0));
@@ -207,8 +208,8 @@ class Ppo final : public Learner {
     io::write_safetensors(path, {{"rlx", metadata().dump()}}, tensors(state));
   }
 
-  /// Continues from a checkpoint: afterwards `learn(..., {.reset_num_timesteps = false})` gives the bytes of a run that was never
-  /// interrupted. The configuration, the environments' sizes and `identity` are compared key by key.
+  /// Continues from a checkpoint: afterwards `learn(..., {.reset_num_timesteps = false})` gives the bytes of a run that was
+  /// never interrupted. The configuration, the environments' sizes and `identity` are compared key by key.
   /// @throws IoError, CheckpointError listing each difference; then this object is unchanged
   void load(const std::string& path, const LoadOptions& options = {});
 
@@ -244,7 +245,8 @@ class Ppo final : public Learner {
   std::size_t gradient_shards() const noexcept { return gradients_.count(); }
   /// Floating-point operations of training so far, nominal: forward F, forward and backward 3 F per row.
   double total_flops() const {
-    return static_cast<double>(graph_.flops_per_row()) * (static_cast<double>(forward_rows_) + 3.0 * static_cast<double>(trained_rows_));
+    return static_cast<double>(graph_.flops_per_row()) *
+           (static_cast<double>(forward_rows_) + 3.0 * static_cast<double>(trained_rows_));
   }
   /// SHA-256 over parameters, moments, statistics and counters: equal runs have equal digests.
   std::string state_hash() const {
@@ -268,9 +270,15 @@ class Ppo final : public Learner {
   /// Memory of one thread.
   struct Scratch {
     Scratch(const Ppo& ppo, std::size_t rows)
-        : workspace(ppo.graph_.make_workspace(rows)), input(rows * ppo.layout_.observation_size), masks(rows * ppo.rollout_.shape.mask_width),
-          actions(rows), old_log_probs(rows), advantages(rows), old_outputs(rows * ppo.rollout_.shape.critic_outputs),
-          targets(rows * ppo.rollout_.shape.target_width), loss(rows) {}
+        : workspace(ppo.graph_.make_workspace(rows)),
+          input(rows * ppo.layout_.observation_size),
+          masks(rows * ppo.rollout_.shape.mask_width),
+          actions(rows),
+          old_log_probs(rows),
+          advantages(rows),
+          old_outputs(rows * ppo.rollout_.shape.critic_outputs),
+          targets(rows * ppo.rollout_.shape.target_width),
+          loss(rows) {}
     nn::Workspace<float> workspace;
     std::vector<float> input;
     std::vector<std::uint8_t> masks;
@@ -284,8 +292,8 @@ class Ppo final : public Learner {
   };
   /// What one shard of environments brings back besides the rollout.
   struct alignas(64) Collected {
-    std::vector<double> rewards;         // of one step; indexed by environment
-    std::vector<Finished> finished;      // in time order
+    std::vector<double> rewards;           // of one step; indexed by environment
+    std::vector<Finished> finished;        // in time order
     std::vector<std::uint32_t> truncated;  // environments whose last observation needs a value
     std::vector<float> finals;             // those observations
     std::uint64_t final_rows = 0;
@@ -299,17 +307,20 @@ class Ppo final : public Learner {
 
   nn::Graph<float> build_graph() {
     if (envs_->config().autoreset != AutoresetMode::same_step) {
-      throw ConfigError("Ppo needs VectorEnvConfig.autoreset = same_step; other modes leave steps without an action in the rollout");
+      throw ConfigError(
+          "Ppo needs VectorEnvConfig.autoreset = same_step; other modes leave steps without an action in the rollout");
     }
     validate(config_, envs_->num_envs());
     nn::Graph<float> graph = nn::Graph<float>::build(spec_, store_);
     const auto expect = [](const std::string& what, std::size_t found, std::size_t expected, const char* why) {
       if (found != expected) {
-        throw ShapeError("graph: " + what + " has width " + std::to_string(found) + ", expected " + std::to_string(expected) + ' ' + why);
+        throw ShapeError("graph: " + what + " has width " + std::to_string(found) + ", expected " + std::to_string(expected) +
+                         ' ' + why);
       }
     };
     expect("the input", graph.input_width(), envs_->observation_size(), "(floats of an observation)");
-    expect("output 'action'", graph.output_width("action"), static_cast<std::size_t>(envs_->action_space().n), "(one logit per action)");
+    expect("output 'action'", graph.output_width("action"), static_cast<std::size_t>(envs_->action_space().n),
+           "(one logit per action)");
     expect("output 'value'", graph.output_width("value"), critic_.outputs(), "(outputs of the critic)");
     action_output_ = graph.output_index("action");
     value_output_ = graph.output_index("value");
@@ -323,8 +334,10 @@ class Ppo final : public Learner {
     layout.mask_required = envs_->mask_width() != 0;
     if constexpr (NamedLayout<E>) {
       const E& env = envs_->environment(0);
-      for (std::size_t i = 0; i < layout.observation_size; ++i) layout.observation_names.emplace_back(std::string_view(env.observation_names()[i]));
-      for (std::size_t i = 0; i < layout.num_actions; ++i) layout.action_names.emplace_back(std::string_view(env.action_names()[i]));
+      for (std::size_t i = 0; i < layout.observation_size; ++i)
+        layout.observation_names.emplace_back(std::string_view(env.observation_names()[i]));
+      for (std::size_t i = 0; i < layout.num_actions; ++i)
+        layout.action_names.emplace_back(std::string_view(env.action_names()[i]));
     }
     layout.layout_sha256 = layout_hash(layout);
     layout.normalize_observation = config_.normalize_observation;
@@ -367,7 +380,8 @@ class Ppo final : public Learner {
   void collect() {
     rollout_.begin_next();
     started_ = false;  // an exception below leaves the environments in the middle of a step
-    envs_->for_each_shard([&](Shard& shard) { collect_shard(shard, collected_[shard.index], scratch_[ThreadPool::thread_index()]); });
+    envs_->for_each_shard(
+        [&](Shard& shard) { collect_shard(shard, collected_[shard.index], scratch_[ThreadPool::thread_index()]); });
     started_ = true;
     const std::uint64_t rows = rollout_.rows();
     env_steps_ += config_.n_steps;
@@ -394,9 +408,11 @@ class Ppo final : public Learner {
         const std::span<const std::uint8_t> mask = rollout_.mask(row);
         RandomStream random({config_.seed, Purpose::action, static_cast<std::uint32_t>(first + i), env_steps_ + t});
         const auto drawn = nn::categorical::sample_and_evaluate(logits.row(i), mask, random.uniform());
-        if (config_.check_finite && (!is_finite(drawn.log_prob) || !is_finite(drawn.entropy) || first_non_finite(critic_rows.row(i)) != critic_rows.cols())) [[unlikely]] {
-          throw_outputs(logits.row(i), critic_rows.row(i), mask, "environment " + std::to_string(first + i) + ", step " +
-                        std::to_string(env_steps_ + t), env_steps_ + t, first + i);
+        if (config_.check_finite && (!is_finite(drawn.log_prob) || !is_finite(drawn.entropy) ||
+                                     first_non_finite(critic_rows.row(i)) != critic_rows.cols())) [[unlikely]] {
+          throw_outputs(logits.row(i), critic_rows.row(i), mask,
+                        "environment " + std::to_string(first + i) + ", step " + std::to_string(env_steps_ + t), env_steps_ + t,
+                        first + i);
         }
         rollout_.actions[row] = static_cast<std::int32_t>(drawn.action);
         rollout_.log_probs[row] = drawn.log_prob;
@@ -407,15 +423,18 @@ class Ppo final : public Learner {
       for (std::size_t e = first; e < first + count; ++e) {
         const std::size_t row = t * num_envs + e;
         rollout_.rewards[row] = static_cast<float>(collected.rewards[e]);
-        if (rollout_.truncated[row] != 0 && rollout_.terminated[row] == 0) collected.truncated.push_back(static_cast<std::uint32_t>(e));
+        if (rollout_.truncated[row] != 0 && rollout_.terminated[row] == 0)
+          collected.truncated.push_back(static_cast<std::uint32_t>(e));
       }
       if (!collected.truncated.empty()) value_final_observations(t, collected, scratch);
-      for (const EpisodeStatistics& episode : shard.finished()) collected.finished.push_back({static_cast<std::uint32_t>(t), episode});
+      for (const EpisodeStatistics& episode : shard.finished())
+        collected.finished.push_back({static_cast<std::uint32_t>(t), episode});
     }
     forward(MatrixView<const float>(rollout_.observations_at(config_.n_steps)).rows_range(first, count), scratch);
     const MatrixView<const float> critic_rows = std::as_const(scratch).workspace.output(value_output_);
     const MatrixView<float> last_outputs = rollout_.all_last_critic_outputs();
-    for (std::size_t i = 0; i < count; ++i) store_critic(critic_rows.row(i), last_outputs.row(first + i), rollout_.last_values[first + i]);
+    for (std::size_t i = 0; i < count; ++i)
+      store_critic(critic_rows.row(i), last_outputs.row(first + i), rollout_.last_values[first + i]);
   }
 
   Rows step_rows(std::size_t t, Collected& collected) {
@@ -459,7 +478,8 @@ class Ppo final : public Learner {
     for (std::uint32_t t = 0; t < config_.n_steps; ++t) {
       for (std::size_t s = 0; s < collected_.size(); ++s) {
         const std::vector<Finished>& from = collected_[s].finished;
-        for (; cursors_[s] < from.size() && from[cursors_[s]].step == t; ++cursors_[s]) finished_.push_back(from[cursors_[s]].statistics);
+        for (; cursors_[s] < from.size() && from[cursors_[s]].step == t; ++cursors_[s])
+          finished_.push_back(from[cursors_[s]].statistics);
       }
     }
   }
@@ -471,7 +491,8 @@ class Ppo final : public Learner {
     if (config_.normalize_reward) scale_rewards();
     compute_gae(GaeInput<float>{rollout_.used_rewards(), rollout_.values, rollout_.final_values, rollout_.terminated,
                                 rollout_.truncated, rollout_.last_values, config_.n_steps, n},
-                static_cast<float>(config_.gamma), static_cast<float>(config_.gae_lambda), rollout_.advantages, rollout_.gae_returns());
+                static_cast<float>(config_.gamma), static_cast<float>(config_.gae_lambda), rollout_.advantages,
+                rollout_.gae_returns());
     metrics_.explained_variance = explained_variance<float>(rollout_.values, rollout_.gae_returns());
     if constexpr (needs_view) {
       rollout_.find_episodes();
@@ -509,9 +530,7 @@ class Ppo final : public Learner {
       rollout_.scaled_rewards[i] = static_cast<float>(std::clamp(scaled, -config_.clip_reward, config_.clip_reward));
     }
   }
-  double reward_std() const {
-    return config_.normalize_reward ? std::sqrt(return_statistics_.variance()[0] + 1e-8) : 1.0;
-  }
+  double reward_std() const { return config_.normalize_reward ? std::sqrt(return_statistics_.variance()[0] + 1e-8) : 1.0; }
 
   RolloutView rollout_view() {
     RolloutView view;
@@ -554,7 +573,8 @@ class Ppo final : public Learner {
       window_lengths_[slot] = static_cast<double>(episode.length);
       ++num_episodes_;
       if (logger_ == nullptr && options.callbacks.empty()) continue;
-      const EpisodeRecord record{num_episodes_, num_timesteps_, n_updates_ == 0 ? std::numeric_limits<double>::quiet_NaN() : metrics_.loss,
+      const EpisodeRecord record{num_episodes_, num_timesteps_,
+                                 n_updates_ == 0 ? std::numeric_limits<double>::quiet_NaN() : metrics_.loss,
                                  n_updates_ == 0 ? std::numeric_limits<double>::quiet_NaN() : metrics_.entropy, episode};
       if (logger_ != nullptr) {
         if constexpr (ReportsMetrics<E>) {
@@ -580,7 +600,8 @@ class Ppo final : public Learner {
   // --------------------------------------------------------------------------------------------------------------- updating
 
   void update() {
-    const double progress = std::max(0.0, 1.0 - static_cast<double>(num_timesteps_) / static_cast<double>(std::max<std::uint64_t>(total_timesteps_, 1)));
+    const double progress = std::max(
+        0.0, 1.0 - static_cast<double>(num_timesteps_) / static_cast<double>(std::max<std::uint64_t>(total_timesteps_, 1)));
     const double explained = metrics_.explained_variance;
     metrics_ = {};
     metrics_.explained_variance = explained;
@@ -604,7 +625,8 @@ class Ppo final : public Learner {
       for (std::size_t begin = 0; begin < indices_.size(); begin += config_.batch_size) {
         const std::size_t rows = std::min(config_.batch_size, indices_.size() - begin);
         settings.batch_rows = rows;
-        const detail::LossSums sums = minibatch(std::span<const std::uint32_t>(indices_).subspan(begin, rows), settings, epoch, begin);
+        const detail::LossSums sums =
+            minibatch(std::span<const std::uint32_t>(indices_).subspan(begin, rows), settings, epoch, begin);
         totals.add(sums);
         evaluated_rows += rows;
         ++evaluated;
@@ -621,11 +643,12 @@ class Ppo final : public Learner {
   }
 
   /// Loss and gradient of one minibatch, left in the gradient shards.
-  detail::LossSums minibatch(std::span<const std::uint32_t> rows, const detail::LossSettings<float>& settings, std::size_t epoch,
-                             std::size_t begin) {
-    const AdvantageMoments moments = config_.normalize_advantage
-                                         ? advantage_moments(rows.size(), [&](std::size_t i) { return rollout_.advantages[rows[i]]; })
-                                         : AdvantageMoments{};
+  detail::LossSums minibatch(std::span<const std::uint32_t> rows, const detail::LossSettings<float>& settings,
+                             std::size_t epoch, std::size_t begin) {
+    const AdvantageMoments moments =
+        config_.normalize_advantage
+            ? advantage_moments(rows.size(), [&](std::size_t i) { return rollout_.advantages[rows[i]]; })
+            : AdvantageMoments{};
     const std::size_t shards = gradients_.count();
     threads_->run(shards, [&](std::size_t s) {
       const std::size_t first = s * rows.size() / shards;
@@ -634,14 +657,16 @@ class Ppo final : public Learner {
       std::fill(gradient.begin(), gradient.end(), 0.0F);
       shard_sums_[s] = {};
       if (first != last) {
-        shard_sums_[s] = gradient_shard(rows.subspan(first, last - first), moments, settings, gradient, scratch_[ThreadPool::thread_index()], epoch, begin);
+        shard_sums_[s] = gradient_shard(rows.subspan(first, last - first), moments, settings, gradient,
+                                        scratch_[ThreadPool::thread_index()], epoch, begin);
       }
     });
     trained_rows_ += rows.size();
     detail::LossSums sums;
     for (const detail::LossSums& shard : shard_sums_) sums.add(shard);
     if (config_.check_finite && (!is_finite(sums.policy) || !is_finite(sums.value) || !is_finite(sums.extra))) {
-      throw NumericError("the loss is not finite at " + where(epoch, begin) + "; the parameters are those before this step", "loss", n_updates_);
+      throw NumericError("the loss is not finite at " + where(epoch, begin) + "; the parameters are those before this step",
+                         "loss", n_updates_);
     }
     return sums;
   }
@@ -667,7 +692,8 @@ class Ppo final : public Learner {
       std::copy_n(rollout_.masks.data() + row * mask_width, mask_width, scratch.masks.data() + i * mask_width);
       scratch.actions[i] = rollout_.actions[row];
       scratch.old_log_probs[i] = rollout_.log_probs[row];
-      scratch.advantages[i] = static_cast<float>((static_cast<double>(rollout_.advantages[row]) - moments.mean) * moments.scale);
+      scratch.advantages[i] =
+          static_cast<float>((static_cast<double>(rollout_.advantages[row]) - moments.mean) * moments.scale);
       std::copy_n(old_outputs.row(row).data(), outputs, scratch.old_outputs.data() + i * outputs);
       std::copy_n(rollout_.targets.data() + row * target_width, target_width, scratch.targets.data() + i * target_width);
     }
@@ -681,8 +707,9 @@ class Ppo final : public Learner {
                                      std::span<const float>(scratch.advantages).first(n),
                                      {scratch.old_outputs.data(), n, outputs},
                                      {scratch.targets.data(), n, target_width}};
-    const detail::LossSums sums = detail::ppo_loss<float>(in, settings, logits, critic_rows, scratch.workspace.output_gradient(action_output_),
-                                                          scratch.workspace.output_gradient(value_output_), scratch.loss, critic_, objective_);
+    const detail::LossSums sums =
+        detail::ppo_loss<float>(in, settings, logits, critic_rows, scratch.workspace.output_gradient(action_output_),
+                                scratch.workspace.output_gradient(value_output_), scratch.loss, critic_, objective_);
     if (sums.first_bad < n && config_.check_finite) [[unlikely]] {
       const std::size_t i = sums.first_bad;
       throw_outputs(logits.row(i), critic_rows.row(i), rollout_.mask(rows[i]), where(epoch, begin), n_updates_, {});
@@ -694,7 +721,8 @@ class Ppo final : public Learner {
   /// Sums the gradient shards, looks at the norm, clips and steps.
   void step(std::size_t epoch, std::size_t begin) {
     const double norm = gradients_.reduce(*threads_);
-    if (config_.check_finite && !is_finite(norm)) [[unlikely]] throw_gradient(epoch, begin);
+    if (config_.check_finite && !is_finite(norm)) [[unlikely]]
+      throw_gradient(epoch, begin);
     const double factor = std::min(1.0, config_.max_grad_norm / (norm + 1e-6));
     adam_.step(store_, metrics_.learning_rate, factor);
     metrics_.grad_norm += norm;
@@ -712,8 +740,8 @@ class Ppo final : public Learner {
       metrics_.entropy_rescaled = totals.rescaled_entropy / static_cast<double>(totals.rows_with_choice);
       metrics_.entropy_share = totals.entropy / totals.log_valid;
     }
-    metrics_.loss = metrics_.policy_gradient_loss + metrics_.ent_coef * metrics_.entropy_loss + config_.vf_coef * metrics_.value_loss +
-                    totals.extra / batches;
+    metrics_.loss = metrics_.policy_gradient_loss + metrics_.ent_coef * metrics_.entropy_loss +
+                    config_.vf_coef * metrics_.value_loss + totals.extra / batches;
     metrics_.approx_kl = totals.kl / n;
     metrics_.approx_kl_k1 = totals.kl_k1 / n;
     metrics_.clip_fraction = static_cast<double>(totals.clipped) / n;
@@ -726,20 +754,27 @@ class Ppo final : public Learner {
            std::to_string(begin / config_.batch_size);
   }
 
-  [[noreturn]] void throw_outputs(std::span<const float> logits, std::span<const float> critic_row, std::span<const std::uint8_t> mask,
-                                  const std::string& place, std::uint64_t step, std::optional<std::size_t> env) const {
+  [[noreturn]] void throw_outputs(std::span<const float> logits, std::span<const float> critic_row,
+                                  std::span<const std::uint8_t> mask, const std::string& place, std::uint64_t step,
+                                  std::optional<std::size_t> env) const {
     for (std::size_t i = 0; i < critic_row.size(); ++i) {
       if (!is_finite(critic_row[i])) {
-        throw NumericError("value[" + std::to_string(i) + "] is not finite at " + place + "; lower learning_rate or max_grad_norm", "value", step, env);
+        throw NumericError(
+            "value[" + std::to_string(i) + "] is not finite at " + place + "; lower learning_rate or max_grad_norm", "value",
+            step, env);
       }
     }
     for (std::size_t i = 0; i < logits.size(); ++i) {
       if ((mask.empty() || mask[i] != 0) && !is_finite(logits[i])) {
-        throw NumericError("logit[" + std::to_string(i) + "] is not finite at " + place + "; lower learning_rate or max_grad_norm", "action", step, env);
+        throw NumericError(
+            "logit[" + std::to_string(i) + "] is not finite at " + place + "; lower learning_rate or max_grad_norm", "action",
+            step, env);
       }
     }
-    throw NumericError("the loss is not finite at " + place + ": the probability ratio or an advantage overflows, or the stored action is "
-                       "invalid under its mask", "loss", step, env);
+    throw NumericError("the loss is not finite at " + place +
+                           ": the probability ratio or an advantage overflows, or the stored action is "
+                           "invalid under its mask",
+                       "loss", step, env);
   }
 
   [[noreturn]] void throw_gradient(std::size_t epoch, std::size_t begin) const {
@@ -747,11 +782,13 @@ class Ppo final : public Learner {
       const auto values = store_.gradients().subspan(tensor.offset, tensor.size);
       if (first_non_finite(values) != values.size()) {
         throw NumericError("the gradient of '" + tensor.name + "' is not finite at " + where(epoch, begin) +
-                               "; the parameters are those before this step", tensor.name, n_updates_);
+                               "; the parameters are those before this step",
+                           tensor.name, n_updates_);
       }
     }
-    throw NumericError("the norm of the gradient overflows at " + where(epoch, begin) + "; the parameters are those before this step",
-                       "gradient", n_updates_);
+    throw NumericError(
+        "the norm of the gradient overflows at " + where(epoch, begin) + "; the parameters are those before this step",
+        "gradient", n_updates_);
   }
 
   // ---------------------------------------------------------------------------------------------------------------- logging
@@ -802,16 +839,30 @@ class Ppo final : public Learner {
 
   nlohmann::json metadata() const {
     const nlohmann::json run = run_description();
-    nlohmann::json meta = {{"format", detail::checkpoint_format}, {"version", 1}, {"library", RLX_VERSION_STRING}, {"algorithm", "ppo"},
-                           {"run", run}, {"run_sha256", config_hash(run)}, {"graph", nlohmann::json(spec_)},
-                           {"policy", detail::layout_to_json(layout_)}, {"notes", notes},
+    nlohmann::json meta = {{"format", detail::checkpoint_format},
+                           {"version", 1},
+                           {"library", RLX_VERSION_STRING},
+                           {"algorithm", "ppo"},
+                           {"run", run},
+                           {"run_sha256", config_hash(run)},
+                           {"graph", nlohmann::json(spec_)},
+                           {"policy", detail::layout_to_json(layout_)},
+                           {"notes", notes},
                            {"environment_state", VectorEnv<E>::saves_environments ? "present" : "absent"}};
-    meta["counters"] = {{"num_timesteps", num_timesteps_}, {"total_timesteps", total_timesteps_}, {"n_updates", n_updates_},
-                        {"epochs", epochs_}, {"adam_t", adam_.steps()}, {"env_steps", env_steps_}, {"num_episodes", num_episodes_},
-                        {"forward_rows", forward_rows_}, {"trained_rows", trained_rows_}, {"started", started_},
+    meta["counters"] = {{"num_timesteps", num_timesteps_},
+                        {"total_timesteps", total_timesteps_},
+                        {"n_updates", n_updates_},
+                        {"epochs", epochs_},
+                        {"adam_t", adam_.steps()},
+                        {"env_steps", env_steps_},
+                        {"num_episodes", num_episodes_},
+                        {"forward_rows", forward_rows_},
+                        {"trained_rows", trained_rows_},
+                        {"started", started_},
                         {"first_row_is_new", first_row_is_new_}};
-    meta["best"] = best ? nlohmann::json{{"score", best->score}, {"num_timesteps", best->num_timesteps}, {"episode", best->episode}}
-                        : nlohmann::json();
+    meta["best"] =
+        best ? nlohmann::json{{"score", best->score}, {"num_timesteps", best->num_timesteps}, {"episode", best->episode}}
+             : nlohmann::json();
     return meta;
   }
 
@@ -861,15 +912,19 @@ class Ppo final : public Learner {
     detail::append_parameters(store_, all);
     all.push_back(io::tensor_view("optimizer/m", adam_.first_moment()));
     all.push_back(io::tensor_view("optimizer/v", adam_.second_moment()));
-    if (config_.normalize_observation) detail::append_normalizer("observation", observation_statistics_, state.observation_count, all);
+    if (config_.normalize_observation)
+      detail::append_normalizer("observation", observation_statistics_, state.observation_count, all);
     if (config_.normalize_reward) {
       detail::append_normalizer("reward", return_statistics_, state.return_count, all);
       all.push_back(io::tensor_view("rollout/discounted_returns", std::span<const double>(discounted_returns_)));
     }
     const std::size_t width = n * rollout_.shape.observation_size;
     const std::size_t mask_bytes = n * rollout_.shape.mask_width;
-    all.push_back(io::tensor_view("rollout/current_observations", std::span(rollout_.observations).last(width), {n, rollout_.shape.observation_size}));
-    if (mask_bytes != 0) all.push_back(io::tensor_view("rollout/current_masks", std::span(rollout_.masks).last(mask_bytes), {n, rollout_.shape.mask_width}));
+    all.push_back(io::tensor_view("rollout/current_observations", std::span(rollout_.observations).last(width),
+                                  {n, rollout_.shape.observation_size}));
+    if (mask_bytes != 0)
+      all.push_back(
+          io::tensor_view("rollout/current_masks", std::span(rollout_.masks).last(mask_bytes), {n, rollout_.shape.mask_width}));
     all.push_back(io::tensor_view("rollout/episode_returns", std::span<const double>(rollout_.running_returns)));
     all.push_back(io::tensor_view("statistics/returns", std::span<const double>(window_returns_)));
     all.push_back(io::tensor_view("statistics/lengths", std::span<const double>(window_lengths_)));
@@ -923,8 +978,9 @@ void Ppo<E, C, R, K>::load(const std::string& path, const LoadOptions& options) 
   const nlohmann::json meta = detail::read_metadata(file);
   if (meta.value("format", std::string()) != detail::checkpoint_format || meta.value("version", 0) != 1 ||
       meta.value("algorithm", std::string()) != "ppo") {
-    throw CheckpointError(path + ": expected a ppo checkpoint of version 1, found format " + meta.value("format", nlohmann::json()).dump() +
-                          ", algorithm " + meta.value("algorithm", nlohmann::json()).dump() + ", version " +
+    throw CheckpointError(path + ": expected a ppo checkpoint of version 1, found format " +
+                          meta.value("format", nlohmann::json()).dump() + ", algorithm " +
+                          meta.value("algorithm", nlohmann::json()).dump() + ", version " +
                           meta.value("version", nlohmann::json()).dump());
   }
   try {
@@ -933,8 +989,10 @@ void Ppo<E, C, R, K>::load(const std::string& path, const LoadOptions& options) 
     detail::refuse_differences(path, differences);
     constexpr bool restores = VectorEnv<E>::saves_environments;
     if (!restores && options.exact) {
-      throw CheckpointError(path + ": the environment has no save_state, so training cannot continue exactly; set LoadOptions.exact = false "
-                            "to start new episodes");
+      throw CheckpointError(
+          path +
+          ": the environment has no save_state, so training cannot continue exactly; set LoadOptions.exact = false "
+          "to start new episodes");
     }
 
     // Everything is read into copies first, so that a damaged file leaves this learner as it is.
@@ -969,13 +1027,15 @@ void Ppo<E, C, R, K>::load(const std::string& path, const LoadOptions& options) 
     C critic = load_extension(critic_, file, "critic");
     R objective = load_extension(objective_, file, "risk");
     const auto number = [&](const char* name) { return counters.at(name).get<std::uint64_t>(); };
-    const std::array<std::uint64_t, 8> numbers{number("num_timesteps"), number("total_timesteps"), number("n_updates"), number("epochs"),
-                                               number("env_steps"), number("num_episodes"), number("forward_rows"), number("trained_rows")};
+    const std::array<std::uint64_t, 8> numbers{number("num_timesteps"), number("total_timesteps"), number("n_updates"),
+                                               number("epochs"),        number("env_steps"),       number("num_episodes"),
+                                               number("forward_rows"),  number("trained_rows")};
     const bool started = counters.at("started").get<bool>();
     const bool first_row_is_new = counters.at("first_row_is_new").get<bool>();
     std::optional<BestScore> saved_best;
     if (const nlohmann::json& b = meta.at("best"); !b.is_null()) {
-      saved_best = BestScore{b.at("score").get<double>(), b.at("num_timesteps").get<std::uint64_t>(), b.at("episode").get<std::uint64_t>()};
+      saved_best = BestScore{b.at("score").get<double>(), b.at("num_timesteps").get<std::uint64_t>(),
+                             b.at("episode").get<std::uint64_t>()};
     }
     auto saved_notes = meta.at("notes").get<std::map<std::string, std::string>>();
     try {
@@ -993,7 +1053,8 @@ void Ppo<E, C, R, K>::load(const std::string& path, const LoadOptions& options) 
     observation_statistics_ = std::move(observation_statistics);
     return_statistics_ = std::move(return_statistics);
     discounted_returns_ = std::move(discounted);
-    std::copy(observations.begin(), observations.end(), rollout_.observations.end() - static_cast<std::ptrdiff_t>(observations.size()));
+    std::copy(observations.begin(), observations.end(),
+              rollout_.observations.end() - static_cast<std::ptrdiff_t>(observations.size()));
     std::copy(masks.begin(), masks.end(), rollout_.masks.end() - static_cast<std::ptrdiff_t>(masks.size()));
     rollout_.running_returns = std::move(running);
     window_returns_ = std::move(returns);

@@ -5,6 +5,7 @@
 #define RLX_RL_PPO_CONFIG_HPP
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -21,30 +22,30 @@ namespace rlx {
 /// evaluated after each rollout, before its update.
 struct PpoConfig {
   nn::Schedule learning_rate = 3e-4;
-  std::size_t n_steps = 2048;               ///< per environment and rollout, >= 1
-  std::size_t batch_size = 64;              ///< rows of a minibatch, in [1, n_steps * num_envs]
-  std::size_t n_epochs = 10;                ///< passes over a rollout, >= 1
-  double gamma = 0.99;                      ///< discount, [0, 1]
-  double gae_lambda = 0.95;                 ///< [0, 1]
-  nn::Schedule clip_range = 0.2;            ///< > 0
-  std::optional<nn::Schedule> clip_range_vf = {}; ///< empty: values are not clipped; in the units of the (scaled) return
-  ValueClip value_clip = ValueClip::sb3;    ///< read if clip_range_vf is set
-  bool normalize_advantage = true;          ///< per minibatch
+  std::size_t n_steps = 2048;                      ///< per environment and rollout, >= 1
+  std::size_t batch_size = 64;                     ///< rows of a minibatch, in [1, n_steps * num_envs]
+  std::size_t n_epochs = 10;                       ///< passes over a rollout, >= 1
+  double gamma = 0.99;                             ///< discount, [0, 1]
+  double gae_lambda = 0.95;                        ///< [0, 1]
+  nn::Schedule clip_range = 0.2;                   ///< > 0
+  std::optional<nn::Schedule> clip_range_vf = {};  ///< empty: values are not clipped; in the units of the (scaled) return
+  ValueClip value_clip = ValueClip::sb3;           ///< read if clip_range_vf is set
+  bool normalize_advantage = true;                 ///< per minibatch
   nn::Schedule ent_coef = 0.0;
   double vf_coef = 0.5;
-  double max_grad_norm = 0.5;               ///< > 0; infinity: no limit
-  std::optional<double> target_kl = {};          ///< > 0; the update ends at a minibatch whose approx_kl exceeds 1.5 times this
+  double max_grad_norm = 0.5;            ///< > 0; infinity: no limit
+  std::optional<double> target_kl = {};  ///< > 0; the update ends at a minibatch whose approx_kl exceeds 1.5 times this
   bool normalize_observation = false;
-  bool normalize_reward = false;            ///< divide rewards by the standard deviation of the discounted return
-  double clip_obs = 10.0;                   ///< > 0, after normalisation
-  double clip_reward = 10.0;                ///< > 0, after scaling
+  bool normalize_reward = false;  ///< divide rewards by the standard deviation of the discounted return
+  double clip_obs = 10.0;         ///< > 0, after normalisation
+  double clip_reward = 10.0;      ///< > 0, after scaling
   double adam_eps = 1e-5;
-  double weight_decay = 0.0;                ///< decoupled
-  bool ortho_init = true;                   ///< orthogonal with the gains of the graph; false: as torch initialises
-  std::size_t stats_window_size = 100;      ///< finished episodes behind rollout/ep_rew_mean, >= 1
-  std::size_t gradient_shards = 0;          ///< parts of a minibatch that may run in parallel; 0: clamp(batch_size / 32, 1, 8)
+  double weight_decay = 0.0;            ///< decoupled
+  bool ortho_init = true;               ///< orthogonal with the gains of the graph; false: as torch initialises
+  std::size_t stats_window_size = 100;  ///< finished episodes behind rollout/ep_rew_mean, >= 1
+  std::size_t gradient_shards = 0;      ///< parts of a minibatch that may run in parallel; 0: clamp(batch_size / 32, 1, 8)
   std::uint64_t seed = 0;
-  bool check_finite = true;                 ///< stop with NumericError on logits, values, losses or gradients that are not finite
+  bool check_finite = true;  ///< stop with NumericError on logits, values, losses or gradients that are not finite
 };
 
 /// Calls `f(name, field)` for every field, in the order of the struct.
@@ -91,8 +92,13 @@ inline void validate(const PpoConfig& config, std::size_t num_envs) {
   const auto positive = [&](const char* field, std::size_t value) {
     if (value == 0) fail(field, "0", "it must be at least 1");
   };
-  const auto above_zero = [&](const char* field, double value, bool finite = true) {
-    if (!(value > 0.0) || (finite && !is_finite(value)) || value != value) fail(field, std::to_string(value), "it must be above 0");
+  const auto above_zero = [&](const char* field, double value) {
+    if (!is_finite(value) || value <= 0.0) fail(field, std::to_string(value), "it must be above 0 and finite");
+  };
+  // Infinity, told from NaN on its bits so that this holds under -ffast-math, switches a limit off.
+  const auto limit = [&](const char* field, double value) {
+    const bool infinite = std::bit_cast<std::uint64_t>(value) == 0x7FF0000000000000ULL;
+    if (!infinite && (!is_finite(value) || value <= 0.0)) fail(field, std::to_string(value), "it must be above 0");
   };
   const auto share = [&](const char* field, double value) {
     if (!is_finite(value) || value < 0.0 || value > 1.0) fail(field, std::to_string(value), "it must lie in [0, 1]");
@@ -122,10 +128,10 @@ inline void validate(const PpoConfig& config, std::size_t num_envs) {
   schedule("ent_coef", config.ent_coef, true);
   not_negative("vf_coef", config.vf_coef);
   not_negative("weight_decay", config.weight_decay);
-  if (!(config.max_grad_norm > 0.0)) fail("max_grad_norm", std::to_string(config.max_grad_norm), "it must be above 0");
+  limit("max_grad_norm", config.max_grad_norm);
   if (config.target_kl) above_zero("target_kl", *config.target_kl);
-  above_zero("clip_obs", config.clip_obs, false);
-  above_zero("clip_reward", config.clip_reward, false);
+  limit("clip_obs", config.clip_obs);
+  limit("clip_reward", config.clip_reward);
   above_zero("adam_eps", config.adam_eps);
 
   const std::size_t rows = config.n_steps * num_envs;
@@ -138,7 +144,8 @@ inline void validate(const PpoConfig& config, std::size_t num_envs) {
   }
   if (rows > 0xFFFFFFFFU) fail("n_steps", std::to_string(config.n_steps), "n_steps * num_envs must be below 2^32");
   if (config.gradient_shards > config.batch_size) {
-    fail("gradient_shards", std::to_string(config.gradient_shards), "a shard needs a row: at most batch_size (0 chooses a number)");
+    fail("gradient_shards", std::to_string(config.gradient_shards),
+         "a shard needs a row: at most batch_size (0 chooses a number)");
   }
 }
 

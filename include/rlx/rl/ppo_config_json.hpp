@@ -21,15 +21,18 @@
 
 namespace rlx {
 
-/// A constant is a number; `{"kind": "linear", "start": a, "end": b}`, the same for cosine; `{"kind": "piecewise", "points": [[1, a],
-/// [0.5, b], ...]}` with the progress remaining first.
+/// A constant is a number; `{"kind": "linear", "start": a, "end": b}`, the same for cosine; `{"kind": "piecewise", "points":
+/// [[1, a], [0.5, b], ...]}` with the progress remaining first.
 inline nlohmann::json schedule_to_json(const nn::Schedule& schedule) {
   const auto& points = schedule.points();
   switch (schedule.kind()) {
-    case nn::Schedule::Kind::constant: return points.front().value;
-    case nn::Schedule::Kind::piecewise: break;
+    case nn::Schedule::Kind::constant:
+      return points.front().value;
+    case nn::Schedule::Kind::piecewise:
+      break;
     default:
-      return {{"kind", schedule.kind() == nn::Schedule::Kind::linear ? "linear" : "cosine"}, {"start", points.front().value},
+      return {{"kind", schedule.kind() == nn::Schedule::Kind::linear ? "linear" : "cosine"},
+              {"start", points.front().value},
               {"end", points.back().value}};
   }
   nlohmann::json corners = nlohmann::json::array();

@@ -23,9 +23,9 @@ struct BasicMinibatchView {
   std::span<const S> log_probs;         ///< current parameters
   std::span<const S> old_log_probs;     ///< of the rollout
   std::span<const S> entropies;
-  std::span<const S> advantages;        ///< after `on_rollout` and normalisation
-  MatrixView<const S> critic_outputs;   ///< [rows][K]
-  std::size_t batch_rows = 0;           ///< rows of the whole minibatch
+  std::span<const S> advantages;       ///< after `on_rollout` and normalisation
+  MatrixView<const S> critic_outputs;  ///< [rows][K]
+  std::size_t batch_rows = 0;          ///< rows of the whole minibatch
 };
 using MinibatchView = BasicMinibatchView<float>;
 

@@ -26,35 +26,35 @@ struct EpisodeSlice {
 /// What critics and risk objectives read of a rollout. Time-major: row of step t and environment n is t * N + n.
 /// Valid until the next rollout begins.
 struct RolloutView {
-  std::size_t n_steps = 0;                        ///< T
-  std::size_t num_envs = 0;                       ///< N
-  std::span<const float> rewards;                 ///< [T][N], raw
-  std::span<const float> scaled_rewards;          ///< [T][N], what the advantages were computed from
-  double reward_scale = 1.0;                      ///< s: scaled = raw / s, then clipped; 1 without normalize_reward
-  std::span<const std::uint8_t> terminated;       ///< [T][N]
-  std::span<const std::uint8_t> truncated;        ///< [T][N]
-  std::span<const float> values;                  ///< [T][N], Critic::value of the outputs
-  std::span<const float> log_probs;               ///< [T][N], of the actions taken
-  MatrixView<const float> critic_outputs;         ///< [T N][K]
-  MatrixView<const float> final_critic_outputs;   ///< [T N][K]; meaningful where truncated and not terminated
-  MatrixView<const float> last_critic_outputs;    ///< [N][K]
-  MatrixView<const float> targets;                ///< [T N][W], after Critic::prepare
-  std::span<const EpisodeSlice> episodes;         ///< ascending (env, begin)
+  std::size_t n_steps = 0;                       ///< T
+  std::size_t num_envs = 0;                      ///< N
+  std::span<const float> rewards;                ///< [T][N], raw
+  std::span<const float> scaled_rewards;         ///< [T][N], what the advantages were computed from
+  double reward_scale = 1.0;                     ///< s: scaled = raw / s, then clipped; 1 without normalize_reward
+  std::span<const std::uint8_t> terminated;      ///< [T][N]
+  std::span<const std::uint8_t> truncated;       ///< [T][N]
+  std::span<const float> values;                 ///< [T][N], Critic::value of the outputs
+  std::span<const float> log_probs;              ///< [T][N], of the actions taken
+  MatrixView<const float> critic_outputs;        ///< [T N][K]
+  MatrixView<const float> final_critic_outputs;  ///< [T N][K]; meaningful where truncated and not terminated
+  MatrixView<const float> last_critic_outputs;   ///< [N][K]
+  MatrixView<const float> targets;               ///< [T N][W], after Critic::prepare
+  std::span<const EpisodeSlice> episodes;        ///< ascending (env, begin)
   double gamma = 0.0;
   double gae_lambda = 0.0;
-  std::uint64_t update = 0;                       ///< updates before this one
-  std::uint64_t seed = 0;                         ///< of the run
+  std::uint64_t update = 0;  ///< updates before this one
+  std::uint64_t seed = 0;    ///< of the run
 };
 
 /// Sizes of a rollout.
 struct RolloutShape {
-  std::size_t n_steps = 0;          ///< T
-  std::size_t num_envs = 0;         ///< N
-  std::size_t observation_size = 0; ///< D
-  std::size_t mask_width = 0;       ///< M, 0 without masks
-  std::size_t critic_outputs = 1;   ///< K
-  std::size_t target_width = 1;     ///< W
-  bool scaled_rewards = false;      ///< keep scaled rewards beside the raw ones
+  std::size_t n_steps = 0;           ///< T
+  std::size_t num_envs = 0;          ///< N
+  std::size_t observation_size = 0;  ///< D
+  std::size_t mask_width = 0;        ///< M, 0 without masks
+  std::size_t critic_outputs = 1;    ///< K
+  std::size_t target_width = 1;      ///< W
+  bool scaled_rewards = false;       ///< keep scaled rewards beside the raw ones
 };
 
 /// Storage of one rollout: T N (4 D + 4 + M + 26) bytes, one more row of observations and masks (the current ones, which the
@@ -131,15 +131,15 @@ struct Rollout {
   }
 
   RolloutShape shape;
-  std::vector<float> observations;      ///< [T + 1][N][D], raw
-  std::vector<std::uint8_t> masks;      ///< [T + 1][N][M]
-  std::vector<std::int32_t> actions;    ///< [T][N]
+  std::vector<float> observations;    ///< [T + 1][N][D], raw
+  std::vector<std::uint8_t> masks;    ///< [T + 1][N][M]
+  std::vector<std::int32_t> actions;  ///< [T][N]
   std::vector<float> log_probs, values, rewards, scaled_rewards, final_values, advantages;
-  std::vector<float> targets;           ///< [T][N][W]
+  std::vector<float> targets;  ///< [T][N][W]
   std::vector<std::uint8_t> terminated, truncated;
-  std::vector<float> last_values;       ///< [N]
+  std::vector<float> last_values;                                                ///< [N]
   std::vector<float> critic_outputs, final_critic_outputs, last_critic_outputs;  ///< empty if K = 1
-  std::vector<float> returns;           ///< empty if W = 1
+  std::vector<float> returns;                                                    ///< empty if W = 1
   std::vector<double> running_returns;  ///< [N], of the episodes that are cut by the end of the rollout
   std::vector<EpisodeSlice> episodes;
 

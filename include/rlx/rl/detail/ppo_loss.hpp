@@ -55,8 +55,8 @@ struct LossScratch {
 struct LossSums {
   double policy = 0, value = 0, extra = 0;
   double entropy = 0;
-  double rescaled_entropy = 0;      ///< H ln(n) / ln(n_valid) over rows with at least two valid actions
-  double log_valid = 0;             ///< ln(n_valid) over those rows
+  double rescaled_entropy = 0;  ///< H ln(n) / ln(n_valid) over rows with at least two valid actions
+  double log_valid = 0;         ///< ln(n_valid) over those rows
   std::size_t rows_with_choice = 0;
   double kl = 0, kl_k1 = 0;
   std::size_t clipped = 0;
@@ -99,10 +99,12 @@ LossSums ppo_loss(const LossRows<S>& in, const LossSettings<S>& settings, Matrix
     }
     sums.policy -= static_cast<double>(objective_row.objective);
     sums.entropy += static_cast<double>(row.entropy);
-    const auto valid = mask.empty() ? static_cast<std::ptrdiff_t>(actions)
-                                    : static_cast<std::ptrdiff_t>(mask.size()) - std::count(mask.begin(), mask.end(), std::uint8_t{0});
+    const auto valid = mask.empty()
+                           ? static_cast<std::ptrdiff_t>(actions)
+                           : static_cast<std::ptrdiff_t>(mask.size()) - std::count(mask.begin(), mask.end(), std::uint8_t{0});
     if (valid > 1) {
-      const double log_valid = valid == static_cast<std::ptrdiff_t>(actions) ? log_actions : std::log(static_cast<double>(valid));
+      const double log_valid =
+          valid == static_cast<std::ptrdiff_t>(actions) ? log_actions : std::log(static_cast<double>(valid));
       sums.rescaled_entropy += static_cast<double>(row.entropy) * (log_actions / log_valid);
       sums.log_valid += log_valid;
       ++sums.rows_with_choice;
@@ -125,8 +127,8 @@ LossSums ppo_loss(const LossRows<S>& in, const LossSettings<S>& settings, Matrix
 
   for (std::size_t i = 0; i < n; ++i) {
     const std::span<const std::uint8_t> mask = in.masks.cols() == 0 ? std::span<const std::uint8_t>() : in.masks.row(i);
-    nn::categorical::backward(logits.row(i), mask, static_cast<std::size_t>(in.actions[i]), scratch.d_log_prob[i], scratch.d_entropy[i],
-                              d_logits.row(i));
+    nn::categorical::backward(logits.row(i), mask, static_cast<std::size_t>(in.actions[i]), scratch.d_log_prob[i],
+                              scratch.d_entropy[i], d_logits.row(i));
   }
   return sums;
 }
