@@ -23,9 +23,6 @@ find . -mindepth 2 -name '*.hpp' | sort | xargs awk '
     if (target[1] != folder && index(may[folder], " " target[1] " ") == 0) {
       print "rlx/" substr(FILENAME, 3) ":" FNR ": " folder "/ may not include " target[1] "/ (allowed:" may[folder] ")"; bad++
     }
-    if (target[2] == "detail" && target[1] != folder && !(target[1] == "core")) {
-      print "rlx/" substr(FILENAME, 3) ":" FNR ": <rlx/" path "> is a private helper of " target[1] "/"; bad++
-    }
     seen++
   }
   END {
