@@ -19,6 +19,10 @@
 
 namespace rlx::nn {
 
+/// A vector whose storage starts at a multiple of 64 bytes, for buffers of the parameters' layout.
+template <class T>
+using AlignedVector = detail::AlignedVector<T>;
+
 /// Index of a tensor in the order of `ParameterStore::add`.
 using TensorId = std::size_t;
 

@@ -13,7 +13,7 @@
 
 #include <rlx/core/reduction.hpp>
 #include <rlx/core/thread_pool.hpp>
-#include <rlx/nn/detail/aligned.hpp>
+#include <rlx/nn/parameter_store.hpp>
 
 namespace rlx::detail {
 
@@ -62,7 +62,7 @@ class GradientShards {
 
  private:
   std::size_t size_;
-  nn::detail::AlignedVector<float> owned_;
+  nn::AlignedVector<float> owned_;
   std::vector<float*> buffers_, shifted_;
   std::vector<double> squares_;
 };
