@@ -3,7 +3,7 @@
 # Sets up a fresh Debian/Ubuntu machine, builds the examples and runs one.
 #
 #   sh examples/run.sh                 the main job: train the funding-arbitrage agent on the embedded synthetic market,
-#                                      evaluate it against the baselines, write report/index.html
+#                                      evaluate it against the baselines, write report/index.html (where you stand)
 #   sh examples/run.sh NAME [options]  another example, e.g. `cartpole_ppo` or `funding_arbitrage_ppo --help`
 set -eu
 start=$(pwd)
@@ -27,4 +27,7 @@ if [ $# -gt 0 ]; then
   shift
   exec "$root/build/release/examples/$name" "$@"
 fi
-exec "$root/build/release/examples/funding_arbitrage_ppo" demo --output-dir "$root/report"
+mkdir -p report
+exec "$root/build/release/examples/funding_arbitrage_ppo" train --synthetic planted --tapes 8 --days 90 --network pointer \
+  --profile moderate --total-steps 1200000 --eval-every 300 --save-every 2000 --log-interval 300 --sensitivity \
+  --checkpoint-dir report/checkpoints --trades-output report/trades.csv --report report/index.html

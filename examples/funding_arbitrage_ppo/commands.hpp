@@ -42,6 +42,11 @@ void print_verdict(const std::vector<ScoreTable>& tables);
 /// The agent's closed positions as CSV. @throws IoError
 void write_trades(const std::string& path, const ScoreTable& table, const std::vector<Market>& markets);
 
+struct ReportInput;
+
+/// What every report shows: tables, split, data, command line.
+void fill_report(ReportInput& input, const Options& o, const Data& data, const std::vector<ScoreTable>& tables);
+
 /// Figures of a table for run.json and the report.
 nlohmann::json to_json(const ScoreTable& table);
 

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "commands.hpp"
+#include "report.hpp"
 
+#include <rlx/core/version.hpp>
 #include <rlx/funding/observation.hpp>
 #include <rlx/io/atomic_file.hpp>
 #include <rlx/io/csv.hpp>
 #include <rlx/io/iso8601.hpp>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -128,6 +131,25 @@ nlohmann::json to_json(const ScoreTable& table) {
           {"clairvoyant_shares", shares}};
 }
 
+void fill_report(ReportInput& input, const Options& o, const Data& data, const std::vector<ScoreTable>& tables) {
+  const funding::MarketTape& tape = *data.markets[0].tape;
+  input.title = "Funding-rate arbitrage: " + (o.uses_files() ? std::string("given data") : o.synthetic + " synthetic market");
+  for (const ScoreTable& table : tables) input.tables.push_back(&table);
+  for (std::size_t i = 0; i < data.folds.size(); ++i) {
+    const std::string suffix = data.folds.size() > 1 ? fmt::format(" {}", i + 1) : "";
+    const funding::Fold& fold = data.folds[i];
+    for (const auto& [name, window] : {std::pair{"train", fold.train}, std::pair{"validation", fold.validation}, std::pair{"test", fold.test}}) {
+      input.split.push_back({name + suffix, tape.time(window.begin), tape.time(window.end - 1), window.size()});
+    }
+  }
+  input.data = data_block(o, data);
+  input.approximations = tape.report().approximations;
+  for (const funding::DataWarning& w : funding::warnings(tape.report())) input.warnings.push_back(w.finding + " " + w.advice);
+  input.footer = fmt::format("rlx {}; {}", RLX_VERSION_STRING, fmt::join(o.command_line, " "));
+  input.bootstrap = o.bootstrap;
+  input.seed = o.seed;
+}
+
 int evaluate(const Options& o) {
   rlx::ThreadPool threads(thread_count(o));
   const rlx::InferencePolicy agent = load_policy(o.checkpoint);
@@ -137,10 +159,17 @@ int evaluate(const Options& o) {
   if (!o.quiet) fmt::print("{}", data_block(o, data));
   const std::vector<ScoreTable> tables = judge({{"agent", &agent}}, data, fold, window, o, threads);
   print_tables(tables);
+  ReportInput input;
   if (o.sensitivity) {
-    fmt::print("\nsensitivity of the agent\n{}", sensitivity(agent, data.markets, window, score_config(o), threads).to_string());
+    input.sensitivity = sensitivity(agent, data.markets, window, score_config(o), threads);
+    fmt::print("\nsensitivity of the agent\n{}", input.sensitivity->to_string());
   }
   if (!o.trades_output.empty()) write_trades(o.trades_output, tables.front(), data.markets);
+  if (!o.report.empty()) {
+    fill_report(input, o, data, tables);
+    write_report(o.report, input);
+    fmt::print("\nreport: {}\n", o.report);
+  }
   print_verdict(tables);
   return 0;
 }

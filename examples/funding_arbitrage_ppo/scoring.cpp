@@ -30,7 +30,8 @@ std::vector<Backtest> run_on_all(const std::vector<Market>& markets, const fundi
   return runs;
 }
 
-/// Blocks of at least a day and three mean holding times, so that a trade mostly stays in one block.
+/// Blocks of at least a day and three mean holding times, so that a trade mostly stays in one block; but at least ten blocks,
+/// since fewer give an interval that is too narrow to be believed.
 std::size_t block_steps(const std::vector<Backtest>& runs, std::size_t n) {
   double hold_hours = 0.0;
   double closed = 0.0;
@@ -40,7 +41,7 @@ std::size_t block_steps(const std::vector<Backtest>& runs, std::size_t n) {
   }
   const double hours = std::max(24.0, closed > 0.0 ? 3.0 * hold_hours / closed : 0.0);
   const double step_hours = static_cast<double>(runs[0].step_ms) / static_cast<double>(funding::ms_per_hour);
-  return std::clamp<std::size_t>(static_cast<std::size_t>(std::ceil(hours / step_hours)), 1, n);
+  return std::clamp<std::size_t>(static_cast<std::size_t>(std::ceil(hours / step_hours)), 1, std::max<std::size_t>(n / 10, 1));
 }
 
 /// Interval of the mean profit per tape of `returns`, and of its difference to `baseline` on the same blocks.

@@ -3,7 +3,6 @@
 #include "report.hpp"
 #include "training_callbacks.hpp"
 
-#include <rlx/core/version.hpp>
 #include <rlx/env/vector_env.hpp>
 #include <rlx/funding/environment.hpp>
 #include <rlx/funding/observation.hpp>
@@ -15,7 +14,6 @@
 #include <rlx/rl/ppo.hpp>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include <unistd.h>
@@ -192,31 +190,16 @@ FoldResult train_fold(const Options& o, const Data& data, const funding::Fold& f
   return result;
 }
 
-ReportInput report_input(const Options& o, const Data& data, const std::vector<FoldResult>& folds, const std::vector<ScoreTable>& tables) {
-  const FoldResult& last = folds.back();
-  const funding::MarketTape& tape = *data.markets[0].tape;
+/// What training adds to the report of an evaluation.
+ReportInput report_input(const Options& o, const Data& data, const FoldResult& last, const std::vector<ScoreTable>& tables) {
   ReportInput input;
-  input.title = "Funding-rate arbitrage: " + (o.uses_files() ? std::string("given data") : o.synthetic + " synthetic market");
-  for (const ScoreTable& table : tables) input.tables.push_back(&table);
+  fill_report(input, o, data, tables);
   input.learning = last.learning;
   input.chosen_steps = last.chosen_step;
   input.candidates = last.candidates;
   input.chosen = last.chosen;
-  for (std::size_t i = 0; i < data.folds.size(); ++i) {
-    const std::string suffix = data.folds.size() > 1 ? fmt::format(" {}", i + 1) : "";
-    const funding::Fold& fold = data.folds[i];
-    for (const auto& [name, window] : {std::pair{"train", fold.train}, std::pair{"validation", fold.validation}, std::pair{"test", fold.test}}) {
-      input.split.push_back({name + suffix, tape.time(window.begin), tape.time(window.end - 1), window.size()});
-    }
-  }
-  input.data = data_block(o, data);
-  input.approximations = tape.report().approximations;
-  for (const funding::DataWarning& w : funding::warnings(tape.report())) input.warnings.push_back(w.finding + " " + w.advice);
   input.warnings.insert(input.warnings.end(), last.warnings.begin(), last.warnings.end());
   input.manifest = last.manifest.dump(2);
-  input.footer = fmt::format("rlx {}; {}", RLX_VERSION_STRING, fmt::join(o.command_line, " "));
-  input.bootstrap = o.bootstrap;
-  input.seed = o.seed;
   return input;
 }
 
@@ -246,7 +229,7 @@ int train(const Options& o) {
   fmt::print("\n{}\n", folds.back().chosen);
   print_tables(tables);
   ReportInput input;
-  if (!o.report.empty()) input = report_input(o, data, folds, tables);
+  if (!o.report.empty()) input = report_input(o, data, folds.back(), tables);
   if (o.sensitivity) {
     const rlx::io::TextTable table = sensitivity(*folds.back().best, data.markets, data.folds.back().test, score_config(o), threads);
     fmt::print("\nsensitivity of the agent\n{}", table.to_string());
