@@ -4,6 +4,8 @@
 #include "rlx_catch.hpp"
 
 #include <cmath>
+#include <cstdlib>
+#include <string>
 
 #include <rlx/core/random.hpp>
 
@@ -117,6 +119,18 @@ TEST_CASE("sizing: power of ten below", "[funding][sizing]") {
     REQUIRE(10.0 * p > x * (1.0 - 1e-12));
   }
   REQUIRE(power_of_ten_below(0.0) == 1e-12);
+  REQUIRE(power_of_ten_below(3e20) == 1e12);
+  rlx::RandomStream random(rlx::StreamId{.seed = 1});
+  for (int i = 0; i < 100'000; ++i) {
+    const double x = std::exp(random.uniform(-27.6, 27.6));
+    const double p = power_of_ten_below(x);
+    if (!(p <= x && x < 10.0 * p * (1.0 + 1e-15))) FAIL("power of ten below " << x << ": " << p);
+  }
+  for (int exponent = -12; exponent <= 12; ++exponent) {
+    const double power = std::strtod(("1e" + std::to_string(exponent)).c_str(), nullptr);
+    REQUIRE(power_of_ten_below(power) == power);
+    if (exponent > -12) REQUIRE(power_of_ten_below(std::nextafter(power, 0.0)) < power);
+  }
 }
 
 TEST_CASE("sizing: fixed coins do not follow price or cash", "[funding][sizing]") {
@@ -175,7 +189,8 @@ TEST_CASE("sizing: the shortcut of the mask always agrees with the full plan", "
     for (const Size size : {Size::small, Size::medium, Size::large}) {
       const EntryCheck check = planner.plan(size).check;
       ++seen[static_cast<std::size_t>(check)];
-      if (planner.allowed(size) != (check == EntryCheck::allowed)) FAIL("the shortcut disagrees: " << to_string(check));
+      if (planner.allowed()[static_cast<std::size_t>(size)] != (check == EntryCheck::allowed))
+        FAIL("the shortcut disagrees: " << to_string(check));
     }
   }
   for (std::size_t check = 0; check < seen.size(); ++check) {

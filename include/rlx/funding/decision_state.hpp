@@ -133,9 +133,9 @@ inline void write_action_mask(const DecisionState& state, std::span<std::uint8_t
     const LegTerms& short_terms = state.terms[quote.short_leg];
     account.free_long = state.free_cash[long_terms.account];
     account.free_short = state.free_cash[short_terms.account];
-    const EntryPlanner planner(quote, long_terms, short_terms, account, rules, state.reference_mids[k]);
-    for (const Size size : {Size::small, Size::medium, Size::large}) {
-      mask[enter_base + max_opportunities * static_cast<std::size_t>(size) + k] = planner.allowed(size) ? 1 : 0;
+    const auto allowed = EntryPlanner(quote, long_terms, short_terms, account, rules, state.reference_mids[k]).allowed();
+    for (std::size_t size = 0; size < allowed.size(); ++size) {
+      mask[enter_base + max_opportunities * size + k] = allowed[size] ? 1 : 0;
     }
   }
 }

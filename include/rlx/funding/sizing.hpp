@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -159,12 +160,16 @@ inline double entry_leverage(const TradingConfig& trading, const LegTerms& long_
   return leverage;
 }
 
-/// Largest power of ten that is not above x, 1e-12 <= x <= 1e12; the ends of that range beyond it.
+/// Largest power of ten that is not above x, for 1e-12 <= x <= 1e12; the nearest end of that range beyond it.
 inline double power_of_ten_below(double x) {
   static constexpr std::array<double, 25> powers{1e-12, 1e-11, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1e0,
                                                  1e1,   1e2,   1e3,   1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11, 1e12};
-  const auto above = std::upper_bound(powers.begin(), powers.end(), x);
-  return above == powers.begin() ? powers.front() : *(above - 1);
+  if (!(x >= powers.front())) return powers.front();
+  if (x >= powers.back()) return powers.back();
+  // floor(log10) is within one of the binary exponent times log10(2); one comparison settles it without a search.
+  const auto exponent = static_cast<std::int64_t>(std::bit_cast<std::uint64_t>(x) >> 52) - 1023;
+  const auto guess = static_cast<std::size_t>(((exponent * 1233) >> 12) + 12);
+  return guess + 1 < powers.size() && powers[guess + 1] <= x ? powers[guess + 1] : powers[guess];
 }
 
 /// The coarser lot of two legs; an unknown lot is the power of ten below 5 USD worth of coins.
@@ -196,7 +201,7 @@ class EntryPlanner {
     const double capital = fixed ? rules.initial_capital : 2.0 * std::max(0.0, std::min(account.free_long, account.free_short));
     stake_at_1x_ = capital * rules.trading->target_utilization / static_cast<double>(rules.trading->max_positions);
     lot_ = fixed ? 0.0 : common_lot(long_terms.lot, short_terms.lot, quote.mid());
-    lot_value_ = fixed ? reference_mid : quote.mid() * lot_;
+    lots_per_usd_ = 1.0 / (fixed ? reference_mid : quote.mid() * lot_);
   }
 
   /// The entry in full, with the first condition that forbids it.
@@ -223,26 +228,37 @@ class EntryPlanner {
     return plan;
   }
 
-  /// `plan(size).check == allowed`, mostly without working out the fills: bounds on them decide all but the close cases.
-  bool allowed(Size size) const {
-    const EntryPlan sketch = sized(size);
-    if (sketch.check != EntryCheck::allowed) return false;
-    if (rules_.mode == SizingMode::fixed_coins) return true;
-    if (exceeds_depth(sketch.quantity)) return false;
-    // A fill is at most `worst` from its price (impact is capped at 100 bp); the last factor covers rounding.
+  /// Whether each size is allowed, as `plan(size).check` says, mostly without working out the fills: bounds on them decide all
+  /// but the close cases.
+  std::array<bool, 3> allowed() const {
+    std::array<bool, 3> result{};
+    if (refused_ != EntryCheck::allowed) return result;
+    // A fill is at most `worst` from its price (impact is capped at 100 bp).
     const double widest = std::max(half_spread_bps(quote_.long_quote.bid_ask_bps, rules_.costs),
                                    half_spread_bps(quote_.short_quote.bid_ask_bps, rules_.costs));
     const double worst = 1e-4 * (widest + 100.0);
-    const double dearest = sketch.quantity * std::max(quote_.long_quote.price, quote_.short_quote.price) * (1.0 + worst);
-    const double fee_rate = std::max(long_terms_.taker, short_terms_.taker) * rules_.costs.fee_scale;
-    const double margin = dearest / sketch.leverage;
-    const double cost = dearest * (fee_rate + worst);
-    constexpr double slack = 1.0 + 1e-9;
-    if ((margin + cost) * slack <= std::min(account_.free_long, account_.free_short) &&
-        (account_.margin + 2.0 * margin) * slack <= rules_.trading->target_utilization * (account_.equity - 2.0 * cost)) {
-      return true;
+    const double dearest_price = std::max(quote_.long_quote.price, quote_.short_quote.price) * (1.0 + worst);
+    const double cost_rate = std::max(long_terms_.taker, short_terms_.taker) * rules_.costs.fee_scale + worst;
+    const double least_free = std::min(account_.free_long, account_.free_short);
+    const double target = rules_.trading->target_utilization;
+    for (const Size size : {Size::small, Size::medium, Size::large}) {
+      const EntryPlan sketch = sized(size);
+      bool& is_allowed = result[static_cast<std::size_t>(size)];
+      if (sketch.check != EntryCheck::allowed) continue;
+      if (rules_.mode == SizingMode::fixed_coins) {
+        is_allowed = true;
+        continue;
+      }
+      if (exceeds_depth(sketch.quantity)) continue;
+      const double dearest = sketch.quantity * dearest_price;
+      const double margin = dearest * inverse_leverage_;
+      const double cost = dearest * cost_rate;
+      constexpr double slack = 1.0 + 1e-9;  // covers rounding
+      const bool surely = (margin + cost) * slack <= least_free &&
+                          (account_.margin + 2.0 * margin) * slack <= target * (account_.equity - 2.0 * cost);
+      is_allowed = surely || plan(size).check == EntryCheck::allowed;
     }
-    return plan(size).check == EntryCheck::allowed;
+    return result;
   }
 
  private:
@@ -253,7 +269,7 @@ class EntryPlanner {
     if (refused_ != EntryCheck::allowed) return plan;
     const double stake_at_1x = stake_at_1x_ * rules_.execution->multipliers[static_cast<std::size_t>(size)];
     plan.leverage = leverage_at(stake_at_1x * rules_.trading->max_leverage);
-    const double units = stake_at_1x * plan.leverage / lot_value_;
+    const double units = stake_at_1x * plan.leverage * lots_per_usd_;
     // A stake that is a whole number of lots must not lose one to rounding.
     plan.quantity = rules_.mode == SizingMode::fixed_coins
                         ? units
@@ -273,6 +289,7 @@ class EntryPlanner {
       long_tier_ = long_tier;
       short_tier_ = short_tier;
       leverage_ = entry_leverage(*rules_.trading, long_terms_, short_terms_, stake);
+      inverse_leverage_ = 1.0 / leverage_;
     }
     return leverage_;
   }
@@ -291,10 +308,10 @@ class EntryPlanner {
   const SizingRules& rules_;
   EntryCheck refused_ = EntryCheck::allowed;
   double stake_at_1x_ = 0.0;  // USD per leg before leverage and multiplier
-  double lot_ = 0.0, lot_value_ = 0.0;
+  double lot_ = 0.0, lots_per_usd_ = 0.0;
   mutable const MaintenanceTier* long_tier_ = nullptr;
   mutable const MaintenanceTier* short_tier_ = nullptr;
-  mutable double leverage_ = 1.0;
+  mutable double leverage_ = 1.0, inverse_leverage_ = 1.0;
 };
 
 }  // namespace rlx::funding
