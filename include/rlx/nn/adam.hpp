@@ -49,54 +49,74 @@ class BasicAdam {
   }
   explicit BasicAdam(const ParameterStore<S>& store, AdamConfig config = {}) : BasicAdam(store.parameters().size(), config) {}
 
+  /// Factors of one step, the same for all its parameters.
+  struct Step {
+    S rate, root, keep, scale;
+  };
+
   /**
-   * @brief One step.
+   * @brief Counts a step and returns its factors; `apply` must follow once for every parameter.
    * @param grad_scale  factor of all gradients, such as clip_factor(norm, max_norm)
-   * @throws ShapeError if the buffers' lengths differ from the optimiser's
    */
+  Step begin_step(double learning_rate, double grad_scale = 1.0) {
+    ++steps_;
+    const double t = static_cast<double>(steps_);
+    const double correction1 = 1.0 - std::pow(config_.beta1, t);
+    const double correction2 = 1.0 - std::pow(config_.beta2, t);
+    return {static_cast<S>(learning_rate / correction1), static_cast<S>(1.0 / std::sqrt(correction2)),
+            static_cast<S>(1.0 - learning_rate * config_.weight_decay), static_cast<S>(grad_scale)};
+  }
+
+  /**
+   * @brief Updates parameters [begin, begin + count). Ranges may be updated in any order and by different threads: each
+   *        parameter depends on itself alone.
+   * @throws ShapeError if the buffers' lengths differ from the optimiser's, or the range lies outside
+   */
+  void apply(const Step& factors, std::span<S> parameters, std::span<const S> gradients, std::size_t begin, std::size_t count) {
+    if (parameters.size() != first_.size() || gradients.size() != first_.size() || begin > first_.size() ||
+        count > first_.size() - begin) {
+      throw ShapeError("Adam: expected " + std::to_string(first_.size()) + " parameters and gradients and a range among them, found " +
+                       std::to_string(parameters.size()) + " and " + std::to_string(gradients.size()) + ", from " +
+                       std::to_string(begin) + " on " + std::to_string(count));
+    }
+    const S b1 = static_cast<S>(config_.beta1);
+    const S b2 = static_cast<S>(config_.beta2);
+    const S c1 = static_cast<S>(1.0 - config_.beta1);
+    const S c2 = static_cast<S>(1.0 - config_.beta2);
+    const S epsilon = static_cast<S>(config_.epsilon);
+    S* p = parameters.data() + begin;
+    const S* g = gradients.data() + begin;
+    S* m = first_.data() + begin;
+    S* v = second_.data() + begin;
+    constexpr std::size_t width = detail::lanes<S>;  // buffers are whole cache lines unless the caller sized them otherwise
+    const auto update = [&](detail::Vec<S> gradient, detail::Vec<S> mean, detail::Vec<S> square, detail::Vec<S> parameter,
+                            auto put) {
+      gradient *= factors.scale;
+      mean = b1 * mean + c1 * gradient;
+      square = b2 * square + c2 * gradient * gradient;
+      put(m, mean);
+      put(v, square);
+      put(p, parameter * factors.keep - factors.rate * mean / (detail::square_root(square) * factors.root + epsilon));
+    };
+    std::size_t i = 0;
+    for (; i + width <= count; i += width) {
+      update(detail::load<S>(g + i), detail::load<S>(m + i), detail::load<S>(v + i), detail::load<S>(p + i),
+             [i](S* to, detail::Vec<S> x) { detail::store<S>(to + i, x); });
+    }
+    if (const std::size_t rest = count - i; rest > 0) {
+      update(detail::load_partial<S>(g + i, rest), detail::load_partial<S>(m + i, rest), detail::load_partial<S>(v + i, rest),
+             detail::load_partial<S>(p + i, rest),
+             [i, rest](S* to, detail::Vec<S> x) { detail::store_partial<S>(to + i, x, rest); });
+    }
+  }
+
+  /// One whole step: `begin_step` and `apply` to all. @throws ShapeError as `apply`; then no step is counted
   void step(std::span<S> parameters, std::span<const S> gradients, double learning_rate, double grad_scale = 1.0) {
     if (parameters.size() != first_.size() || gradients.size() != first_.size()) {
       throw ShapeError("Adam::step: expected " + std::to_string(first_.size()) + " parameters and gradients, found " +
                        std::to_string(parameters.size()) + " and " + std::to_string(gradients.size()));
     }
-    ++steps_;
-    const double t = static_cast<double>(steps_);
-    const double correction1 = 1.0 - std::pow(config_.beta1, t);
-    const double correction2 = 1.0 - std::pow(config_.beta2, t);
-    const S scale = static_cast<S>(grad_scale);
-    const S b1 = static_cast<S>(config_.beta1);
-    const S b2 = static_cast<S>(config_.beta2);
-    const S c1 = static_cast<S>(1.0 - config_.beta1);
-    const S c2 = static_cast<S>(1.0 - config_.beta2);
-    const S rate = static_cast<S>(learning_rate / correction1);
-    const S root = static_cast<S>(1.0 / std::sqrt(correction2));
-    const S epsilon = static_cast<S>(config_.epsilon);
-    const S keep = static_cast<S>(1.0 - learning_rate * config_.weight_decay);
-    S* p = parameters.data();
-    const S* g = gradients.data();
-    S* m = first_.data();
-    S* v = second_.data();
-    constexpr std::size_t width = detail::lanes<S>;  // buffers are whole cache lines unless the caller sized them otherwise
-    const auto update = [&](detail::Vec<S> gradient, detail::Vec<S> mean, detail::Vec<S> square, detail::Vec<S> parameter,
-                            auto put) {
-      gradient *= scale;
-      mean = b1 * mean + c1 * gradient;
-      square = b2 * square + c2 * gradient * gradient;
-      put(m, mean);
-      put(v, square);
-      put(p, parameter * keep - rate * mean / (detail::square_root(square) * root + epsilon));
-    };
-    const std::size_t n = first_.size();
-    std::size_t i = 0;
-    for (; i + width <= n; i += width) {
-      update(detail::load<S>(g + i), detail::load<S>(m + i), detail::load<S>(v + i), detail::load<S>(p + i),
-             [i](S* to, detail::Vec<S> x) { detail::store<S>(to + i, x); });
-    }
-    if (const std::size_t rest = n - i; rest > 0) {
-      update(detail::load_partial<S>(g + i, rest), detail::load_partial<S>(m + i, rest), detail::load_partial<S>(v + i, rest),
-             detail::load_partial<S>(p + i, rest),
-             [i, rest](S* to, detail::Vec<S> x) { detail::store_partial<S>(to + i, x, rest); });
-    }
+    apply(begin_step(learning_rate, grad_scale), parameters, gradients, 0, first_.size());
   }
   void step(ParameterStore<S>& store, double learning_rate, double grad_scale = 1.0) {
     step(store.parameters(), static_cast<const ParameterStore<S>&>(store).gradients(), learning_rate, grad_scale);
