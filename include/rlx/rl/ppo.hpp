@@ -724,7 +724,12 @@ class Ppo final : public Learner {
     if (config_.check_finite && !is_finite(norm)) [[unlikely]]
       throw_gradient(epoch, begin);
     const double factor = std::min(1.0, config_.max_grad_norm / (norm + 1e-6));
-    adam_.step(store_, metrics_.learning_rate, factor);
+    const nn::Adam::Step factors = adam_.begin_step(metrics_.learning_rate, factor);
+    threads_->run(gradients_.blocks(), [&](std::size_t b) {
+      const std::size_t first = b * detail::GradientShards::block;
+      const std::size_t count = std::min(detail::GradientShards::block, store_.parameters().size() - first);
+      adam_.apply(factors, store_.parameters(), gradients_.shard(0), first, count);
+    });
     metrics_.grad_norm += norm;
     ++metrics_.minibatches;
   }
