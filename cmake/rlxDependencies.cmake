@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT
 # Finds what rlx needs. Used by the build and, installed beside it, by rlxConfig.cmake.
 #
-# No version is passed to find_package on purpose: Eigen 5.0 refuses a request for 3.4,
-# Eigen 3.4 refuses the range 3.4...<6, and Catch2 2.13 refuses 2.13...<4 (SameMajorVersion).
-# The floor is checked afterwards.
+# No version is passed to find_package on purpose: packages differ in what they call compatible
+# (Eigen 5.0 refuses a request for 3.4, Catch2 2.13 refuses 2.13...<4). The floor is checked afterwards.
 macro(rlx_need package floor target)
   if(NOT ${package}_FOUND AND NOT TARGET ${target})
     if(DEFINED CMAKE_FIND_PACKAGE_NAME)
@@ -17,8 +16,6 @@ macro(rlx_need package floor target)
   endif()
 endmacro()
 
-rlx_need(Eigen3 3.4 Eigen3::Eigen)
-rlx_need(fmt 9 fmt::fmt)
 rlx_need(nlohmann_json 3.11 nlohmann_json::nlohmann_json)
 rlx_need(xtensor 0.24 xtensor)
 if(NOT TARGET Threads::Threads)

@@ -13,7 +13,7 @@ root=$(pwd)
 rlx_install libcli11-dev
 
 echo "rlx: building the examples in build/release"
-cmake --preset release >/dev/null
+cmake --preset release -DRLX_BUILD_BENCHMARKS=OFF >/dev/null
 name=${1:-funding_arbitrage_ppo}
 if ! cmake --build --preset release --target help | grep -q "^${name}: "; then
   echo "rlx: there is no example '$name'; there are:" >&2
