@@ -859,6 +859,23 @@ TEST_CASE("environment: a step allocates nothing", "[funding][environment]") {
   REQUIRE(counter.count() == 0);
 }
 
+TEST_CASE("environment: a number that is not finite is reported with time, index and name", "[funding][environment]") {
+  HandMarket market;
+  market.flat("binance", 0, 5, 100.0).flat("bybit", 0, 5, 100.0);
+  for (int hour = 6; hour <= 48; ++hour) market.price("binance", hour, 1e308).price("bybit", hour, 1e308);
+  market.settle("binance", 0, -0.0004).settle("bybit", 0, 0.0004);
+  EnvironmentConfig config = plain_config();
+  config.sizing = SizingMode::fixed_coins;  // without liquidations: 18 coins overflow on both legs
+  Rig rig(market.tape(), config);
+  rig.reset(1, from(4));
+  rig.step(enter_large);
+  REQUIRE_THROWS_AS(rig.step(hold), rlx::NumericError);
+  rig.reset(1, from(4));
+  rig.step(enter_large);
+  REQUIRE_THROWS_WITH(rig.step(hold), ContainsSubstring("observation[9] (portfolio.unrealised)") &&
+                                          ContainsSubstring(std::to_string(at_hour(6))));
+}
+
 TEST_CASE("environment: metrics and the ledger's record", "[funding][environment]") {
   EnvironmentConfig config = synthetic_config();
   config.ledger_entries = 64;

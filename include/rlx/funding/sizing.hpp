@@ -151,13 +151,14 @@ inline double effective_maintenance(const LegTerms& terms, const MaintenanceTier
 /// min(max_leverage, tier's maximum, 1 / (m' + b (1 + m'))) over both legs; the tier is read at `stake` (no iteration).
 inline double entry_leverage(const TradingConfig& trading, const LegTerms& long_terms, const LegTerms& short_terms,
                              double stake) {
-  double leverage = trading.max_leverage;
+  double leverage = trading.max_leverage, least_margin = 0.0;  // least initial margin as a share: the inverse of the cap
   for (const LegTerms* terms : {&long_terms, &short_terms}) {
     const MaintenanceTier& tier = tier_at(terms->tiers, stake);
-    const double cap = maximum_buffered_leverage(effective_maintenance(*terms, tier), trading.liquidation_buffer);
-    leverage = std::min(leverage, std::min(tier.max_leverage, cap));
+    const double maintenance = effective_maintenance(*terms, tier);
+    leverage = std::min(leverage, tier.max_leverage);
+    least_margin = std::max(least_margin, maintenance + trading.liquidation_buffer * (1.0 + maintenance));
   }
-  return leverage;
+  return leverage * least_margin <= 1.0 ? leverage : 1.0 / least_margin;
 }
 
 /// Largest power of ten that is not above x, for 1e-12 <= x <= 1e12; the nearest end of that range beyond it.
