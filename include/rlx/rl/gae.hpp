@@ -8,6 +8,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -48,11 +49,34 @@ RLX_DETAIL_EXACT_MATH void gae_row(const S* rewards, const S* values, const S* f
 #if defined(__clang__)
 #  pragma clang fp reassociate(off)
 #endif
-  for (std::size_t i = 0; i < n; ++i) {
-    const S bootstrap = terminated[i] != 0 ? S{0} : (truncated[i] != 0 ? final_values[i] : next_values[i]);
-    const S carried = (terminated[i] | truncated[i]) != 0 ? S{0} : next_advantages[i];
+  const auto element = [&](std::size_t i, S bootstrap, S carried) {
     const S delta = rewards[i] + gamma * bootstrap - values[i];
-    const S advantage = delta + gamma_lambda * carried;
+    return delta + gamma_lambda * carried;
+  };
+  const auto ended = [&](std::size_t i) { return element(i, terminated[i] != 0 ? S{0} : final_values[i], S{0}); };
+  constexpr std::size_t block = 16;
+  std::size_t i = 0;
+  // A block is computed as if nothing ended in it, which is a few vector operations; then the rare ends are put right.
+  for (; i + block <= n; i += block) {
+    S block_advantages[block];
+    for (std::size_t k = 0; k < block; ++k) block_advantages[k] = element(i + k, next_values[i + k], next_advantages[i + k]);
+    std::uint64_t ends[4];
+    std::memcpy(ends, terminated + i, block);
+    std::memcpy(ends + 2, truncated + i, block);
+    for (std::size_t half = 0; half < 2; ++half) {
+      if ((ends[half] | ends[2 + half]) == 0) continue;
+      for (std::size_t k = 8 * half; k < 8 * half + 8; ++k) {
+        if ((terminated[i + k] | truncated[i + k]) != 0) block_advantages[k] = ended(i + k);
+      }
+    }
+    S block_returns[block];
+    for (std::size_t k = 0; k < block; ++k) block_returns[k] = block_advantages[k] + values[i + k];
+    std::memcpy(advantages + i, block_advantages, sizeof block_advantages);
+    std::memcpy(returns + i, block_returns, sizeof block_returns);
+  }
+  for (; i < n; ++i) {
+    const bool end = (terminated[i] | truncated[i]) != 0;
+    const S advantage = end ? ended(i) : element(i, next_values[i], next_advantages[i]);
     advantages[i] = advantage;
     returns[i] = advantage + values[i];
   }
@@ -66,18 +90,21 @@ RLX_DETAIL_EXACT_MATH void gae_column(const GaeInput<S>& in, S gamma, S gamma_la
 #endif
   S next_value = in.last_values[0];
   S advantage = 0;
-  for (std::size_t t = in.T; t-- > 0;) {
+  const auto put = [&](std::size_t t, S bootstrap) {
     const S value = in.values[t];
-    const bool terminated = in.terminated[t] != 0;
-    const bool truncated = in.truncated[t] != 0;
-    const S bootstrap = terminated ? S{0} : (truncated ? in.final_values[t] : next_value);
     const S delta = in.rewards[t] + gamma * bootstrap - value;
-    // A branch, not a select: episode ends are rare, and a predicted branch keeps the chain at one multiply-add per step.
-    if (terminated || truncated) advantage = 0;
     advantage = delta + gamma_lambda * advantage;
     advantages[t] = advantage;
     returns[t] = advantage + value;
     next_value = value;
+  };
+  for (std::size_t t = in.T; t > 0;) {
+    // Ends are rare and stand outside of this loop, whose chain is one multiply-add per step.
+    for (; t > 0 && (in.terminated[t - 1] | in.truncated[t - 1]) == 0; --t) put(t - 1, next_value);
+    if (t == 0) break;
+    --t;
+    advantage = 0;
+    put(t, in.terminated[t] != 0 ? S{0} : in.final_values[t]);
   }
 }
 
