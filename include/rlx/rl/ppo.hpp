@@ -190,13 +190,12 @@ class Ppo final : public Learner {
   }
 
   InferencePolicy policy() const override {
-    return {spec_, store_, layout_, config_.normalize_observation ? &observation_statistics_ : nullptr};
+    return {spec_, store_, described_layout(), config_.normalize_observation ? &observation_statistics_ : nullptr};
   }
   /// Writes the policy alone, for `InferencePolicy`. @throws IoError
   void export_policy(const std::string& path, const PolicyInfo& info = {}) const override {
-    PolicyInfo all = identity;
-    all["num_timesteps"] = std::to_string(num_timesteps_);
-    for (const auto& [key, value] : info) all[key] = value;
+    PolicyInfo all = info;
+    all.try_emplace("num_timesteps", std::to_string(num_timesteps_));
     policy().save(path, all);
   }
 
@@ -842,6 +841,13 @@ class Ppo final : public Learner {
     return run;
   }
 
+  /// The layout with the texts of `identity`, so that whoever loads the policy alone can check them too.
+  PolicyLayout described_layout() const {
+    PolicyLayout layout = layout_;
+    for (const auto& [key, value] : identity) layout.info[key] = value;
+    return layout;
+  }
+
   nlohmann::json metadata() const {
     const nlohmann::json run = run_description();
     nlohmann::json meta = {{"format", detail::checkpoint_format},
@@ -851,7 +857,7 @@ class Ppo final : public Learner {
                            {"run", run},
                            {"run_sha256", config_hash(run)},
                            {"graph", nlohmann::json(spec_)},
-                           {"policy", detail::layout_to_json(layout_)},
+                           {"policy", detail::layout_to_json(described_layout())},
                            {"notes", notes},
                            {"environment_state", VectorEnv<E>::saves_environments ? "present" : "absent"}};
     meta["counters"] = {{"num_timesteps", num_timesteps_},
