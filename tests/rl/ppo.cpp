@@ -488,3 +488,106 @@ TEST_CASE("Running statistics of rewards follow the discounted return", "[rl][pp
   // Observations: 24 steps and the reset, of 16 rows each.
   REQUIRE_THAT(run.ppo.observation_statistics().count(), WithinAbs(25 * 16 + 1e-4, 1e-9));
 }
+
+TEST_CASE("Observations are scaled and clipped as stated, rewards clipped", "[rl][ppo][detail_K6][detail_K7][detail_K9]") {
+  rlx::PpoConfig config = small_config();
+  config.clip_obs = 1.5;
+  config.clip_reward = 0.5;
+  Run run(config);
+  run.ppo.learn(2 * run.rollout());
+  const rlx::Rollout& rollout = run.ppo.rollout();
+  for (const float r : rollout.scaled_rewards) REQUIRE(std::abs(r) <= 0.5F);
+  // The prediction of a raw observation is that of a network fed with the scaled one.
+  const rlx::RunningMeanStd& statistics = run.ppo.observation_statistics();
+  std::vector<float> scaled(7);
+  const std::span<const float> raw = rollout.observation(5);
+  for (std::size_t c = 0; c < 7; ++c) {
+    const double z = (static_cast<double>(raw[c]) - statistics.mean()[c]) / std::sqrt(statistics.variance()[c] + 1e-8);
+    scaled[c] = static_cast<float>(std::min(1.5, std::max(-1.5, z)));
+  }
+  auto workspace = run.ppo.graph().make_workspace(1);
+  run.ppo.graph().forward(run.ppo.parameters().parameters(), {scaled.data(), 1, 7}, workspace);
+  REQUIRE(run.ppo.predict(raw, rollout.mask(5)).value == workspace.output("value")(0, 0));
+}
+
+TEST_CASE("Truncated steps bootstrap with the value of their own last observation", "[rl][ppo][detail_C5]") {
+  Run run;
+  run.ppo.learn(run.rollout());
+  const rlx::Rollout& rollout = run.ppo.rollout();
+  std::size_t truncated = 0;
+  for (std::size_t i = 0; i < rollout.rows(); ++i) {
+    if (rollout.truncated[i] == 0) continue;
+    ++truncated;
+    REQUIRE(rollout.final_values[i] != 0.0F);
+    // delta + V = r + gamma V(final): the episode ends here, so the return is exactly that.
+    const float expected = rollout.scaled_rewards[i] + 0.4F * rollout.final_values[i];
+    REQUIRE_THAT(static_cast<double>(rollout.targets[i]), WithinAbs(static_cast<double>(expected), 1e-5));
+  }
+  REQUIRE(truncated == 2 * 16);
+}
+
+TEST_CASE("The gradient is clipped to its norm, shards and their sum give one gradient", "[rl][ppo][detail_C11][detail_C1]") {
+  // With plain gradients the first Adam step moves every parameter by about the learning rate, whatever the clip; the clip
+  // shows in the first moment: m = 0.1 g min(1, limit / (norm + 1e-6)).
+  const auto first_moment_norm = [](double limit, std::size_t shards) {
+    rlx::PpoConfig config = small_config();
+    config.n_epochs = 1;
+    config.batch_size = 24 * 16;
+    config.max_grad_norm = limit;
+    config.gradient_shards = shards;
+    Run run(config, 2);
+    run.ppo.learn(run.rollout());
+    const TemporaryFile file("moments");
+    run.ppo.save(file.path);
+    const auto saved = rlx::io::Safetensors::open(file.path);
+    double squares = 0;
+    for (const float m : saved.values<float>("optimizer/m")) squares += static_cast<double>(m) * static_cast<double>(m);
+    return std::pair(std::sqrt(squares), run.ppo.last_update().grad_norm);
+  };
+  const auto [free, norm] = first_moment_norm(1e9, 8);
+  REQUIRE_THAT(free, WithinRel(0.1 * norm, 1e-5));
+  const auto [clipped, same] = first_moment_norm(norm / 4, 8);
+  REQUIRE(same == norm);
+  REQUIRE_THAT(clipped, WithinRel(0.1 * norm / 4, 1e-5));
+  const auto [one, whole] = first_moment_norm(1e9, 1);
+  REQUIRE_THAT(whole, WithinRel(norm, 1e-5));
+  REQUIRE_THAT(one, WithinRel(free, 1e-5));
+}
+
+namespace {
+
+/// CartPole without its state functions.
+struct Forgetful {
+  using ActionScalar = std::int32_t;
+  rlx::CartPole inner;
+  const rlx::Box& observation_space() const { return inner.observation_space(); }
+  const rlx::Discrete& action_space() const { return inner.action_space(); }
+  const rlx::CartPole::Info& info() const { return inner.info(); }
+  void reset(std::uint64_t seed, std::span<float> row) { inner.reset(seed, row); }
+  rlx::Transition step(std::span<const std::int32_t> action, std::span<float> row) { return inner.step(action, row); }
+};
+
+}  // namespace
+
+TEST_CASE("Without the environments' state a load needs permission and starts new episodes", "[rl][ppo][resume]") {
+  const TemporaryFile file("forgetful");
+  rlx::PpoConfig config;
+  config.n_steps = 16;
+  config.batch_size = 32;
+  config.n_epochs = 2;
+  const auto make = [](std::size_t) { return Forgetful(); };
+  const auto graph = rlx::nn::mlp_actor_critic({.observation = 4, .action = 2, .pi = {8}, .vf = {8}});
+  rlx::ThreadPool pool(1);
+  rlx::VectorEnv envs({.num_envs = 4, .seed = 1}, pool, make);
+  rlx::Ppo ppo(config, envs, graph, pool);
+  ppo.learn(5 * 64);
+  ppo.save(file.path);
+  rlx::VectorEnv others({.num_envs = 4, .seed = 1}, pool, make);
+  rlx::Ppo loaded(config, others, graph, pool);
+  REQUIRE_THROWS_WITH(loaded.load(file.path), ContainsSubstring("LoadOptions.exact = false"));
+  loaded.load(file.path, {.exact = false});
+  REQUIRE(loaded.parameters().sha256() == ppo.parameters().sha256());
+  loaded.learn(64, {.reset_num_timesteps = false});
+  REQUIRE(loaded.num_timesteps() == 6 * 64);
+  for (std::size_t e = 0; e < 4; ++e) REQUIRE(others.episode(e) > envs.episode(e) - 1);
+}
