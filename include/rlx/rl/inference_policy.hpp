@@ -230,7 +230,7 @@ class InferencePolicy {
   /// Number of parameters.
   std::size_t parameter_count() const noexcept { return store_.count(); }
   Workspace make_workspace() const {
-    return {graph_.make_workspace(1), std::vector<float>(layout_.normalize_observation ? layout_.observation_size : 0)};
+    return {graph_.make_workspace(1, false), std::vector<float>(layout_.normalize_observation ? layout_.observation_size : 0)};
   }
 
   /// Chooses an action.
