@@ -22,7 +22,7 @@ TEST_CASE("features: compress is the clipped inverse hyperbolic sine", "[funding
 }
 
 TEST_CASE("features: hours, amounts, break-even", "[funding][features]") {
-  REQUIRE(features::hours_to_stamp(8 * ms_per_hour, 4 * ms_per_hour) == 0.5);
+  REQUIRE_THAT(features::hours_to_stamp(8 * ms_per_hour, 4 * ms_per_hour), WithinAbs(0.5, 1e-15));
   REQUIRE(features::hours_to_stamp(100 * ms_per_hour, 0) == 3.0);
   REQUIRE(features::hours_to_stamp(5, 5) == 0.0);
   REQUIRE(features::hours_to_stamp(0, 5) == 0.0);

@@ -94,7 +94,7 @@ inline double default_gamma(std::int64_t step_ms) {
 /// Refuses shaping with another discount than the trainer's, which would move the optimum.
 /// @throws ConfigError naming both
 inline void check_shaping_gamma(const RewardConfig& reward, double trainer_gamma) {
-  if (reward.shaping_scale > 0.0 && !(reward.shaping_gamma == trainer_gamma)) {
+  if (reward.shaping_scale > 0.0 && reward.shaping_gamma != trainer_gamma) {
     throw ConfigError("reward.shaping_gamma = " + std::to_string(reward.shaping_gamma) + " but the trainer's gamma is " +
                       std::to_string(trainer_gamma) + ": shaping keeps the optimum only with equal discounts");
   }
@@ -102,7 +102,7 @@ inline void check_shaping_gamma(const RewardConfig& reward, double trainer_gamma
 
 inline void EnvironmentConfig::validate() const {
   const auto require = [](bool ok, const char* field, double value, const char* range) {
-    if (!ok) throw ConfigError(std::string(field) + " = " + std::to_string(value) + ": expected " + range);
+    if (!ok || !is_finite(value)) throw ConfigError(std::string(field) + " = " + std::to_string(value) + ": expected " + range);
   };
   const auto at_least_zero = [&require](const char* field, double value) {
     require(is_finite(value) && value >= 0.0, field, value, "a finite number >= 0");

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include <rlx/core/error.hpp>
+#include <rlx/core/finite.hpp>
 #include <rlx/core/state.hpp>
 #include <rlx/funding/attribution.hpp>
 #include <rlx/funding/opportunity.hpp>
@@ -153,7 +154,8 @@ class Portfolio {
    */
   Portfolio(double initial_capital, std::span<const VenueId> venues, const VenueTable& table, const PortfolioRules& rules = {})
       : venues_(venues.begin(), venues.end()), rules_(rules), initial_capital_(initial_capital) {
-    if (!(initial_capital > 0.0)) throw ConfigError("initial_capital: expected a positive amount in USD");
+    if (!is_finite(initial_capital) || initial_capital <= 0.0)
+      throw ConfigError("initial_capital: expected a positive amount in USD");
     if (venues.empty()) throw ConfigError("portfolio: expected at least one venue");
     for (std::size_t i = 0; i < venues_.size(); ++i) {
       if (std::count(venues_.begin(), venues_.end(), venues_[i]) != 1)
@@ -356,7 +358,8 @@ class Portfolio {
       const bool is_long = position.long_leg.instrument == instrument;
       if (!is_long && position.short_leg.instrument != instrument) continue;
       Leg& leg = is_long ? position.long_leg : position.short_leg;
-      const double worst = is_long ? (low < price ? low : price) : (high > price ? high : price);
+      const double extreme = is_long ? low : high;
+      const double worst = !is_finite(extreme) ? price : is_long ? std::min(extreme, price) : std::max(extreme, price);
       if (!(leg.side * (worst - leg.liquidation_price) <= 0.0)) return {};
       return liquidate(slot, leg, is_long ? position.short_leg : position.long_leg, price, t_ms);
     }

@@ -12,6 +12,7 @@
 #include <span>
 #include <string_view>
 
+#include <rlx/core/finite.hpp>
 #include <rlx/funding/actions.hpp>
 #include <rlx/funding/environment_config.hpp>
 #include <rlx/funding/opportunity.hpp>
@@ -295,11 +296,12 @@ class EntryPlanner {
     return leverage_;
   }
 
-  // An unknown depth (NaN) is not exceeded.
   bool exceeds_depth(double quantity) const {
     const double share = rules_.execution->max_depth_share;
-    return quantity * quote_.long_quote.price > share * quote_.long_quote.depth_usd ||
-           quantity * quote_.short_quote.price > share * quote_.short_quote.depth_usd;
+    const auto exceeds = [&](const LegQuote& leg) {
+      return is_finite(leg.depth_usd) && quantity * leg.price > share * leg.depth_usd;
+    };
+    return exceeds(quote_.long_quote) || exceeds(quote_.short_quote);
   }
 
   const PairQuote& quote_;

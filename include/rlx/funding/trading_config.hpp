@@ -12,6 +12,7 @@
 #include <string>
 
 #include <rlx/core/error.hpp>
+#include <rlx/core/finite.hpp>
 #include <rlx/core/random.hpp>
 
 namespace rlx::funding {
@@ -42,7 +43,7 @@ struct TradingConfig {
   /// Reads what `to_array` wrote; a value that rounding moved past the end of its range is moved back.
   /// @throws ConfigError for anything else out of range, and for a number of positions that is not whole.
   static TradingConfig from_array(std::span<const float, 5> values) {
-    if (!(values[2] >= 1.0F && values[2] <= 5.0F) || values[2] != std::floor(values[2])) {
+    if (!is_finite(values[2]) || values[2] < 1.0F || values[2] > 5.0F || values[2] != std::floor(values[2])) {
       throw ConfigError("max_positions = " + number(static_cast<double>(values[2]), 3) + ": expected a whole number in [1, 5]");
     }
     TradingConfig config;
@@ -104,7 +105,7 @@ struct TradingConfig {
   }
 
   static void require(const char* field, double value, double low, double high) {
-    if (!(value >= low && value <= high)) {  // written so that NaN fails
+    if (!is_finite(value) || value < low || value > high) {
       throw ConfigError(std::string("TradingConfig.") + field + " = " + number(value, 6) + ": expected a value in [" +
                         number(low, 2) + ", " + number(high, 2) + "]");
     }
