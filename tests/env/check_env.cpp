@@ -395,7 +395,7 @@ TEST_CASE("check_env: every environment of the library passes, bare and in TimeL
   passes([] { return rlx::CountEnv(40); });
 }
 
-TEST_CASE("check_env: messages name the element and say what to do; require_valid_env throws the first error", "[env]") {
+TEST_CASE("check_env: messages name the element and say what to do, require_valid_env throws the first error", "[env]") {
   const rlx::CheckReport report = check(Fault::nan_observation);
   REQUIRE(report.findings.size() == 1);
   CHECK(report.findings[0].env_step == 5);

@@ -238,7 +238,7 @@ TEST_CASE("VectorEnv: masks belong to the observation beside them", "[env]") {
   }
 }
 
-TEST_CASE("VectorEnv: N steps are N steps; every environment finishes its share", "[env]") {
+TEST_CASE("VectorEnv: N steps are N steps, every environment finishes its share", "[env]") {
   rlx::ThreadPool pool(3);
   rlx::VectorEnv envs({.num_envs = 50}, pool, [](std::size_t) { return rlx::CountEnv(7); });
   REQUIRE(envs.num_shards() == 6);

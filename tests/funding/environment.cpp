@@ -547,7 +547,7 @@ TEST_CASE("environment: drawdown terminates", "[funding][environment]") {
   REQUIRE(rig.env.closed_trades()[0].reason == CloseReason::drawdown);
 }
 
-TEST_CASE("environment: time truncates; training carries positions, evaluation closes them", "[funding][environment]") {
+TEST_CASE("environment: time truncates, training carries positions, evaluation closes them", "[funding][environment]") {
   const HandMarket market = calm_market();
   EnvironmentConfig config = plain_config(5);
   const auto run = [&](bool close) {

@@ -233,7 +233,7 @@ TEST_CASE("Tape: extremes over the rows of a step", "[funding]") {
   REQUIRE(build(tape_of({gap})).extremes(0, 1).first > 1e300);  // no row
 }
 
-TEST_CASE("Tape: settlements of a step are those in (t, t + dt]", "[funding]") {
+TEST_CASE("Tape: settlements of a step are those in after t up to t + dt", "[funding]") {
   const MarketTape tape = build(tape_of({steady("binance", "AUSDT", 24, 100, 0.0001, 1)}), [] {
     TapeConfig config;
     config.step_ms = 8 * ms_per_hour;

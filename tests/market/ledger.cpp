@@ -93,7 +93,7 @@ TEST_CASE("ledger: posting allocates only beyond the reserve", "[market][ledger]
   REQUIRE(counter.count() == 0);
 }
 
-TEST_CASE("ledger: balances are saved and restored; foreign ones refused", "[market][ledger]") {
+TEST_CASE("ledger: balances are saved and restored, foreign ones refused", "[market][ledger]") {
   Books b, other;
   b.ledger.post(0, 0, b.cash, b.capital, 100.0, EntryKind::capital);
   b.ledger.post(1, 0, b.fees, b.cash, 3.0, EntryKind::fee);

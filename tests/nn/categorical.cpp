@@ -223,7 +223,7 @@ TEST_CASE("categorical: KL is 0 for equal rows and matches its definition") {
   REQUIRE_THAT(categorical::kl(p, q, mask), WithinAbs(expected, 1e-12));
 }
 
-TEST_CASE("categorical: the mode is the lowest index on ties; batches equal their rows") {
+TEST_CASE("categorical: the mode is the lowest index on ties, batches equal their rows") {
   REQUIRE(categorical::mode(std::vector<float>{1, 3, 3, 2}) == 1);
   std::vector<float> z{1, 3, 3, 2, 0, 5, 1, 1};
   std::vector<std::uint8_t> masks{1, 0, 1, 1, 1, 0, 1, 1};

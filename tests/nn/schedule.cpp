@@ -32,7 +32,7 @@ TEST_CASE("schedules follow their formulas from start (1) to end (0)") {
   REQUIRE(piecewise(0.0) == 2.0);
 }
 
-TEST_CASE("progress outside [0, 1] counts as the nearer end") {
+TEST_CASE("progress outside 0 to 1 counts as the nearer end") {
   const Schedule linear = Schedule::linear(2.0, 1.0);
   REQUIRE(linear(1.5) == 2.0);
   REQUIRE(linear(-0.5) == 1.0);

@@ -60,7 +60,7 @@ case $case_name in
     refuse 4 'stop_loss' --stop-loss 0.5
     make_data
     refuse 4 'too short' $tape --episode-length-days 30 --num-episodes 1
-    refuse 4 'reward.scale|reward_scale' $tape --reward-scale nan --num-episodes 1
+    refuse 4 'reward.scale' $tape --reward-scale nan --num-episodes 1 --episode-length-days 1
     ;;
   data_errors)
     refuse 3 'nothing.csv' --data-path nothing.csv
@@ -176,8 +176,8 @@ case $case_name in
   validate)
     make_data
     run validate-data $tape
-    has out 'venues'
-    has out 'missing settlements'
+    has out 'Venues: binance, bybit'
+    has out 'Missing settlements'
     ;;
   *) fail "unknown case $case_name" ;;
 esac

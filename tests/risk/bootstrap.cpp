@@ -57,7 +57,7 @@ TEST_CASE("the linear quantile rule", "[risk][bootstrap]") {
   REQUIRE_THROWS_AS(linear_quantile(one, not_a_number), ConfigError);
 }
 
-TEST_CASE("HOLD has the interval [0, 0] exactly", "[risk][bootstrap]") {
+TEST_CASE("HOLD has the interval zero to zero exactly", "[risk][bootstrap]") {
   const std::vector<double> hold(500, 0.0);
   const Interval zero{0, 0, 0};
   REQUIRE(bootstrap_total_return(hold, {.block = 24}) == zero);

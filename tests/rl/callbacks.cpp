@@ -39,7 +39,7 @@ bool exists(const std::string& path) {
 
 }  // namespace
 
-TEST_CASE("The best model is the arg-max of the evaluations; ties and NaN keep the older", "[rl][callbacks]") {
+TEST_CASE("The best model is the arg-max of the evaluations, ties and NaN keep the older", "[rl][callbacks]") {
   Run run;
   const std::string best = "/tmp/rlx_test_best_" + std::to_string(::getpid()) + ".safetensors";
   const std::vector<double> scores{1.0, std::numeric_limits<double>::quiet_NaN(), 3.0, 3.0, 2.0};

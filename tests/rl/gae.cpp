@@ -64,7 +64,7 @@ TEST_CASE("GAE equals the worked example", "[rl][gae][detail_C5]") {
   }
 }
 
-TEST_CASE("lambda 1, gamma 1, V 0 gives rewards-to-go; lambda 0 gives delta", "[rl][gae]") {
+TEST_CASE("lambda 1, gamma 1, V 0 gives rewards-to-go, lambda 0 gives delta", "[rl][gae]") {
   Case<double> c = Case<double>::random(20, 3, 1);
   std::fill(c.values.begin(), c.values.end(), 0.0);
   std::fill(c.final_values.begin(), c.final_values.end(), 0.0);

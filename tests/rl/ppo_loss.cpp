@@ -133,7 +133,7 @@ TEST_CASE("The gradient of the whole loss is right, with masks and every value c
   }
 }
 
-TEST_CASE("Actions that are never valid get no gradient; the sums are those of the pure functions", "[rl][ppo_loss]") {
+TEST_CASE("Actions that are never valid get no gradient, the sums are those of the pure functions", "[rl][ppo_loss]") {
   const rlx::nn::GraphSpec spec = rlx::nn::mlp_actor_critic({.observation = 6, .action = 5, .pi = {7}, .vf = {7}});
   rlx::nn::ParameterStore<double> store;
   const auto graph = rlx::nn::Graph<double>::build(spec, store);

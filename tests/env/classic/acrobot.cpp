@@ -47,7 +47,7 @@ TEST_CASE("Acrobot: the worked step", "[env]") {
   REQUIRE_THAT(static_cast<double>(row[3]), WithinAbs(std::sin(0.09756899), 1e-7));
 }
 
-TEST_CASE("Acrobot: without torque a step keeps the energy; a mirrored state moves mirrored", "[env]") {
+TEST_CASE("Acrobot: without torque a step keeps the energy, a mirrored state moves mirrored", "[env]") {
   rlx::Acrobot a, b;
   std::array<float, 6> row{};
   for (int i = 0; i < 50; ++i) {
@@ -67,7 +67,7 @@ TEST_CASE("Acrobot: without torque a step keeps the energy; a mirrored state mov
   }
 }
 
-TEST_CASE("Acrobot: ends above the line with reward 0; angles wrap, speeds are clipped; 500 steps", "[env]") {
+TEST_CASE("Acrobot: ends above the line with reward 0, angles wrap, speeds are clipped, 500 steps", "[env]") {
   rlx::Acrobot env;
   std::array<float, 6> row{};
   env.set_state({2.6, 0.1, 0.0, 0.0});

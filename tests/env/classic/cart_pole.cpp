@@ -45,7 +45,7 @@ TEST_CASE("CartPole: reset gives the bits of Gymnasium's reset(seed)", "[env]") 
   REQUIRE_THAT(row[3], WithinAbs(-0.03156282, 5e-9));
 }
 
-TEST_CASE("CartPole: reset bounds are configurable; impossible ones are refused", "[env]") {
+TEST_CASE("CartPole: reset bounds are configurable, impossible ones are refused", "[env]") {
   rlx::CartPole env({.reset_low = 0.1, .reset_high = 0.1});
   std::array<float, 4> row{};
   env.reset(5, row);
@@ -120,7 +120,7 @@ std::int32_t balance(const rlx::CartPole::Info& s) {
 }
 }  // namespace
 
-TEST_CASE("CartPole: truncated at step 500, not before; 0 means no limit", "[env]") {
+TEST_CASE("CartPole: truncated at step 500, not before, 0 means no limit", "[env]") {
   for (const std::uint64_t limit : {std::uint64_t{500}, std::uint64_t{0}}) {
     rlx::CartPole env({.max_episode_steps = limit});
     std::array<float, 4> row{};

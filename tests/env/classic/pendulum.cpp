@@ -65,7 +65,7 @@ TEST_CASE("Pendulum: without torque a step keeps the energy within the error of 
   }
 }
 
-TEST_CASE("Pendulum: mirrored state and torque, mirrored motion; never terminates; 200 steps", "[env]") {
+TEST_CASE("Pendulum: mirrored state and torque, mirrored motion, never terminates, 200 steps", "[env]") {
   rlx::Pendulum a, b;
   std::array<float, 3> row{};
   a.set_state(2.0, -1.0);
