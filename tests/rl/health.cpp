@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <rlx/rl/health.hpp>
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -12,7 +13,9 @@ using namespace rlx_test;
 TEST_CASE("Each breach is reported once, with advice, until it is over", "[rl][health]") {
   FakeLearner learner;
   std::vector<std::string> lines;
-  rlx::HealthCallback health([&](const rlx::HealthWarning& w) { lines.push_back(w.text); });
+  rlx::HealthLimits limits;
+  limits.quiet_updates = 0;
+  rlx::HealthCallback health([&](const rlx::HealthWarning& w) { lines.push_back(w.text); }, limits);
   learner.metrics.entropy_share = 0.8;
   learner.metrics.entropy_rescaled = 2.9;
   learner.metrics.clip_fraction = 0.2;
@@ -46,6 +49,34 @@ TEST_CASE("Each breach is reported once, with advice, until it is over", "[rl][h
   health.on_update_end(learner);
   REQUIRE(lines.size() == 5);
   REQUIRE(health.warnings().size() == 5);
+}
+
+TEST_CASE("A figure that hovers around its limit is reported once in 100 updates", "[rl][health]") {
+  FakeLearner learner;
+  learner.metrics.entropy_share = 0.8;
+  learner.metrics.clip_range = 0.2;
+  std::vector<std::size_t> at;
+  std::vector<std::string> lines;
+  std::size_t update = 0;
+  rlx::HealthCallback health([&](const rlx::HealthWarning& w) {
+    at.push_back(update);
+    lines.push_back(w.text);
+  });
+  const auto run = [&](std::size_t until, auto&& clip_fraction) {
+    for (; update < until; ++update) {
+      learner.metrics.clip_fraction = clip_fraction(update);
+      health.on_update_end(learner);
+    }
+  };
+  run(250, [](std::size_t i) { return i % 2 == 0 ? 0.01 : 0.03; });
+  REQUIRE(at == std::vector<std::size_t>{0, 100, 200});
+  REQUIRE_THAT(lines[0], ContainsSubstring("clip fraction 0.01 below 0.02"));
+  // The other limit of the same metric waits as well, but a breach that lasts is not lost. Other metrics do not wait.
+  learner.metrics.approx_kl = 0.2;
+  run(400, [](std::size_t) { return 0.6; });
+  REQUIRE(at == std::vector<std::size_t>{0, 100, 200, 250, 300});
+  REQUIRE_THAT(lines[3], ContainsSubstring("KL 0.2 above 0.1"));
+  REQUIRE_THAT(lines[4], ContainsSubstring("clip fraction 0.6 above 0.5"));
 }
 
 TEST_CASE("Bad episodes and a mean that stands still", "[rl][health]") {

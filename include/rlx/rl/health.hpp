@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,6 +31,7 @@ struct HealthLimits {
   double episode_return_bad = std::numeric_limits<double>::quiet_NaN();  ///< an episode below it
   std::uint64_t flat_episodes = 500;  ///< the mean return moved by less than `flat_share` of its spread over this many
   double flat_share = 0.05;
+  std::uint64_t quiet_updates = 100;  ///< a metric is reported at most once in this many updates; 0: at every breach
   std::string entropy_advice = "the agent is stuck: increase ent_coef";
   std::string kl_advice = "lower learning_rate";
   std::string clip_low_advice = "updates hardly change the policy: raise learning_rate or n_epochs";
@@ -47,8 +49,9 @@ struct HealthWarning {
   std::string text;  ///< one line, advice included
 };
 
-/// Calls a function with one line when a figure breaches its limit, and again only after it has been healthy in between.
-/// Training is not changed.
+/// Calls a function with one line when a figure breaches its limit. A breach is reported once, and one metric at most once in
+/// `quiet_updates` updates, so that a figure hovering around its limit does not fill the log; a breach that still holds when
+/// that time is over is reported then. Training is not changed.
 class HealthCallback final : public Callback {
  public:
   explicit HealthCallback(std::function<void(const HealthWarning&)> report, HealthLimits limits = {})
@@ -67,6 +70,7 @@ class HealthCallback final : public Callback {
   }
 
   bool on_update_end(Learner& learner) override {
+    ++updates_;
     const UpdateMetrics& m = learner.last_update();
     check(learner, stuck_, m.entropy_share < limits_.entropy_share_stuck, "entropy", m.entropy_rescaled,
           "only " + io::fixed(100.0 * m.entropy_share, 0) + " % of the largest possible: " + limits_.entropy_advice);
@@ -89,13 +93,18 @@ class HealthCallback final : public Callback {
   const std::vector<HealthWarning>& warnings() const noexcept { return warnings_; }
 
  private:
-  void check(const Learner& learner, bool& active, bool breach, const char* metric, double value, const std::string& why) {
-    breach = breach && is_finite(value);
-    if (breach && !active) {
-      warnings_.push_back({learner.num_timesteps(), metric, value, std::string(metric) + ' ' + io::compact(value) + ' ' + why});
-      if (report_) report_(warnings_.back());
+  // @param told  whether the present breach of this limit has been reported; false while there is none
+  void check(const Learner& learner, bool& told, bool breach, const char* metric, double value, const std::string& why) {
+    if (!breach || !is_finite(value)) {
+      told = false;
+      return;
     }
-    active = breach;
+    const auto last = reported_at_.find(metric);
+    if (told || (last != reported_at_.end() && updates_ - last->second < limits_.quiet_updates)) return;
+    told = true;
+    reported_at_[metric] = updates_;
+    warnings_.push_back({learner.num_timesteps(), metric, value, std::string(metric) + ' ' + io::compact(value) + ' ' + why});
+    if (report_) report_(warnings_.back());
   }
 
   void check_flat(const Learner& learner) {
@@ -121,7 +130,8 @@ class HealthCallback final : public Callback {
   std::vector<HealthWarning> warnings_;
   std::vector<double> means_, value_losses_;
   double sum_ = 0.0, squares_ = 0.0;
-  std::uint64_t episodes_ = 0;
+  std::uint64_t episodes_ = 0, updates_ = 0;
+  std::map<std::string, std::uint64_t, std::less<>> reported_at_;  // per metric, the update of its last warning
   bool bad_return_ = false, stuck_ = false, kl_ = false, clip_low_ = false, clip_high_ = false, value_ = false, flat_ = false;
 };
 
