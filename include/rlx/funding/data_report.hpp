@@ -27,6 +27,14 @@ struct PriceGaps {
   double longest_hours = 0.0;
 };
 
+/// Two venues whose prices of a symbol move apart as if they were of different times: profits from their spread are not real.
+struct PriceMismatch {
+  std::string symbol, first_venue, second_venue;
+  /// Median distance of the spread from its usual value, bp: of prices at equal steps, and with one venue's price a step older
+  /// (the smaller of the two ways).
+  double equal_bp = 0.0, lagged_bp = 0.0;
+};
+
 /// A finding that a user should act on, and what to do about it.
 struct DataWarning {
   std::string finding;
@@ -44,11 +52,12 @@ struct DataReport {
   std::vector<std::string> venues;
   std::size_t symbols = 0, instruments = 0, pairs = 0;
 
-  std::size_t duplicates = 0;           ///< exact duplicates, dropped
-  std::size_t conflicts = 0;            ///< same key, other values, the last one kept
-  std::size_t out_of_order = 0;         ///< rows that stood before an earlier one, sorted
-  std::vector<PriceGaps> gaps;          ///< instruments with gaps, most gaps first
-  std::size_t missing_settlements = 0;  ///< expected by the interval, absent; nothing is paid for them
+  std::size_t duplicates = 0;                   ///< exact duplicates, dropped
+  std::size_t conflicts = 0;                    ///< same key, other values, the last one kept
+  std::size_t out_of_order = 0;                 ///< rows that stood before an earlier one, sorted
+  std::vector<PriceGaps> gaps;                  ///< instruments with gaps, most gaps first
+  std::vector<PriceMismatch> price_mismatches;  ///< by symbol, then by venues
+  std::size_t missing_settlements = 0;          ///< expected by the interval, absent; nothing is paid for them
   std::size_t interval_changes = 0;
   std::size_t interval_differences = 0;       ///< symbols whose interval differs between venues at the end of the data
   double coverage = 1.0;                      ///< share of (instrument, step) after first sight with a fresh price

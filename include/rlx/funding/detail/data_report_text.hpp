@@ -4,6 +4,7 @@
 #ifndef RLX_FUNDING_DETAIL_DATA_REPORT_TEXT_HPP
 #define RLX_FUNDING_DETAIL_DATA_REPORT_TEXT_HPP
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <utility>
@@ -23,6 +24,26 @@ inline std::string joined(const std::vector<std::string>& words) {
   return text;
 }
 
+// One finding for each pair of venues, however many symbols.
+inline std::vector<DataWarning> mismatch_warnings(const DataReport& r) {
+  std::vector<DataWarning> list;
+  std::vector<std::pair<std::string, std::string>> told;
+  for (const PriceMismatch& first : r.price_mismatches) {
+    const auto venues = std::make_pair(first.first_venue, first.second_venue);
+    if (std::find(told.begin(), told.end(), venues) != told.end()) continue;
+    told.push_back(venues);
+    const auto symbols = std::count_if(r.price_mismatches.begin(), r.price_mismatches.end(), [&](const PriceMismatch& one) {
+      return one.first_venue == venues.first && one.second_venue == venues.second;
+    });
+    list.push_back({"the prices of " + venues.first + " and " + venues.second + " do not belong to the same time (" +
+                        first.symbol + (symbols > 1 ? " and " + std::to_string(symbols - 1) + " more" : "") +
+                        "): their median spread at equal steps is " + io::fixed(first.equal_bp, 1) +
+                        " bp, and with one of them a step older " + io::fixed(first.lagged_bp, 1) + " bp",
+                    "profits from the spread are not real: shift or drop one venue, or convert with --common-prices"});
+  }
+  return list;
+}
+
 }  // namespace detail
 
 inline std::vector<DataWarning> warnings(const DataReport& r) {
@@ -31,6 +52,7 @@ inline std::vector<DataWarning> warnings(const DataReport& r) {
     if (applies) list.push_back({std::move(finding), std::move(advice)});
   };
   const auto number = [](std::size_t n) { return std::to_string(n); };
+  for (DataWarning& one : detail::mismatch_warnings(r)) list.push_back(std::move(one));
   warn(fails_strict_check(r), "coverage is " + io::fixed(100.0 * r.coverage, 1) + " %, below 80 %",
        "positions would be held at stale prices: fill the gaps, drop symbols that come and go, or use a longer step "
        "(--step-minutes); --strict-data refuses such data");
@@ -85,6 +107,16 @@ inline std::string to_text(const DataReport& r) {
     line("  " + r.gaps[i].instrument,
          std::to_string(r.gaps[i].count) + " gaps, longest " + io::fixed(r.gaps[i].longest_hours, 1) + " h");
   if (r.gaps.size() > shown_gaps) text += "  and " + std::to_string(r.gaps.size() - shown_gaps) + " more\n";
+  count("Pairs with prices of different times", r.price_mismatches.size());
+  constexpr std::size_t shown_pairs = 10;
+  for (std::size_t i = 0; i < r.price_mismatches.size() && i < shown_pairs; ++i) {
+    const PriceMismatch& one = r.price_mismatches[i];
+    line("  " + one.symbol + ", " + one.first_venue + " and " + one.second_venue,
+         "median spread " + io::fixed(one.equal_bp, 1) + " bp at equal steps, " + io::fixed(one.lagged_bp, 1) +
+             " bp one step apart");
+  }
+  if (r.price_mismatches.size() > shown_pairs)
+    text += "  and " + std::to_string(r.price_mismatches.size() - shown_pairs) + " more\n";
   count("Missing settlements", r.missing_settlements);
   count("Interval changes", r.interval_changes);
   count("Symbols with unequal intervals between venues", r.interval_differences);

@@ -15,6 +15,7 @@
 
 #include <rlx/core/finite.hpp>
 #include <rlx/funding/data_report.hpp>
+#include <rlx/funding/detail/measure_spreads.hpp>
 #include <rlx/funding/tape_data.hpp>
 #include <rlx/funding/types.hpp>
 #include <rlx/funding/venues.hpp>
@@ -111,6 +112,7 @@ inline void measure(DataReport& report, std::span<const Instrument> instruments,
     }
     if (largest > smallest) ++report.interval_differences;
   }
+  measure_spreads(report, instruments, rows, row_counts, start_ms, config.step_ms, config.max_price_age_ms);
 }
 
 }  // namespace rlx::funding::detail
