@@ -98,6 +98,47 @@ TEST_CASE("Convert: bad bars are told with line and column", "[funding]") {
                       ContainsSubstring("linear perpetual"));
 }
 
+TEST_CASE("Convert: the prices of one venue for all, with the rates of each", "[funding]") {
+  // Bybit's first bar is Binance's second, and it has none where Binance has its third.
+  const std::string both = bars +
+                           "1672531200000,bybit,BTCUSDT,perpetual,95,99,91,98,5,0.0004\n"
+                           "1672588800000,bybit,BTCUSDT,perpetual,97,98,96,97,5,-0.0003\n"
+                           "1672588800000,binance,BTCUSDT,perpetual,107,109,101,102,5,0.0001\n"
+                           "1672617600000,binance,BTCUSDT,perpetual,102,103,100,101,5,0.0001\n";
+  const TapeData data = convert_spot_perp_8h({both, "bars.csv"}, VenueTable::builtin(), {.common_prices = "Binance"});
+  REQUIRE(find(data, "binance", "BTCUSDT").rows.size() == 5);
+  const InstrumentData& bybit = find(data, "bybit", "BTCUSDT");
+  REQUIRE(bybit.rows.size() == 3);  // from its first to its last stamp
+  REQUIRE(bybit.rows[0].ts_ms == 1672531200000);
+  REQUIRE(bybit.rows[0].price == 111);
+  REQUIRE_FALSE(rlx::is_finite(bybit.rows[0].low));
+  REQUIRE_FALSE(rlx::is_finite(bybit.rows[0].high));
+  REQUIRE(bybit.rows[1].price == 104);
+  REQUIRE(bybit.rows[1].low == 104);
+  REQUIRE(bybit.rows[1].high == 112);
+  REQUIRE(bybit.rows[2].price == 107);
+  REQUIRE(bybit.rows[2].low == 103);
+  REQUIRE(bybit.rows[2].high == 108);
+  REQUIRE(bybit.settlements.size() == 2);
+  REQUIRE(bybit.settlements[0].rate == 0.0004);
+  REQUIRE(bybit.settlements[1].rate == -0.0003);
+  REQUIRE_THAT(data.report.approximations[0],
+               ContainsSubstring("Binance") && ContainsSubstring("no information on the spread"));
+  const TapeData own = convert_spot_perp_8h({both, "bars.csv"});
+  REQUIRE(find(own, "bybit", "BTCUSDT").rows[0].price == 95);
+  REQUIRE(own.report.approximations.size() == 1);
+
+  const auto with = [&both](const std::string& venue, const std::string& more = "") {
+    return convert_spot_perp_8h({both + more, "bars.csv"}, VenueTable::builtin(), {.common_prices = venue});
+  };
+  for (const char* venue : {"okx", "nowhere"})
+    REQUIRE_THROWS_WITH(with(venue),
+                        ContainsSubstring(venue) && ContainsSubstring("bars.csv") && ContainsSubstring("binance, bybit"));
+  REQUIRE_THROWS_WITH(with("bybit", "1672531200000,binance,ETHUSDT,perpetual,95,99,91,98,5,0.0004\n"),
+                      ContainsSubstring("no prices of it for ETHUSDT"));
+  REQUIRE_THROWS_AS(with("okx"), rlx::ConfigError);
+}
+
 TEST_CASE("Convert: settlements get Binance's newest mark at or before their stamp", "[funding]") {
   const TapeData data = convert_settlements({settlements, "settlements.csv"});
   // USDT and USDC contracts are different instruments with their own marks.
@@ -146,6 +187,21 @@ TEST_CASE("Convert: real 8 h bars", "[funding]") {
   REQUIRE(tape.leg(btc, 1).row->low == 16488.0);
   REQUIRE(tape.leg(btc, 1).row->high == 16557.1);
   REQUIRE(tape.leg(btc, 0).settled_bph == Approx(0.125));
+
+  // With Binance's prices for all, nothing is left of the spread that the stamps of the other venues make.
+  const MarketTape common(convert_spot_perp_8h({file.text(), path}, VenueTable::builtin(), {.common_prices = "binance"}),
+                          config, VenueTable::builtin());
+  REQUIRE(tape.report().price_mismatches.size() == 4);
+  REQUIRE(common.report().price_mismatches.empty());
+  REQUIRE(common.n_steps() == 1365);
+  REQUIRE(common.report().coverage == 1.0);
+  REQUIRE(common.report().settlements == tape.report().settlements);
+  const InstrumentId bybit = common.find("bybit", "BTCUSDT").value();
+  REQUIRE(common.leg(bybit, 1).row->low == 16488.0);
+  for (std::size_t k = 0; k < common.n_steps(); ++k) {
+    REQUIRE(common.pair(btc, bybit, k).spread_bp == 0.0);
+    REQUIRE(common.leg(bybit, k).settled_bph == tape.leg(bybit, k).settled_bph);
+  }
 }
 
 TEST_CASE("Convert: real settlements make a tape of 8 h steps", "[funding]") {

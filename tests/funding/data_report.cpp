@@ -152,10 +152,10 @@ TEST_CASE("Data report: prices of a venue that are older than their stamps say",
         REQUIRE(one.equal_bp > 5.0);
         REQUIRE(one.equal_bp > 0.5 * one.lagged_bp);
       }
-      REQUIRE(warns(r, "prices of binance and bybit do not belong to the same time (" + r.price_mismatches[0].symbol +
-                           " and 3 more)"));
-      REQUIRE_THAT(warnings(r)[0].advice, ContainsSubstring("not real: shift or drop one venue") &&
-                                              ContainsSubstring("--common-prices"));
+      REQUIRE(warns(
+          r, "prices of binance and bybit do not belong to the same time (" + r.price_mismatches[0].symbol + " and 3 more)"));
+      REQUIRE_THAT(warnings(r)[0].advice,
+                   ContainsSubstring("not real: shift or drop one venue") && ContainsSubstring("--common-prices"));
     }
   // Bars of 8 h, a whole and half a bar older.
   REQUIRE(report_with_old_prices("bybit", 4, 120).price_mismatches.size() == 4);

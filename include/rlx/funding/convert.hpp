@@ -39,7 +39,38 @@ template <class Row>
 void sort_by_time(std::vector<Row>& rows) {
   std::stable_sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return row_time(a) < row_time(b); });
 }
+// Gives every instrument the rows of its symbol at `venue`, from its own first to its own last stamp.
+inline void use_prices_of(std::vector<InstrumentData>& instruments, std::string_view venue, const std::string& file) {
+  std::string lower(venue), known;
+  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  std::map<std::string, std::vector<PriceRow>, std::less<>> common;  // by symbol
+  std::vector<std::string> names;
+  for (const InstrumentData& one : instruments) {
+    if (one.venue == lower) common[one.symbol] = one.rows;
+    if (std::find(names.begin(), names.end(), one.venue) != names.end()) continue;
+    names.push_back(one.venue);
+    known += (known.empty() ? "" : ", ") + one.venue;
+  }
+  for (InstrumentData& one : instruments) {
+    const auto source = common.find(one.symbol);
+    if (source == common.end())
+      throw ConfigError("common_prices = '" + std::string(venue) + "': " + file + " has no prices of it for " + one.symbol +
+                        "; expected a venue with all symbols, of " + known);
+    if (one.venue == lower) continue;
+    const std::int64_t first = one.rows.front().ts_ms, last = one.rows.back().ts_ms;
+    one.rows = source->second;
+    std::erase_if(one.rows, [&](const PriceRow& row) { return row.ts_ms < first || row.ts_ms > last; });
+    if (!one.rows.empty()) one.rows.front().low = one.rows.front().high = missing;  // there is no row before it
+  }
+}
 }  // namespace detail
+
+/// How eight-hour bars become rows.
+struct SpotPerpOptions {
+  /// Name of a venue whose prices stand for those of all venues; empty: each venue has its own. An approximation without
+  /// spreads between venues, for files in which the bars of the venues are of different times.
+  std::string common_prices;
+};
 
 /**
  * @brief Eight-hour bars of spot, linear and inverse contracts with the rate settled at each bar's open.
@@ -48,8 +79,10 @@ void sort_by_time(std::vector<Row>& rows) {
  * linear perpetuals are kept. The price at a stamp is the bar's open: high, low and close lie up to 8 h ahead of it, so high
  * and low go to the next row, and close and the volume (whose unit differs by contract) are not used.
  * @throws DataError `file:line:column: ...`
+ * @throws ConfigError for `common_prices` that the file does not hold for every symbol, naming the venues in the file
  */
-inline TapeData convert_spot_perp_8h(const CsvText& file, const VenueTable& venues = VenueTable::builtin()) {
+inline TapeData convert_spot_perp_8h(const CsvText& file, const VenueTable& venues = VenueTable::builtin(),
+                                     const SpotPerpOptions& options = {}) {
   enum : std::size_t { time, venue, symbol, contract, open, high, low, rate };
   io::CsvReader reader(file.text, file.name,
                        {{.name = "bar_open_ms_utc"},
@@ -100,6 +133,11 @@ inline TapeData convert_spot_perp_8h(const CsvText& file, const VenueTable& venu
       last_low = low_ahead;
       last_high = high_ahead;
     }
+  }
+  if (!options.common_prices.empty()) {
+    detail::use_prices_of(data.instruments, options.common_prices, file.name);
+    data.report.approximations.push_back("the prices of every venue are those of " + options.common_prices +
+                                         ": there is no information on the spread between venues");
   }
   data.report.approximations.push_back(
       "quoted spreads, depth and volumes are not in the bars; the cost model's defaults apply");

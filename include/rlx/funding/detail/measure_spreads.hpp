@@ -55,7 +55,7 @@ inline std::size_t sample_stride(std::size_t steps) {
  */
 inline std::optional<PriceMismatch> find_mismatch(const GridPrices& a, const GridPrices& b, std::int64_t start_ms,
                                                   std::int64_t step_ms, std::int64_t max_age_ms) {
-  constexpr double agreeing_bp = 5.0;     // smaller spreads earn nothing after costs, whatever they come from
+  constexpr double agreeing_bp = 5.0;  // smaller spreads earn nothing after costs, whatever they come from
   constexpr std::size_t min_samples = 30;
   const auto distance = [](const PriceRow& x, const PriceRow& y) { return 2e4 * (y.price - x.price) / (x.price + y.price); };
   std::vector<double> equal, older_a, older_b, changes, moves;
