@@ -11,9 +11,13 @@
 
 #include <rlx/core/random.hpp>
 #include <rlx/funding/baselines.hpp>
+#include <rlx/funding/convert.hpp>
 #include <rlx/funding/environment.hpp>
 #include <rlx/funding/synthetic_tape.hpp>
+#include <rlx/io/gzip.hpp>
+#include <rlx/io/mapped_file.hpp>
 
+#include "funding/real_data.hpp"
 #include "rlx_catch.hpp"
 
 using namespace rlx::funding;
@@ -48,11 +52,12 @@ struct Decision {
 };
 
 // What is seen and done up to the decision at `steps`, and the fills of that decision's own entry.
-Decision decide(const std::shared_ptr<const MarketTape>& tape, std::uint64_t seed, int steps) {
-  FundingArbitrageEnv env(tape, episode_config());
+Decision decide(const std::shared_ptr<const MarketTape>& tape, std::uint64_t seed, int steps,
+                const EnvironmentConfig& config = episode_config(), std::size_t start = 60) {
+  FundingArbitrageEnv env(tape, config);
   Decision d;
   ResetOptions options;
-  options.start_step = 60;
+  options.start_step = start;
   env.reset(seed, d.row, options);
   rlx::RandomStream random(rlx::StreamId{.seed = seed});
   for (int i = 0; i < steps; ++i) {
@@ -129,4 +134,46 @@ TEST_CASE("funding: prices shifted by a row after t change nothing at t", "[prop
     effects += decide(tape, i, steps + 3) == decide(shifted, i, steps + 3) ? 0 : 1;
   }
   REQUIRE(effects > 90);
+}
+
+namespace {
+
+// 1,000 random cuts in all of a real tape, episodes started anywhere; `history` steps are left before the first start.
+void check_real_tape(const std::shared_ptr<const MarketTape>& tape, std::size_t history, int longest, int cuts) {
+  EnvironmentConfig config = episode_config();
+  config.window_begin = history;
+  config.episode_steps = longest;
+  rlx::RandomStream random(rlx::StreamId{.seed = 4});
+  const std::size_t starts = tape->n_steps() - history - static_cast<std::size_t>(longest);
+  int effects = 0;
+  for (int i = 0; i < cuts; ++i) {
+    const std::size_t start = history + random.bounded(starts);
+    const int steps = static_cast<int>(random.bounded(static_cast<std::uint64_t>(longest)));
+    const std::size_t cut = start + static_cast<std::size_t>(steps);
+    const auto corrupted = tape->corrupted_after(cut, static_cast<std::uint64_t>(i));
+    const auto seed = static_cast<std::uint64_t>(i);
+    REQUIRE(decide(tape, seed, steps, config, start) == decide(corrupted, seed, steps, config, start));
+    effects += decide(tape, seed, longest, config, start) == decide(corrupted, seed, longest, config, start) ? 0 : 1;
+  }
+  REQUIRE(effects > cuts / 4);  // the garbage does matter later
+}
+
+}  // namespace
+
+TEST_CASE("funding: garbage after t changes nothing at t on the real 8 h bars", "[properties][funding]") {
+  const std::string name = "spot_perp_funding_8h_btc_eth.csv";
+  if (!rlx_test::have_funding_data(name)) return;
+  const std::string text = rlx::io::read_file(rlx_test::funding_data_path(name));
+  TapeConfig config;
+  config.step_ms = 8 * ms_per_hour;
+  check_real_tape(std::make_shared<const MarketTape>(convert_spot_perp_8h({text, name}), config, VenueTable::builtin()), 10, 20, 1'000);
+}
+
+TEST_CASE("funding: garbage after t changes nothing at t on the real settlements", "[properties][funding]") {
+  const std::string name = "settlements_binance_bybit_hyperliquid.csv.gz";
+  if (!rlx_test::have_funding_data(name)) return;
+  const std::string text = rlx::io::gunzip_file(rlx_test::funding_data_path(name));
+  TapeConfig config;
+  config.step_ms = 8 * ms_per_hour;
+  check_real_tape(std::make_shared<const MarketTape>(convert_settlements({text, name}), config, VenueTable::builtin()), 10, 20, 100);
 }
