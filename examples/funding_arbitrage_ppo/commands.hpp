@@ -35,8 +35,9 @@ std::vector<ScoreTable> judge(const std::vector<NamedAgent>& agents, const Data&
 /// What all commands that score share about a table.
 ScoreConfig score_config(const Options& o);
 
-/// Prints the tables; the verdict is the last line.
+/// Prints the tables; then come the notes, and the verdict is the last line.
 void print_tables(const std::vector<ScoreTable>& tables);
+void print_notes(const std::vector<ScoreTable>& tables);
 void print_verdict(const std::vector<ScoreTable>& tables);
 
 /// The agent's closed positions as CSV. @throws IoError

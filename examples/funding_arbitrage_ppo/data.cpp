@@ -210,6 +210,14 @@ std::string data_block(const Options& o, const Data& data) {
   return text;
 }
 
+std::string to_line(const funding::DataWarning& warning) { return fmt::format("{}. {}.", warning.finding, warning.advice); }
+
+void print_warnings(const Options& o, const Data& data) {
+  for (const funding::DataWarning& warning : funding::warnings(data.markets[0].tape->report())) {
+    fmt::print(o.quiet ? stderr : stdout, "{}WARNING: {}\n", o.quiet ? "funding_arbitrage_ppo: " : "", to_line(warning));
+  }
+}
+
 int generate_data(const Options& o) {
   std::error_code failed;
   std::filesystem::create_directories(o.output_dir, failed);
@@ -224,7 +232,7 @@ int generate_data(const Options& o) {
   }
   const std::string text = read_data_file(o.input);
   const funding::VenueTable venues = load_venues(o);
-  const funding::TapeData data = o.from == "spot-perp-8h" ? funding::convert_spot_perp_8h({text, o.input}, venues)
+  const funding::TapeData data = o.from == "spot-perp-8h" ? funding::convert_spot_perp_8h({text, o.input}, venues, {o.common_prices})
                                                           : funding::convert_settlements({text, o.input}, venues);
   rlx::io::write_file_atomically(o.output_dir + "/prices.csv", funding::prices_csv(data));
   rlx::io::write_file_atomically(o.output_dir + "/funding.csv", funding::funding_csv(data));

@@ -7,6 +7,7 @@
 #include "options.hpp"
 #include "scoring.hpp"
 
+#include <rlx/funding/data_report.hpp>
 #include <rlx/funding/split.hpp>
 
 #include <string>
@@ -40,6 +41,12 @@ funding::EnvironmentConfig environment_config(const Options& o);
 
 /// The seed's data block: path, number of opportunities, date range, required columns.
 std::string data_block(const Options& o, const Data& data);
+
+/// A finding and its advice as one line.
+std::string to_line(const funding::DataWarning& warning);
+
+/// The warnings of the data report, one line each; to stderr where --quiet leaves stdout to tables.
+void print_warnings(const Options& o, const Data& data);
 
 /// Commands.
 int generate_data(const Options& o);

@@ -75,10 +75,23 @@ void print_tables(const std::vector<ScoreTable>& tables) {
   }
 }
 
-void print_verdict(const std::vector<ScoreTable>& tables) {
+namespace {
+
+/// The name of the configuration, where there are several.
+std::string prefix(const std::vector<ScoreTable>& tables, const ScoreTable& table) {
+  return tables.size() > 1 ? table.title.substr(0, table.title.find(':')) + ": " : "";
+}
+
+}  // namespace
+
+void print_notes(const std::vector<ScoreTable>& tables) {
   for (const ScoreTable& table : tables) {
-    fmt::print("{}{}\n", tables.size() > 1 ? table.title.substr(0, table.title.find(':')) + ": " : "", table.verdict());
+    if (const std::string note = table.price_note(); !note.empty()) fmt::print("note: {}{}\n", prefix(tables, table), note);
   }
+}
+
+void print_verdict(const std::vector<ScoreTable>& tables) {
+  for (const ScoreTable& table : tables) fmt::print("{}{}\n", prefix(tables, table), table.verdict());
 }
 
 void write_trades(const std::string& path, const ScoreTable& table, const std::vector<Market>& markets) {
@@ -126,6 +139,7 @@ nlohmann::json to_json(const ScoreTable& table) {
   for (const auto& [name, share] : table.clairvoyant_shares) shares[name] = share;
   return {{"title", table.title},
           {"verdict", table.verdict()},
+          {"note", table.price_note()},
           {"rows", rows},
           {"clairvoyant_usd", table.clairvoyant_usd},
           {"clairvoyant_shares", shares}};
@@ -144,7 +158,7 @@ void fill_report(ReportInput& input, const Options& o, const Data& data, const s
   }
   input.data = data_block(o, data);
   input.approximations = tape.report().approximations;
-  for (const funding::DataWarning& w : funding::warnings(tape.report())) input.warnings.push_back(w.finding + " " + w.advice);
+  for (const funding::DataWarning& w : funding::warnings(tape.report())) input.warnings.push_back(to_line(w));
   input.footer = fmt::format("rlx {}; {}", RLX_VERSION_STRING, fmt::join(o.command_line, " "));
   input.bootstrap = o.bootstrap;
   input.seed = o.seed;
@@ -157,6 +171,7 @@ int evaluate(const Options& o) {
   const funding::Fold& fold = data.folds.back();
   const funding::Window window = window_of(data, fold, o.window);
   if (!o.quiet) fmt::print("{}", data_block(o, data));
+  print_warnings(o, data);
   const std::vector<ScoreTable> tables = judge({{"agent", &agent}}, data, fold, window, o, threads);
   print_tables(tables);
   ReportInput input;
@@ -170,6 +185,7 @@ int evaluate(const Options& o) {
     write_report(o.report, input);
     fmt::print("\nreport: {}\n", o.report);
   }
+  print_notes(tables);
   print_verdict(tables);
   return 0;
 }

@@ -243,6 +243,9 @@ std::optional<Options> parse_options(int argc, char** argv) {
   generate->add_option("--output-dir", o.output_dir, "where prices.csv and funding.csv go")->capture_default_str()->group("Data");
   generate->add_option("--from", o.from, "convert a real file instead")->check(CLI::IsMember({"spot-perp-8h", "settlements"}))->group("Data");
   generate->add_option("--input", o.input, "the file to convert; .gz is unpacked")->group("Data");
+  generate->add_option("--common-prices", o.common_prices,
+                       "with --from spot-perp-8h: this venue's prices for all venues, where their bars are of different times; no spreads are left")
+      ->group("Data");
 
   o.command_line.assign(argv, argv + argc);
   const auto parse = [&](const std::vector<std::string>& arguments) {
@@ -286,6 +289,7 @@ std::optional<Options> parse_options(int argc, char** argv) {
     throw UsageError("--prices-path and --funding-path go together; one of them is missing");
   }
   if (!o.from.empty() && o.input.empty()) throw UsageError(fmt::format("--from {}: name the file with --input", o.from));
+  if (!o.common_prices.empty() && o.from != "spot-perp-8h") throw UsageError("--common-prices goes with --from spot-perp-8h");
   return o;
 }
 

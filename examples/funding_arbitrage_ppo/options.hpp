@@ -79,6 +79,7 @@ struct Options {
 
   // data generation
   std::string output_dir = "data", from, input;
+  std::string common_prices;  ///< venue whose prices stand for all; empty: each venue has its own
 
   // all
   std::uint64_t seed = 42;

@@ -213,6 +213,7 @@ void add_verdict(io::HtmlReport& page, const ReportInput& input, const ScoreTabl
     basis += fmt::format(" Only {} such block{} in the data, fewer than 10: the intervals are narrower than the truth.", blocks,
                          blocks == 1 ? " fits" : "s fit");
   }
+  if (const std::string note = table.price_note(); !note.empty()) basis += " Note: " + note + ".";
   page.verdict(tone_of(agent.minus_hold, too_few_blocks(agent)), unbroken(table.verdict()), basis);
 }
 
@@ -330,7 +331,11 @@ void add_drawdown(io::HtmlReport& page, const ScoreTable& table) {
       });
 }
 
-void add_attribution(io::HtmlReport& page, const ScoreTable& table) {
+/// The title up to its colon: the name of the configuration.
+std::string short_title(const ScoreTable& table) { return table.title.substr(0, table.title.find(':')); }
+
+void add_attribution(io::HtmlReport& page, const std::vector<const ScoreTable*>& tables) {
+  const ScoreTable& table = *tables.front();
   page.section("Where the profit comes from");
   add_chart(page, "The parts sum exactly to the change of equity; the diamond is the sum.", [&](int width) {
     io::BarChart chart(
@@ -344,6 +349,11 @@ void add_attribution(io::HtmlReport& page, const ScoreTable& table) {
     }
     return chart.svg();
   });
+  for (const ScoreTable* one : tables) {
+    if (const std::string note = one->price_note(); !note.empty()) {
+      page.note(tables.size() > 1 ? short_title(*one) + ": " + note : note, Tone::warning);
+    }
+  }
 }
 
 void add_differences(io::HtmlReport& page, const ScoreTable& table) {
@@ -396,9 +406,6 @@ void add_policies(io::HtmlReport& page, const ScoreTable& table) {
   page.text(fmt::format("With fixed quantities no policy can earn more than the clairvoyant {} USD{}. Share of it:{}.",
                         io::grouped(table.clairvoyant_usd, 2), tapes_of(table) > 1 ? " per tape" : "", shares));
 }
-
-/// The title up to its colon: the name of the configuration.
-std::string short_title(const ScoreTable& table) { return table.title.substr(0, table.title.find(':')); }
 
 std::string settings_text(const funding::TradingConfig& c) {
   return fmt::format("{:.3g}x, {:.0f} % used, {} position{}, stop {:.3g} %, buffer {:.0f} %", c.max_leverage,
@@ -512,7 +519,7 @@ std::string report_html(const ReportInput& input) {
   add_cards(page, table);
   add_equity(page, input, table);
   add_drawdown(page, table);
-  add_attribution(page, table);
+  add_attribution(page, input.tables);
   add_differences(page, table);
   add_policies(page, table);
   add_panel(page, input.tables);

@@ -141,6 +141,14 @@ const PolicyScore& ScoreTable::agent() const {
   return *found;
 }
 
+std::string ScoreTable::price_note() const {
+  const funding::Attribution parts = agent().attribution();
+  if (!(parts.total() > 0.0 && parts.price > 0.5 * parts.total())) return {};
+  return fmt::format("{:.0f} % of the agent's profit comes from price moves between venues, not from funding; check with validate-data "
+                     "that the venues' prices belong to the same time",
+                     100.0 * parts.price / parts.total());
+}
+
 std::string ScoreTable::verdict() const {
   const Interval& edge = agent().minus_hold;
   if (edge.low > 0.0) return "agent better than HOLD";

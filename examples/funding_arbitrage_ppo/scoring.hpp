@@ -62,6 +62,8 @@ struct ScoreTable {
   double clairvoyant_usd = 0.0;
 
   const PolicyScore& agent() const;
+  /// What to know beside the verdict: that most of the agent's profit is price moves between the venues. Else empty.
+  std::string price_note() const;
   std::string verdict() const;  ///< "agent better than HOLD", "no edge over HOLD at 95 %" or "agent worse than HOLD"
 };
 

@@ -209,6 +209,7 @@ int train(const Options& o) {
   rlx::ThreadPool threads(thread_count(o));
   const Data data = load_data(o);
   if (!o.quiet) fmt::print("{}", data_block(o, data));
+  print_warnings(o, data);
 
   std::vector<FoldResult> folds;
   for (std::size_t i = 0; i < data.folds.size(); ++i) {
@@ -240,6 +241,7 @@ int train(const Options& o) {
     write_report(o.report, input);
     fmt::print("\nreport: {}\n", o.report);
   }
+  print_notes(tables);
   print_verdict(tables);
   return 0;
 }
