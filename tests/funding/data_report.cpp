@@ -142,7 +142,7 @@ TEST_CASE("Data report: a small BTC volume is suspicious", "[funding]") {
 TEST_CASE("Data report: prices of a venue that are older than their stamps say", "[funding]") {
   REQUIRE(report_with_old_prices("bybit", 0).price_mismatches.empty());
   for (const char* venue : {"binance", "bybit"})
-    for (const std::size_t rows : {2, 3, 4, 6, 8, 12, 96}) {
+    for (const std::size_t rows : {2U, 3U, 4U, 6U, 8U, 12U, 96U}) {
       CAPTURE(venue, rows);
       const DataReport r = report_with_old_prices(venue, rows);
       REQUIRE(r.price_mismatches.size() == 4);  // one for each symbol
