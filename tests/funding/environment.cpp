@@ -5,6 +5,7 @@
 #include "hand_market.hpp"
 #include "rlx_catch.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdint>
@@ -685,6 +686,23 @@ TEST_CASE("environment: a delayed order that became illegal lapses", "[funding][
   REQUIRE(rig.env.info().trades == 0);
   REQUIRE(rig.env.info().lapsed_orders == 1);
   REQUIRE(rig.env.info().equity == 10'000.0);
+}
+
+TEST_CASE("environment: the peak is taken after a delayed order has paid its costs", "[funding][environment]") {
+  HandMarket market = calm_market();
+  market.flat("binance", 0, 48, 50.0, "BUSDT").flat("bybit", 0, 48, 50.0, "BUSDT");
+  market.settle("binance", 0, -0.0002, 8.0, "BUSDT").settle("bybit", 0, 0.0002, 8.0, "BUSDT");
+  market.settle("binance", 6, -0.02);  // while A is held: a new high at the hour at which B is entered
+  EnvironmentConfig config = plain_config();
+  config.execution.delay_steps = 1;
+  Rig rig(market.tape(), config);
+  rig.reset(1, from(4));
+  rig.step(enter_large);      // A, filled at hour 5
+  rig.step(enter_large + 1);  // B, filled at hour 6
+  REQUIRE(rig.env.info().open_positions == 2);
+  REQUIRE(rig.env.info().equity > 10'000.0);
+  REQUIRE(rig.env.info().peak_equity == rig.env.info().equity);
+  REQUIRE(rig.env.info().drawdown == 0.0);
 }
 
 TEST_CASE("environment: leg risk", "[funding][environment]") {

@@ -474,7 +474,8 @@ class FundingArbitrageEnv : private detail::EnvironmentData {
     PairQuote quote = ordered;
     quote.long_quote = quote_of(tape_->leg(ordered.long_leg, info_.tape_step));
     quote.short_quote = quote_of(tape_->leg(ordered.short_leg, info_.tape_step));
-    update_account();
+    rebind();  // the order is checked against the account of now; its peak is taken after the order, like every equity
+    state_.equity = portfolio_.equity();
     const AccountView account = account_view(state_, quote);
     const SizingRules rules = sizing_rules(state_);
     const EntryPlan plan = EntryPlanner(quote, features_->terms()[quote.long_leg], features_->terms()[quote.short_leg], account,
