@@ -131,17 +131,21 @@ class ManifestCallback final : public Callback {
     manifest_->started(learner);
   }
   bool on_update_end(Learner& learner) override {
-    if (learner.best && learner.best->num_timesteps != best_step_) {
-      best_step_ = learner.best->num_timesteps;
-      manifest_->new_best("eval/score", learner.best->score, learner, best_file_);
-    }
+    note_best(learner);
     return true;
   }
   void on_training_end(Learner& learner) override {
+    note_best(learner);  // a callback before this one may judge at the end only
     manifest_->finished(learner, learner.num_timesteps() < learner.total_timesteps());
   }
 
  private:
+  void note_best(const Learner& learner) {
+    if (!learner.best || learner.best->num_timesteps == best_step_) return;
+    best_step_ = learner.best->num_timesteps;
+    manifest_->new_best("eval/score", learner.best->score, learner, best_file_);
+  }
+
   RunManifest* manifest_;
   std::string best_file_;
   std::uint64_t best_step_ = 0;
