@@ -43,6 +43,10 @@ void print_verdict(const std::vector<ScoreTable>& tables);
 /// The agent's closed positions as CSV. @throws IoError
 void write_trades(const std::string& path, const ScoreTable& table, const std::vector<Market>& markets);
 
+/// Makes the folder of an output file and fails where nothing could be written, before the work and not after it.
+/// An empty path is no output. @throws IoError
+void prepare_output(const char* flag, const std::string& path);
+
 struct ReportInput;
 
 /// What every report shows: tables, split, data, command line.

@@ -12,7 +12,12 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
 #include <thread>
 
 namespace app {
@@ -94,6 +99,17 @@ void print_verdict(const std::vector<ScoreTable>& tables) {
   for (const ScoreTable& table : tables) fmt::print("{}{}\n", prefix(tables, table), table.verdict());
 }
 
+void prepare_output(const char* flag, const std::string& path) {
+  if (path.empty()) return;
+  const std::filesystem::path file(path);
+  const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
+  std::error_code failed;
+  std::filesystem::create_directories(folder, failed);
+  if (!failed && std::filesystem::is_directory(file)) failed = std::make_error_code(std::errc::is_a_directory);
+  if (!failed && access(folder.c_str(), W_OK | X_OK) != 0) failed = std::error_code(errno, std::generic_category());
+  if (failed) throw rlx::IoError(fmt::format("{} {}: {}", flag, path, failed.message()));
+}
+
 void write_trades(const std::string& path, const ScoreTable& table, const std::vector<Market>& markets) {
   rlx::io::CsvWriter csv;
   csv.row("tape", "symbol", "long_venue", "short_venue", "opened", "closed", "reason", "quantity", "mid_entry", "funding_usd", "price_usd",
@@ -126,6 +142,9 @@ nlohmann::json to_json(const ScoreTable& table) {
                     {"sharpe", row.sharpe},
                     {"max_drawdown", row.max_drawdown},
                     {"trades", row.trades()},
+                    {"win_rate", row.win_rate()},
+                    {"mean_hold_h", row.mean_hold_hours()},
+                    {"utilization", row.utilization()},
                     {"liquidations", row.liquidations()},
                     {"block_steps", row.block_steps},
                     {"funding", a.funding},
@@ -165,6 +184,8 @@ void fill_report(ReportInput& input, const Options& o, const Data& data, const s
 }
 
 int evaluate(const Options& o) {
+  prepare_output("--report", o.report);
+  prepare_output("--trades-output", o.trades_output);
   rlx::ThreadPool threads(thread_count(o));
   const rlx::InferencePolicy agent = load_policy(o.checkpoint);
   const Data data = load_data(o);
@@ -183,7 +204,7 @@ int evaluate(const Options& o) {
   if (!o.report.empty()) {
     fill_report(input, o, data, tables);
     write_report(o.report, input);
-    fmt::print("\nreport: {}\n", o.report);
+    if (!o.quiet) fmt::print("\nreport: {}\n", o.report);
   }
   print_notes(tables);
   print_verdict(tables);

@@ -115,7 +115,7 @@ int run_episodes(const Options& o, const rlx::InferencePolicy& policy) {
 
   Decider decider(policy, o);
   std::vector<double> returns;
-  for (std::size_t episode = 0; episode < o.episodes && !interrupted; ++episode) {
+  for (std::size_t episode = 0; episode < o.episodes; ++episode) {
     const auto& tape = data.markets[episode % data.markets.size()].tape;
     funding::FundingArbitrageEnv env(tape, config);
     ObservationRow observation{};
@@ -145,7 +145,7 @@ int run_episodes(const Options& o, const rlx::InferencePolicy& policy) {
   double variance = 0.0;
   for (const double r : returns) variance += (r - mean) * (r - mean) / static_cast<double>(returns.size());
   if (!returns.empty()) fmt::print("\nMean reward: {:.2f} ± {:.2f}\n", mean, std::sqrt(variance));
-  return interrupted ? exit_interrupted : 0;
+  return 0;
 }
 
 }  // namespace

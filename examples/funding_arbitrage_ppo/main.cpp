@@ -23,7 +23,18 @@ std::atomic<bool> interrupted{false};
 
 namespace {
 
-void on_interrupt(int) { app::interrupted.store(true, std::memory_order_relaxed); }
+/// Once: training saves and stops. Twice: the program ends at once, as without a handler.
+void on_interrupt(int signal) {
+  app::interrupted.store(true, std::memory_order_relaxed);
+  std::signal(signal, SIG_DFL);
+}
+
+/// Only what has something to save listens; all else ends by the signal itself.
+void listen_to_interrupts(const app::Options& o) {
+  if (o.command != app::Command::train) return;
+  std::signal(SIGINT, on_interrupt);
+  std::signal(SIGTERM, on_interrupt);
+}
 
 int run(const app::Options& o) {
   switch (o.command) {
@@ -48,12 +59,12 @@ int fail(int code, const char* kind, const std::exception& error) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::signal(SIGINT, on_interrupt);
-  std::signal(SIGTERM, on_interrupt);
   std::signal(SIGXFSZ, SIG_IGN);  // a file-size limit is an IoError like a full disk
   try {
     const std::optional<app::Options> options = app::parse_options(argc, argv);
-    return options ? run(*options) : 0;
+    if (!options) return 0;
+    listen_to_interrupts(*options);
+    return run(*options);
   } catch (const app::UsageError& error) {
     return fail(2, "usage", error);
   } catch (const rlx::DataError& error) {

@@ -9,8 +9,11 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <charconv>
 #include <cmath>
 #include <map>
+#include <system_error>
+#include <utility>
 
 namespace app {
 namespace {
@@ -36,7 +39,8 @@ void add_data_flags(CLI::App& app, Options& o) {
       ->check(CLI::IsMember({"calibrated", "planted"}))->capture_default_str()->group(group);
   app.add_option("--tapes", o.tapes, "number of synthetic tapes; environment i uses tape i mod n")
       ->check(CLI::Range(1, 1'000))->capture_default_str()->group(group);
-  app.add_option("--days", o.days, "length of a synthetic tape in days; 0: the preset's own")->capture_default_str()->group(group);
+  app.add_option("--days", o.days, "length of a synthetic tape in days; 0: the preset's own")
+      ->check(CLI::Range(0, 36'500))->capture_default_str()->group(group);
   app.add_option("--venues-path", o.venues_path, "JSON that overrides fees, tiers and rules of venues")->group(group);
   app.add_option("--instruments-path", o.instruments_path, "CSV venue,symbol,lot: quantity steps")->group(group);
   app.add_option("--step-minutes", o.step_minutes, "decision step")
@@ -126,6 +130,53 @@ void add_common_flags(CLI::App& app, Options& o) {
   app.add_option("--threads", o.threads, "0: all of the machine; results do not depend on it")->capture_default_str()->group(group);
   app.add_option("--device", o.device, "cpu or auto; nothing here needs a GPU")->capture_default_str()->group(group);
   app.add_flag("--quiet", o.quiet, "tables and errors only")->group(group);
+}
+
+/// CLI11 reads -5 as a huge unsigned number and cuts what does not fit: both are refused here.
+void refuse_wrapped_numbers(CLI::App& command) {
+  for (CLI::Option* option : command.get_options()) {
+    if (option->get_type_name().rfind("UINT", 0) != 0) continue;
+    option->check(CLI::Validator(
+        [](std::string& text) {
+          std::uint64_t value = 0;
+          const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+          const bool whole = error == std::errc{} && end == text.data() + text.size();
+          return whole ? std::string() : fmt::format("expected a whole number from 0 to 2^64 - 1, found '{}'", text);
+        },
+        ""));
+  }
+}
+
+/// What the command runs with, flag by flag, in the form that --config reads.
+std::map<std::string, std::string> values_of(const CLI::App& command) {
+  std::map<std::string, std::string> values;
+  for (const CLI::Option* option : command.get_options()) {
+    const std::string name = option->get_single_name();
+    if (name == "help" || name == "version" || name == "config") continue;
+    const std::string value = option->count() > 0 ? option->results().back() : option->get_default_str();
+    if (!value.empty()) values[name] = value;
+  }
+  return values;
+}
+
+/// Values that the type of a flag does not exclude, and flags that would have no effect.
+void check_values(const Options& o) {
+  if (!o.funding_path.empty() && o.prices_path.empty()) throw UsageError("--prices-path and --funding-path go together; one of them is missing");
+  if (!o.prices_path.empty() && o.funding_path.empty() && o.data_path.empty()) {
+    throw UsageError("--prices-path and --funding-path go together; one of them is missing");
+  }
+  if (!o.indicative_path.empty() && o.prices_path.empty()) throw UsageError("--indicative-path goes with --prices-path and --funding-path");
+  if (!o.instruments_path.empty() && o.prices_path.empty()) throw UsageError("--instruments-path goes with --prices-path and --funding-path");
+  if (!o.resume_from.empty() && o.walk_forward > 1) {
+    throw UsageError("--resume-from continues one training; with --walk-forward above 1 start anew");
+  }
+  if (o.num_episodes == 0 && o.total_steps == 0) throw UsageError("--num-episodes 0: expected at least 1");
+  for (const auto& [flag, threshold] : {std::pair{"enter", o.enter_threshold}, std::pair{"exit", o.exit_threshold}}) {
+    if (!(threshold >= 0.0 && threshold <= 1.0)) throw UsageError(fmt::format("--{}-threshold {}: expected a probability from 0 to 1", flag, threshold));
+  }
+  if (!o.from.empty() && o.input.empty()) throw UsageError(fmt::format("--from {}: name the file with --input", o.from));
+  if (o.from.empty() && !o.input.empty()) throw UsageError("--input: say what it is with --from spot-perp-8h or --from settlements");
+  if (!o.common_prices.empty() && o.from != "spot-perp-8h") throw UsageError("--common-prices goes with --from spot-perp-8h");
 }
 
 /// One value of the configuration file as the text the command line would hold.
@@ -237,7 +288,8 @@ std::optional<Options> parse_options(int argc, char** argv) {
   infer->add_option("--exit-threshold", o.exit_threshold, "an EXIT less probable than this becomes HOLD")->group("Model");
   generate->add_option("--synthetic", o.synthetic, "which market")
       ->check(CLI::IsMember({"calibrated", "planted"}))->capture_default_str()->group("Data");
-  generate->add_option("--days", o.days, "length in days; 0: the preset's own")->capture_default_str()->group("Data");
+  generate->add_option("--days", o.days, "length in days; 0: the preset's own")
+      ->check(CLI::Range(0, 36'500))->capture_default_str()->group("Data");
   generate->add_option("--step-minutes", o.step_minutes, "rows of the tape")
       ->check(CLI::IsMember({5, 15, 30, 60, 120, 240, 480}))->capture_default_str()->group("Data");
   generate->add_option("--output-dir", o.output_dir, "where prices.csv and funding.csv go")->capture_default_str()->group("Data");
@@ -246,6 +298,8 @@ std::optional<Options> parse_options(int argc, char** argv) {
   generate->add_option("--common-prices", o.common_prices,
                        "with --from spot-perp-8h: this venue's prices for all venues, where their bars are of different times; no spreads are left")
       ->group("Data");
+
+  for (CLI::App* command : {&app, train, evaluate, infer, generate, validate}) refuse_wrapped_numbers(*command);
 
   o.command_line.assign(argv, argv + argc);
   const auto parse = [&](const std::vector<std::string>& arguments) {
@@ -273,6 +327,9 @@ std::optional<Options> parse_options(int argc, char** argv) {
     if (extras.empty()) extras = app.remaining(true);
     const std::string wrong = extras.empty() ? "" : extras.front().substr(0, extras.front().find('='));
     std::vector<std::string> names;
+    if (wrong.rfind("--", 0) != 0 && command != &app) {
+      throw UsageError(fmt::format("unexpected '{}' after {}: values belong to flags (--help lists all)", wrong, command->get_name()));
+    }
     if (wrong.rfind("--", 0) == 0) {
       for (const CLI::Option* option : command->get_options()) names.push_back(option->get_name());
     } else {
@@ -285,11 +342,8 @@ std::optional<Options> parse_options(int argc, char** argv) {
   }
   if (chosen != nullptr) o.command = commands.at(chosen);
   check_device(o);
-  if (!o.prices_path.empty() != !o.funding_path.empty() && o.data_path.empty()) {
-    throw UsageError("--prices-path and --funding-path go together; one of them is missing");
-  }
-  if (!o.from.empty() && o.input.empty()) throw UsageError(fmt::format("--from {}: name the file with --input", o.from));
-  if (!o.common_prices.empty() && o.from != "spot-perp-8h") throw UsageError("--common-prices goes with --from spot-perp-8h");
+  check_values(o);
+  o.flags = values_of(chosen != nullptr ? *chosen : app);
   return o;
 }
 

@@ -129,6 +129,30 @@ std::int64_t PolicyScore::liquidations() const {
   return sum;
 }
 
+std::int64_t PolicyScore::closed_trades() const {
+  std::int64_t sum = 0;
+  for (const Backtest& run : runs) sum += run.info.closed_trades;
+  return sum;
+}
+
+double PolicyScore::win_rate() const {
+  double wins = 0.0;
+  for (const Backtest& run : runs) wins += static_cast<double>(run.info.wins);
+  return closed_trades() > 0 ? wins / static_cast<double>(closed_trades()) : std::numeric_limits<double>::quiet_NaN();
+}
+
+double PolicyScore::mean_hold_hours() const {
+  double hours = 0.0;
+  for (const Backtest& run : runs) hours += run.info.hold_hours;
+  return closed_trades() > 0 ? hours / static_cast<double>(closed_trades()) : std::numeric_limits<double>::quiet_NaN();
+}
+
+double PolicyScore::utilization() const {
+  double sum = 0.0;
+  for (const Backtest& run : runs) sum += run.utilization() / static_cast<double>(runs.size());
+  return sum;
+}
+
 std::vector<double> PolicyScore::log_returns() const {
   std::vector<double> all;
   for (const Backtest& run : runs) all.insert(all.end(), run.log_returns.begin(), run.log_returns.end());
@@ -286,17 +310,6 @@ std::vector<std::string> table_header() {
 }
 
 std::vector<std::string> table_cells(const PolicyScore& row) {
-  std::int64_t closed = 0;
-  std::int64_t wins = 0;
-  double hold_hours = 0.0;
-  double utilization = 0.0;
-  for (const Backtest& run : row.runs) {
-    closed += run.info.closed_trades;
-    wins += run.info.wins;
-    hold_hours += run.info.hold_hours;
-    utilization += run.utilization() / static_cast<double>(row.runs.size());
-  }
-  const double n = closed > 0 ? static_cast<double>(closed) : std::numeric_limits<double>::quiet_NaN();
   const funding::Attribution parts = row.attribution();
   const auto usd = [&](double value) { return rlx::io::fixed(value / static_cast<double>(row.runs.size()), 2); };
   return {row.name,
@@ -306,9 +319,9 @@ std::vector<std::string> table_cells(const PolicyScore& row) {
           rlx::io::fixed(row.sharpe, 2),
           percent(row.max_drawdown),
           std::to_string(row.trades()),
-          percent(static_cast<double>(wins) / n, 0),
-          rlx::io::fixed(hold_hours / n, 1),
-          percent(utilization, 1),
+          percent(row.win_rate(), 0),
+          rlx::io::fixed(row.mean_hold_hours(), 1),
+          percent(row.utilization(), 1),
           usd(parts.funding),
           usd(parts.price),
           usd(parts.fees),

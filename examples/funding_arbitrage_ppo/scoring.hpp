@@ -48,6 +48,10 @@ struct PolicyScore {
   funding::Attribution attribution() const;  ///< sum over the tapes, USD
   std::int64_t trades() const;
   std::int64_t liquidations() const;
+  std::int64_t closed_trades() const;
+  double win_rate() const;         ///< share of the closed trades with a profit after all costs; NaN without one
+  double mean_hold_hours() const;  ///< NaN without a closed trade
+  double utilization() const;      ///< margin in use, share of equity, mean over the steps and tapes
   std::vector<double> log_returns() const;  ///< all tapes, one after another
 };
 

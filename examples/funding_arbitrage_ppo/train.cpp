@@ -16,12 +16,15 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <iostream>
 #include <optional>
+#include <thread>
 
 namespace app {
 namespace {
@@ -85,6 +88,21 @@ nlohmann::json split_json(const Data& data, const funding::Fold& fold) {
   return split;
 }
 
+nlohmann::json machine_json() {
+  utsname system{};
+  uname(&system);
+  return {{"system", fmt::format("{} {}", system.sysname, system.release)}, {"processor", system.machine}, {"cores", std::thread::hardware_concurrency()}};
+}
+
+/// Wall time of a fold with its scoring.
+class Stopwatch {
+ public:
+  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count(); }
+
+ private:
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+};
+
 /// What one fold leaves behind.
 struct FoldResult {
   std::vector<ScoreTable> tables;  ///< empty if the training stopped early
@@ -99,6 +117,7 @@ struct FoldResult {
 };
 
 FoldResult train_fold(const Options& o, const Data& data, const funding::Fold& fold, const std::string& directory, rlx::ThreadPool& threads) {
+  const Stopwatch since;
   std::error_code failed;
   std::filesystem::create_directories(directory, failed);
   if (failed) throw rlx::IoError(fmt::format("--checkpoint-dir {}: {}", directory, failed.message()));
@@ -136,8 +155,10 @@ FoldResult train_fold(const Options& o, const Data& data, const funding::Fold& f
 
   rlx::RunManifest manifest(directory + "/run.json");
   manifest.fields["command"] = o.command_line;
+  manifest.fields["flags"] = o.flags;
   manifest.fields["seed"] = o.seed;
   manifest.fields["threads"] = threads.size();
+  manifest.fields["machine"] = machine_json();
   manifest.fields["config"] = rlx::config_to_json(ppo.config());
   manifest.fields["trading"] = ppo.identity["trading"];
   manifest.fields["data"] = {{"sha256", data.sha256}, {"venues_sha256", data.venues_sha256}, {"report", funding::to_text(data.markets[0].tape->report())}};
@@ -145,10 +166,10 @@ FoldResult train_fold(const Options& o, const Data& data, const funding::Fold& f
   manifest.fields["split"] = split_json(data, fold);
   manifest.fields["network"] = {{"name", o.network}, {"parameters", ppo.parameters().count()}, {"flops_per_row", ppo.graph().flops_per_row()}};
 
-  ValidationCallback validation(o, data, fold, directory + "/best_model.safetensors", threads);
   rlx::CheckpointCallback checkpoints({.save_freq = o.save_every, .unit = rlx::CountUnit::episodes, .path = directory, .final_name = "final_model"});
   MonitorCallback monitor(o);
-  rlx::HealthCallback health([&](const rlx::HealthWarning& w) { if (!o.quiet) fmt::print("warning: {}\n", w.text); }, health_limits());
+  ValidationCallback validation(o, data, fold, directory + "/best_model.safetensors", monitor, threads);
+  rlx::HealthCallback health([&](const rlx::HealthWarning& w) { say(o, "warning: {}\n", w.text); }, health_limits());
   StopAfter stop_after(o.stop_after_steps);
   rlx::ProgressCallback progress(std::cout, !o.quiet && isatty(STDOUT_FILENO) != 0);
   rlx::ManifestCallback record(manifest, directory + "/best_model.safetensors");
@@ -182,7 +203,11 @@ FoldResult train_fold(const Options& o, const Data& data, const funding::Fold& f
   result.tables = judge({{"agent", &*result.best}, {"final model", &last}}, data, fold, fold.test, o, threads);
   manifest.fields["evaluations"] = validation.history_json(ppo);
   manifest.fields["chosen"] = result.chosen;
+  manifest.fields["chosen_checkpoint"] = {{"file", directory + "/best_model.safetensors"}, {"step", result.chosen_step}, {"score", ppo.best->score}};
+  for (const std::string& file : checkpoints.saved()) manifest.add_checkpoint(file);
   manifest.fields["warnings"] = result.warnings;
+  for (const funding::DataWarning& w : funding::warnings(data.markets[0].tape->report())) manifest.fields["warnings"].push_back("data: " + to_line(w));
+  manifest.fields["total_wall_seconds"] = since.seconds();
   manifest.fields["tables"] = nlohmann::json::array();
   for (const ScoreTable& table : result.tables) manifest.fields["tables"].push_back(to_json(table));
   manifest.write();
@@ -206,6 +231,8 @@ ReportInput report_input(const Options& o, const Data& data, const FoldResult& l
 }  // namespace
 
 int train(const Options& o) {
+  prepare_output("--report", o.report);
+  prepare_output("--trades-output", o.trades_output);
   rlx::ThreadPool threads(thread_count(o));
   const Data data = load_data(o);
   if (!o.quiet) fmt::print("{}", data_block(o, data));
@@ -239,7 +266,7 @@ int train(const Options& o) {
   if (!o.trades_output.empty()) write_trades(o.trades_output, tables.front(), data.markets);
   if (!o.report.empty()) {
     write_report(o.report, input);
-    fmt::print("\nreport: {}\n", o.report);
+    if (!o.quiet) fmt::print("\nreport: {}\n", o.report);
   }
   print_notes(tables);
   print_verdict(tables);

@@ -28,9 +28,9 @@ double now_seconds(const rlx::Learner& learner) { return static_cast<double>(lea
 }  // namespace
 
 ValidationCallback::ValidationCallback(const Options& o, const Data& data, const funding::Fold& fold, std::string best_path,
-                                       rlx::ThreadPool& threads)
-    : o_(&o), data_(&data), window_(fold.validation), best_path_(std::move(best_path)), threads_(&threads),
-      milestones_(o.eval_every, rlx::CountUnit::episodes) {}
+                                       MonitorCallback& monitor, rlx::ThreadPool& threads)
+    : o_(&o), data_(&data), window_(fold.validation), best_path_(std::move(best_path)), monitor_(&monitor),
+      threads_(&threads), milestones_(o.eval_every, rlx::CountUnit::episodes) {}
 
 void ValidationCallback::on_training_start(rlx::Learner& learner) { milestones_.start(learner); }
 
@@ -90,12 +90,13 @@ void ValidationCallback::evaluate(rlx::Learner& learner) {
   history.back()["score"] = e.score;
   learner.notes[history_note] = history.dump();
   evaluations_.push_back(e);
+  monitor_->evaluated(e, learner);
 
-  if (!o_->quiet) fmt::print("Eval Mean Reward: {:.2f} ± {:.2f}   (episode {}, score {:+.4f} % per day)\n", e.reward_mean, e.reward_std, e.episode, 100.0 * e.score);
+  say(*o_, "Eval Mean Reward: {:.2f} ± {:.2f}   (episode {}, score {:+.4f} % per day)\n", e.reward_mean, e.reward_std, e.episode, 100.0 * e.score);
   if (rlx::is_finite(e.score) && (!learner.best || e.score > learner.best->score)) {
     learner.best = rlx::BestScore{e.score, e.step, e.episode};
     learner.save(best_path_);
-    if (!o_->quiet) fmt::print("Best Model Saved: {}\n", best_path_);
+    say(*o_, "Best Model Saved: {}\n", best_path_);
   }
 }
 
@@ -118,12 +119,11 @@ bool MonitorCallback::on_episode(rlx::Learner& learner, const rlx::EpisodeRecord
   const rlx::UpdateMetrics& m = learner.last_update();
   const bool updated = learner.n_updates() > 0;
   const double unknown = std::numeric_limits<double>::quiet_NaN();
-  if (!o_->quiet && record.number % std::max<std::uint64_t>(o_->log_interval, 1) == 0) {
-    fmt::print("{} | Mean(100): {:.2f} | KL: {} | Clipfrac: {} | FPS: {:.0f}\n",
+  if (record.number % std::max<std::uint64_t>(o_->log_interval, 1) == 0) {
+    say(*o_, "{} | Mean(100): {:.2f} | KL: {} | Clipfrac: {} | FPS: {:.0f}\n",
                rlx::EpisodeLine::line(record.number, record.statistics.episode_return, updated ? m.loss : unknown, updated ? m.entropy : unknown),
                learner.mean_episode_return(), rlx::io::fixed(updated ? m.approx_kl : unknown, 4),
                rlx::io::fixed(updated ? m.clip_fraction : unknown, 3), fps(learner));
-    std::fflush(stdout);
   }
   if (tensorboard_) {
     const auto names = funding::FundingArbitrageEnv::metric_names();
@@ -166,6 +166,17 @@ bool MonitorCallback::on_update_end(rlx::Learner& learner) {
     tensorboard_->flush();
   }
   return true;
+}
+
+void MonitorCallback::evaluated(const ValidationCallback::Evaluation& e, const rlx::Learner& learner) {
+  if (!tensorboard_) return;
+  const std::pair<const char*, double> figures[] = {{"eval/score", e.score},
+                                                    {"eval/reward_mean", e.reward_mean},
+                                                    {"eval/reward_std", e.reward_std},
+                                                    {"eval/trades", e.trades},
+                                                    {"eval/max_drawdown", e.max_drawdown}};
+  for (const auto& [tag, value] : figures) tensorboard_->add_scalar(tag, value, e.step, now_seconds(learner));
+  tensorboard_->flush();
 }
 
 std::vector<LearningPoint> MonitorCallback::learning(const ValidationCallback& validation) const {

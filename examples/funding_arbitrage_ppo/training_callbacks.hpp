@@ -10,12 +10,29 @@
 #include <rlx/io/tensorboard.hpp>
 #include <rlx/rl/callbacks.hpp>
 
+#include <fmt/format.h>
+
+#include <unistd.h>
+
 #include <cstdint>
+#include <cstdio>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace app {
+
+/// One line of a training run, shown at once; on a terminal the line of progress makes room. Nothing with --quiet.
+template <class... Args>
+void say(const Options& o, fmt::format_string<Args...> format, Args&&... args) {
+  if (o.quiet) return;
+  if (isatty(STDOUT_FILENO) != 0) fmt::print("\r\x1b[K");
+  fmt::print(format, std::forward<Args>(args)...);
+  std::fflush(stdout);
+}
+
+class MonitorCallback;
 
 /// Scores the policy on the validation window and keeps the best model.
 ///
@@ -24,7 +41,8 @@ namespace app {
 /// checkpoint, so a resumed run chooses as an uninterrupted one does.
 class ValidationCallback final : public rlx::Callback {
  public:
-  ValidationCallback(const Options& o, const Data& data, const funding::Fold& fold, std::string best_path, rlx::ThreadPool& threads);
+  ValidationCallback(const Options& o, const Data& data, const funding::Fold& fold, std::string best_path, MonitorCallback& monitor,
+                     rlx::ThreadPool& threads);
   void on_training_start(rlx::Learner& learner) override;
   bool on_update_end(rlx::Learner& learner) override;
   void on_training_end(rlx::Learner& learner) override;
@@ -50,6 +68,7 @@ class ValidationCallback final : public rlx::Callback {
   const Data* data_;
   funding::Window window_;
   std::string best_path_;
+  MonitorCallback* monitor_;  ///< told about every evaluation
   rlx::ThreadPool* threads_;
   rlx::detail::Milestones milestones_;
   std::vector<Evaluation> evaluations_;
@@ -62,6 +81,9 @@ class MonitorCallback final : public rlx::Callback {
   void on_training_start(rlx::Learner& learner) override;
   bool on_episode(rlx::Learner& learner, const rlx::EpisodeRecord& record) override;
   bool on_update_end(rlx::Learner& learner) override;
+
+  /// Writes the TensorBoard figures of an evaluation.
+  void evaluated(const ValidationCallback::Evaluation& e, const rlx::Learner& learner);
 
   /// Figures of every update beside the validation scores, for the report.
   std::vector<LearningPoint> learning(const ValidationCallback& validation) const;

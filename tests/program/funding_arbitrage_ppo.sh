@@ -52,6 +52,20 @@ case $case_name in
     refuse 2 'network' --network tiny
     refuse 2 'go together' --prices-path data/prices.csv
     refuse 2 'num-episodes' --num-episodes many
+    # A negative number is no huge one, and a number that does not fit is not cut.
+    refuse 2 "num-episodes.*'-5'" --num-episodes -5
+    refuse 2 "seed.*'99999999999999999999999'" --seed 99999999999999999999999
+    refuse 2 'num-episodes 0' --num-episodes 0
+    refuse 2 'days' --days -3
+    refuse 2 "unexpected 'more' after train" train more
+    # Flags that would have no effect.
+    refuse 2 'indicative-path' --indicative-path data/funding.csv
+    refuse 2 'instruments-path' --instruments-path lots.csv
+    refuse 2 'go together' --data-path o.csv --funding-path data/funding.csv
+    refuse 2 'input' generate-data --input bars.csv
+    refuse 2 'enter-threshold' infer --enter-threshold nan
+    refuse 2 'exit-threshold' infer --exit-threshold 1.5
+    refuse 2 'walk-forward' --resume-from final_model.safetensors --walk-forward 2
     echo '{"num_episode": 3}' >config.json
     refuse 2 "unknown key 'num_episode'.*num-episodes" train --config config.json
     ;;
@@ -151,6 +165,17 @@ case $case_name in
     wait $pid || code=$?
     [ "$code" -eq 130 ] || fail "exit code $code instead of 130"
     run infer $tape --checkpoint c/final_model.safetensors --episodes 1 --episode-length-days 1
+    # What has nothing to save ends by the signal itself, also while it waits for input.
+    mkfifo states
+    "$program" infer --checkpoint c/final_model.safetensors --state - <states >out 2>err &
+    pid=$!
+    exec 3>states
+    sleep 0.5
+    kill -TERM $pid
+    code=0
+    wait $pid || code=$?
+    exec 3>&-
+    [ "$code" -eq 143 ] || fail "exit code $code instead of 143 of a waiting infer"
     ;;
   full_disk)
     make_data
@@ -167,6 +192,22 @@ case $case_name in
     has report.html '<svg'
     if grep -Eq '<script|src="http|href="http' report.html; then fail "the report needs something from elsewhere"; fi
     has out 'hysteresis'
+    # Where nothing can be written is said before the training, not after it.
+    refuse 3 'report.html' train $tape $small --num-episodes 8 --report data/prices.csv/report.html
+    refuse 3 'trades-output /proc' train $tape $small --num-episodes 8 --trades-output /proc/nowhere/trades.csv
+    if grep -q 'Episode' out; then fail "trained before it looked at the outputs"; fi
+    run train $tape $small --num-episodes 8 --save-every 4 --report new/folder/report.html --quiet --tensorboard-dir board
+    [ -s new/folder/report.html ] || fail "no report in a new folder"
+    if grep -Eq 'report:|Episode|Eval|warning' out; then fail "--quiet shows more than tables and the verdict"; fi
+    for tag in train/reward train/mean100 pnl/funding eval/score eval/reward_mean eval/reward_std eval/trades eval/max_drawdown; do
+      grep -aq "$tag" board/* || fail "TensorBoard has no $tag"
+    done
+    for key in library command flags seed machine compiler config data venues_sha256 observation_hash report split network \
+      evaluations best chosen chosen_checkpoint tables win_rate mean_hold_h utilization warnings wall_seconds total_wall_seconds; do
+      grep -q "\"$key\":" checkpoints/run.json || fail "run.json has no $key"
+    done
+    has checkpoints/run.json 'checkpoint_ep4.safetensors'
+    has checkpoints/run.json '"embargo-hours": "24"'
     tail -1 out | grep -Eq 'agent better than HOLD|no edge over HOLD at 95 %|agent worse than HOLD' || fail "the last line is no verdict"
     [ -s checkpoints/run.json ] || fail "no run.json"
     head -1 trades.csv | grep -q 'symbol' || fail "trades.csv has no header"
