@@ -591,3 +591,49 @@ TEST_CASE("Without the environments' state a load needs permission and starts ne
   REQUIRE(loaded.num_timesteps() == 6 * 64);
   for (std::size_t e = 0; e < 4; ++e) REQUIRE(others.episode(e) > envs.episode(e) - 1);
 }
+
+namespace {
+
+/// CartPole on "data" with a number: the state of an episode on other data is refused.
+struct OnData {
+  using ActionScalar = std::int32_t;
+  int data = 0;
+  rlx::CartPole inner{};
+  const rlx::Box& observation_space() const { return inner.observation_space(); }
+  const rlx::Discrete& action_space() const { return inner.action_space(); }
+  const rlx::CartPole::Info& info() const { return inner.info(); }
+  void reset(std::uint64_t seed, std::span<float> row) { inner.reset(seed, row); }
+  rlx::Transition step(std::span<const std::int32_t> action, std::span<float> row) { return inner.step(action, row); }
+  void save_state(std::vector<std::byte>& bytes) const {
+    bytes.push_back(static_cast<std::byte>(data));
+    inner.save_state(bytes);
+  }
+  void load_state(std::span<const std::byte> bytes) {
+    if (bytes.empty() || bytes.front() != static_cast<std::byte>(data)) throw rlx::CheckpointError("other data");
+    inner.load_state(bytes.subspan(1));
+  }
+};
+
+}  // namespace
+
+TEST_CASE("Environments that refuse the saved state start new episodes if exactness is waived", "[rl][ppo][resume]") {
+  const TemporaryFile file("other_data");
+  rlx::PpoConfig config;
+  config.n_steps = 16;
+  config.batch_size = 32;
+  config.n_epochs = 2;
+  const auto graph = rlx::nn::mlp_actor_critic({.observation = 4, .action = 2, .pi = {8}, .vf = {8}});
+  rlx::ThreadPool pool(1);
+  rlx::VectorEnv envs({.num_envs = 4, .seed = 1}, pool, [](std::size_t) { return OnData{.data = 1}; });
+  rlx::Ppo ppo(config, envs, graph, pool);
+  ppo.learn(5 * 64);
+  ppo.save(file.path);
+  rlx::VectorEnv others({.num_envs = 4, .seed = 1}, pool, [](std::size_t) { return OnData{.data = 2}; });
+  rlx::Ppo loaded(config, others, graph, pool);
+  REQUIRE_THROWS_WITH(loaded.load(file.path), ContainsSubstring("other data"));
+  REQUIRE(loaded.num_timesteps() == 0);
+  loaded.load(file.path, {.exact = false});
+  REQUIRE(loaded.parameters().sha256() == ppo.parameters().sha256());
+  loaded.learn(64, {.reset_num_timesteps = false});
+  REQUIRE(loaded.num_timesteps() == 6 * 64);
+}

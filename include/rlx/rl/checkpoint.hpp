@@ -23,7 +23,7 @@ namespace rlx {
 struct LoadOptions {
   /// Keys that may differ, as the error names them: "learning_rate", "data_sha256", "num_envs", ...
   std::vector<std::string> allow = {};
-  /// Require the state of the environments. false: where they cannot be restored, each starts its next episode.
+  /// Require the state of the environments. false: where they have none or refuse it (other data), new episodes are started.
   bool exact = true;
 };
 

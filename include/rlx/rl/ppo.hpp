@@ -1049,13 +1049,21 @@ void Ppo<E, C, R, K>::load(const std::string& path, const LoadOptions& options) 
                              b.at("episode").get<std::uint64_t>()};
     }
     auto saved_notes = meta.at("notes").get<std::map<std::string, std::string>>();
+    bool restored = restores;
+    const auto put_back = [&] {
+      StateReader reader(state.environments);
+      envs_->load_state(reader);
+    };
     try {
       StateReader reader(file.at("environment").data);
       envs_->load_state(reader);
       reader.expect_end();
+    } catch (const CheckpointError&) {
+      put_back();
+      if (options.exact) throw;
+      restored = false;
     } catch (...) {
-      StateReader reader(state.environments);
-      envs_->load_state(reader);
+      put_back();
       throw;
     }
 
@@ -1074,7 +1082,7 @@ void Ppo<E, C, R, K>::load(const std::string& path, const LoadOptions& options) 
     objective_ = std::move(objective);
     num_timesteps_ = numbers[0], total_timesteps_ = numbers[1], n_updates_ = numbers[2], epochs_ = numbers[3];
     env_steps_ = numbers[4], num_episodes_ = numbers[5], forward_rows_ = numbers[6], trained_rows_ = numbers[7];
-    started_ = started && restores;
+    started_ = started && restored;
     first_row_is_new_ = first_row_is_new;
     best = saved_best;
     notes = std::move(saved_notes);
