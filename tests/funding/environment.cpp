@@ -157,6 +157,7 @@ TEST_CASE("environment: bad configurations are refused", "[funding][environment]
   refused([](EnvironmentConfig& c) { c.window_end = c.window_begin; }, "window");
   refused([](EnvironmentConfig& c) { c.episode_steps = 100'000; }, "episode_steps");
   refused([](EnvironmentConfig& c) { c.execution.fee_scale = 2.0; }, "with_costs");
+  refused([](EnvironmentConfig& c) { c.initial_capital = 100'000.0; }, "with_costs");  // C is that of a tenth of the capital
   EnvironmentConfig doubled = synthetic_config();
   doubled.execution.fee_scale = 2.0;
   REQUIRE_NOTHROW(FundingArbitrageEnv(synthetic()->with_costs(costs_of(doubled.execution, 10'000.0)), doubled));
@@ -824,10 +825,11 @@ TEST_CASE("environment: foreign or damaged states are refused", "[funding][envir
   rig.reset();
   std::vector<std::byte> bytes;
   rig.env.save_state(bytes);
-  Rig other(synthetic(SyntheticPreset::planted), synthetic_config());
+  Rig other(synthetic(SyntheticPreset::planted), synthetic_config());  // other data on the same grid
+  REQUIRE_THROWS_WITH(other.env.load_state(bytes), ContainsSubstring("another tape"));
   EnvironmentConfig richer = synthetic_config();
   richer.initial_capital = 20'000.0;
-  Rig rich(synthetic(), richer);
+  Rig rich(synthetic()->with_costs(costs_of(richer.execution, richer.initial_capital)), richer);
   REQUIRE_THROWS_AS(rich.env.load_state(bytes), rlx::CheckpointError);
   for (std::size_t size = 0; size < bytes.size(); size += 7) {
     REQUIRE_THROWS_AS(rig.env.load_state(std::span<const std::byte>(bytes).first(size)), rlx::CheckpointError);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -301,8 +302,9 @@ class FundingArbitrageEnv : private detail::EnvironmentData {
     portfolio_.save(writer);
   }
 
-  /// Continues exactly where `save_state` stood. @throws CheckpointError for bytes of another format, tape or configuration;
-  /// the environment must then be reset.
+  /// Continues exactly where `save_state` stood, under the same configuration (of which only the capital is checked).
+  /// @throws CheckpointError for bytes of another format, other data, another grid or capital; the environment must then be
+  /// reset.
   void load_state(std::span<const std::byte> bytes) {
     running_ = false;
     StateReader reader(bytes);
@@ -311,7 +313,7 @@ class FundingArbitrageEnv : private detail::EnvironmentData {
     }
     if (reader.read<TapeTag>() != tape_tag()) {
       throw CheckpointError(
-          "funding environment state: saved on another tape (start, step, length, instruments or capital differ)");
+          "funding environment state: saved on another tape (data, start, step, length or initial capital differ)");
     }
     reader.read(seed_);
     last_step_ = static_cast<std::size_t>(reader.read<std::uint64_t>());
@@ -342,11 +344,13 @@ class FundingArbitrageEnv : private detail::EnvironmentData {
   }
 
  private:
-  static constexpr std::uint64_t state_tag = 0x31766e65'646e7566ULL;  // "fundenv1"
-  using TapeTag = std::array<double, 5>;
+  static constexpr std::uint64_t state_tag = 0x32766e65'646e7566ULL;  // "fundenv2"
+  // The data by their hash, the grid that is laid over them, the account.
+  using TapeTag = std::array<std::uint64_t, 5>;
   TapeTag tape_tag() const {
-    return {static_cast<double>(tape_->time(0)), static_cast<double>(tape_->step_ms()), static_cast<double>(tape_->n_steps()),
-            static_cast<double>(tape_->instruments().size()), config_.initial_capital};
+    return {std::stoull(tape_->sha256().substr(0, 16), nullptr, 16), static_cast<std::uint64_t>(tape_->time(0)),
+            static_cast<std::uint64_t>(tape_->step_ms()), static_cast<std::uint64_t>(tape_->n_steps()),
+            std::bit_cast<std::uint64_t>(config_.initial_capital)};
   }
 
   // --- construction ------------------------------------------------------------------------------------------------------
@@ -358,11 +362,10 @@ class FundingArbitrageEnv : private detail::EnvironmentData {
 
   static EnvironmentConfig checked(EnvironmentConfig config, const std::shared_ptr<const MarketTape>& market) {
     config.validate();
-    CostModel costs = costs_of(config.execution, config.initial_capital);
-    costs.reference_notional = market->config().costs.reference_notional;
-    if (!(costs == market->config().costs)) {
+    if (!(costs_of(config.execution, config.initial_capital) == market->config().costs)) {
       throw ConfigError(
-          "execution: its cost numbers differ from those of the tape, whose list of opportunities depends on them; "
+          "execution, initial_capital: the cost numbers, of which the reference notional is a tenth of the capital, differ from "
+          "those of the tape, whose list of opportunities depends on them; "
           "use market->with_costs(funding::costs_of(execution, initial_capital))");
     }
     const std::size_t end = market->n_steps() - 1;
