@@ -99,6 +99,7 @@ int decide_states(const Options& o, const rlx::InferencePolicy& policy) {
     fmt::print("{}\n", out.dump());
     std::fflush(stdout);
   }
+  if (in.bad()) throw rlx::DataError(fmt::format("--state {}: cannot be read; expected one state as JSON per line", o.state));
   return 0;
 }
 

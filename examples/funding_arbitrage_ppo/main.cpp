@@ -16,6 +16,7 @@
 #include <exception>
 #include <optional>
 #include <string>
+#include <system_error>
 
 namespace app {
 std::atomic<bool> interrupted{false};
@@ -64,7 +65,9 @@ int main(int argc, char** argv) {
     const std::optional<app::Options> options = app::parse_options(argc, argv);
     if (!options) return 0;
     listen_to_interrupts(*options);
-    return run(*options);
+    const int code = run(*options);
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) throw rlx::IoError("standard output cannot be written; is the disk full?");
+    return code;
   } catch (const app::UsageError& error) {
     return fail(2, "usage", error);
   } catch (const rlx::DataError& error) {
@@ -77,6 +80,8 @@ int main(int argc, char** argv) {
     return fail(6, "numeric", error);
   } catch (const rlx::Error& error) {
     return fail(4, "configuration", error);
+  } catch (const std::system_error& error) {  // fmt, when standard output cannot be written
+    return fail(3, "file", error);
   } catch (const std::exception& error) {
     return fail(1, "unexpected", error);
   }

@@ -139,10 +139,13 @@ FoldResult train_fold(const Options& o, const Data& data, const funding::Fold& f
                   {"venues_sha256", data.venues_sha256},
                   {"observation_hash", funding::observation_hash()},
                   {"trading", o.sample_random_config ? "sampled" : environment.trading.to_string()},
+                  {"episode", fmt::format("{} steps, {} USD", environment.episode_steps, environment.initial_capital)},
+                  {"reward", fmt::format("scale {}, shaping {}", environment.reward.scale, environment.reward.shaping_scale)},
                   {"train_window", fmt::format("{}..{}", fold.train.begin, fold.train.end)}};
   if (!o.resume_from.empty()) {
     rlx::LoadOptions options;
     if (o.allow_data_change) options.allow = {"data_sha256", "venues_sha256", "train_window"};
+    options.exact = !o.allow_data_change;  // the running episodes are of the old data; new ones are started
     ppo.load(o.resume_from, options);
     if (!o.quiet) fmt::print("resumed from {} at step {}\n", o.resume_from, ppo.num_timesteps());
   }

@@ -126,6 +126,7 @@ case $case_name in
     sed -E 's/.*"decision":\{"action_id":([0-9]+),"observation_sha256":"([0-9a-f]+)".*/\1 \2/' states.jsonl >expected
     sed -E 's/.*"action_id":([0-9]+).*"observation_sha256":"([0-9a-f]+)".*/\1 \2/' out >found
     cmp expected found || fail "decisions from JSON differ from the environment's"
+    refuse 3 'cannot be read' infer --checkpoint checkpoints/best_model.safetensors --state data
     # A line that is wrong gets one error object; the stream goes on.
     { head -1 states.jsonl; echo '{"time": 3}'; echo 'nonsense'; tail -1 states.jsonl; } >mixed.jsonl
     "$program" infer --checkpoint checkpoints/best_model.safetensors --state - <mixed.jsonl >out 2>err || fail "mixed stream"
@@ -139,6 +140,10 @@ case $case_name in
     run train $tape $small --num-episodes 24 --total-steps 960 --save-every 10 --checkpoint-dir parts --resume-from parts/final_model.safetensors
     [ "$(hash_of whole/final_model.safetensors)" = "$(hash_of parts/final_model.safetensors)" ] || fail "resume differs from the whole run"
     refuse 5 'seed|learning_rate' train $tape $small --total-steps 960 --seed 9 --checkpoint-dir parts --resume-from parts/final_model.safetensors
+    # What was learned belongs to one reward and one kind of episode.
+    for change in '--reward-scale 50' '--shaping-scale 1' '--episode-length-days 2'; do
+      refuse 5 'reward|episode' train $tape $small --total-steps 960 $change --checkpoint-dir parts --resume-from parts/final_model.safetensors
+    done
     run generate-data --synthetic planted --days 20 --seed 4 --output-dir other
     refuse 5 'data' train --prices-path other/prices.csv --funding-path other/funding.csv $small --num-episodes 24 --total-steps 960 --save-every 10 \
       --checkpoint-dir parts --resume-from parts/final_model.safetensors
@@ -180,6 +185,11 @@ case $case_name in
   full_disk)
     make_data
     run train $tape $small --num-episodes 4 --checkpoint-dir c
+    if [ -e /dev/full ]; then  # a table that is lost on its way is no success
+      code=0
+      "$program" evaluate $tape --episode-length-days 1 --bootstrap 50 --checkpoint c/final_model.safetensors >/dev/full 2>err || code=$?
+      [ "$code" -eq 3 ] || fail "exit code $code instead of 3 when standard output is full"
+    fi
     before=$(hash_of c/final_model.safetensors)
     code=0
     (ulimit -f 100; "$program" train $tape $small --num-episodes 4 --checkpoint-dir c >out 2>err) || code=$?
