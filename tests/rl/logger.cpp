@@ -91,6 +91,30 @@ TEST_CASE("CSV grows when a key appears later", "[rl][logger]") {
   REQUIRE_THROWS_AS(logger.open(0.0), rlx::IoError);
 }
 
+TEST_CASE("CSV is appended to: a resumed run keeps its rows, a new one begins anew", "[rl][logger]") {
+  const std::string path = "/tmp/rlx_test_resumed_" + std::to_string(::getpid()) + ".csv";
+  const auto dump = [&](std::uint64_t step, const char* key, bool append) {
+    rlx::Logger logger;
+    logger.add<rlx::CsvOutput>(path, append);
+    logger.open(0.0);
+    logger.open(0.0);  // a second `learn` with the same logger
+    logger.record(key, 0.5);
+    logger.dump(step, 0.0);
+  };
+  dump(1, "a", true);
+  dump(2, "b", true);
+  REQUIRE(read(path) == "time/total_timesteps,a,b\n1,0.5,\n2,,0.5\n");
+  std::ofstream(path, std::ios::app) << "3,0.";  // the process was killed within this row
+  dump(3, "a", true);
+  REQUIRE(read(path) == "time/total_timesteps,a,b\n1,0.5,\n2,,0.5\n3,0.5,\n");
+  dump(4, "c", false);
+  REQUIRE(read(path) == "time/total_timesteps,c\n4,0.5\n");
+  std::ofstream(path) << "name,price\n";
+  REQUIRE_THROWS_WITH(dump(5, "a", true), ContainsSubstring("name another file"));
+  REQUIRE(read(path) == "name,price\n");
+  std::remove(path.c_str());
+}
+
 TEST_CASE("TensorBoard gets the keys as tags", "[rl][logger]") {
   const std::string directory = "/tmp/rlx_test_tb_" + std::to_string(::getpid());
   {

@@ -39,6 +39,21 @@ TEST_CASE("One object per dump and per episode", "[rl][logger_json]") {
   REQUIRE(episode["number"] == 3);
   REQUIRE(episode["return"] == 1.5);
   REQUIRE(episode["metrics"][0] == 9.0);
+
+  const auto lines_after = [&](bool append) {
+    {
+      rlx::JsonlOutput output(stem + "_p.jsonl", {}, append);
+      const std::map<std::string, double, std::less<>> values;
+      output.write({8, 7.0, &values});
+    }
+    std::ifstream file(stem + "_p.jsonl");
+    std::string text;
+    int lines = 0;
+    while (std::getline(file, text)) ++lines;
+    return lines;
+  };
+  REQUIRE(lines_after(true) == 2);
+  REQUIRE(lines_after(false) == 1);
   std::remove((stem + "_p.jsonl").c_str());
   std::remove((stem + "_e.jsonl").c_str());
 }

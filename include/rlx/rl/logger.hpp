@@ -4,8 +4,11 @@
 #ifndef RLX_RL_LOGGER_HPP
 #define RLX_RL_LOGGER_HPP
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -19,10 +22,12 @@
 #include <utility>
 #include <vector>
 
+#include <rlx/core/error.hpp>
 #include <rlx/core/finite.hpp>
 #include <rlx/env/episode_statistics.hpp>
 #include <rlx/io/atomic_file.hpp>
 #include <rlx/io/detail/output_file.hpp>
+#include <rlx/io/mapped_file.hpp>
 #include <rlx/io/number_text.hpp>
 #include <rlx/io/tensorboard.hpp>
 
@@ -200,55 +205,84 @@ class EpisodeLine final : public LogOutput {
   std::uint64_t every_;
 };
 
-/// `progress.csv`: one row per dump, `nan` where a number is not finite, nothing where a key was not recorded. A key that
-/// appears later rewrites the file with the longer header, through a temporary file.
+/// `progress.csv`: one row per dump, `nan` where a number is not finite, nothing where a key was not recorded. A row is
+/// appended; only a key that appears later rewrites the file with the longer header, through a temporary file. Memory does not
+/// grow with the rows.
 class CsvOutput final : public LogOutput {
  public:
-  explicit CsvOutput(std::string path) : path_(std::move(path)) {}
+  /// @param append  keep the rows that are there, except a torn last one, for a run that is resumed; false: the file begins anew
+  explicit CsvOutput(std::string path, bool append = true) : path_(std::move(path)), append_(append) {}
 
+  /// @throws IoError; DataError if the file to be continued is no log of this class
   void open(double) override {
-    if (columns_.empty()) rewrite();
+    if (file_) return;
+    if (append_) continue_file();
+    if (columns_.empty()) io::write_file_atomically(path_, std::string_view());
+    file_ = std::make_unique<io::detail::OutputFile>(path_, true);
   }
   void write(const LogRow& row) override {
+    open(row.wall_time);
     const std::size_t known = columns_.size();
-    if (columns_.empty()) columns_.emplace_back("time/total_timesteps");
+    if (known == 0) columns_.emplace_back(step_column);
     for (const auto& [key, value] : *row.values) {
       if (std::find(columns_.begin(), columns_.end(), key) == columns_.end()) columns_.push_back(key);
     }
+    if (columns_.size() != known) lengthen(columns_.size() - known);
     std::string line = number(static_cast<double>(row.step));
     for (std::size_t c = 1; c < columns_.size(); ++c) {
       const auto found = row.values->find(columns_[c]);
       line += ',' + (found == row.values->end() ? std::string() : number(found->second));
     }
-    rows_.push_back(line + '\n');
-    if (columns_.size() != known) return rewrite();
-    if (!file_) file_ = std::make_unique<io::detail::OutputFile>(path_, true);
-    file_->write(rows_.back());
+    file_->write(line + '\n');
     file_->flush();
   }
 
  private:
+  static constexpr std::string_view step_column = "time/total_timesteps";
+
   static std::string number(double value) {
     if (!is_finite(value)) return "nan";
     std::array<char, 40> buffer;
     return {buffer.data(), std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr};
   }
-  void rewrite() {
+  void continue_file() {
+    struct stat status {};
+    if (::stat(path_.c_str(), &status) != 0 && errno == ENOENT) return;
+    std::string text = io::read_file(path_);
+    const std::size_t complete = text.rfind('\n') + 1;  // npos + 1 is 0
+    if (complete != text.size()) io::write_file_atomically(path_, std::string_view(text).substr(0, complete));
+    if (complete == 0) return;
+    text.resize(text.find('\n'));
+    for (std::size_t begin = 0; begin <= text.size();) {
+      const std::size_t end = std::min(text.find(',', begin), text.size());
+      columns_.push_back(text.substr(begin, end - begin));
+      begin = end + 1;
+    }
+    if (columns_.front() != step_column) {
+      throw DataError("'" + path_ + "' is no log: expected the first column '" + std::string(step_column) + "', found '" +
+                      columns_.front() + "'; name another file");
+    }
+  }
+  /// Writes the header anew and `added` empty cells at the end of every row.
+  void lengthen(std::size_t added) {
     file_.reset();
+    const std::string old = io::read_file(path_);
     std::string text;
     for (std::size_t c = 0; c < columns_.size(); ++c) text += (c == 0 ? "" : ",") + columns_[c];
-    if (!columns_.empty()) text += '\n';
-    for (const std::string& row : rows_) {
-      text += row.substr(0, row.size() - 1);
-      const auto cells = static_cast<std::size_t>(std::count(row.begin(), row.end(), ',')) + 1;
-      text.append(columns_.size() - cells, ',');
-      text += '\n';
+    text += '\n';
+    const std::string cells(added, ',');
+    for (std::size_t begin = old.find('\n') + 1; begin != 0 && begin < old.size();) {
+      const std::size_t end = old.find('\n', begin);
+      text.append(old, begin, end - begin).append(cells) += '\n';
+      begin = end + 1;
     }
     io::write_file_atomically(path_, text);
+    file_ = std::make_unique<io::detail::OutputFile>(path_, true);
   }
 
   std::string path_;
-  std::vector<std::string> columns_, rows_;
+  bool append_;
+  std::vector<std::string> columns_;
   std::unique_ptr<io::detail::OutputFile> file_;
 };
 

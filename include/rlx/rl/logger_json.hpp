@@ -16,16 +16,17 @@
 namespace rlx {
 
 /// `progress.jsonl` with one line per dump and, if named, `episodes.jsonl` with one line per finished episode. Numbers that are
-/// not finite are null. Lines are appended to existing files.
+/// not finite are null.
 class JsonlOutput final : public LogOutput {
  public:
   /// @param progress_path,episodes_path empty: not written.
-  explicit JsonlOutput(std::string progress_path, std::string episodes_path = {})
-      : progress_path_(std::move(progress_path)), episodes_path_(std::move(episodes_path)) {}
+  /// @param append  keep the lines that are there, for a run that is resumed; false: the files begin anew
+  explicit JsonlOutput(std::string progress_path, std::string episodes_path = {}, bool append = true)
+      : progress_path_(std::move(progress_path)), episodes_path_(std::move(episodes_path)), append_(append) {}
 
   void open(double) override {
-    if (!progress_path_.empty() && !progress_) progress_ = std::make_unique<io::JsonlWriter>(progress_path_);
-    if (!episodes_path_.empty() && !episodes_) episodes_ = std::make_unique<io::JsonlWriter>(episodes_path_);
+    if (!progress_path_.empty() && !progress_) progress_ = writer(progress_path_);
+    if (!episodes_path_.empty() && !episodes_) episodes_ = writer(episodes_path_);
   }
   void write(const LogRow& row) override {
     open(row.wall_time);
@@ -53,7 +54,12 @@ class JsonlOutput final : public LogOutput {
   }
 
  private:
+  std::unique_ptr<io::JsonlWriter> writer(const std::string& path) const {
+    return std::make_unique<io::JsonlWriter>(path, io::JsonlConfig{.append = append_});
+  }
+
   std::string progress_path_, episodes_path_;
+  bool append_;
   std::unique_ptr<io::JsonlWriter> progress_, episodes_;
 };
 
