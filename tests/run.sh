@@ -7,7 +7,6 @@ cd "$(dirname "$0")/.."
 rlx_install catch2 libcli11-dev
 
 echo "rlx: configuring and building the tests in build/dev"
-cmake --preset dev >build-dev.log 2>&1 || { cat build-dev.log; rm -f build-dev.log; exit 1; }
-rm -f build-dev.log
+cmake --preset dev >/dev/null
 cmake --build --preset dev
 ctest --preset dev "$@"

@@ -201,9 +201,9 @@ std::string data_block(const Options& o, const Data& data) {
   } else {
     text += fmt::format("  size                {} prices, {} settlements\n", report.price_rows, report.settlements);
   }
-  text += fmt::format("  date range          {} to {} ({:.1f} days)\n", rlx::io::format_date(tape.time(0)),
-                      rlx::io::format_date(tape.time(tape.n_steps() - 1)),
-                      static_cast<double>(tape.n_steps()) * static_cast<double>(tape.step_ms()) / static_cast<double>(funding::ms_per_day));
+  const std::int64_t begin_ms = tape.time(data.range.begin);
+  text += fmt::format("  date range          {} to {} ({:.1f} days)\n", rlx::io::format_date(begin_ms), rlx::io::format_date(tape.time(data.range.end - 1)),
+                      static_cast<double>(tape.time(data.range.end - 1) + tape.step_ms() - begin_ms) / static_cast<double>(funding::ms_per_day));
   text += fmt::format("  market              {} symbols, {} venues, {} pairs, step {} min\n", report.symbols, report.venues.size(),
                       report.pairs, o.step_minutes);
   for (const std::string& approximation : report.approximations) text += fmt::format("  approximation       {}\n", approximation);
