@@ -148,6 +148,14 @@ TEST_CASE("write_file_atomically makes its calls in the order that survives a cr
                                            Call::open, Call::fsync, Call::close});
 }
 
+TEST_CASE("whether a path can be written is known without writing it", "[io][atomic_file]") {
+  const TemporaryDirectory directory;
+  rlx::io::require_writable(directory.path + "/file");
+  REQUIRE(::rmdir(directory.path.c_str()) == 0);  // nothing was left behind
+  REQUIRE_THROWS_AS(rlx::io::require_writable(directory.path + "/file"), rlx::IoError);
+  REQUIRE(::mkdir(directory.path.c_str(), 0777) == 0);
+}
+
 TEST_CASE("a failure at any call leaves the old or the new file, complete, and no temporary", "[io][atomic_file]") {
   for (const bool replaces : {true, false}) {
     for (std::size_t at = 0; at < num_calls; ++at) {

@@ -37,6 +37,11 @@ bool exists(const std::string& path) {
   return f != nullptr;
 }
 
+void remove_checkpoint(const std::string& path) {
+  std::remove(path.c_str());
+  std::remove(rlx::description_path(path).c_str());
+}
+
 }  // namespace
 
 TEST_CASE("The best model is the arg-max of the evaluations, ties and NaN keep the older", "[rl][callbacks]") {
@@ -64,7 +69,7 @@ TEST_CASE("The best model is the arg-max of the evaluations, ties and NaN keep t
   loaded.ppo.load(best);
   REQUIRE(loaded.ppo.num_timesteps() == 768);
   REQUIRE(loaded.ppo.best->score == 3.0);  // the file knows that it is the best
-  std::remove(best.c_str());
+  remove_checkpoint(best);
 }
 
 TEST_CASE("Scores can be averaged, and an evaluation can end the training", "[rl][callbacks]") {
@@ -99,16 +104,23 @@ TEST_CASE("Checkpoints by episodes and by timesteps", "[rl][callbacks]") {
   REQUIRE(by_steps.saved() ==
           std::vector<std::string>{"/tmp/" + prefix + "_640.safetensors", "/tmp/" + prefix + "_768.safetensors"});
   REQUIRE_FALSE(exists("/tmp/" + prefix + "_128.safetensors"));
+  REQUIRE_FALSE(exists("/tmp/" + prefix + "_128.json"));
+  REQUIRE(exists("/tmp/" + prefix + "_768.json"));
   REQUIRE(exists("/tmp/" + prefix + "_final.safetensors"));
   Run loaded;
   loaded.ppo.load("/tmp/" + prefix + "_ep20.safetensors");
   REQUIRE(loaded.ppo.num_episodes() == 24);
   for (const auto& list : {by_episodes.saved(), by_steps.saved()}) {
-    for (const std::string& path : list) std::remove(path.c_str());
+    for (const std::string& path : list) remove_checkpoint(path);
   }
-  std::remove(("/tmp/" + prefix + "_final.safetensors").c_str());
-  rlx::CheckpointCallback nowhere({.save_freq = 128, .path = "/nonexistent"});
+  remove_checkpoint("/tmp/" + prefix + "_final.safetensors");
+  // A place where nothing can be written is an error before the first rollout, not at the first save.
+  const std::uint64_t updates = run.ppo.n_updates();
+  rlx::CheckpointCallback nowhere({.save_freq = 100'000, .path = "/nonexistent"});
   REQUIRE_THROWS_AS(run.ppo.learn(128, {.callbacks = {&nowhere}}), rlx::IoError);
+  rlx::EvalCallback nothing(make_env, {.eval_freq = 100'000, .best_model_path = "/nonexistent/best.safetensors"});
+  REQUIRE_THROWS_AS(run.ppo.learn(128, {.callbacks = {&nothing}}), rlx::IoError);
+  REQUIRE(run.ppo.n_updates() == updates);
   REQUIRE_THROWS_AS(rlx::CheckpointCallback({.save_freq = 0}), rlx::ConfigError);
 }
 

@@ -67,6 +67,7 @@ TEST_CASE("A loaded policy decides as the learner predicts", "[rl][inference]") 
   const auto from_checkpoint = rlx::InferencePolicy::load(checkpoint_path);
   std::remove(policy_path.c_str());
   std::remove(checkpoint_path.c_str());
+  std::remove(rlx::description_path(checkpoint_path).c_str());
   REQUIRE(policy.layout().mask_required);
   REQUIRE(policy.layout().normalize_observation);
   REQUIRE(policy.layout().info.at("note") == "hello");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <rlx/rl/ppo.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <cstdio>
@@ -12,6 +13,7 @@
 
 #include <rlx/env/classic/cart_pole.hpp>
 #include <rlx/env/testing.hpp>
+#include <rlx/io/mapped_file.hpp>
 #include <rlx/nn/networks.hpp>
 
 #include "counting_allocator.hpp"
@@ -55,7 +57,10 @@ struct Run {
 struct TemporaryFile {
   explicit TemporaryFile(const char* name)
       : path(std::string("/tmp/rlx_test_") + name + "_" + std::to_string(::getpid()) + ".safetensors") {}
-  ~TemporaryFile() { std::remove(path.c_str()); }
+  ~TemporaryFile() {
+    std::remove(path.c_str());
+    std::remove(rlx::description_path(path).c_str());
+  }
   std::string path;
 };
 
@@ -135,6 +140,32 @@ TEST_CASE("Saving, loading and learning on equals learning without interruption"
   REQUIRE(second.ppo.state_hash() == whole.ppo.state_hash());
   REQUIRE(second.ppo.mean_episode_return() == whole.ppo.mean_episode_return());
   REQUIRE(second.ppo.last_update().learning_rate == whole.ppo.last_update().learning_rate);
+}
+
+TEST_CASE("A checkpoint has one tensor for each environment and its metadata, indented, beside it", "[rl][ppo][resume]") {
+  const TemporaryFile file("names");
+  Run run(small_config(), 1, 4);
+  run.ppo.learn(run.rollout());
+  run.ppo.save(file.path);
+  const rlx::io::Safetensors saved = rlx::io::Safetensors::open(file.path);
+  const auto has = [&](const std::string& name) {
+    const auto& all = saved.tensors();
+    return std::any_of(all.begin(), all.end(), [&](const rlx::io::TensorView& tensor) { return tensor.name == name; });
+  };
+  for (const char* const name : {"optimizer/m", "optimizer/v", "normalizer/observation/mean", "normalizer/reward/var",
+                                 "rollout/current_observations", "rollout/current_masks", "rollout/discounted_returns",
+                                 "environment/0", "environment/1", "environment/2", "environment/3", "sampler"}) {
+    INFO(name);
+    REQUIRE(has(name));
+  }
+  REQUIRE_FALSE(has("environment/4"));
+  REQUIRE(saved.at("environment/3").dtype == rlx::io::DType::U8);
+
+  const std::string beside = rlx::io::read_file(rlx::description_path(file.path));
+  REQUIRE(nlohmann::json::parse(beside) == nlohmann::json::parse(saved.metadata("rlx")));
+  REQUIRE_THAT(beside, ContainsSubstring("\n  \"algorithm\": \"ppo\""));
+  REQUIRE(rlx::description_path("runs/a.safetensors") == "runs/a.json");
+  REQUIRE(rlx::description_path("a.bin") == "a.bin.json");
 }
 
 TEST_CASE("A checkpoint of another run is refused with every difference, and nothing changes", "[rl][ppo][resume]") {

@@ -214,6 +214,7 @@ requires(Environment<E> || BatchEnvironment<E>) class VectorEnv {
 
   /// Chooses the source of every later episode; without a call `CyclingSampler`.
   void set_sampler(AnyEpisodeSampler sampler) { sampler_ = std::move(sampler); }
+  const AnyEpisodeSampler& sampler() const noexcept { return sampler_; }
   /// Tells the sampler which episodes finished; to be called between rollouts, episodes in (environment, episode) order.
   void update_sampler(std::span<const EpisodeStatistics> finished) { sampler_.update(finished); }
 
@@ -298,12 +299,9 @@ requires(Environment<E> || BatchEnvironment<E>) class VectorEnv {
     writer.write(static_cast<std::uint8_t>(saves_environments));
     std::vector<std::byte> bytes;
     for (std::size_t e = 0; e < num_envs(); ++e) {
-      detail::write_slot(writer, slot(e));
-      if constexpr (saves_environments) {
-        bytes.clear();
-        environment(e).save_state(bytes);
-        writer.write(bytes);
-      }
+      bytes.clear();
+      save_environment(e, bytes);
+      writer.write(bytes);
     }
     writer.write(observations_);
     writer.write(masks_);
@@ -320,28 +318,50 @@ requires(Environment<E> || BatchEnvironment<E>) class VectorEnv {
     expect(reader.read<std::uint64_t>(), mask_width_, "mask width");
     expect(reader.read<std::uint64_t>(), config_.seed, "seed");
     expect(reader.read<std::uint8_t>(), saves_environments ? 1U : 0U, "saved environments");
-    std::vector<detail::EpisodeSlot> slots(num_envs());
     std::vector<std::vector<std::byte>> saved(num_envs());
-    for (std::size_t e = 0; e < num_envs(); ++e) {
-      slots[e] = detail::read_slot(reader);
-      if constexpr (saves_environments) {
-        saved[e] = reader.read_vector<std::byte>();
-      } else {
-        slots[e].phase = detail::EpisodePhase::fresh;
-      }
-    }
+    for (std::vector<std::byte>& bytes : saved) bytes = reader.read_vector<std::byte>();
     std::vector<float> observations(observations_.size());
     std::vector<std::uint8_t> masks(masks_.size());
     reader.read_into(observations);
     reader.read_into(masks);
     AnyEpisodeSampler sampler = sampler_;
     sampler.load_state(reader);
-    if constexpr (saves_environments) load_environments(saved);
-
-    for (std::size_t e = 0; e < num_envs(); ++e) slot(e) = slots[e];
+    load_environments(std::vector<std::span<const std::byte>>(saved.begin(), saved.end()));
     observations_ = std::move(observations);
     masks_ = std::move(masks);
     sampler_ = std::move(sampler);
+  }
+
+  /// Appends what environment `e` needs to continue: the figures of its episode and, if `saves_environments`, its own state.
+  void save_environment(std::size_t e, std::vector<std::byte>& bytes) const {
+    StateWriter writer(bytes);
+    detail::write_slot(writer, slot(e));
+    if constexpr (saves_environments) {
+      std::vector<std::byte> own;
+      environment(e).save_state(own);
+      writer.write(own);
+    }
+  }
+
+  /// Continues every environment from `save_environment`, or, if one refuses, none. The own rows and the sampler stay.
+  /// @param saved  one for each environment
+  /// @throws CheckpointError  damaged, or of other environments
+  void load_environments(const std::vector<std::span<const std::byte>>& saved) {
+    expect(saved.size(), num_envs(), "num_envs");
+    std::vector<Slot> slots(num_envs());
+    std::vector<std::vector<std::byte>> own(num_envs());
+    for (std::size_t e = 0; e < num_envs(); ++e) {
+      StateReader reader(saved[e]);
+      slots[e] = detail::read_slot(reader);
+      if constexpr (saves_environments) {
+        own[e] = reader.read_vector<std::byte>();
+      } else {
+        slots[e].phase = Phase::fresh;
+      }
+      reader.expect_end();
+    }
+    if constexpr (saves_environments) load_own_states(own);
+    for (std::size_t e = 0; e < num_envs(); ++e) slot(e) = slots[e];
     clear_step_results();
   }
 
@@ -645,7 +665,7 @@ requires(Environment<E> || BatchEnvironment<E>) class VectorEnv {
   }
 
   /// Loads every environment, or, if one refuses, none.
-  void load_environments(const std::vector<std::vector<std::byte>>& saved) {
+  void load_own_states(const std::vector<std::vector<std::byte>>& saved) {
     std::vector<std::vector<std::byte>> before(num_envs());
     for (std::size_t e = 0; e < num_envs(); ++e) environment(e).save_state(before[e]);
     std::size_t e = 0;

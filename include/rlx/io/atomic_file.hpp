@@ -144,6 +144,13 @@ void write_file_atomically(const std::string& path, std::string_view text, FileS
   write_file_atomically(path, std::as_bytes(std::span(text.data(), text.size())), files);
 }
 
+/// Throws now what `write_file_atomically(path, ...)` would throw later because nothing can be created beside `path`; leaves
+/// nothing behind. @throws IoError
+template <class FileSystem = PosixFileSystem>
+void require_writable(const std::string& path, FileSystem&& files = {}) {
+  const detail::TemporaryFile<std::remove_reference_t<FileSystem>> probe(path, files);
+}
+
 }  // namespace rlx::io
 
 #endif  // RLX_IO_ATOMIC_FILE_HPP

@@ -17,7 +17,9 @@
 
 #include <rlx/core/error.hpp>
 #include <rlx/core/finite.hpp>
+#include <rlx/io/atomic_file.hpp>
 #include <rlx/io/number_text.hpp>
+#include <rlx/rl/checkpoint.hpp>
 #include <rlx/rl/evaluation.hpp>
 #include <rlx/rl/learner.hpp>
 
@@ -82,7 +84,11 @@ class EvalCallback final : public Callback {
     if (config_.n_eval_episodes == 0) throw ConfigError("EvalCallbackConfig.n_eval_episodes = 0; it must be at least 1");
   }
 
-  void on_training_start(Learner& learner) override { milestones_.start(learner); }
+  /// @throws IoError if no best model could be saved
+  void on_training_start(Learner& learner) override {
+    milestones_.start(learner);
+    if (!config_.best_model_path.empty()) io::require_writable(config_.best_model_path);
+  }
 
   bool on_update_end(Learner& learner) override {
     if (!milestones_.passed(learner)) return true;
@@ -153,7 +159,11 @@ class CheckpointCallback final : public Callback {
   explicit CheckpointCallback(CheckpointCallbackConfig config)
       : config_(std::move(config)), milestones_(config_.save_freq, config_.unit) {}
 
-  void on_training_start(Learner& learner) override { milestones_.start(learner); }
+  /// @throws IoError if nothing could be saved
+  void on_training_start(Learner& learner) override {
+    milestones_.start(learner);
+    io::require_writable(file(config_.prefix));
+  }
 
   bool on_update_end(Learner& learner) override {
     const std::optional<std::uint64_t> at = milestones_.passed(learner);
@@ -163,6 +173,7 @@ class CheckpointCallback final : public Callback {
     learner.save(saved_.back());
     while (config_.keep_last != 0 && saved_.size() > config_.keep_last) {
       std::remove(saved_.front().c_str());
+      std::remove(description_path(saved_.front()).c_str());
       saved_.erase(saved_.begin());
     }
     return true;

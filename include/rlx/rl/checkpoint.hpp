@@ -27,6 +27,13 @@ struct LoadOptions {
   bool exact = true;
 };
 
+/// Where the metadata of a checkpoint stands, indented, for people: `<name>.json` beside `<name>.safetensors`. Never read.
+inline std::string description_path(const std::string& checkpoint) {
+  const std::string_view extension = ".safetensors";
+  const bool has = std::string_view(checkpoint).ends_with(extension);
+  return checkpoint.substr(0, checkpoint.size() - (has ? extension.size() : 0)) + ".json";
+}
+
 namespace detail {
 
 /// Lists every key on which two flat JSON objects differ, "key: saved 1, here 2", except the allowed ones.

@@ -210,7 +210,7 @@ class EpisodeLine final : public LogOutput {
 /// grow with the rows.
 class CsvOutput final : public LogOutput {
  public:
-  /// @param append  keep the rows that are there, except a torn last one, for a run that is resumed; false: the file begins anew
+  /// @param append  keep the rows that are there, but no torn last one, for a run that is resumed; false: begin the file anew
   explicit CsvOutput(std::string path, bool append = true) : path_(std::move(path)), append_(append) {}
 
   /// @throws IoError; DataError if the file to be continued is no log of this class

@@ -32,7 +32,9 @@
 #include <rlx/core/state.hpp>
 #include <rlx/core/thread_pool.hpp>
 #include <rlx/env/environment.hpp>
+#include <rlx/env/episode_sampler.hpp>
 #include <rlx/env/vector_env.hpp>
+#include <rlx/io/atomic_file.hpp>
 #include <rlx/nn/adam.hpp>
 #include <rlx/nn/categorical.hpp>
 #include <rlx/nn/graph.hpp>
@@ -201,10 +203,13 @@ class Ppo final : public Learner {
 
   // ---------------------------------------------------------------------------------------------------------- checkpoints
 
-  /// Writes everything that training needs to continue exactly. @throws IoError; the old file stays on failure
+  /// Writes everything that training needs to continue exactly, and beside it, for people, the metadata as `<name>.json`.
+  /// @throws IoError; the old file stays on failure
   void save(const std::string& path) const override {
     StateBuffers state = state_buffers();
-    io::write_safetensors(path, {{"rlx", metadata().dump()}}, tensors(state));
+    const nlohmann::json description = metadata();
+    io::write_safetensors(path, {{"rlx", description.dump()}}, tensors(state));
+    io::write_file_atomically(description_path(path), description.dump(2) + '\n');
   }
 
   /// Continues from a checkpoint: afterwards `learn(..., {.reset_num_timesteps = false})` gives the bytes of a run that was
@@ -299,7 +304,8 @@ class Ppo final : public Learner {
   };
   /// What a checkpoint needs in other forms than the learner holds it.
   struct StateBuffers {
-    std::vector<std::byte> environments, critic, objective;
+    std::vector<std::vector<std::byte>> environments;
+    std::vector<std::byte> sampler, critic, objective;
     double observation_count = 0.0, return_count = 0.0;
     std::vector<double> window_returns, window_lengths;
   };
@@ -879,8 +885,10 @@ class Ppo final : public Learner {
 
   StateBuffers state_buffers() const {
     StateBuffers state;
-    StateWriter writer(state.environments);
-    envs_->save_state(writer);
+    state.environments.resize(envs_->num_envs());
+    for (std::size_t e = 0; e < envs_->num_envs(); ++e) envs_->save_environment(e, state.environments[e]);
+    StateWriter writer(state.sampler);
+    envs_->sampler().save_state(writer);
     save_extension(critic_, state.critic);
     save_extension(objective_, state.objective);
     state.observation_count = observation_statistics_.count();
@@ -913,6 +921,8 @@ class Ppo final : public Learner {
     return extension;
   }
 
+  static std::string environment_tensor(std::size_t e) { return "environment/" + std::to_string(e); }
+
   /// Views of everything a checkpoint holds; `state` must outlive them.
   std::vector<io::TensorView> tensors(const StateBuffers& state) const {
     const std::size_t n = rollout_.shape.num_envs;
@@ -939,7 +949,8 @@ class Ppo final : public Learner {
     all.push_back(io::tensor_view("rollout/episode_returns", std::span<const double>(rollout_.running_returns)));
     all.push_back(io::tensor_view("statistics/returns", std::span<const double>(window_returns_)));
     all.push_back(io::tensor_view("statistics/lengths", std::span<const double>(window_lengths_)));
-    all.push_back(bytes("environment", state.environments));
+    for (std::size_t e = 0; e < n; ++e) all.push_back(bytes(environment_tensor(e), state.environments[e]));
+    all.push_back(bytes("sampler", state.sampler));
     if constexpr (has_state<C>) all.push_back(bytes("critic", state.critic));
     if constexpr (has_state<R>) all.push_back(bytes("risk", state.objective));
     return all;
@@ -1049,23 +1060,20 @@ void Ppo<E, C, R, K>::load(const std::string& path, const LoadOptions& options) 
                              b.at("episode").get<std::uint64_t>()};
     }
     auto saved_notes = meta.at("notes").get<std::map<std::string, std::string>>();
+    AnyEpisodeSampler sampler = envs_->sampler();
+    StateReader sampler_state(file.at("sampler").data);
+    sampler.load_state(sampler_state);
+    sampler_state.expect_end();
+    std::vector<std::span<const std::byte>> episodes(n);
+    for (std::size_t e = 0; e < n; ++e) episodes[e] = file.at(environment_tensor(e)).data;
     bool restored = restores;
-    const auto put_back = [&] {
-      StateReader reader(state.environments);
-      envs_->load_state(reader);
-    };
     try {
-      StateReader reader(file.at("environment").data);
-      envs_->load_state(reader);
-      reader.expect_end();
+      envs_->load_environments(episodes);
     } catch (const CheckpointError&) {
-      put_back();
       if (options.exact) throw;
       restored = false;
-    } catch (...) {
-      put_back();
-      throw;
     }
+    envs_->set_sampler(std::move(sampler));
 
     std::copy(store.parameters().begin(), store.parameters().end(), store_.parameters().begin());
     adam_ = std::move(adam);
