@@ -147,6 +147,11 @@ case $case_name in
     run generate-data --synthetic planted --days 20 --seed 4 --output-dir other
     refuse 5 'data' train --prices-path other/prices.csv --funding-path other/funding.csv $small --num-episodes 24 --total-steps 960 --save-every 10 \
       --checkpoint-dir parts --resume-from parts/final_model.safetensors
+    run train --prices-path other/prices.csv --funding-path other/funding.csv $small --total-steps 1200 --checkpoint-dir parts \
+      --resume-from parts/final_model.safetensors --allow-data-change  # new episodes on the new data
+    run generate-data --synthetic planted --days 30 --seed 4 --output-dir longer
+    run train --prices-path longer/prices.csv --funding-path longer/funding.csv $small --total-steps 1300 --checkpoint-dir parts \
+      --resume-from parts/final_model.safetensors --allow-data-change
     ;;
   threads)
     make_data
