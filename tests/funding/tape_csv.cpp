@@ -136,6 +136,8 @@ TEST_CASE("Tape CSV: intervals can be derived from the stamps", "[funding]") {
   REQUIRE(data.instruments[0].settlements[0].interval_hours == 8);
   REQUIRE(data.instruments[0].settlements[1].interval_hours == 8);
   REQUIRE(data.instruments[0].settlements[2].interval_hours == 4);
+  const TapeData late = read(prices, f + "1759334400007,binance,BTCUSDT,1e-4\n", config);  // some milliseconds late
+  REQUIRE(late.instruments[0].settlements[3].interval_hours == 4);
   const std::string odd = f + "1759330800000,binance,BTCUSDT,1e-4\n";  // 3 h later
   REQUIRE_THROWS_WITH(read(prices, odd, config), ContainsSubstring("funding.csv:5") && ContainsSubstring("3 h"));
   REQUIRE_THROWS_WITH(read(prices, f), ContainsSubstring("interval_hours"));  // not asked for: required

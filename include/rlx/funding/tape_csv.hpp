@@ -171,6 +171,9 @@ inline void derive_intervals(InstrumentData& one, const std::string& file) {
     const auto at = static_cast<std::size_t>(std::lower_bound(stamps.begin(), stamps.end(), s.settle_ms) - stamps.begin());
     const std::int64_t distance = at > 0 ? stamps[at] - stamps[at - 1] : stamps.size() > 1 ? stamps[1] - stamps[0] : 0;
     s.interval_hours = static_cast<double>(distance) / static_cast<double>(ms_per_hour);
+    // Venues stamp some milliseconds late.
+    constexpr double tolerance = 1.0 / 60.0;
+    if (std::fabs(s.interval_hours - std::round(s.interval_hours)) <= tolerance) s.interval_hours = std::round(s.interval_hours);
     if (!valid_interval(s.interval_hours))
       throw DataError(file, one.settlement_lines[i], 0,
                       one.venue + ' ' + one.symbol + ": the interval cannot be derived, the neighbouring settlement is " +
