@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <rlx/funding/backtest.hpp>
 
+#include "hand_market.hpp"
 #include "rlx_catch.hpp"
 
 #include <rlx/core/random.hpp>
@@ -98,6 +99,22 @@ TEST_CASE("backtest: the fixed-coins bound holds for baselines and 50 random pol
       REQUIRE(backtest(market.tape, config, window, random).profit_usd() <= bound + 1e-6);
     }
   }
+}
+
+TEST_CASE("backtest: a coin that comes after the start of the window has no fixed quantity and is not traded", "[funding][backtest]") {
+  rlx_test::HandMarket market;
+  market.flat("binance", 0, 60, 100.0).flat("bybit", 0, 60, 100.0);
+  market.flat("binance", 5, 60, 50.0, "BUSDT").flat("bybit", 5, 60, 50.0, "BUSDT");
+  for (int hour = 8; hour < 60; hour += 8)
+    market.settle("binance", hour, -0.04, 8.0, "BUSDT").settle("bybit", hour, 0.04, 8.0, "BUSDT");
+  const auto tape = market.tape();
+  EnvironmentConfig config;
+  config.trading = TradingConfig::moderate();
+  config.sizing = SizingMode::fixed_coins;
+  const Window window{0, tape->n_steps()};
+  const Backtest result = backtest(tape, config, window, as_backtest_policy(HysteresisPolicy{}));
+  REQUIRE(result.profit_usd() <= clairvoyant_fixed_coins(*tape, window, config).profit + 1e-9);
+  REQUIRE(result.info.trades == 0);
 }
 
 TEST_CASE("backtest: the oracle reaches at least 85 % of the bound on planted tapes, mean over 20 seeds", "[funding][backtest]") {

@@ -168,7 +168,13 @@ TEST_CASE("environment: a window without any eligible pair says why", "[funding]
   market.flat("binance", 0, 30, 100.0).flat("bybit", 0, 30, 100.0);
   market.config.filter.min_settlements = 3;
   REQUIRE_THROWS_WITH(FundingArbitrageEnv(market.tape(), plain_config(10)),
-                      ContainsSubstring("no eligible pair") && ContainsSubstring("0 any settlement"));
+                      ContainsSubstring("no eligible pair") && ContainsSubstring("2 too few settlements") &&
+                          ContainsSubstring("0 little volume"));
+  HandMarket quiet = calm_market();
+  for (InstrumentData& one : quiet.data.instruments)
+    for (PriceRow& row : one.rows) row.volume_quote_24h = 1e5F;
+  REQUIRE_THROWS_WITH(FundingArbitrageEnv(quiet.tape(), plain_config(10)),
+                      ContainsSubstring("0 too few settlements") && ContainsSubstring("2 little volume"));
 }
 
 TEST_CASE("environment: rows of another length are refused", "[funding][environment]") {

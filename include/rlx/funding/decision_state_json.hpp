@@ -238,7 +238,8 @@ class LiveState {
                   leg_round_trip_bp(storage_->terms[o.long_leg].taker, o.long_bid_ask_bps, o.long_depth_usd, costs) +
                       leg_round_trip_bp(storage_->terms[o.short_leg].taker, o.short_bid_ask_bps, o.short_depth_usd, costs));
     o.score = opportunity_score(o.pair.net_bph, o.pair.net24_bph, o.round_trip_bp);
-    storage_->state.reference_mids[k] = in.get_or("reference_mid", 0.5 * (o.long_price + o.short_price));
+    storage_->state.reference_mids[k] =
+        in.get_or<std::optional<double>>("reference_mid", 0.5 * (o.long_price + o.short_price)).value_or(missing);
     return o;
   }
 
@@ -391,7 +392,7 @@ inline nlohmann::json to_json(const DecisionState& state, const MarketTape& tape
                     {"depth_usd", optional(o.short_depth_usd)},
                     {"bid_ask_bps", optional(o.short_bid_ask_bps)}};
     put_pair(one, o.pair);
-    if (state.sizing == SizingMode::fixed_coins) one["reference_mid"] = state.reference_mids[k];
+    if (state.sizing == SizingMode::fixed_coins) one["reference_mid"] = optional(state.reference_mids[k]);
     out["opportunities"].push_back(std::move(one));
   }
   out["positions"] = json::array();

@@ -389,17 +389,27 @@ class FundingArbitrageEnv : private detail::EnvironmentData {
 
   static std::string no_pair_message(const EnvironmentConfig& config, const MarketTape& market) {
     const std::size_t k = config.window_end - 1;
-    std::size_t priced = 0, fresh = 0, settled = 0;
+    const OpportunityFilter& filter = market.config().filter;
+    std::size_t unpriced = 0, stale = 0, unsettled = 0, wide = 0, shallow = 0, quiet = 0;
     for (InstrumentId id = 0; id < market.instruments().size(); ++id) {
       const LegView view = market.leg(id, k);
-      priced += view.row != nullptr ? 1 : 0;
-      fresh += view.fresh ? 1 : 0;
-      settled += view.last_settle_ms != 0 ? 1 : 0;
+      const std::span<const Settlement> known = market.settlements(id, std::numeric_limits<std::int64_t>::min(), market.time(k));
+      const double history = known.empty() ? -1.0 : static_cast<double>(market.time(k) - known.front().settle_ms);
+      unsettled += known.size() < filter.min_settlements || history < filter.min_history_h * static_cast<double>(ms_per_hour);
+      unpriced += view.row == nullptr;
+      if (view.row == nullptr) continue;
+      stale += !view.fresh;
+      const auto known_and = [](float value, auto&& bad) { return is_finite(value) && bad(static_cast<double>(value)); };
+      wide += known_and(view.row->bid_ask_bps, [&](double x) { return x > filter.max_bid_ask_bps; });
+      shallow += known_and(view.row->depth_usd, [&](double x) { return x < filter.min_depth; });
+      quiet += known_and(view.row->volume_quote_24h, [&](double x) { return x < filter.min_volume; });
     }
     return "no eligible pair in the whole window: at its last decision, of " + std::to_string(market.instruments().size()) +
            " instruments (" + std::to_string(market.n_symbols()) + " symbols, " + std::to_string(market.venue_ids().size()) +
-           " venues) " + std::to_string(priced) + " had a price, " + std::to_string(fresh) + " a fresh one, " +
-           std::to_string(settled) + " any settlement; check the data (validate-data) and the filter";
+           " venues) " + std::to_string(unpriced) + " had no price, " + std::to_string(stale) + " a stale one, " +
+           std::to_string(unsettled) + " too few settlements or too short a history, " + std::to_string(wide) +
+           " a wide spread, " + std::to_string(shallow) + " little depth, " + std::to_string(quiet) +
+           " little volume; check the data (validate-data) and the filter";
   }
 
   static Portfolio portfolio_of(const EnvironmentConfig& config, const MarketTape& market) {
@@ -502,10 +512,10 @@ class FundingArbitrageEnv : private detail::EnvironmentData {
 
   // --- the market at a step ----------------------------------------------------------------------------------------------
 
+  // NaN for a pair without prices at the start of the window: its quantity is not defined, so it cannot be entered.
   double reference_mid(InstrumentId long_leg, InstrumentId short_leg, double mid) const {
     if (reference_prices_.empty()) return mid;
-    const double reference = 0.5 * (reference_prices_[long_leg] + reference_prices_[short_leg]);
-    return is_finite(reference) ? reference : mid;  // not yet traded at the start of the window
+    return 0.5 * (reference_prices_[long_leg] + reference_prices_[short_leg]);
   }
 
   void see_pair(PositionState& held, std::size_t k) const {

@@ -188,7 +188,8 @@ inline double common_lot(double long_lot, double short_lot, double mid) {
  */
 class EntryPlanner {
  public:
-  /// @param reference_mid  mid at the start of the window (fixed_coins: the quantity does not follow the price); else unused
+  /// @param reference_mid  mid at the start of the window (fixed_coins: the quantity does not follow the price; NaN, unknown:
+  ///                       no quantity); else unused
   EntryPlanner(const PairQuote& quote, const LegTerms& long_terms, const LegTerms& short_terms, const AccountView& account,
                const SizingRules& rules, double reference_mid)
       : quote_(quote), long_terms_(long_terms), short_terms_(short_terms), account_(account), rules_(rules) {
@@ -203,7 +204,7 @@ class EntryPlanner {
     const double capital = fixed ? rules.initial_capital : 2.0 * std::max(0.0, std::min(account.free_long, account.free_short));
     stake_at_1x_ = capital * rules.trading->target_utilization / static_cast<double>(rules.trading->max_positions);
     lot_ = fixed ? 0.0 : common_lot(long_terms.lot, short_terms.lot, quote.mid());
-    lots_per_usd_ = 1.0 / (fixed ? reference_mid : quote.mid() * lot_);
+    lots_per_usd_ = !fixed ? 1.0 / (quote.mid() * lot_) : is_finite(reference_mid) ? 1.0 / reference_mid : 0.0;
   }
 
   /// The entry in full, with the first condition that forbids it.
