@@ -25,6 +25,7 @@ class FakeLearner final : public rlx::Learner {
   double mean_episode_length() const override { return 10.0; }
   std::uint64_t wall_ms() const override { return 1'000; }
   double elapsed_seconds() const override { return 2.5; }
+  double total_flops() const override { return 3e9; }
   rlx::InferencePolicy policy() const override { throw rlx::Error("a FakeLearner has no policy"); }
   void save(const std::string&) const override {}
   void export_policy(const std::string&, const rlx::PolicyInfo&) const override {}

@@ -34,13 +34,22 @@ TEST_CASE("The manifest follows the run", "[rl][manifest]") {
   callback.on_update_end(learner);
   REQUIRE(read()["best"]["value"] == 2.5);
   REQUIRE(read()["best"]["file"] == "best_model.safetensors");
+  REQUIRE(read()["best"]["step"] == 40);
   callback.on_training_end(learner);
+  REQUIRE(read()["flops"] == 3e9);
   REQUIRE(read()["status"] == "stopped");
   REQUIRE(read()["steps"] == 40);
   REQUIRE(read()["final"]["ep_rew_mean"].is_null());
   learner.steps = 100;
   callback.on_training_end(learner);
   REQUIRE(read()["status"] == "finished");
+  // A resumed run knows its best model from the checkpoint: the step is that of the model, not of the resumption.
+  rlx::RunManifest continued(path);
+  rlx::ManifestCallback again(continued, "best_model.safetensors");
+  again.on_training_start(learner);
+  again.on_update_end(learner);
+  REQUIRE(read()["best"]["step"] == 40);
+  REQUIRE(read()["best"]["episode"] == 3);
   manifest.failed(rlx::NumericError("the loss is not finite"));
   REQUIRE(read()["status"] == "failed");
   REQUIRE(read()["error"] == "the loss is not finite");

@@ -37,6 +37,17 @@ TEST_CASE("Gradient shards follow the batch", "[rl][ppo_config]") {
   REQUIRE(rlx::resolved_gradient_shards(c) == 3);
 }
 
+TEST_CASE("A batch that does not divide the rollout is worth one warning", "[rl][ppo_config]") {
+  rlx::PpoConfig c;
+  REQUIRE(rlx::config_warnings(c, 3).empty());
+  c.batch_size = 100;
+  const auto warnings = rlx::config_warnings(c, 3);
+  REQUIRE(warnings.size() == 1);
+  REQUIRE_THAT(warnings[0], ContainsSubstring("batch_size 100 does not divide n_steps * num_envs = 6144"));
+  REQUIRE_THAT(warnings[0], ContainsSubstring("has 44 rows"));
+  REQUIRE_NOTHROW(rlx::validate(c, 3));
+}
+
 TEST_CASE("What cannot work names field, value and range", "[rl][ppo_config][errors]") {
   const auto message = [](auto change, std::size_t num_envs = 4) {
     rlx::PpoConfig c;

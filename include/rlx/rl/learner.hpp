@@ -66,6 +66,8 @@ class Learner {
   virtual double mean_episode_length() const = 0;
   virtual std::uint64_t wall_ms() const = 0;   ///< UTC, of the clock the learner was given
   virtual double elapsed_seconds() const = 0;  ///< since `learn` began
+  /// Floating-point operations of training so far, nominal: forward F, forward and backward 3 F per row.
+  virtual double total_flops() const = 0;
   /// A copy of the policy as it is now. Allocates.
   virtual InferencePolicy policy() const = 0;
   virtual void save(const std::string& path) const = 0;

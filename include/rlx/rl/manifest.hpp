@@ -75,12 +75,12 @@ class RunManifest {
     fields["status"] = "running";
     write();
   }
-  /// Records a new best model. @throws IoError
+  /// Records the best model, found at the step of `Learner::best` (a resumed run found it before). @throws IoError
   void new_best(const std::string& metric, double value, const Learner& learner, const std::string& file) {
     fields["best"] = {{"metric", metric},
                       {"value", value},
-                      {"step", learner.num_timesteps()},
-                      {"episode", learner.num_episodes()},
+                      {"step", learner.best ? learner.best->num_timesteps : learner.num_timesteps()},
+                      {"episode", learner.best ? learner.best->episode : learner.num_episodes()},
                       {"file", file}};
     write();
   }
@@ -92,6 +92,7 @@ class RunManifest {
     fields["updates"] = learner.n_updates();
     fields["episodes"] = learner.num_episodes();
     fields["wall_seconds"] = learner.elapsed_seconds();
+    fields["flops"] = learner.total_flops();
     const UpdateMetrics& m = learner.last_update();
     fields["final"] = {{"ep_rew_mean", learner.mean_episode_return()},
                        {"ep_len_mean", learner.mean_episode_length()},
@@ -127,8 +128,8 @@ class ManifestCallback final : public Callback {
       : manifest_(&manifest), best_file_(std::move(best_file)) {}
 
   void on_training_start(Learner& learner) override {
-    best_step_ = learner.best ? learner.best->num_timesteps : 0;
     manifest_->started(learner);
+    note_best(learner);  // a resumed run knows one from its checkpoint
   }
   bool on_update_end(Learner& learner) override {
     note_best(learner);

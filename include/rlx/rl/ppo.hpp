@@ -247,8 +247,7 @@ class Ppo final : public Learner {
   const R& objective() const noexcept { return objective_; }
   K& clock() noexcept { return clock_; }
   std::size_t gradient_shards() const noexcept { return gradients_.count(); }
-  /// Floating-point operations of training so far, nominal: forward F, forward and backward 3 F per row.
-  double total_flops() const {
+  double total_flops() const override {
     return static_cast<double>(graph_.flops_per_row()) *
            (static_cast<double>(forward_rows_) + 3.0 * static_cast<double>(trained_rows_));
   }

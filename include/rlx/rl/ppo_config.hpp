@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <rlx/core/error.hpp>
 #include <rlx/core/finite.hpp>
@@ -147,6 +148,17 @@ inline void validate(const PpoConfig& config, std::size_t num_envs) {
     fail("gradient_shards", std::to_string(config.gradient_shards),
          "a shard needs a row: at most batch_size (0 chooses a number)");
   }
+}
+
+/// What a run should say once, in its log and its manifest, of a configuration that works but may not be meant.
+inline std::vector<std::string> config_warnings(const PpoConfig& config, std::size_t num_envs) {
+  std::vector<std::string> found;
+  const std::size_t rows = config.n_steps * num_envs;
+  if (const std::size_t rest = rows % config.batch_size; rest != 0) {
+    found.push_back("batch_size " + std::to_string(config.batch_size) + " does not divide n_steps * num_envs = " +
+                    std::to_string(rows) + ": the last minibatch of every epoch has " + std::to_string(rest) + " rows");
+  }
+  return found;
 }
 
 }  // namespace rlx
