@@ -10,6 +10,8 @@
 #include <rlx/nn/networks.hpp>
 #include <rlx/rl/callbacks.hpp>
 #include <rlx/rl/health.hpp>
+#include <rlx/rl/logger.hpp>
+#include <rlx/rl/logger_json.hpp>
 #include <rlx/rl/manifest.hpp>
 #include <rlx/rl/ppo.hpp>
 
@@ -163,6 +165,8 @@ FoldResult train_fold(const Options& o, const Data& data, const funding::Fold& f
   manifest.fields["threads"] = threads.size();
   manifest.fields["machine"] = machine_json();
   manifest.fields["config"] = rlx::config_to_json(ppo.config());
+  manifest.fields["config_sha256"] = rlx::config_hash(manifest.fields["config"]);
+  manifest.fields["shards"] = {{"environments", envs.num_shards()}, {"gradient", ppo.gradient_shards()}};
   manifest.fields["trading"] = ppo.identity["trading"];
   manifest.fields["data"] = {{"sha256", data.sha256}, {"venues_sha256", data.venues_sha256}, {"report", funding::to_text(data.markets[0].tape->report())}};
   manifest.fields["observation_hash"] = funding::observation_hash();
@@ -177,9 +181,17 @@ FoldResult train_fold(const Options& o, const Data& data, const funding::Fold& f
   rlx::ProgressCallback progress(std::cout, !o.quiet && isatty(STDOUT_FILENO) != 0);
   rlx::ManifestCallback record(manifest, directory + "/best_model.safetensors");
 
+  // What was learned when: one row per update, one line per episode. A resumed run continues the files.
+  rlx::Logger logger;
+  logger.add<rlx::CsvOutput>(directory + "/progress.csv", !o.resume_from.empty());
+  logger.add<rlx::JsonlOutput>(directory + "/progress.jsonl", directory + "/episodes.jsonl", !o.resume_from.empty());
+
   FoldResult result;
+  result.warnings = rlx::config_warnings(ppo.config(), envs.num_envs());
+  for (const std::string& warning : result.warnings) say(o, "warning: {}\n", warning);
   try {
     rlx::LearnOptions learn;
+    learn.logger = &logger;
     learn.callbacks = {&monitor, &health, &validation, &stop_after, &record, &progress, &checkpoints};
     learn.reset_num_timesteps = o.resume_from.empty();
     learn.stop = &interrupted;

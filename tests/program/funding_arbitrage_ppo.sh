@@ -99,6 +99,13 @@ case $case_name in
     for file in best_model final_model checkpoint_ep5 checkpoint_ep10; do
       [ -s checkpoints/$file.safetensors ] || fail "no $file.safetensors"
     done
+    # Logs and the readable form of each checkpoint lie beside the checkpoints.
+    head -1 checkpoints/progress.csv | grep -q '^time/total_timesteps,.*train/approx_kl' || fail "no header in progress.csv"
+    [ "$(wc -l <checkpoints/progress.jsonl)" -eq "$(tail -n +2 checkpoints/progress.csv | wc -l)" ] || fail "progress.jsonl and .csv differ"
+    [ "$(wc -l <checkpoints/episodes.jsonl)" -ge 10 ] || fail "fewer than 10 lines in episodes.jsonl"
+    has checkpoints/episodes.jsonl '"return":'
+    has checkpoints/final_model.json '"num_timesteps": [1-9]'
+    has checkpoints/run.json '"flops": [1-9]'
     size=$(wc -c <checkpoints/final_model.safetensors)
     [ "$size" -gt 8500000 ] && [ "$size" -lt 10500000 ] || fail "final_model has $size bytes, expected about 9.5 MB"
     run --data-path data/opportunities.csv --max-leverage 1.0 --target-utilization 0.4 --max-positions 2 $tiny
@@ -139,6 +146,9 @@ case $case_name in
     run train $tape $small --num-episodes 24 --total-steps 960 --save-every 10 --checkpoint-dir parts --stop-after-steps 480
     run train $tape $small --num-episodes 24 --total-steps 960 --save-every 10 --checkpoint-dir parts --resume-from parts/final_model.safetensors
     [ "$(hash_of whole/final_model.safetensors)" = "$(hash_of parts/final_model.safetensors)" ] || fail "resume differs from the whole run"
+    for run in whole parts; do cut -d, -f1 $run/progress.csv >$run.steps; done
+    cmp whole.steps parts.steps || fail "the log of the resumed run differs"
+    [ "$(wc -l <whole/episodes.jsonl)" -eq "$(wc -l <parts/episodes.jsonl)" ] || fail "the resumed run lost lines of episodes.jsonl"
     refuse 5 'seed|learning_rate' train $tape $small --total-steps 960 --seed 9 --checkpoint-dir parts --resume-from parts/final_model.safetensors
     # What was learned belongs to one reward and one kind of episode.
     for change in '--reward-scale 50' '--shaping-scale 1' '--episode-length-days 2'; do
