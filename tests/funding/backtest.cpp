@@ -101,7 +101,7 @@ TEST_CASE("backtest: the fixed-coins bound holds for baselines and 50 random pol
   }
 }
 
-TEST_CASE("backtest: a coin that comes after the start of the window has no fixed quantity and is not traded", "[funding][backtest]") {
+TEST_CASE("backtest: a coin that comes after the start of the window has no fixed quantity", "[funding][backtest]") {
   rlx_test::HandMarket market;
   market.flat("binance", 0, 60, 100.0).flat("bybit", 0, 60, 100.0);
   market.flat("binance", 5, 60, 50.0, "BUSDT").flat("bybit", 5, 60, 50.0, "BUSDT");

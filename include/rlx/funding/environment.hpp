@@ -364,8 +364,8 @@ class FundingArbitrageEnv : private detail::EnvironmentData {
     config.validate();
     if (!(costs_of(config.execution, config.initial_capital) == market->config().costs)) {
       throw ConfigError(
-          "execution, initial_capital: the cost numbers, of which the reference notional is a tenth of the capital, differ from "
-          "those of the tape, whose list of opportunities depends on them; "
+          "execution, initial_capital: the cost numbers, of which the reference notional is a tenth of the capital, differ "
+          "from those of the tape, whose list of opportunities depends on them; "
           "use market->with_costs(funding::costs_of(execution, initial_capital))");
     }
     const std::size_t end = market->n_steps() - 1;
@@ -393,7 +393,7 @@ class FundingArbitrageEnv : private detail::EnvironmentData {
     std::size_t unpriced = 0, stale = 0, unsettled = 0, wide = 0, shallow = 0, quiet = 0;
     for (InstrumentId id = 0; id < market.instruments().size(); ++id) {
       const LegView view = market.leg(id, k);
-      const std::span<const Settlement> known = market.settlements(id, std::numeric_limits<std::int64_t>::min(), market.time(k));
+      const std::span<const Settlement> known = market.settlements(id, 0, market.time(k));
       const double history = known.empty() ? -1.0 : static_cast<double>(market.time(k) - known.front().settle_ms);
       unsettled += known.size() < filter.min_settlements || history < filter.min_history_h * static_cast<double>(ms_per_hour);
       unpriced += view.row == nullptr;

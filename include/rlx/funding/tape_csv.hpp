@@ -173,7 +173,8 @@ inline void derive_intervals(InstrumentData& one, const std::string& file) {
     s.interval_hours = static_cast<double>(distance) / static_cast<double>(ms_per_hour);
     // Venues stamp some milliseconds late.
     constexpr double tolerance = 1.0 / 60.0;
-    if (std::fabs(s.interval_hours - std::round(s.interval_hours)) <= tolerance) s.interval_hours = std::round(s.interval_hours);
+    const double whole = std::round(s.interval_hours);
+    if (std::fabs(s.interval_hours - whole) <= tolerance) s.interval_hours = whole;
     if (!valid_interval(s.interval_hours))
       throw DataError(file, one.settlement_lines[i], 0,
                       one.venue + ' ' + one.symbol + ": the interval cannot be derived, the neighbouring settlement is " +
