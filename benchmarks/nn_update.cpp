@@ -156,12 +156,23 @@ void bench_categorical() {
   print(sum == 0 ? "never" : "categorical_36_sample_and_gradient", 1e9 * seconds / 1024, "ns");
 }
 
+void bench_philox() {
+  constexpr std::size_t blocks = 4096;
+  std::uint32_t sum = 0;
+  const double seconds = seconds_per_call(100, [&] {
+    rlx::RandomStream random({7, rlx::Purpose::user});
+    for (std::size_t word = 0; word < 4 * blocks; ++word) sum += random.next_u32();
+  });
+  print(sum == 0 ? "never" : "philox_block", 1e9 * seconds / blocks, "ns");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const std::string only = argc > 1 ? argv[1] : "";
   const auto wanted = [&](const char* name) { return only.empty() || only == name; };
   peak = measure_peak();
+  if (wanted("philox")) bench_philox();
   if (wanted("categorical")) bench_categorical();
   if (wanted("modular")) bench_network("modular", modular());
   if (wanted("pointer")) bench_network("pointer", pointer());

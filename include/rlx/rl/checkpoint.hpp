@@ -21,7 +21,8 @@ namespace rlx {
 
 /// How strictly `load` compares.
 struct LoadOptions {
-  /// Keys that may differ, as the error names them: "learning_rate", "data_sha256", "num_envs", ...
+  /// Keys that may differ, as the error names them: "learning_rate", "data_sha256", ... Sizes (num_envs, the layout, what is
+  /// normalised) cannot: their tensors would not fit.
   std::vector<std::string> allow = {};
   /// Require the state of the environments. false: where they have none or refuse it (other data), new episodes are started.
   bool exact = true;
