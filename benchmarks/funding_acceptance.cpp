@@ -41,16 +41,25 @@ Arguments parse(int argc, char** argv) {
   Arguments a;
   for (int i = 1; i < argc; ++i) {
     const auto is = [&](const char* name) { return std::strcmp(argv[i], name) == 0 && i + 1 < argc; };
-    if (is("--seed")) a.seeds.push_back(std::strtoull(argv[++i], nullptr, 10));
-    else if (is("--network")) a.network = argv[++i];
-    else if (is("--steps")) a.steps = std::strtoull(argv[++i], nullptr, 10);
-    else if (is("--threads")) a.threads = std::strtoull(argv[++i], nullptr, 10);
-    else if (is("--learning-rate")) a.learning_rate = std::strtod(argv[++i], nullptr);
-    else if (is("--entropy")) a.entropy = std::strtod(argv[++i], nullptr);
-    else if (is("--batch")) a.batch = std::strtoull(argv[++i], nullptr, 10);
-    else if (std::strcmp(argv[i], "--verbose") == 0) a.verbose = true;
+    if (is("--seed"))
+      a.seeds.push_back(std::strtoull(argv[++i], nullptr, 10));
+    else if (is("--network"))
+      a.network = argv[++i];
+    else if (is("--steps"))
+      a.steps = std::strtoull(argv[++i], nullptr, 10);
+    else if (is("--threads"))
+      a.threads = std::strtoull(argv[++i], nullptr, 10);
+    else if (is("--learning-rate"))
+      a.learning_rate = std::strtod(argv[++i], nullptr);
+    else if (is("--entropy"))
+      a.entropy = std::strtod(argv[++i], nullptr);
+    else if (is("--batch"))
+      a.batch = std::strtoull(argv[++i], nullptr, 10);
+    else if (std::strcmp(argv[i], "--verbose") == 0)
+      a.verbose = true;
     else {
-      fmt::print(stderr, "usage: {} [--seed S]... [--network pointer|modular] [--steps N] [--threads N] [--verbose]\n", argv[0]);
+      fmt::print(stderr, "usage: {} [--seed S]... [--network pointer|modular] [--steps N] [--threads N] [--verbose]\n",
+                 argv[0]);
       std::exit(2);
     }
   }
@@ -90,7 +99,9 @@ std::vector<double> profits(const std::vector<Tape>& tapes, rlx::ThreadPool& poo
   return usd;
 }
 
-double mean(std::span<const double> values) { return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size()); }
+double mean(std::span<const double> values) {
+  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
 
 struct ChooseOnValidation final : rlx::Callback {
   ChooseOnValidation(std::vector<Tape> validation_tapes, rlx::ThreadPool& threads, std::uint64_t every_steps, bool talk)
@@ -110,9 +121,11 @@ struct ChooseOnValidation final : rlx::Callback {
     }
     if (verbose) {
       const rlx::UpdateMetrics& u = learner.last_update();
-      fmt::print(stderr, "{:>9} steps {:6.0f} s  validation {:8.2f} USD  reward {:7.3f}  H' {:.3f}  kl {:.4f}  clip {:.3f}  ev {:.3f}\n",
-                 learner.num_timesteps(), learner.elapsed_seconds(), scores.back(), learner.mean_episode_return(),
-                 u.entropy_rescaled, u.approx_kl, u.clip_fraction, u.explained_variance);
+      fmt::print(
+          stderr,
+          "{:>9} steps {:6.0f} s  validation {:8.2f} USD  reward {:7.3f}  H' {:.3f}  kl {:.4f}  clip {:.3f}  ev {:.3f}\n",
+          learner.num_timesteps(), learner.elapsed_seconds(), scores.back(), learner.mean_episode_return(), u.entropy_rescaled,
+          u.approx_kl, u.clip_fraction, u.explained_variance);
     }
     return true;
   }
@@ -143,10 +156,17 @@ bool run_seed(std::uint64_t s, const Arguments& a, const std::vector<Tape>& test
     return funding::FundingArbitrageEnv(train[i % train.size()], {.trading = funding::TradingConfig::moderate()});
   });
   const auto layout = funding::slots();
-  rlx::Ppo ppo({.learning_rate = rlx::nn::Schedule::linear(a.learning_rate, 0.0), .n_steps = 128, .batch_size = a.batch, .n_epochs = 4,
-                .gamma = gamma, .ent_coef = rlx::nn::Schedule::linear(a.entropy, 0.1 * a.entropy), .target_kl = 0.05,
-                .normalize_reward = true, .seed = s},
-               envs, a.network == "modular" ? rlx::nn::slot_actor_critic(layout) : rlx::nn::pointer_actor_critic(layout), threads);
+  rlx::Ppo ppo({.learning_rate = rlx::nn::Schedule::linear(a.learning_rate, 0.0),
+                .n_steps = 128,
+                .batch_size = a.batch,
+                .n_epochs = 4,
+                .gamma = gamma,
+                .ent_coef = rlx::nn::Schedule::linear(a.entropy, 0.1 * a.entropy),
+                .target_kl = 0.05,
+                .normalize_reward = true,
+                .seed = s},
+               envs, a.network == "modular" ? rlx::nn::slot_actor_critic(layout) : rlx::nn::pointer_actor_critic(layout),
+               threads);
   ChooseOnValidation choose(validation, threads, std::max<std::uint64_t>(a.steps / 40, 1), a.verbose);
   ppo.learn(a.steps, {.callbacks = {&choose}});
   const double train_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
@@ -155,7 +175,8 @@ bool run_seed(std::uint64_t s, const Arguments& a, const std::vector<Tape>& test
   funding::HysteresisPolicy tuned;
   double tuned_score = -std::numeric_limits<double>::infinity();
   for (const funding::HysteresisPolicy& candidate : funding::hysteresis_grid()) {
-    const double score = mean(profits(validation, threads, [&](std::size_t) { return funding::as_backtest_policy(candidate); }));
+    const double score =
+        mean(profits(validation, threads, [&](std::size_t) { return funding::as_backtest_policy(candidate); }));
     if (score > tuned_score) tuned_score = score, tuned = candidate;
   }
 
@@ -164,8 +185,7 @@ bool run_seed(std::uint64_t s, const Arguments& a, const std::vector<Tape>& test
   std::vector<double> shares(test.size()), differences(test.size());
   for (std::size_t i = 0; i < test.size(); ++i) differences[i] = agent[i] - rule[i];
   const double share = mean(agent) / mean(bound);
-  const rlx::risk::Interval interval =
-      rlx::risk::bootstrap_interval(std::span<const double>(differences), mean, {.seed = s});
+  const rlx::risk::Interval interval = rlx::risk::bootstrap_interval(std::span<const double>(differences), mean, {.seed = s});
 
   print_figure(s, a.network, "share_of_clairvoyant", share, "1");
   print_figure(s, a.network, "hysteresis_share", mean(rule) / mean(bound), "1");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// @brief Single-precision products of the library beside Eigen's on the same sizes, one thread, median of 5, in processor time.
+/// @brief Single-precision products of the library beside Eigen's on the same sizes, one thread, median of 5, in processor
+/// time.
 ///
 /// The 2048^3 product (or the size given) of the faster of both is the machine's peak P to which other figures are compared.
 #include <algorithm>
@@ -34,14 +35,18 @@ double gflops(std::size_t m, std::size_t n, std::size_t k, int repeats, Product&
 }
 
 double own(std::size_t m, std::size_t n, std::size_t k, int repeats) {
-  return gflops(m, n, k, repeats, [=](const float* a, const float* b, float* c) { rlx::nn::detail::product_ab<float>(m, n, k, a, k, b, n, c, n); });
+  return gflops(m, n, k, repeats, [=](const float* a, const float* b, float* c) {
+    rlx::nn::detail::product_ab<float>(m, n, k, a, k, b, n, c, n);
+  });
 }
 
 double eigen(std::size_t m, std::size_t n, std::size_t k, int repeats) {
   using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-  const auto [rows, cols, depth] = std::array{static_cast<Eigen::Index>(m), static_cast<Eigen::Index>(n), static_cast<Eigen::Index>(k)};
+  const auto [rows, cols, depth] =
+      std::array{static_cast<Eigen::Index>(m), static_cast<Eigen::Index>(n), static_cast<Eigen::Index>(k)};
   return gflops(m, n, k, repeats, [rows = rows, cols = cols, depth = depth](const float* a, const float* b, float* c) {
-    Eigen::Map<Matrix>(c, rows, cols).noalias() = Eigen::Map<const Matrix>(a, rows, depth) * Eigen::Map<const Matrix>(b, depth, cols);
+    Eigen::Map<Matrix>(c, rows, cols).noalias() =
+        Eigen::Map<const Matrix>(a, rows, depth) * Eigen::Map<const Matrix>(b, depth, cols);
   });
 }
 
@@ -54,7 +59,8 @@ int main(int argc, char** argv) {
   const double eigen_peak = eigen(size, size, size, 1);
   const double peak = std::max(own_peak, eigen_peak);
   const auto line = [&](const std::string& name, double value) {
-    std::printf("{\"name\": \"%s\", \"value\": %.1f, \"unit\": \"GFLOP/s\", \"machine_peak_gflops\": %.1f}\n", name.c_str(), value, peak);
+    std::printf("{\"name\": \"%s\", \"value\": %.1f, \"unit\": \"GFLOP/s\", \"machine_peak_gflops\": %.1f}\n", name.c_str(),
+                value, peak);
   };
   line("gemm/own/2048", own_peak);
   line("gemm/eigen/2048", eigen_peak);

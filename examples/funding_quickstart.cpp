@@ -12,11 +12,14 @@ namespace funding = rlx::funding;
 
 int main() {
   const auto market = funding::make_synthetic_tape({.preset = funding::SyntheticPreset::planted, .seed = 7, .days = 80}).tape;
-  const auto make_env = [&](std::size_t) { return funding::FundingArbitrageEnv(market, {.trading = funding::TradingConfig::moderate()}); };
+  const auto make_env = [&](std::size_t) {
+    return funding::FundingArbitrageEnv(market, {.trading = funding::TradingConfig::moderate()});
+  };
 
   rlx::ThreadPool threads(2);
   rlx::VectorEnv envs({.num_envs = 16, .seed = 1}, threads, make_env);
-  rlx::Ppo ppo({.n_steps = 128, .batch_size = 128, .n_epochs = 4, .normalize_reward = true}, envs, rlx::nn::slot_actor_critic(funding::slots()), threads);
+  rlx::Ppo ppo({.n_steps = 128, .batch_size = 128, .n_epochs = 4, .normalize_reward = true}, envs,
+               rlx::nn::slot_actor_critic(funding::slots()), threads);
   ppo.learn(100'000);  // adapt: 1'000'000 steps for an agent worth evaluating
   ppo.export_policy("policy.safetensors");
 

@@ -114,14 +114,16 @@ funding::Window range_of(const Options& o, const funding::MarketTape& tape) {
   }
   if (range.size() < 2) {
     throw rlx::ConfigError(fmt::format("--start {} --end {} leave no data; the tape reaches from {} to {}", o.start, o.end,
-                                       rlx::io::format_time_ms(tape.time(0)), rlx::io::format_time_ms(tape.time(tape.n_steps() - 1))));
+                                       rlx::io::format_time_ms(tape.time(0)),
+                                       rlx::io::format_time_ms(tape.time(tape.n_steps() - 1))));
   }
   return range;
 }
 
 void check_strict(const Options& o, const funding::DataReport& report) {
   if (!o.strict_data || !funding::fails_strict_check(report)) return;
-  throw rlx::DataError(fmt::format("--strict-data: coverage is {:.1f} %, expected at least 80 %; see validate-data", 100.0 * report.coverage));
+  throw rlx::DataError(
+      fmt::format("--strict-data: coverage is {:.1f} %, expected at least 80 %; see validate-data", 100.0 * report.coverage));
 }
 
 }  // namespace
@@ -202,11 +204,14 @@ std::string data_block(const Options& o, const Data& data) {
     text += fmt::format("  size                {} prices, {} settlements\n", report.price_rows, report.settlements);
   }
   const std::int64_t begin_ms = tape.time(data.range.begin);
-  text += fmt::format("  date range          {} to {} ({:.1f} days)\n", rlx::io::format_date(begin_ms), rlx::io::format_date(tape.time(data.range.end - 1)),
-                      static_cast<double>(tape.time(data.range.end - 1) + tape.step_ms() - begin_ms) / static_cast<double>(funding::ms_per_day));
-  text += fmt::format("  market              {} symbols, {} venues, {} pairs, step {} min\n", report.symbols, report.venues.size(),
-                      report.pairs, o.step_minutes);
-  for (const std::string& approximation : report.approximations) text += fmt::format("  approximation       {}\n", approximation);
+  text += fmt::format("  date range          {} to {} ({:.1f} days)\n", rlx::io::format_date(begin_ms),
+                      rlx::io::format_date(tape.time(data.range.end - 1)),
+                      static_cast<double>(tape.time(data.range.end - 1) + tape.step_ms() - begin_ms) /
+                          static_cast<double>(funding::ms_per_day));
+  text += fmt::format("  market              {} symbols, {} venues, {} pairs, step {} min\n", report.symbols,
+                      report.venues.size(), report.pairs, o.step_minutes);
+  for (const std::string& approximation : report.approximations)
+    text += fmt::format("  approximation       {}\n", approximation);
   return text;
 }
 
@@ -226,18 +231,21 @@ int generate_data(const Options& o) {
     const funding::SyntheticTape synthetic = funding::make_synthetic_tape(synthetic_config(o, 0));
     funding::write_csv(synthetic, o.output_dir);
     rlx::io::write_file_atomically(o.output_dir + "/opportunities.csv", funding::opportunities_csv(*synthetic.tape));
-    fmt::print("{0}/prices.csv, {0}/funding.csv, {0}/opportunities.csv and {0}/regimes.csv written: {1} {2} symbols, {3} days\n", o.output_dir,
-               synthetic.tape->n_symbols(), o.synthetic, synthetic.config.days);
+    fmt::print(
+        "{0}/prices.csv, {0}/funding.csv, {0}/opportunities.csv and {0}/regimes.csv written: {1} {2} symbols, {3} days\n",
+        o.output_dir, synthetic.tape->n_symbols(), o.synthetic, synthetic.config.days);
     return 0;
   }
   const std::string text = read_data_file(o.input);
   const funding::VenueTable venues = load_venues(o);
-  const funding::TapeData data = o.from == "spot-perp-8h" ? funding::convert_spot_perp_8h({text, o.input}, venues, {o.common_prices})
-                                                          : funding::convert_settlements({text, o.input}, venues);
+  const funding::TapeData data = o.from == "spot-perp-8h"
+                                     ? funding::convert_spot_perp_8h({text, o.input}, venues, {o.common_prices})
+                                     : funding::convert_settlements({text, o.input}, venues);
   rlx::io::write_file_atomically(o.output_dir + "/prices.csv", funding::prices_csv(data));
   rlx::io::write_file_atomically(o.output_dir + "/funding.csv", funding::funding_csv(data));
-  fmt::print("{0}/prices.csv and {0}/funding.csv written: {1} instruments; dropped {2} rows of coin-margined contracts, {3} others\n",
-             o.output_dir, data.instruments.size(), data.report.dropped_inverse, data.report.dropped_other);
+  fmt::print(
+      "{0}/prices.csv and {0}/funding.csv written: {1} instruments; dropped {2} rows of coin-margined contracts, {3} others\n",
+      o.output_dir, data.instruments.size(), data.report.dropped_inverse, data.report.dropped_other);
   for (const std::string& approximation : data.report.approximations) fmt::print("approximation: {}\n", approximation);
   fmt::print("use them with --prices-path {0}/prices.csv --funding-path {0}/funding.csv --step-minutes 480\n", o.output_dir);
   return 0;

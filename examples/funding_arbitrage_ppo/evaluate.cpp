@@ -22,7 +22,9 @@
 
 namespace app {
 
-std::size_t thread_count(const Options& o) { return o.threads != 0 ? o.threads : std::max(1U, std::thread::hardware_concurrency()); }
+std::size_t thread_count(const Options& o) {
+  return o.threads != 0 ? o.threads : std::max(1U, std::thread::hardware_concurrency());
+}
 
 rlx::InferencePolicy load_policy(const std::string& path) {
   try {
@@ -31,8 +33,8 @@ rlx::InferencePolicy load_policy(const std::string& path) {
     const auto hash = info.find("observation_hash");
     const std::string found = hash == info.end() ? "none" : hash->second;
     if (found != funding::observation_hash()) {
-      throw rlx::CheckpointError(fmt::format("{}: observation layout {} differs from this program's {}; train it again", path, found,
-                                             funding::observation_hash()));
+      throw rlx::CheckpointError(fmt::format("{}: observation layout {} differs from this program's {}; train it again", path,
+                                             found, funding::observation_hash()));
     }
     return policy;
   } catch (const rlx::IoError& error) {
@@ -54,7 +56,8 @@ ScoreConfig score_config(const Options& o) {
 std::vector<ScoreTable> judge(const std::vector<NamedAgent>& agents, const Data& data, const funding::Fold& fold,
                               const funding::Window& window, const Options& o, rlx::ThreadPool& threads) {
   ScoreConfig config = score_config(o);
-  std::vector<std::pair<std::string, funding::TradingConfig>> members{{o.profile.empty() ? "given" : o.profile, config.environment.trading}};
+  std::vector<std::pair<std::string, funding::TradingConfig>> members{
+      {o.profile.empty() ? "given" : o.profile, config.environment.trading}};
   if (o.sample_random_config) members = evaluation_panel(o.seed);
   const funding::MarketTape& tape = *data.markets[0].tape;
   std::vector<ScoreTable> tables;
@@ -62,16 +65,17 @@ std::vector<ScoreTable> judge(const std::vector<NamedAgent>& agents, const Data&
     config.environment.trading = trading;
     const funding::HysteresisPolicy tuned = tune_hysteresis(data.markets, fold.validation, config.environment, threads);
     tables.push_back(score(agents, data.markets, window, tuned, config, threads));
-    tables.back().title = fmt::format("{}: {}; {} to {}, {} tape{}", name, trading.to_string(), rlx::io::format_date(tape.time(window.begin)),
-                                      rlx::io::format_date(tape.time(window.end - 1)), data.markets.size(), data.markets.size() == 1 ? "" : "s");
+    tables.back().title =
+        fmt::format("{}: {}; {} to {}, {} tape{}", name, trading.to_string(), rlx::io::format_date(tape.time(window.begin)),
+                    rlx::io::format_date(tape.time(window.end - 1)), data.markets.size(), data.markets.size() == 1 ? "" : "s");
   }
   return tables;
 }
 
 void print_tables(const std::vector<ScoreTable>& tables) {
   for (const ScoreTable& table : tables) {
-    fmt::print("\n{}\nhysteresis tuned on the validation window: enter within {:.0f} h of break-even, leave at {:.1f} bp/h\n{}", table.title,
-               table.tuned.horizon_h, table.tuned.exit_net_bph, to_text_table(table).to_string());
+    fmt::print("\n{}\nhysteresis tuned on the validation window: enter within {:.0f} h of break-even, leave at {:.1f} bp/h\n{}",
+               table.title, table.tuned.horizon_h, table.tuned.exit_net_bph, to_text_table(table).to_string());
     if (!table.clairvoyant_shares.empty()) {
       fmt::print("fixed coins, clairvoyant bound {:.2f} USD; share of it:", table.clairvoyant_usd);
       for (const auto& [name, share] : table.clairvoyant_shares) fmt::print("  {} {:.2f}", name, share);
@@ -112,8 +116,8 @@ void prepare_output(const char* flag, const std::string& path) {
 
 void write_trades(const std::string& path, const ScoreTable& table, const std::vector<Market>& markets) {
   rlx::io::CsvWriter csv;
-  csv.row("tape", "symbol", "long_venue", "short_venue", "opened", "closed", "reason", "quantity", "mid_entry", "funding_usd", "price_usd",
-          "fees_usd", "slippage_usd", "liquidation_usd", "total_usd");
+  csv.row("tape", "symbol", "long_venue", "short_venue", "opened", "closed", "reason", "quantity", "mid_entry", "funding_usd",
+          "price_usd", "fees_usd", "slippage_usd", "liquidation_usd", "total_usd");
   const PolicyScore& agent = table.agent();
   for (std::size_t i = 0; i < agent.runs.size(); ++i) {
     const funding::MarketTape& tape = *markets[i % markets.size()].tape;
@@ -122,8 +126,8 @@ void write_trades(const std::string& path, const ScoreTable& table, const std::v
       const funding::Attribution& a = p.attribution;
       csv.row(static_cast<std::int64_t>(i), tape.symbol_name(p.symbol), tape.instruments()[p.long_leg.instrument].venue_name,
               tape.instruments()[p.short_leg.instrument].venue_name, rlx::io::format_time_ms(p.opened_ms),
-              rlx::io::format_time_ms(trade.closed_ms), funding::to_string(trade.reason), p.quantity, p.mid_entry, a.funding, a.price, a.fees,
-              a.slippage, a.liquidation, a.total());
+              rlx::io::format_time_ms(trade.closed_ms), funding::to_string(trade.reason), p.quantity, p.mid_entry, a.funding,
+              a.price, a.fees, a.slippage, a.liquidation, a.total());
     }
   }
   rlx::io::write_file_atomically(path, csv.take());
@@ -171,7 +175,8 @@ void fill_report(ReportInput& input, const Options& o, const Data& data, const s
   for (std::size_t i = 0; i < data.folds.size(); ++i) {
     const std::string suffix = data.folds.size() > 1 ? fmt::format(" {}", i + 1) : "";
     const funding::Fold& fold = data.folds[i];
-    for (const auto& [name, window] : {std::pair{"train", fold.train}, std::pair{"validation", fold.validation}, std::pair{"test", fold.test}}) {
+    for (const auto& [name, window] :
+         {std::pair{"train", fold.train}, std::pair{"validation", fold.validation}, std::pair{"test", fold.test}}) {
       input.split.push_back({name + suffix, tape.time(window.begin), tape.time(window.end - 1), window.size()});
     }
   }

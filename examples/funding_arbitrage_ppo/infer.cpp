@@ -29,7 +29,10 @@ using MaskRow = std::array<std::uint8_t, static_cast<std::size_t>(funding::n_act
 class Decider {
  public:
   Decider(const rlx::InferencePolicy& policy, const Options& o)
-      : policy_(&policy), workspace_(policy.make_workspace()), enter_threshold_(o.enter_threshold), exit_threshold_(o.exit_threshold) {}
+      : policy_(&policy),
+        workspace_(policy.make_workspace()),
+        enter_threshold_(o.enter_threshold),
+        exit_threshold_(o.exit_threshold) {}
 
   nlohmann::json decide(const funding::DecisionState& state, const ObservationRow& observation, const MaskRow& mask,
                         const std::function<std::string(funding::SymbolId)>& symbol_name) {
@@ -39,8 +42,9 @@ class Decider {
     policy_->probabilities(observation, mask, probabilities, workspace_);
     int id = chosen[0];
     funding::Action action = funding::decode(id);
-    const bool doubtful = (action.kind == funding::ActionKind::enter && decision.probability < static_cast<float>(enter_threshold_)) ||
-                          (action.kind == funding::ActionKind::exit && decision.probability < static_cast<float>(exit_threshold_));
+    const bool doubtful =
+        (action.kind == funding::ActionKind::enter && decision.probability < static_cast<float>(enter_threshold_)) ||
+        (action.kind == funding::ActionKind::exit && decision.probability < static_cast<float>(exit_threshold_));
     if (doubtful) action = funding::decode(id = 0);
     nlohmann::json json{{"action", funding::to_string(action)},
                         {"action_id", id},

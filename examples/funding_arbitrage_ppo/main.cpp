@@ -39,11 +39,16 @@ void listen_to_interrupts(const app::Options& o) {
 
 int run(const app::Options& o) {
   switch (o.command) {
-    case app::Command::train: return app::train(o);
-    case app::Command::evaluate: return app::evaluate(o);
-    case app::Command::infer: return app::infer(o);
-    case app::Command::generate_data: return app::generate_data(o);
-    case app::Command::validate_data: return app::validate_data(o);
+    case app::Command::train:
+      return app::train(o);
+    case app::Command::evaluate:
+      return app::evaluate(o);
+    case app::Command::infer:
+      return app::infer(o);
+    case app::Command::generate_data:
+      return app::generate_data(o);
+    case app::Command::validate_data:
+      return app::validate_data(o);
   }
   return 2;
 }
@@ -66,7 +71,8 @@ int main(int argc, char** argv) {
     if (!options) return 0;
     listen_to_interrupts(*options);
     const int code = run(*options);
-    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) throw rlx::IoError("standard output cannot be written; is the disk full?");
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+      throw rlx::IoError("standard output cannot be written; is the disk full?");
     return code;
   } catch (const app::UsageError& error) {
     return fail(2, "usage", error);

@@ -36,38 +36,57 @@ void add_data_flags(CLI::App& app, Options& o) {
   app.add_option("--funding-path", o.funding_path, "tape: settlements CSV")->group(group);
   app.add_option("--indicative-path", o.indicative_path, "tape: indicative rates CSV (optional)")->group(group);
   app.add_option("--synthetic", o.synthetic, "embedded market, used when no file is given")
-      ->check(CLI::IsMember({"calibrated", "planted"}))->capture_default_str()->group(group);
+      ->check(CLI::IsMember({"calibrated", "planted"}))
+      ->capture_default_str()
+      ->group(group);
   app.add_option("--tapes", o.tapes, "number of synthetic tapes; environment i uses tape i mod n")
-      ->check(CLI::Range(1, 1'000))->capture_default_str()->group(group);
+      ->check(CLI::Range(1, 1'000))
+      ->capture_default_str()
+      ->group(group);
   app.add_option("--days", o.days, "length of a synthetic tape in days; 0: the preset's own")
-      ->check(CLI::Range(0, 36'500))->capture_default_str()->group(group);
+      ->check(CLI::Range(0, 36'500))
+      ->capture_default_str()
+      ->group(group);
   app.add_option("--venues-path", o.venues_path, "JSON that overrides fees, tiers and rules of venues")->group(group);
   app.add_option("--instruments-path", o.instruments_path, "CSV venue,symbol,lot: quantity steps")->group(group);
   app.add_option("--step-minutes", o.step_minutes, "decision step")
-      ->check(CLI::IsMember({5, 15, 30, 60, 120, 240, 480}))->capture_default_str()->group(group);
+      ->check(CLI::IsMember({5, 15, 30, 60, 120, 240, 480}))
+      ->capture_default_str()
+      ->group(group);
   app.add_option("--start", o.start, "use data from this time on (ISO 8601, UTC)")->group(group);
   app.add_option("--end", o.end, "use data before this time (ISO 8601, UTC)")->group(group);
   app.add_option("--volume-unit", o.volume_unit, "unit of volume columns (default: quote for tapes, base for --data-path)")
-      ->check(CLI::IsMember({"quote", "base"}))->group(group);
-  app.add_option("--date-order", o.date_order, "how to read dates with slashes")->check(CLI::IsMember({"mdy", "dmy"}))->group(group);
+      ->check(CLI::IsMember({"quote", "base"}))
+      ->group(group);
+  app.add_option("--date-order", o.date_order, "how to read dates with slashes")
+      ->check(CLI::IsMember({"mdy", "dmy"}))
+      ->group(group);
   app.add_option("--on-conflict", o.on_conflict, "two different rows with one key")
-      ->check(CLI::IsMember({"error", "last"}))->capture_default_str()->group(group);
+      ->check(CLI::IsMember({"error", "last"}))
+      ->capture_default_str()
+      ->group(group);
   app.add_flag("--strict-data", o.strict_data, "data warnings are errors")->group(group);
-  app.add_flag("--derive-intervals", o.derive_intervals, "take settlement intervals from the stamps where the column is missing")->group(group);
+  app.add_flag("--derive-intervals", o.derive_intervals,
+               "take settlement intervals from the stamps where the column is missing")
+      ->group(group);
 }
 
 void add_config_flags(CLI::App& app, Options& o) {
   const char* group = "Trading configuration";
   app.add_option("--profile", o.profile, "preset: 1x/.4/2, 3x/.6/3, 5x/.75/5; flags below override it")
-      ->check(CLI::IsMember({"conservative", "moderate", "aggressive"}))->group(group);
+      ->check(CLI::IsMember({"conservative", "moderate", "aggressive"}))
+      ->group(group);
   app.add_option("--max-leverage", o.max_leverage, "1 to 10 (default 1)")->group(group);
   app.add_option("--target-utilization", o.target_utilization, "0 to 1 (default 0.5)")->group(group);
   app.add_option("--max-positions", o.max_positions, "1 to 5 (default 3)")->group(group);
   app.add_option("--stop-loss", o.stop_loss, "-0.10 to 0; 0 is off (default -0.02)")->group(group);
   app.add_option("--liquidation-buffer", o.liquidation_buffer, "0.05 to 0.50 (default 0.15)")->group(group);
-  app.add_flag("--sample-random-config", o.sample_random_config, "every episode draws a configuration: one model for all users")->group(group);
+  app.add_flag("--sample-random-config", o.sample_random_config, "every episode draws a configuration: one model for all users")
+      ->group(group);
   app.add_option("--initial-capital", o.initial_capital, "USD")->capture_default_str()->group(group);
-  app.add_option("--episode-length-days", o.episode_length_days, "length of a training episode")->capture_default_str()->group(group);
+  app.add_option("--episode-length-days", o.episode_length_days, "length of a training episode")
+      ->capture_default_str()
+      ->group(group);
 }
 
 void add_train_flags(CLI::App& app, Options& o) {
@@ -75,27 +94,40 @@ void add_train_flags(CLI::App& app, Options& o) {
   app.add_option("--num-episodes", o.num_episodes, "episodes to train")->capture_default_str()->group(group);
   app.add_option("--total-steps", o.total_steps, "environment steps to train; replaces --num-episodes")->group(group);
   app.add_option("--stop-after-steps", o.stop_after_steps, "save and stop here, to be continued with --resume-from; 0: do not")
-      ->capture_default_str()->group(group);
+      ->capture_default_str()
+      ->group(group);
   app.add_option("--network", o.network, "modular: 791,989 parameters; pointer: 99,014")
-      ->check(CLI::IsMember({"modular", "pointer"}))->capture_default_str()->group(group);
+      ->check(CLI::IsMember({"modular", "pointer"}))
+      ->capture_default_str()
+      ->group(group);
   app.add_option("--n-envs", o.n_envs, "parallel environments")->capture_default_str()->group(group);
   app.add_option("--rollout-steps", o.rollout_steps, "steps per environment and update")->capture_default_str()->group(group);
   app.add_option("--batch-size", o.batch_size, "rows of a minibatch")->capture_default_str()->group(group);
   app.add_option("--n-epochs", o.n_epochs, "passes over a rollout")->capture_default_str()->group(group);
   app.add_option("--learning-rate", o.learning_rate, "Adam")->capture_default_str()->group(group);
   app.add_option("--lr-schedule", o.lr_schedule, "linear falls to 0")
-      ->check(CLI::IsMember({"linear", "constant"}))->capture_default_str()->group(group);
+      ->check(CLI::IsMember({"linear", "constant"}))
+      ->capture_default_str()
+      ->group(group);
   app.add_option("--gamma", o.gamma, "discount per step (default exp(-step hours / 336))")->group(group);
   app.add_option("--gae-lambda", o.gae_lambda, "")->capture_default_str()->group(group);
   app.add_option("--clip-range", o.clip_range, "")->capture_default_str()->group(group);
   app.add_option("--value-coef", o.value_coef, "")->capture_default_str()->group(group);
   app.add_option("--entropy-coef", o.entropy_coef, "at the start")->capture_default_str()->group(group);
-  app.add_option("--final-entropy-coef", o.final_entropy_coef, "at the end, linear between")->capture_default_str()->group(group);
+  app.add_option("--final-entropy-coef", o.final_entropy_coef, "at the end, linear between")
+      ->capture_default_str()
+      ->group(group);
   app.add_option("--max-grad-norm", o.max_grad_norm, "")->capture_default_str()->group(group);
-  app.add_option("--target-kl", o.target_kl, "an update stops beyond 1.5 times this; 0 is off")->capture_default_str()->group(group);
+  app.add_option("--target-kl", o.target_kl, "an update stops beyond 1.5 times this; 0 is off")
+      ->capture_default_str()
+      ->group(group);
   app.add_option("--reward-scale", o.reward_scale, "100: a reward of 1 is 1 %")->capture_default_str()->group(group);
-  app.add_option("--shaping-scale", o.shaping_scale, "potential of accrued funding; 0 is off")->capture_default_str()->group(group);
-  app.add_option("--eval-every", o.eval_every, "episodes between evaluations on the validation window")->capture_default_str()->group(group);
+  app.add_option("--shaping-scale", o.shaping_scale, "potential of accrued funding; 0 is off")
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--eval-every", o.eval_every, "episodes between evaluations on the validation window")
+      ->capture_default_str()
+      ->group(group);
   app.add_option("--eval-episodes", o.eval_episodes, "episodes behind `Eval Mean Reward`")->capture_default_str()->group(group);
   app.add_option("--save-every", o.save_every, "episodes between checkpoints")->capture_default_str()->group(group);
   app.add_option("--log-interval", o.log_interval, "episodes between console lines")->capture_default_str()->group(group);
@@ -111,13 +143,17 @@ void add_split_flags(CLI::App& app, Options& o) {
   app.add_option("--val-fraction", o.val_fraction, "")->capture_default_str()->group(group);
   app.add_option("--embargo-hours", o.embargo_hours, "gap between the windows")->capture_default_str()->group(group);
   app.add_option("--walk-forward", o.walk_forward, "anchored folds with consecutive test windows")
-      ->check(CLI::Range(1, 100))->capture_default_str()->group(group);
+      ->check(CLI::Range(1, 100))
+      ->capture_default_str()
+      ->group(group);
 }
 
 void add_report_flags(CLI::App& app, Options& o) {
   const char* group = "Report";
   app.add_option("--policy", o.policy, "which agent rows the table has")
-      ->check(CLI::IsMember({"deterministic", "sampled", "both"}))->capture_default_str()->group(group);
+      ->check(CLI::IsMember({"deterministic", "sampled", "both"}))
+      ->capture_default_str()
+      ->group(group);
   app.add_flag("--sensitivity", o.sensitivity, "also fees x0.5/x1/x2 and execution delay 0/1")->group(group);
   app.add_option("--bootstrap", o.bootstrap, "resamples of the intervals")->capture_default_str()->group(group);
   app.add_option("--trades-output", o.trades_output, "CSV of the agent's closed positions on the window")->group(group);
@@ -127,7 +163,9 @@ void add_report_flags(CLI::App& app, Options& o) {
 void add_common_flags(CLI::App& app, Options& o) {
   const char* group = "All commands";
   app.add_option("--seed", o.seed, "")->capture_default_str()->group(group);
-  app.add_option("--threads", o.threads, "0: all of the machine; results do not depend on it")->capture_default_str()->group(group);
+  app.add_option("--threads", o.threads, "0: all of the machine; results do not depend on it")
+      ->capture_default_str()
+      ->group(group);
   app.add_option("--device", o.device, "cpu or auto; nothing here needs a GPU")->capture_default_str()->group(group);
   app.add_flag("--quiet", o.quiet, "tables and errors only")->group(group);
 }
@@ -161,21 +199,26 @@ std::map<std::string, std::string> values_of(const CLI::App& command) {
 
 /// Values that the type of a flag does not exclude, and flags that would have no effect.
 void check_values(const Options& o) {
-  if (!o.funding_path.empty() && o.prices_path.empty()) throw UsageError("--prices-path and --funding-path go together; one of them is missing");
+  if (!o.funding_path.empty() && o.prices_path.empty())
+    throw UsageError("--prices-path and --funding-path go together; one of them is missing");
   if (!o.prices_path.empty() && o.funding_path.empty() && o.data_path.empty()) {
     throw UsageError("--prices-path and --funding-path go together; one of them is missing");
   }
-  if (!o.indicative_path.empty() && o.prices_path.empty()) throw UsageError("--indicative-path goes with --prices-path and --funding-path");
-  if (!o.instruments_path.empty() && o.prices_path.empty()) throw UsageError("--instruments-path goes with --prices-path and --funding-path");
+  if (!o.indicative_path.empty() && o.prices_path.empty())
+    throw UsageError("--indicative-path goes with --prices-path and --funding-path");
+  if (!o.instruments_path.empty() && o.prices_path.empty())
+    throw UsageError("--instruments-path goes with --prices-path and --funding-path");
   if (!o.resume_from.empty() && o.walk_forward > 1) {
     throw UsageError("--resume-from continues one training; with --walk-forward above 1 start anew");
   }
   if (o.num_episodes == 0 && o.total_steps == 0) throw UsageError("--num-episodes 0: expected at least 1");
   for (const auto& [flag, threshold] : {std::pair{"enter", o.enter_threshold}, std::pair{"exit", o.exit_threshold}}) {
-    if (!(threshold >= 0.0 && threshold <= 1.0)) throw UsageError(fmt::format("--{}-threshold {}: expected a probability from 0 to 1", flag, threshold));
+    if (!(threshold >= 0.0 && threshold <= 1.0))
+      throw UsageError(fmt::format("--{}-threshold {}: expected a probability from 0 to 1", flag, threshold));
   }
   if (!o.from.empty() && o.input.empty()) throw UsageError(fmt::format("--from {}: name the file with --input", o.from));
-  if (o.from.empty() && !o.input.empty()) throw UsageError("--input: say what it is with --from spot-perp-8h or --from settlements");
+  if (o.from.empty() && !o.input.empty())
+    throw UsageError("--input: say what it is with --from spot-perp-8h or --from settlements");
   if (!o.common_prices.empty() && o.from != "spot-perp-8h") throw UsageError("--common-prices goes with --from spot-perp-8h");
 }
 
@@ -183,7 +226,8 @@ void check_values(const Options& o) {
 std::string argument_text(const std::string& key, const nlohmann::json& value, const std::string& path) {
   if (value.is_string()) return value.get<std::string>();
   if (value.is_number() || value.is_boolean()) return value.dump();
-  throw UsageError(fmt::format("{}: value of '{}' is {}; expected a string, a number or true/false", path, key, value.type_name()));
+  throw UsageError(
+      fmt::format("{}: value of '{}' is {}; expected a string, a number or true/false", path, key, value.type_name()));
 }
 
 /// The keys of the JSON file as arguments, to stand before those of the command line.
@@ -234,7 +278,8 @@ TradingConfig Options::trading() const {
 std::size_t Options::episode_steps() const {
   const double steps = std::round(episode_length_days * 24.0 * 60.0 / step_minutes);
   if (!(steps >= 1.0)) {
-    throw rlx::ConfigError(fmt::format("--episode-length-days = {}: expected at least one step of {} minutes", episode_length_days, step_minutes));
+    throw rlx::ConfigError(
+        fmt::format("--episode-length-days = {}: expected at least one step of {} minutes", episode_length_days, step_minutes));
   }
   return static_cast<std::size_t>(steps);
 }
@@ -256,10 +301,12 @@ std::optional<Options> parse_options(int argc, char** argv) {
     commands[sub] = command;
     return sub;
   };
-  CLI::App* train = add_command("train", "train an agent, choose the best model, score it once on the test window", Command::train);
+  CLI::App* train =
+      add_command("train", "train an agent, choose the best model, score it once on the test window", Command::train);
   CLI::App* evaluate = add_command("evaluate", "score a checkpoint beside the baselines", Command::evaluate);
   CLI::App* infer = add_command("infer", "run episodes with a checkpoint, or decide on states given as JSON", Command::infer);
-  CLI::App* generate = add_command("generate-data", "write a synthetic tape as CSV, or convert real files", Command::generate_data);
+  CLI::App* generate =
+      add_command("generate-data", "write a synthetic tape as CSV, or convert real files", Command::generate_data);
   CLI::App* validate = add_command("validate-data", "check data files and say what to do", Command::validate_data);
 
   std::string config_path;
@@ -279,24 +326,41 @@ std::optional<Options> parse_options(int argc, char** argv) {
   for (CLI::App* command : {evaluate, infer}) {
     command->add_option("--checkpoint", o.checkpoint, "checkpoint or exported policy")->capture_default_str()->group("Model");
     command->add_option("--window", o.window, "part of the data")
-        ->check(CLI::IsMember({"test", "val", "train", "all"}))->capture_default_str()->group("Model");
+        ->check(CLI::IsMember({"test", "val", "train", "all"}))
+        ->capture_default_str()
+        ->group("Model");
   }
   infer->add_option("--episodes", o.episodes, "")->capture_default_str()->group("Model");
   infer->add_option("--state", o.state, "FILE or -: one state as JSON per line in, one decision per line out")->group("Model");
-  infer->add_option("--states-output", o.states_output, "write every state of the episodes as JSON lines, in the form of --state")->group("Model");
+  infer
+      ->add_option("--states-output", o.states_output,
+                   "write every state of the episodes as JSON lines, in the form of --state")
+      ->group("Model");
   infer->add_option("--enter-threshold", o.enter_threshold, "an ENTER less probable than this becomes HOLD")->group("Model");
   infer->add_option("--exit-threshold", o.exit_threshold, "an EXIT less probable than this becomes HOLD")->group("Model");
   generate->add_option("--synthetic", o.synthetic, "which market")
-      ->check(CLI::IsMember({"calibrated", "planted"}))->capture_default_str()->group("Data");
+      ->check(CLI::IsMember({"calibrated", "planted"}))
+      ->capture_default_str()
+      ->group("Data");
   generate->add_option("--days", o.days, "length in days; 0: the preset's own")
-      ->check(CLI::Range(0, 36'500))->capture_default_str()->group("Data");
+      ->check(CLI::Range(0, 36'500))
+      ->capture_default_str()
+      ->group("Data");
   generate->add_option("--step-minutes", o.step_minutes, "rows of the tape")
-      ->check(CLI::IsMember({5, 15, 30, 60, 120, 240, 480}))->capture_default_str()->group("Data");
-  generate->add_option("--output-dir", o.output_dir, "where prices.csv and funding.csv go")->capture_default_str()->group("Data");
-  generate->add_option("--from", o.from, "convert a real file instead")->check(CLI::IsMember({"spot-perp-8h", "settlements"}))->group("Data");
+      ->check(CLI::IsMember({5, 15, 30, 60, 120, 240, 480}))
+      ->capture_default_str()
+      ->group("Data");
+  generate->add_option("--output-dir", o.output_dir, "where prices.csv and funding.csv go")
+      ->capture_default_str()
+      ->group("Data");
+  generate->add_option("--from", o.from, "convert a real file instead")
+      ->check(CLI::IsMember({"spot-perp-8h", "settlements"}))
+      ->group("Data");
   generate->add_option("--input", o.input, "the file to convert; .gz is unpacked")->group("Data");
-  generate->add_option("--common-prices", o.common_prices,
-                       "with --from spot-perp-8h: this venue's prices for all venues, where their bars are of different times; no spreads are left")
+  generate
+      ->add_option("--common-prices", o.common_prices,
+                   "with --from spot-perp-8h: this venue's prices for all venues, where their bars are of different times; no "
+                   "spreads are left")
       ->group("Data");
 
   for (CLI::App* command : {&app, train, evaluate, infer, generate, validate}) refuse_wrapped_numbers(*command);
@@ -328,7 +392,8 @@ std::optional<Options> parse_options(int argc, char** argv) {
     const std::string wrong = extras.empty() ? "" : extras.front().substr(0, extras.front().find('='));
     std::vector<std::string> names;
     if (wrong.rfind("--", 0) != 0 && command != &app) {
-      throw UsageError(fmt::format("unexpected '{}' after {}: values belong to flags (--help lists all)", wrong, command->get_name()));
+      throw UsageError(
+          fmt::format("unexpected '{}' after {}: values belong to flags (--help lists all)", wrong, command->get_name()));
     }
     if (wrong.rfind("--", 0) == 0) {
       for (const CLI::Option* option : command->get_options()) names.push_back(option->get_name());

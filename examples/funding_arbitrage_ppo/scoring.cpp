@@ -21,7 +21,8 @@ using funding::DecisionState;
 using rlx::risk::Interval;
 
 /// A fresh policy for tape i; policies may carry state.
-using MakePolicy = std::function<std::function<int(const DecisionState&, std::span<const float>, std::span<const std::uint8_t>)>(std::size_t)>;
+using MakePolicy =
+    std::function<std::function<int(const DecisionState&, std::span<const float>, std::span<const std::uint8_t>)>(std::size_t)>;
 
 std::vector<Backtest> run_on_all(const std::vector<Market>& markets, const funding::Window& window,
                                  const funding::EnvironmentConfig& config, rlx::ThreadPool& threads, const MakePolicy& make) {
@@ -47,11 +48,13 @@ std::size_t block_steps(const std::vector<Backtest>& runs, std::size_t n) {
 /// Interval of the mean profit per tape of `returns`, and of its difference to `baseline` on the same blocks.
 Interval profit_interval(std::span<const double> returns, double tapes, const rlx::risk::BootstrapConfig& config) {
   const std::array<std::span<const double>, 1> series{returns};
-  return rlx::risk::block_bootstrap(std::span<const std::span<const double>>(series),
-                                    [tapes](std::span<const double> sums) { return std::expm1(sums[0] / tapes); }, config);
+  return rlx::risk::block_bootstrap(
+      std::span<const std::span<const double>>(series),
+      [tapes](std::span<const double> sums) { return std::expm1(sums[0] / tapes); }, config);
 }
 
-Interval difference_interval(std::span<const double> a, std::span<const double> b, double tapes, const rlx::risk::BootstrapConfig& config) {
+Interval difference_interval(std::span<const double> a, std::span<const double> b, double tapes,
+                             const rlx::risk::BootstrapConfig& config) {
   const std::array<std::span<const double>, 2> series{a, b};
   return rlx::risk::block_bootstrap(
       std::span<const std::span<const double>>(series),
@@ -73,7 +76,8 @@ PolicyScore summarise(std::string name, std::vector<Backtest> runs, const Policy
   row.annual = performance.annual_return;
   row.sharpe = performance.sharpe;
   for (const Backtest& run : row.runs) {
-    row.max_drawdown = std::max(row.max_drawdown, rlx::risk::log_return_performance(run.log_returns, steps_per_year).max_drawdown);
+    row.max_drawdown =
+        std::max(row.max_drawdown, rlx::risk::log_return_performance(run.log_returns, steps_per_year).max_drawdown);
   }
   return row;
 }
@@ -168,9 +172,10 @@ const PolicyScore& ScoreTable::agent() const {
 std::string ScoreTable::price_note() const {
   const funding::Attribution parts = agent().attribution();
   if (!(parts.total() > 0.0 && parts.price > 0.5 * parts.total())) return {};
-  return fmt::format("{:.0f} % of the agent's profit comes from price moves between venues, not from funding; check with validate-data "
-                     "that the venues' prices belong to the same time",
-                     100.0 * parts.price / parts.total());
+  return fmt::format(
+      "{:.0f} % of the agent's profit comes from price moves between venues, not from funding; check with validate-data "
+      "that the venues' prices belong to the same time",
+      100.0 * parts.price / parts.total());
 }
 
 std::string ScoreTable::verdict() const {
@@ -196,7 +201,8 @@ funding::HysteresisPolicy tune_hysteresis(const std::vector<Market>& markets, co
   double best_growth = -std::numeric_limits<double>::infinity();
   for (const funding::HysteresisPolicy& candidate : funding::hysteresis_grid()) {
     double growth = 0.0;
-    for (const Backtest& run : run_on_all(markets, validation, config, threads, every_tape(candidate))) growth += run.growth_per_day();
+    for (const Backtest& run : run_on_all(markets, validation, config, threads, every_tape(candidate)))
+      growth += run.growth_per_day();
     if (growth > best_growth) {
       best_growth = growth;
       best = candidate;
@@ -232,7 +238,8 @@ ScoreTable score(const std::vector<NamedAgent>& agents, const std::vector<Market
   funding::EnvironmentConfig fixed = config.environment;
   fixed.sizing = funding::SizingMode::fixed_coins;
   std::vector<double> bounds(markets.size());
-  threads.run(markets.size(), [&](std::size_t i) { bounds[i] = funding::clairvoyant_fixed_coins(*markets[i].tape, window, fixed).profit; });
+  threads.run(markets.size(),
+              [&](std::size_t i) { bounds[i] = funding::clairvoyant_fixed_coins(*markets[i].tape, window, fixed).profit; });
   for (const double bound : bounds) table.clairvoyant_usd += bound / static_cast<double>(bounds.size());
   if (!(table.clairvoyant_usd > 0.0)) return table;
   const auto share = [&](const char* name, const MakePolicy& make) {
@@ -249,14 +256,15 @@ ScoreTable pool_tables(const std::vector<ScoreTable>& tables, const ScoreConfig&
   if (tables.size() == 1) return tables.front();
   const ScoreTable& last = tables.back();
   ScoreTable pooled = last;  // configuration, and the tuning of the last fold
-  pooled.title = tables.front().title.substr(0, tables.front().title.rfind(" to ")) + last.title.substr(last.title.rfind(" to ")) +
-                 fmt::format(", {} folds", tables.size());
+  pooled.title = tables.front().title.substr(0, tables.front().title.rfind(" to ")) +
+                 last.title.substr(last.title.rfind(" to ")) + fmt::format(", {} folds", tables.size());
   const auto runs_of = [&](std::size_t row) {
     std::vector<Backtest> runs;
     for (const ScoreTable& table : tables) runs.insert(runs.end(), table.rows[row].runs.begin(), table.rows[row].runs.end());
     return runs;
   };
-  const auto hold_row = std::find_if(last.rows.begin(), last.rows.end(), [](const PolicyScore& row) { return row.name == "hold"; });
+  const auto hold_row =
+      std::find_if(last.rows.begin(), last.rows.end(), [](const PolicyScore& row) { return row.name == "hold"; });
   RLX_REQUIRE(hold_row != last.rows.end(), "the table has HOLD");
   const PolicyScore hold = summarise("hold", runs_of(static_cast<std::size_t>(hold_row - last.rows.begin())), nullptr, config);
   for (std::size_t r = 0; r < pooled.rows.size(); ++r) {
@@ -272,15 +280,16 @@ ScoreTable pool_tables(const std::vector<ScoreTable>& tables, const ScoreConfig&
   for (const ScoreTable& table : tables) {
     pooled.clairvoyant_usd += table.clairvoyant_usd / static_cast<double>(tables.size());
     for (std::size_t i = 0; i < std::min(pooled.clairvoyant_shares.size(), table.clairvoyant_shares.size()); ++i) {
-      pooled.clairvoyant_shares[i].second += table.clairvoyant_shares[i].second * table.clairvoyant_usd / static_cast<double>(tables.size());
+      pooled.clairvoyant_shares[i].second +=
+          table.clairvoyant_shares[i].second * table.clairvoyant_usd / static_cast<double>(tables.size());
     }
   }
   for (auto& named : pooled.clairvoyant_shares) named.second /= pooled.clairvoyant_usd;
   return pooled;
 }
 
-rlx::io::TextTable sensitivity(const rlx::InferencePolicy& agent, const std::vector<Market>& markets, const funding::Window& window,
-                           const ScoreConfig& config, rlx::ThreadPool& threads) {
+rlx::io::TextTable sensitivity(const rlx::InferencePolicy& agent, const std::vector<Market>& markets,
+                               const funding::Window& window, const ScoreConfig& config, rlx::ThreadPool& threads) {
   rlx::io::TextTable table({"fees", "delay", "policy", "profit %", "95 % interval", "trades", "max drawdown %"});
   for (const double fee_scale : {0.5, 1.0, 2.0}) {
     std::vector<Market> priced = markets;
@@ -294,10 +303,11 @@ rlx::io::TextTable sensitivity(const rlx::InferencePolicy& agent, const std::vec
     for (const int delay : {0, 1}) {
       environment.execution.delay_steps = delay;
       for (const bool sampled : {false, true}) {
-        const PolicyScore row = summarise("", run_on_all(priced, window, environment, threads, agent_of(agent, sampled, config.seed)),
-                                          nullptr, config);
+        const PolicyScore row = summarise(
+            "", run_on_all(priced, window, environment, threads, agent_of(agent, sampled, config.seed)), nullptr, config);
         table.row({fmt::format("x{}", fee_scale), fmt::format("{} steps", delay), sampled ? "sampled" : "deterministic",
-                   percent(row.profit.estimate), interval_percent(row.profit), std::to_string(row.trades()), percent(row.max_drawdown)});
+                   percent(row.profit.estimate), interval_percent(row.profit), std::to_string(row.trades()),
+                   percent(row.max_drawdown)});
       }
     }
   }
@@ -305,8 +315,8 @@ rlx::io::TextTable sensitivity(const rlx::InferencePolicy& agent, const std::vec
 }
 
 std::vector<std::string> table_header() {
-  return {"policy",  "profit %", "95 % interval", "per year %", "Sharpe", "max DD %",    "trades",        "win %",
-          "hold h",  "util %",   "funding",       "price",      "fees",   "slippage",    "liquidation", "liquidations"};
+  return {"policy", "profit %", "95 % interval", "per year %", "Sharpe", "max DD %", "trades",      "win %",
+          "hold h", "util %",   "funding",       "price",      "fees",   "slippage", "liquidation", "liquidations"};
 }
 
 std::vector<std::string> table_cells(const PolicyScore& row) {

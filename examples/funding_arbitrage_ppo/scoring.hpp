@@ -39,9 +39,9 @@ struct ScoreConfig {
 struct PolicyScore {
   std::string name;
   bool agent = false;
-  std::vector<funding::Backtest> runs;   ///< one per tape
-  rlx::risk::Interval profit;            ///< mean over the tapes, share of capital, 95 %
-  rlx::risk::Interval minus_hold;        ///< paired difference to HOLD
+  std::vector<funding::Backtest> runs;  ///< one per tape
+  rlx::risk::Interval profit;           ///< mean over the tapes, share of capital, 95 %
+  rlx::risk::Interval minus_hold;       ///< paired difference to HOLD
   double annual = 0.0, sharpe = 0.0, max_drawdown = 0.0;
   std::size_t block_steps = 1;
 
@@ -49,9 +49,9 @@ struct PolicyScore {
   std::int64_t trades() const;
   std::int64_t liquidations() const;
   std::int64_t closed_trades() const;
-  double win_rate() const;         ///< share of the closed trades with a profit after all costs; NaN without one
-  double mean_hold_hours() const;  ///< NaN without a closed trade
-  double utilization() const;      ///< margin in use, share of equity, mean over the steps and tapes
+  double win_rate() const;                  ///< share of the closed trades with a profit after all costs; NaN without one
+  double mean_hold_hours() const;           ///< NaN without a closed trade
+  double utilization() const;               ///< margin in use, share of equity, mean over the steps and tapes
   std::vector<double> log_returns() const;  ///< all tapes, one after another
 };
 
@@ -102,8 +102,8 @@ ScoreTable score(const std::vector<NamedAgent>& agents, const std::vector<Market
 ScoreTable pool_tables(const std::vector<ScoreTable>& tables, const ScoreConfig& config);
 
 /// The agent alone under other costs and delays: fees x0.5/x1/x2, execution delay 0/1, deterministic and sampled.
-rlx::io::TextTable sensitivity(const rlx::InferencePolicy& agent, const std::vector<Market>& markets, const funding::Window& window,
-                           const ScoreConfig& config, rlx::ThreadPool& threads);
+rlx::io::TextTable sensitivity(const rlx::InferencePolicy& agent, const std::vector<Market>& markets,
+                               const funding::Window& window, const ScoreConfig& config, rlx::ThreadPool& threads);
 
 /// Header and cells of the table, for terminal and report.
 std::vector<std::string> table_header();

@@ -40,7 +40,8 @@ struct Sizes {
 Sizes sizes_of(const Options& o) {
   Sizes sizes{};
   const std::size_t episode = o.episode_steps();
-  sizes.n_envs = o.total_steps > 0 ? o.n_envs : std::clamp<std::size_t>(o.num_episodes / 10, 1, std::max<std::size_t>(o.n_envs, 1));
+  sizes.n_envs =
+      o.total_steps > 0 ? o.n_envs : std::clamp<std::size_t>(o.num_episodes / 10, 1, std::max<std::size_t>(o.n_envs, 1));
   sizes.n_steps = std::min(o.rollout_steps, episode);
   sizes.batch_size = std::min(o.batch_size, sizes.n_envs * sizes.n_steps);
   sizes.total_steps = o.total_steps > 0 ? o.total_steps : o.num_episodes * episode;
@@ -82,7 +83,8 @@ rlx::HealthLimits health_limits() {
 nlohmann::json split_json(const Data& data, const funding::Fold& fold) {
   const funding::MarketTape& tape = *data.markets[0].tape;
   nlohmann::json split;
-  for (const auto& [name, window] : {std::pair{"train", fold.train}, std::pair{"validation", fold.validation}, std::pair{"test", fold.test}}) {
+  for (const auto& [name, window] :
+       {std::pair{"train", fold.train}, std::pair{"validation", fold.validation}, std::pair{"test", fold.test}}) {
     split[name] = {{"from", rlx::io::format_time_ms(tape.time(window.begin))},
                    {"to", rlx::io::format_time_ms(tape.time(window.end - 1))},
                    {"steps", window.size()}};
@@ -93,7 +95,9 @@ nlohmann::json split_json(const Data& data, const funding::Fold& fold) {
 nlohmann::json machine_json() {
   utsname system{};
   uname(&system);
-  return {{"system", fmt::format("{} {}", system.sysname, system.release)}, {"processor", system.machine}, {"cores", std::thread::hardware_concurrency()}};
+  return {{"system", fmt::format("{} {}", system.sysname, system.release)},
+          {"processor", system.machine},
+          {"cores", std::thread::hardware_concurrency()}};
 }
 
 /// Wall time of a fold with its scoring.
@@ -118,7 +122,8 @@ struct FoldResult {
   bool complete = false;
 };
 
-FoldResult train_fold(const Options& o, const Data& data, const funding::Fold& fold, const std::string& directory, rlx::ThreadPool& threads) {
+FoldResult train_fold(const Options& o, const Data& data, const funding::Fold& fold, const std::string& directory,
+                      rlx::ThreadPool& threads) {
   const Stopwatch since;
   std::error_code failed;
   std::filesystem::create_directories(directory, failed);
@@ -152,10 +157,11 @@ FoldResult train_fold(const Options& o, const Data& data, const funding::Fold& f
     if (!o.quiet) fmt::print("resumed from {} at step {}\n", o.resume_from, ppo.num_timesteps());
   }
   if (!o.quiet) {
-    fmt::print("Training\n  network             {} ({} parameters)\n  environments        {} x {} steps, minibatch {}, {} epochs\n"
-               "  total               {} steps, about {} episodes\n",
-               o.network, rlx::io::grouped(static_cast<double>(ppo.parameters().count())), sizes.n_envs, sizes.n_steps, sizes.batch_size, o.n_epochs,
-               sizes.total_steps, sizes.total_steps / o.episode_steps());
+    fmt::print(
+        "Training\n  network             {} ({} parameters)\n  environments        {} x {} steps, minibatch {}, {} epochs\n"
+        "  total               {} steps, about {} episodes\n",
+        o.network, rlx::io::grouped(static_cast<double>(ppo.parameters().count())), sizes.n_envs, sizes.n_steps,
+        sizes.batch_size, o.n_epochs, sizes.total_steps, sizes.total_steps / o.episode_steps());
   }
 
   rlx::RunManifest manifest(directory + "/run.json");
@@ -168,12 +174,16 @@ FoldResult train_fold(const Options& o, const Data& data, const funding::Fold& f
   manifest.fields["config_sha256"] = rlx::config_hash(manifest.fields["config"]);
   manifest.fields["shards"] = {{"environments", envs.num_shards()}, {"gradient", ppo.gradient_shards()}};
   manifest.fields["trading"] = ppo.identity["trading"];
-  manifest.fields["data"] = {{"sha256", data.sha256}, {"venues_sha256", data.venues_sha256}, {"report", funding::to_text(data.markets[0].tape->report())}};
+  manifest.fields["data"] = {{"sha256", data.sha256},
+                             {"venues_sha256", data.venues_sha256},
+                             {"report", funding::to_text(data.markets[0].tape->report())}};
   manifest.fields["observation_hash"] = funding::observation_hash();
   manifest.fields["split"] = split_json(data, fold);
-  manifest.fields["network"] = {{"name", o.network}, {"parameters", ppo.parameters().count()}, {"flops_per_row", ppo.graph().flops_per_row()}};
+  manifest.fields["network"] = {
+      {"name", o.network}, {"parameters", ppo.parameters().count()}, {"flops_per_row", ppo.graph().flops_per_row()}};
 
-  rlx::CheckpointCallback checkpoints({.save_freq = o.save_every, .unit = rlx::CountUnit::episodes, .path = directory, .final_name = "final_model"});
+  rlx::CheckpointCallback checkpoints(
+      {.save_freq = o.save_every, .unit = rlx::CountUnit::episodes, .path = directory, .final_name = "final_model"});
   MonitorCallback monitor(o);
   ValidationCallback validation(o, data, fold, directory + "/best_model.safetensors", monitor, threads);
   rlx::HealthCallback health([&](const rlx::HealthWarning& w) { say(o, "warning: {}\n", w.text); }, health_limits());
@@ -200,11 +210,13 @@ FoldResult train_fold(const Options& o, const Data& data, const funding::Fold& f
     manifest.failed(error);
     throw;
   }
-  for (const rlx::HealthWarning& w : health.warnings()) result.warnings.push_back(fmt::format("step {}: {}", w.num_timesteps, w.text));
+  for (const rlx::HealthWarning& w : health.warnings())
+    result.warnings.push_back(fmt::format("step {}: {}", w.num_timesteps, w.text));
   result.learning = monitor.learning(validation);
   result.complete = ppo.num_timesteps() >= sizes.total_steps;
   if (!result.complete) {
-    fmt::print("stopped at step {} of {}; continue with --resume-from {}/final_model.safetensors\n", ppo.num_timesteps(), sizes.total_steps, directory);
+    fmt::print("stopped at step {} of {}; continue with --resume-from {}/final_model.safetensors\n", ppo.num_timesteps(),
+               sizes.total_steps, directory);
     return result;
   }
 
@@ -213,15 +225,18 @@ FoldResult train_fold(const Options& o, const Data& data, const funding::Fold& f
   const rlx::InferencePolicy last = ppo.policy();
   result.chosen_step = ppo.best->num_timesteps;
   result.candidates = validation.candidates(ppo);
-  result.chosen = fmt::format("best model: step {}, validation score {:.5f} % growth per day; {} candidates compared on the validation window",
-                              result.chosen_step, 100.0 * ppo.best->score, result.candidates);
+  result.chosen = fmt::format(
+      "best model: step {}, validation score {:.5f} % growth per day; {} candidates compared on the validation window",
+      result.chosen_step, 100.0 * ppo.best->score, result.candidates);
   result.tables = judge({{"agent", &*result.best}, {"final model", &last}}, data, fold, fold.test, o, threads);
   manifest.fields["evaluations"] = validation.history_json(ppo);
   manifest.fields["chosen"] = result.chosen;
-  manifest.fields["chosen_checkpoint"] = {{"file", directory + "/best_model.safetensors"}, {"step", result.chosen_step}, {"score", ppo.best->score}};
+  manifest.fields["chosen_checkpoint"] = {
+      {"file", directory + "/best_model.safetensors"}, {"step", result.chosen_step}, {"score", ppo.best->score}};
   for (const std::string& file : checkpoints.saved()) manifest.add_checkpoint(file);
   manifest.fields["warnings"] = result.warnings;
-  for (const funding::DataWarning& w : funding::warnings(data.markets[0].tape->report())) manifest.fields["warnings"].push_back("data: " + to_line(w));
+  for (const funding::DataWarning& w : funding::warnings(data.markets[0].tape->report()))
+    manifest.fields["warnings"].push_back("data: " + to_line(w));
   manifest.fields["total_wall_seconds"] = since.seconds();
   manifest.fields["tables"] = nlohmann::json::array();
   for (const ScoreTable& table : result.tables) manifest.fields["tables"].push_back(to_json(table));
@@ -274,7 +289,8 @@ int train(const Options& o) {
   ReportInput input;
   if (!o.report.empty()) input = report_input(o, data, folds.back(), tables);
   if (o.sensitivity) {
-    const rlx::io::TextTable table = sensitivity(*folds.back().best, data.markets, data.folds.back().test, score_config(o), threads);
+    const rlx::io::TextTable table =
+        sensitivity(*folds.back().best, data.markets, data.folds.back().test, score_config(o), threads);
     fmt::print("\nsensitivity of the agent\n{}", table.to_string());
     input.sensitivity = table;
   }

@@ -29,8 +29,13 @@ double now_seconds(const rlx::Learner& learner) { return static_cast<double>(lea
 
 ValidationCallback::ValidationCallback(const Options& o, const Data& data, const funding::Fold& fold, std::string best_path,
                                        MonitorCallback& monitor, rlx::ThreadPool& threads)
-    : o_(&o), data_(&data), window_(fold.validation), best_path_(std::move(best_path)), monitor_(&monitor),
-      threads_(&threads), milestones_(o.eval_every, rlx::CountUnit::episodes) {}
+    : o_(&o),
+      data_(&data),
+      window_(fold.validation),
+      best_path_(std::move(best_path)),
+      monitor_(&monitor),
+      threads_(&threads),
+      milestones_(o.eval_every, rlx::CountUnit::episodes) {}
 
 void ValidationCallback::on_training_start(rlx::Learner& learner) { milestones_.start(learner); }
 
@@ -77,12 +82,16 @@ void ValidationCallback::evaluate(rlx::Learner& learner) {
   episodes.close_at_end = true;
   const rlx::Evaluation reward = rlx::evaluate_policy(
       policy, [&](std::size_t i) { return funding::FundingArbitrageEnv(data_->markets[i % tapes].tape, episodes); },
-      {.n_eval_episodes = o_->eval_episodes, .num_envs = std::min<std::size_t>(o_->eval_episodes, 8 * tapes), .seed = o_->seed, .pool = threads_});
+      {.n_eval_episodes = o_->eval_episodes,
+       .num_envs = std::min<std::size_t>(o_->eval_episodes, 8 * tapes),
+       .seed = o_->seed,
+       .pool = threads_});
   e.reward_mean = reward.mean_reward;
   e.reward_std = reward.std_reward;
 
   nlohmann::json history = read_history(learner);
-  history.push_back({{"step", e.step}, {"episode", e.episode}, {"growth_per_day", e.growth_per_day}, {"reward_mean", e.reward_mean}});
+  history.push_back(
+      {{"step", e.step}, {"episode", e.episode}, {"growth_per_day", e.growth_per_day}, {"reward_mean", e.reward_mean}});
   const std::size_t n = std::min(averaged_evaluations, history.size());
   for (std::size_t i = history.size() - n; i < history.size(); ++i) {
     e.score += history[i]["growth_per_day"].get<double>() / static_cast<double>(n);
@@ -92,7 +101,8 @@ void ValidationCallback::evaluate(rlx::Learner& learner) {
   evaluations_.push_back(e);
   monitor_->evaluated(e, learner);
 
-  say(*o_, "Eval Mean Reward: {:.2f} ± {:.2f}   (episode {}, score {:+.4f} % per day)\n", e.reward_mean, e.reward_std, e.episode, 100.0 * e.score);
+  say(*o_, "Eval Mean Reward: {:.2f} ± {:.2f}   (episode {}, score {:+.4f} % per day)\n", e.reward_mean, e.reward_std,
+      e.episode, 100.0 * e.score);
   if (rlx::is_finite(e.score) && (!learner.best || e.score > learner.best->score)) {
     learner.best = rlx::BestScore{e.score, e.step, e.episode};
     learner.save(best_path_);
@@ -107,7 +117,8 @@ MonitorCallback::MonitorCallback(const Options& o) : o_(&o) {}
 
 void MonitorCallback::on_training_start(rlx::Learner& learner) {
   first_step_ = learner.num_timesteps();
-  if (!o_->tensorboard_dir.empty()) tensorboard_ = std::make_unique<rlx::io::TensorBoardWriter>(o_->tensorboard_dir, now_seconds(learner));
+  if (!o_->tensorboard_dir.empty())
+    tensorboard_ = std::make_unique<rlx::io::TensorBoardWriter>(o_->tensorboard_dir, now_seconds(learner));
 }
 
 double MonitorCallback::fps(const rlx::Learner& learner) const {
@@ -121,21 +132,24 @@ bool MonitorCallback::on_episode(rlx::Learner& learner, const rlx::EpisodeRecord
   const double unknown = std::numeric_limits<double>::quiet_NaN();
   if (record.number % std::max<std::uint64_t>(o_->log_interval, 1) == 0) {
     say(*o_, "{} | Mean(100): {:.2f} | KL: {} | Clipfrac: {} | FPS: {:.0f}\n",
-               rlx::EpisodeLine::line(record.number, record.statistics.episode_return, updated ? m.loss : unknown, updated ? m.entropy : unknown),
-               learner.mean_episode_return(), rlx::io::fixed(updated ? m.approx_kl : unknown, 4),
-               rlx::io::fixed(updated ? m.clip_fraction : unknown, 3), fps(learner));
+        rlx::EpisodeLine::line(record.number, record.statistics.episode_return, updated ? m.loss : unknown,
+                               updated ? m.entropy : unknown),
+        learner.mean_episode_return(), rlx::io::fixed(updated ? m.approx_kl : unknown, 4),
+        rlx::io::fixed(updated ? m.clip_fraction : unknown, 3), fps(learner));
   }
   if (tensorboard_) {
     const auto names = funding::FundingArbitrageEnv::metric_names();
     for (std::size_t i = 0; i < names.size() && i < record.statistics.num_metrics; ++i) {
       for (const char* part : {"funding", "price", "fees", "slippage", "liquidation"}) {
         if (names[i] == part) {
-          tensorboard_->add_scalar(std::string("pnl/") + part, record.statistics.metrics[i], record.number, now_seconds(learner));
+          tensorboard_->add_scalar(std::string("pnl/") + part, record.statistics.metrics[i], record.number,
+                                   now_seconds(learner));
         }
       }
     }
     tensorboard_->add_scalar("train/reward", record.statistics.episode_return, record.number, now_seconds(learner));
-    tensorboard_->add_scalar("train/episode_length", static_cast<double>(record.statistics.length), record.number, now_seconds(learner));
+    tensorboard_->add_scalar("train/episode_length", static_cast<double>(record.statistics.length), record.number,
+                             now_seconds(learner));
   }
   return true;
 }

@@ -41,8 +41,8 @@ class MonitorCallback;
 /// checkpoint, so a resumed run chooses as an uninterrupted one does.
 class ValidationCallback final : public rlx::Callback {
  public:
-  ValidationCallback(const Options& o, const Data& data, const funding::Fold& fold, std::string best_path, MonitorCallback& monitor,
-                     rlx::ThreadPool& threads);
+  ValidationCallback(const Options& o, const Data& data, const funding::Fold& fold, std::string best_path,
+                     MonitorCallback& monitor, rlx::ThreadPool& threads);
   void on_training_start(rlx::Learner& learner) override;
   bool on_update_end(rlx::Learner& learner) override;
   void on_training_end(rlx::Learner& learner) override;

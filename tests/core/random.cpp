@@ -100,12 +100,18 @@ TEST_CASE("the seed of an episode is the first word of its reset stream", "[core
 
 TEST_CASE("mean and variance of a million draws lie within five standard errors", "[core][random]") {
   RandomStream stream({2024, Purpose::user, 0, 0});
-  SECTION("uniform double") { check_moments(sample([&] { return stream.uniform(); }), 0.5, 1.0 / 12, 1.8); }
+  SECTION("uniform double") {
+    check_moments(sample([&] { return stream.uniform(); }), 0.5, 1.0 / 12, 1.8);
+  }
   SECTION("uniform float") {
     check_moments(sample([&] { return static_cast<double>(stream.uniform<float>()); }), 0.5, 1.0 / 12, 1.8);
   }
-  SECTION("uniform in an interval") { check_moments(sample([&] { return stream.uniform(-3.0, 5.0); }), 1.0, 64.0 / 12, 1.8); }
-  SECTION("normal") { check_moments(sample([&] { return stream.normal(); }), 0.0, 1.0, 3.0); }
+  SECTION("uniform in an interval") {
+    check_moments(sample([&] { return stream.uniform(-3.0, 5.0); }), 1.0, 64.0 / 12, 1.8);
+  }
+  SECTION("normal") {
+    check_moments(sample([&] { return stream.normal(); }), 0.0, 1.0, 3.0);
+  }
   SECTION("gamma") {  // mean and variance are the shape, kurtosis 3 + 6 / shape
     for (const double shape : {0.3, 1.0, 2.5, 30.0}) {
       CAPTURE(shape);

@@ -138,7 +138,8 @@ TEST_CASE("the number of threads is checked", "[core][thread_pool]") {
 
 TEST_CASE("a pool accepts functions, mutable callables and temporaries", "[core][thread_pool]") {
   rlx::ThreadPool pool(2);
-  pool.run(3, +[](std::size_t) {});
+  pool.run(
+      3, +[](std::size_t) {});
   std::vector<std::size_t> seen(3, 0);
   auto counter = [&seen, calls = std::size_t{0}](std::size_t shard) mutable { seen[shard] = ++calls; };
   rlx::ThreadPool single(1);

@@ -93,7 +93,8 @@ TEST_CASE("backtest: the fixed-coins bound holds for baselines and 50 random pol
     for (const HysteresisPolicy& rule : hysteresis_grid()) {
       REQUIRE(backtest(market.tape, config, window, as_backtest_policy(rule)).profit_usd() <= bound + 1e-6);
     }
-    REQUIRE(backtest(market.tape, config, window, as_backtest_policy(PlantedOraclePolicy(market.regimes))).profit_usd() <= bound + 1e-6);
+    REQUIRE(backtest(market.tape, config, window, as_backtest_policy(PlantedOraclePolicy(market.regimes))).profit_usd() <=
+            bound + 1e-6);
     for (std::uint32_t i = 0; i < 50; ++i) {
       RandomPolicy random{rlx::RandomStream({seed, rlx::Purpose::user, i, 0})};
       REQUIRE(backtest(market.tape, config, window, random).profit_usd() <= bound + 1e-6);
@@ -117,7 +118,8 @@ TEST_CASE("backtest: a coin that comes after the start of the window has no fixe
   REQUIRE(result.info.trades == 0);
 }
 
-TEST_CASE("backtest: the oracle reaches at least 85 % of the bound on planted tapes, mean over 20 seeds", "[funding][backtest]") {
+TEST_CASE("backtest: the oracle reaches at least 85 % of the bound on planted tapes, mean over 20 seeds",
+          "[funding][backtest]") {
   double oracle = 0.0;
   double bound = 0.0;
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {

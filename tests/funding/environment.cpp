@@ -167,9 +167,9 @@ TEST_CASE("environment: a window without any eligible pair says why", "[funding]
   HandMarket market;
   market.flat("binance", 0, 30, 100.0).flat("bybit", 0, 30, 100.0);
   market.config.filter.min_settlements = 3;
-  REQUIRE_THROWS_WITH(FundingArbitrageEnv(market.tape(), plain_config(10)),
-                      ContainsSubstring("no eligible pair") && ContainsSubstring("2 too few settlements") &&
-                          ContainsSubstring("0 little volume"));
+  REQUIRE_THROWS_WITH(FundingArbitrageEnv(market.tape(), plain_config(10)), ContainsSubstring("no eligible pair") &&
+                                                                                ContainsSubstring("2 too few settlements") &&
+                                                                                ContainsSubstring("0 little volume"));
   HandMarket quiet = calm_market();
   for (InstrumentData& one : quiet.data.instruments)
     for (PriceRow& row : one.rows) row.volume_quote_24h = 1e5F;

@@ -59,7 +59,8 @@ TEST_CASE("a window that cannot hold an episode is refused with lengths and advi
 
 TEST_CASE("fractions, embargo and folds out of range are refused", "[funding]") {
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  REQUIRE_THROWS_AS(split_by_time(5'000, ms_per_hour, {.train_fraction = 0.9, .validation_fraction = 0.2}, 1), rlx::ConfigError);
+  REQUIRE_THROWS_AS(split_by_time(5'000, ms_per_hour, {.train_fraction = 0.9, .validation_fraction = 0.2}, 1),
+                    rlx::ConfigError);
   REQUIRE_THROWS_AS(split_by_time(5'000, ms_per_hour, {.train_fraction = nan}, 1), rlx::ConfigError);
   REQUIRE_THROWS_AS(split_by_time(5'000, ms_per_hour, {.validation_fraction = 0.0}, 1), rlx::ConfigError);
   REQUIRE_THROWS_AS(split_by_time(5'000, ms_per_hour, {.embargo_hours = -1.0}, 1), rlx::ConfigError);

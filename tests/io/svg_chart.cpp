@@ -144,7 +144,8 @@ TEST_CASE("time ticks stand on whole hours, days, months and years", "[io][svg_c
   REQUIRE(labels(io::detail::time_axis(t, t + 21 * day_ms, 3)) == std::vector<std::string>{"4 Mar|2024", "11 Mar", "18 Mar"});
   REQUIRE(labels(io::detail::time_axis(t, t + 330 * day_ms, 11)) ==
           std::vector<std::string>{"Mar|2024", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec", "Jan|2025"});
-  REQUIRE(labels(io::detail::time_axis(t, t + 4 * 365 * day_ms, 5)) == std::vector<std::string>{"2025", "2026", "2027", "2028"});
+  REQUIRE(labels(io::detail::time_axis(t, t + 4 * 365 * day_ms, 5)) ==
+          std::vector<std::string>{"2025", "2026", "2027", "2028"});
   REQUIRE(labels(io::detail::time_axis(t, t + 20 * 365.25 * day_ms, 4)) ==
           std::vector<std::string>{"2025", "2030", "2035", "2040"});
   REQUIRE(labels(io::detail::time_axis(t, t + 600'000, 2)) == std::vector<std::string>{"12:00|28 Feb 2024", "12:05", "12:10"});

@@ -221,7 +221,8 @@ TEST_CASE("funding: garbage after t changes nothing at t on the real 8 h bars", 
   const std::string text = rlx::io::read_file(rlx_test::funding_data_path(name));
   TapeConfig config;
   config.step_ms = 8 * ms_per_hour;
-  check_real_tape(std::make_shared<const MarketTape>(convert_spot_perp_8h({text, name}), config, VenueTable::builtin()), 10, 20, 1'000);
+  check_real_tape(std::make_shared<const MarketTape>(convert_spot_perp_8h({text, name}), config, VenueTable::builtin()), 10, 20,
+                  1'000);
 }
 
 TEST_CASE("funding: garbage after t changes nothing at t on the real settlements", "[properties][funding]") {
@@ -230,5 +231,6 @@ TEST_CASE("funding: garbage after t changes nothing at t on the real settlements
   const std::string text = rlx::io::gunzip_file(rlx_test::funding_data_path(name));
   TapeConfig config;
   config.step_ms = 8 * ms_per_hour;
-  check_real_tape(std::make_shared<const MarketTape>(convert_settlements({text, name}), config, VenueTable::builtin()), 10, 20, 100);
+  check_real_tape(std::make_shared<const MarketTape>(convert_settlements({text, name}), config, VenueTable::builtin()), 10, 20,
+                  100);
 }

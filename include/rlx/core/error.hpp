@@ -89,8 +89,7 @@ class NumericError : public Error {
 class EnvironmentError : public Error {
  public:
   explicit EnvironmentError(const std::string& message) : Error(message) {}
-  EnvironmentError(const std::string& message, std::size_t env, std::uint64_t step)
-      : Error(message), env_(env), step_(step) {}
+  EnvironmentError(const std::string& message, std::size_t env, std::uint64_t step) : Error(message), env_(env), step_(step) {}
 
   std::optional<std::size_t> env() const noexcept { return env_; }
   std::optional<std::uint64_t> step() const noexcept { return step_; }
@@ -133,8 +132,8 @@ namespace detail {
 }  // namespace rlx
 
 /// Precondition on a path where money moves: always on, throws `std::logic_error`.
-#define RLX_REQUIRE(condition, message)                                                          \
-  do {                                                                                           \
+#define RLX_REQUIRE(condition, message)                                                         \
+  do {                                                                                          \
     if (!(condition)) ::rlx::detail::require_failed(#condition, __FILE__, __LINE__, (message)); \
   } while (false)
 

@@ -118,7 +118,7 @@ inline const HashInstructions& hash_instructions() noexcept {
 
 /// The same as sha256_blocks_portable with the SHA extensions; four rounds per step, the message schedule in a ring of four.
 __attribute__((target("sha,ssse3,sse4.1"))) inline void sha256_blocks_x86(Sha256State& state, const std::byte* data,
-                                                                         std::size_t blocks) noexcept {
+                                                                          std::size_t blocks) noexcept {
   const __m128i big_endian = _mm_set_epi64x(0x0c0d0e0f08090a0bLL, 0x0405060700010203LL);
   // The instructions want the state as (a,b,e,f) and (c,d,g,h), highest lane first.
   __m128i low = _mm_loadu_si128(reinterpret_cast<const __m128i*>(state.data()));       // d c b a
@@ -150,14 +150,14 @@ __attribute__((target("sha,ssse3,sse4.1"))) inline void sha256_blocks_x86(Sha256
     abef = _mm_add_epi32(abef, abef_before);
     cdgh = _mm_add_epi32(cdgh, cdgh_before);
   }
-  low = _mm_shuffle_epi32(abef, 0x1B);   // f e b a -> a b e f reversed
+  low = _mm_shuffle_epi32(abef, 0x1B);  // f e b a -> a b e f reversed
   high = _mm_shuffle_epi32(cdgh, 0xB1);
   _mm_storeu_si128(reinterpret_cast<__m128i*>(state.data()), _mm_blend_epi16(low, high, 0xF0));
   _mm_storeu_si128(reinterpret_cast<__m128i*>(state.data() + 4), _mm_alignr_epi8(high, low, 8));
 }
 
 __attribute__((target("sse4.2"))) inline std::uint32_t crc32c_x86(std::uint32_t crc, const std::byte* data,
-                                                                 std::size_t size) noexcept {
+                                                                  std::size_t size) noexcept {
   std::uint64_t wide = crc;
   for (; size >= 8; size -= 8, data += 8) {
     std::uint64_t word;

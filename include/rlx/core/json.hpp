@@ -78,8 +78,8 @@ T json_as(const nlohmann::json& value, const std::string& path) {
     const std::string expected = "an integer between " + std::to_string(std::numeric_limits<T>::min()) + " and " +
                                  std::to_string(std::numeric_limits<T>::max());
     if (!value.is_number_integer()) detail::json_wrong(path, expected, value);
-    const bool fits = value.is_number_unsigned() ? std::in_range<T>(value.get<std::uint64_t>())
-                                                 : std::in_range<T>(value.get<std::int64_t>());
+    const bool fits =
+        value.is_number_unsigned() ? std::in_range<T>(value.get<std::uint64_t>()) : std::in_range<T>(value.get<std::int64_t>());
     if (!fits) detail::json_wrong(path, expected, value);
     return value.get<T>();
   } else if constexpr (std::floating_point<T>) {
@@ -108,8 +108,9 @@ T json_as(const nlohmann::json& value, const std::string& path) {
       result[i] = json_as<typename T::value_type>(value[i], path + '[' + std::to_string(i) + ']');
     return result;
   } else {
-    static_assert(detail::always_false_v<T>, "json_as reads bool, numbers, std::string, nlohmann::json and vectors, "
-                                             "arrays and optionals of these; read a struct through JsonObject");
+    static_assert(detail::always_false_v<T>,
+                  "json_as reads bool, numbers, std::string, nlohmann::json and vectors, "
+                  "arrays and optionals of these; read a struct through JsonObject");
   }
 }
 
@@ -160,7 +161,7 @@ class JsonObject {
 
   /// As `read`, for an enumeration written as one of a few names.
   template <class E>
-    requires std::is_enum_v<E>
+  requires std::is_enum_v<E>
   bool read_name(std::string_view key, E& target, std::initializer_list<std::pair<std::string_view, E>> names) {
     const nlohmann::json* const found = find(key);
     if (found == nullptr) return false;

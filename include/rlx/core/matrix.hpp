@@ -23,8 +23,8 @@ class MatrixView {
 
   /// A view of mutable numbers is also a view of constant ones.
   template <class T>
-    requires(std::is_same_v<const T, S> && !std::is_const_v<T>)
-  MatrixView(MatrixView<T> other) : MatrixView(other.data(), other.rows(), other.cols(), other.stride()) {}
+  requires(std::is_same_v<const T, S> && !std::is_const_v<T>) MatrixView(MatrixView<T> other)
+      : MatrixView(other.data(), other.rows(), other.cols(), other.stride()) {}
 
   S* data() const noexcept { return data_; }
   std::size_t rows() const noexcept { return rows_; }

@@ -39,9 +39,9 @@ inline std::size_t edit_distance(std::string_view a, std::string_view b) {
  * @return empty if there is no candidate, or none within half the length of the longer word: a guess would mislead
  */
 template <class Candidates>
-  requires requires(const Candidates& candidates) {
-    { *std::begin(candidates) } -> std::convertible_to<std::string_view>;
-  }
+requires requires(const Candidates& candidates) {
+  { *std::begin(candidates) } -> std::convertible_to<std::string_view>;
+}
 std::string nearest(std::string_view word, const Candidates& candidates) {
   std::string best;
   std::size_t best_distance = static_cast<std::size_t>(-1);

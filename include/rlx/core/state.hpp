@@ -33,8 +33,8 @@ inline constexpr bool is_span_v<std::span<T, N>> = true;
 /// A value that is its own bytes: trivially copyable and no view, pointer or array. A struct should have no padding, whose
 /// bytes are not determined and would make equal states differ.
 template <class T>
-concept StateValue = std::is_trivially_copyable_v<T> && !std::is_pointer_v<T> && !std::is_array_v<T> &&
-                     !detail::is_span_v<T> && !std::is_same_v<T, std::string_view>;
+concept StateValue = std::is_trivially_copyable_v<T> && !std::is_pointer_v<T> && !std::is_array_v<T> && !detail::is_span_v<T> &&
+                     !std::is_same_v<T, std::string_view>;
 
 /// Appends to a vector of bytes that the caller owns.
 class StateWriter {
@@ -87,10 +87,7 @@ class StateReader {
     return value;
   }
   template <StateValue T>
-    requires(!std::is_const_v<T>)
-  void read(T& value) {
-    take(&value, sizeof(T));
-  }
+  requires(!std::is_const_v<T>) void read(T& value) { take(&value, sizeof(T)); }
 
   /// Reads a span of exactly `values.size()` elements. @throws CheckpointError if another number was written
   template <StateValue T, std::size_t Extent>

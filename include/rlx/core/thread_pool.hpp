@@ -67,7 +67,7 @@ class ThreadPool {
    *           Error if called from inside a shard (of any pool) or while another thread runs this pool.
    */
   template <class F>
-    requires std::is_invocable_v<F&, std::size_t>
+  requires std::is_invocable_v<F&, std::size_t>
   void run(std::size_t num_shards, F&& f) {
     if (inside_run_) throw Error("ThreadPool::run was called from inside a shard; do the inner work in the shard itself");
     if (busy_.exchange(true, std::memory_order_acquire)) {

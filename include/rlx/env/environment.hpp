@@ -39,8 +39,8 @@ struct Transition {
 ///   const rlx::Box& observation_space() const { return box; }
 ///   const rlx::Discrete& action_space() const { return actions; }
 ///   void reset(std::uint64_t, std::span<float> row) { row[0] = 0; }
-///   rlx::Transition step(std::span<const std::int32_t> action, std::span<float> row) { row[0] = 1; return {double(action[0]), true, false}; }
-///   const Info& info() const { return nothing; }
+///   rlx::Transition step(std::span<const std::int32_t> action, std::span<float> row) { row[0] = 1; return {double(action[0]),
+///   true, false}; } const Info& info() const { return nothing; }
 /// };
 /// @endcode
 template <class E>
@@ -55,8 +55,9 @@ concept Environment = requires(E& env, const E& constant, std::uint64_t seed, st
 
 /// Writes one byte per choice, non-zero = valid, for the action to be taken from the current observation.
 template <class E>
-concept MaskedEnvironment =
-    Environment<E> && requires(const E& env, std::span<std::uint8_t> row) { env.action_masks(row); };
+concept MaskedEnvironment = Environment<E> && requires(const E& env, std::span<std::uint8_t> row) {
+  env.action_masks(row);
+};
 
 /// Episodes come from one of several sources (tapes, market sessions); `set_source` is called before `reset`.
 template <class E>
@@ -74,11 +75,11 @@ concept ReportsMetrics = Environment<E> && requires(const E& env, std::span<doub
 
 /// The whole state as bytes; `load_state` restores it exactly and throws `CheckpointError` on foreign bytes.
 template <class E>
-concept SerializableEnvironment =
-    Environment<E> && requires(const E& constant, E& env, std::vector<std::byte>& out, std::span<const std::byte> in) {
-      constant.save_state(out);  // appends
-      env.load_state(in);
-    };
+concept SerializableEnvironment = Environment<E> &&
+    requires(const E& constant, E& env, std::vector<std::byte>& out, std::span<const std::byte> in) {
+  constant.save_state(out);  // appends
+  env.load_state(in);
+};
 
 /// Names for messages, hashes and policy files; one per observation element and per action.
 template <class E>
@@ -89,7 +90,9 @@ concept NamedLayout = Environment<E> && requires(const E& env) {
 
 /// `corrupt_future(seed)` overwrites every datum that is not yet known at the current step; nothing already visible may change.
 template <class E>
-concept HasFuture = Environment<E> && requires(E& env, std::uint64_t seed) { env.corrupt_future(seed); };
+concept HasFuture = Environment<E> && requires(E& env, std::uint64_t seed) {
+  env.corrupt_future(seed);
+};
 
 }  // namespace rlx
 

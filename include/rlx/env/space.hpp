@@ -44,7 +44,7 @@ struct Simplex {
 
 template <class T>
 concept ActionSpace = std::same_as<std::remove_cvref_t<T>, Discrete> || std::same_as<std::remove_cvref_t<T>, MultiDiscrete> ||
-                      std::same_as<std::remove_cvref_t<T>, Box> || std::same_as<std::remove_cvref_t<T>, Simplex>;
+    std::same_as<std::remove_cvref_t<T>, Box> || std::same_as<std::remove_cvref_t<T>, Simplex>;
 
 /// The number type of an action row: `std::int32_t` for integers, `float` for vectors.
 template <ActionSpace T>

@@ -28,7 +28,7 @@ namespace rlx::funding {
 
 /// What a policy did on a window.
 struct Backtest {
-  std::int64_t begin_ms = 0;          ///< time of the first value of `equity`
+  std::int64_t begin_ms = 0;  ///< time of the first value of `equity`
   std::int64_t step_ms = 0;
   std::vector<double> equity;         ///< USD, before the first step and after each; flat after an early end
   std::vector<double> log_returns;    ///< ln(E_{t+1}/E_t), one per step of the window; 0 after an early end
@@ -41,7 +41,9 @@ struct Backtest {
   double profit_share() const { return equity.back() / equity.front() - 1.0; }
   double profit_usd() const { return equity.back() - equity.front(); }
   double log_growth() const { return std::log(equity.back() / equity.front()); }
-  double days() const { return static_cast<double>(log_returns.size()) * static_cast<double>(step_ms) / static_cast<double>(ms_per_day); }
+  double days() const {
+    return static_cast<double>(log_returns.size()) * static_cast<double>(step_ms) / static_cast<double>(ms_per_day);
+  }
   /// Mean log growth per day: the score by which a model is chosen.
   double growth_per_day() const { return log_growth() / days(); }
   double mean_hold_hours() const {
@@ -66,7 +68,8 @@ inline EnvironmentConfig backtest_config(EnvironmentConfig config, const Window&
 
 /// Chooses an action id from the state, its observation row (275) and its mask (36).
 template <class P>
-concept BacktestPolicy = requires(P& policy, const DecisionState& state, std::span<const float> observation, std::span<const std::uint8_t> mask) {
+concept BacktestPolicy = requires(P& policy, const DecisionState& state, std::span<const float> observation,
+                                  std::span<const std::uint8_t> mask) {
   { policy(state, observation, mask) } -> std::convertible_to<int>;
 };
 
@@ -78,8 +81,8 @@ concept BacktestPolicy = requires(P& policy, const DecisionState& state, std::sp
  * @par Allocation  the paths only
  */
 template <BacktestPolicy P>
-Backtest backtest(const std::shared_ptr<const MarketTape>& tape, const EnvironmentConfig& config, const Window& window, P&& policy,
-                  std::uint64_t seed = 0) {
+Backtest backtest(const std::shared_ptr<const MarketTape>& tape, const EnvironmentConfig& config, const Window& window,
+                  P&& policy, std::uint64_t seed = 0) {
   FundingArbitrageEnv env(tape, backtest_config(config, window));
   std::array<float, observation_size> observation{};
   std::array<std::uint8_t, static_cast<std::size_t>(n_actions)> mask{};
@@ -97,7 +100,8 @@ Backtest backtest(const std::shared_ptr<const MarketTape>& tape, const Environme
   result.equity.push_back(env.info().equity);
   for (bool ended = false; !ended;) {
     env.action_masks(mask);
-    const std::int32_t action = policy(env.decision_state(), std::span<const float>(observation), std::span<const std::uint8_t>(mask));
+    const std::int32_t action =
+        policy(env.decision_state(), std::span<const float>(observation), std::span<const std::uint8_t>(mask));
     const Transition transition = env.step({&action, 1}, observation);
     result.actions.push_back(action);
     result.reward += transition.reward;
@@ -116,10 +120,13 @@ Backtest backtest(const std::shared_ptr<const MarketTape>& tape, const Environme
 /// A baseline (baselines.hpp) as a backtest policy.
 template <class Baseline>
 auto as_backtest_policy(Baseline baseline) {
-  return [baseline](const DecisionState& state, std::span<const float>, std::span<const std::uint8_t> mask) { return baseline.act(state, mask); };
+  return [baseline](const DecisionState& state, std::span<const float>, std::span<const std::uint8_t> mask) {
+    return baseline.act(state, mask);
+  };
 }
 
-/// The settings of the hysteresis rule that are tried on a validation window: H in {24, 48, 96, 168} h, exit at {0, 0.1, 0.3} bp/h.
+/// The settings of the hysteresis rule that are tried on a validation window: H in {24, 48, 96, 168} h, exit at {0, 0.1, 0.3}
+/// bp/h.
 inline std::vector<HysteresisPolicy> hysteresis_grid() {
   std::vector<HysteresisPolicy> grid;
   for (const double horizon_h : {24.0, 48.0, 96.0, 168.0})
@@ -135,7 +142,8 @@ inline std::vector<HysteresisPolicy> hysteresis_grid() {
  * @throws ConfigError for a window outside the tape
  * @par Complexity  see clairvoyant.hpp
  */
-inline ClairvoyantResult clairvoyant_fixed_coins(const MarketTape& tape, const Window& window, const EnvironmentConfig& config) {
+inline ClairvoyantResult clairvoyant_fixed_coins(const MarketTape& tape, const Window& window,
+                                                 const EnvironmentConfig& config) {
   const FeatureTape features(tape);
   const std::span<const LegTerms> terms = features.terms();
   CostModel costs = costs_of(config.execution, config.initial_capital);

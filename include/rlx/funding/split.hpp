@@ -33,7 +33,7 @@ struct SplitConfig {
   double train_fraction = 0.6;       ///< of the span less the embargoes, in (0, 1)
   double validation_fraction = 0.2;  ///< the same; the rest is the test window
   double embargo_hours = 24.0;       ///< gap on both sides of the validation window, >= 0
-  std::size_t folds = 1;             ///< K anchored folds: all train from the start, their test windows are consecutive and disjoint
+  std::size_t folds = 1;  ///< K anchored folds: all train from the start, their test windows are consecutive and disjoint
 };
 
 /// Splits `n_steps` grid steps.
@@ -42,7 +42,8 @@ struct SplitConfig {
 /// @return `folds` folds; with K folds the test region of K = 1 is cut into K equal parts, and the validation window of a
 ///         fold lies directly before its test window
 /// @throws ConfigError for fractions out of range and for windows that are too short, with the lengths and what to change.
-inline std::vector<Fold> split_by_time(std::size_t n_steps, std::int64_t step_ms, const SplitConfig& config, std::size_t min_steps) {
+inline std::vector<Fold> split_by_time(std::size_t n_steps, std::int64_t step_ms, const SplitConfig& config,
+                                       std::size_t min_steps) {
   const auto bad_fraction = [](double value) { return !(value > 0.0 && value < 1.0); };
   if (bad_fraction(config.train_fraction) || bad_fraction(config.validation_fraction) ||
       !(config.train_fraction + config.validation_fraction < 1.0)) {
@@ -64,7 +65,9 @@ inline std::vector<Fold> split_by_time(std::size_t n_steps, std::int64_t step_ms
   const std::size_t test = test_region / config.folds;
   const std::size_t shortest = std::min({train, validation, test});
   if (shortest < min_steps || shortest == 0) {
-    const auto length = [&](std::size_t steps) { return std::to_string(steps) + " steps (" + std::to_string(static_cast<double>(steps) * hours / 24.0) + " days)"; };
+    const auto length = [&](std::size_t steps) {
+      return std::to_string(steps) + " steps (" + std::to_string(static_cast<double>(steps) * hours / 24.0) + " days)";
+    };
     throw ConfigError("the tape of " + length(n_steps) + " is too short to split: train " + length(train) + ", validation " +
                       length(validation) + ", test " + length(test) + " per fold, embargo " + length(embargo) +
                       " twice; each window must hold one episode of " + length(min_steps) +

@@ -13,9 +13,9 @@
 
 namespace rlx::funding {
 
-using VenueId = std::uint16_t;        ///< index into the venue table
-using SymbolId = std::uint32_t;       ///< index into the tape's symbols, ascending by name
-using InstrumentId = std::uint32_t;   ///< index into the tape's instruments
+using VenueId = std::uint16_t;       ///< index into the venue table
+using SymbolId = std::uint32_t;      ///< index into the tape's symbols, ascending by name
+using InstrumentId = std::uint32_t;  ///< index into the tape's instruments
 
 inline constexpr std::uint32_t no_id = std::numeric_limits<std::uint32_t>::max();
 inline constexpr double missing = std::numeric_limits<double>::quiet_NaN();
@@ -51,12 +51,12 @@ struct Settlement {
 
 /// What is known of one instrument at a decision time (spec: as-of, backward only).
 struct LegView {
-  const PriceRow* row = nullptr;    ///< newest usable row; nullptr before the first
-  bool fresh = false;               ///< its age is within max_price_age_ms
-  double rho_bph = 0.0;             ///< running rate: newest indicative if not older than its interval, else last settled
-  double settled_bph = 0.0;         ///< last settled rate per hour
-  double mean24_bph = missing;      ///< sum(r)/sum(I) over settlements in (t-24h, t]; NaN if none
-  double mean72_bph = missing;      ///< the same over 72 h
+  const PriceRow* row = nullptr;  ///< newest usable row; nullptr before the first
+  bool fresh = false;             ///< its age is within max_price_age_ms
+  double rho_bph = 0.0;           ///< running rate: newest indicative if not older than its interval, else last settled
+  double settled_bph = 0.0;       ///< last settled rate per hour
+  double mean24_bph = missing;    ///< sum(r)/sum(I) over settlements in (t-24h, t]; NaN if none
+  double mean72_bph = missing;    ///< the same over 72 h
   double interval_hours = 8.0;
   std::int64_t last_settle_ms = 0;  ///< 0 if none yet
   std::int64_t next_settle_ms = 0;  ///< next stamp known at t; may have passed without a settlement
@@ -64,8 +64,8 @@ struct LegView {
 
 /// What is known of a directed pair (long leg, short leg) at a decision time.
 struct PairView {
-  double net_bph = 0.0;         ///< rho_short - rho_long
-  double net24_bph = 0.0;       ///< 24 h mean, short minus long; a leg without settlements in the window uses rho
+  double net_bph = 0.0;    ///< rho_short - rho_long
+  double net24_bph = 0.0;  ///< 24 h mean, short minus long; a leg without settlements in the window uses rho
   double net72_bph = 0.0;
   double net_std_bph = 0.0;     ///< population deviation of the 72 full-hour samples of the last-settled net
   double sign_share = 0.0;      ///< share of those samples with the sign of net_bph; 0 if net_bph = 0
@@ -84,12 +84,12 @@ struct Opportunity {
   std::int64_t long_next_ms = 0, short_next_ms = 0;
   double long_price = 0.0, short_price = 0.0;
   bool long_fresh = true, short_fresh = true;
-  double volume_usd = missing;       ///< the smaller of the two legs' 24 h volumes
-  double depth_usd = missing;        ///< the smaller of the two
+  double volume_usd = missing;  ///< the smaller of the two legs' 24 h volumes
+  double depth_usd = missing;   ///< the smaller of the two
   double long_depth_usd = missing, short_depth_usd = missing;
   double long_bid_ask_bps = missing, short_bid_ask_bps = missing;
-  double round_trip_bp = 0.0;        ///< C of the specification, at the tape's reference notional
-  double score = 0.0;                ///< 12 (net + net24) - C, bp
+  double round_trip_bp = 0.0;  ///< C of the specification, at the tape's reference notional
+  double score = 0.0;          ///< 12 (net + net24) - C, bp
 };
 
 /// Costs of trading, part of the tape because the list of opportunities depends on them.

@@ -75,9 +75,10 @@ class BasicAdam {
   void apply(const Step& factors, std::span<S> parameters, std::span<const S> gradients, std::size_t begin, std::size_t count) {
     if (parameters.size() != first_.size() || gradients.size() != first_.size() || begin > first_.size() ||
         count > first_.size() - begin) {
-      throw ShapeError("Adam: expected " + std::to_string(first_.size()) + " parameters and gradients and a range among them, found " +
-                       std::to_string(parameters.size()) + " and " + std::to_string(gradients.size()) + ", from " +
-                       std::to_string(begin) + " on " + std::to_string(count));
+      throw ShapeError("Adam: expected " + std::to_string(first_.size()) +
+                       " parameters and gradients and a range among them, found " + std::to_string(parameters.size()) +
+                       " and " + std::to_string(gradients.size()) + ", from " + std::to_string(begin) + " on " +
+                       std::to_string(count));
     }
     const S b1 = static_cast<S>(config_.beta1);
     const S b2 = static_cast<S>(config_.beta2);

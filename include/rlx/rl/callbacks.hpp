@@ -207,8 +207,8 @@ class ProgressCallback final : public Callback {
     const auto done = static_cast<double>(learner.num_timesteps() - begin_);
     const auto all = static_cast<double>(learner.total_timesteps() - begin_);
     const double rate = seconds > 0.0 ? done / seconds : 0.0;
-    std::string text = '\r' + io::fixed(std::min(100.0, 100.0 * done / std::max(all, 1.0)), 1) + " %  " + io::compact(rate) + " steps/s  " +
-                       (rate > 0.0 ? io::duration_text((all - done) / rate) : std::string("?")) + " left";
+    std::string text = '\r' + io::fixed(std::min(100.0, 100.0 * done / std::max(all, 1.0)), 1) + " %  " + io::compact(rate) +
+                       " steps/s  " + (rate > 0.0 ? io::duration_text((all - done) / rate) : std::string("?")) + " left";
     if (is_finite(learner.mean_episode_return())) text += "  reward " + io::fixed(learner.mean_episode_return(), 2);
     const std::size_t width = text.size();
     if (width < width_) text.append(width_ - width, ' ');
