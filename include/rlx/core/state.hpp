@@ -65,7 +65,8 @@ class StateWriter {
   }
 
  private:
-  void append(const void* data, std::size_t size) {
+  // Not inlined: g++ 12 takes the growth of a small vector of known size for an overflow at -O3. No state is written in a step.
+  [[gnu::noinline]] void append(const void* data, std::size_t size) {
     if (size == 0) return;
     const auto* first = static_cast<const std::byte*>(data);
     bytes_.insert(bytes_.end(), first, first + size);
