@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <rlx/io/gzip.hpp>
 
+#include "io/temporary_file.hpp"
 #include "rlx_catch.hpp"
 
 #include <cstddef>
@@ -90,11 +91,8 @@ TEST_CASE("damaged gzip data are refused", "[io][gzip]") {
 }
 
 TEST_CASE("gzip files are read whole", "[io][gzip]") {
-  char pattern[] = "/tmp/rlx_gzip_XXXXXX";
-  const int descriptor = ::mkstemp(pattern);
-  REQUIRE(descriptor >= 0);
-  ::close(descriptor);
-  const std::string path = pattern;
+  const rlx_test::TemporaryFile file;
+  const std::string& path = file.path;
   rlx::io::write_file_atomically(path, packed("content"));
   REQUIRE(rlx::io::gunzip_file(path) == "content");
   rlx::io::write_file_atomically(path, "content");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <rlx/io/npy.hpp>
 
+#include "io/temporary_file.hpp"
 #include "rlx_catch.hpp"
 
 #include <cstdint>
@@ -14,20 +15,9 @@ using rlx::DataError;
 using rlx::io::load_npy;
 using rlx::io::save_npy;
 using rlx_test::ContainsSubstring;
+using rlx_test::TemporaryFile;
 
 namespace {
-
-struct TemporaryFile {
-  TemporaryFile() {
-    char pattern[] = "/tmp/rlx_npy_XXXXXX";
-    const int descriptor = ::mkstemp(pattern);
-    REQUIRE(descriptor >= 0);
-    ::close(descriptor);
-    path = pattern;
-  }
-  ~TemporaryFile() { ::unlink(path.c_str()); }
-  std::string path;
-};
 
 // A version 1 file with this dictionary and so many zero bytes of data.
 std::string npy(const std::string& dictionary, std::size_t data_size) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <rlx/io/safetensors.hpp>
 
+#include "io/temporary_file.hpp"
 #include "rlx_catch.hpp"
 
 #include <cstdint>
@@ -24,20 +25,9 @@ using rlx::io::tensor_view;
 using rlx::io::TensorView;
 using rlx::io::to_safetensors;
 using rlx_test::ContainsSubstring;
+using rlx_test::TemporaryFile;
 
 namespace {
-
-struct TemporaryFile {
-  TemporaryFile() {
-    char pattern[] = "/tmp/rlx_safetensors_XXXXXX";
-    const int descriptor = ::mkstemp(pattern);
-    REQUIRE(descriptor >= 0);
-    ::close(descriptor);
-    path = pattern;
-  }
-  ~TemporaryFile() { ::unlink(path.c_str()); }
-  std::string path;
-};
 
 const std::vector<float> weights = {1.0F, -2.5F, 3.0F, 0.0F, 1e-38F, 6.0F};
 const std::vector<std::uint8_t> mask = {1, 0, 255};
