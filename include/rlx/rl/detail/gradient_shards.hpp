@@ -33,7 +33,7 @@ inline double sum_of_squares(std::span<const float> values) noexcept {
 class GradientShards {
  public:
   /// Elements that one thread takes at once: large enough to pay for waking it, small enough to stay in its cache.
-  static constexpr std::size_t block = 32768;
+  static constexpr std::size_t block = 8192;
 
   GradientShards(std::span<float> first, std::size_t shards)
       : size_(first.size()), owned_(size_ * (shards - 1)), buffers_(shards), squares_((size_ + block - 1) / block) {
