@@ -15,11 +15,13 @@
 #include <vector>
 
 #include <rlx/core/error.hpp>
+#include <rlx/core/finite.hpp>
 #include <rlx/core/matrix.hpp>
 #include <rlx/nn/detail/aligned.hpp>
 #include <rlx/nn/detail/attention.hpp>
 #include <rlx/nn/detail/gemm.hpp>
 #include <rlx/nn/detail/kernels.hpp>
+#include <rlx/nn/detail/lstm.hpp>
 #include <rlx/nn/graph_spec.hpp>
 #include <rlx/nn/parameter_store.hpp>
 
@@ -27,6 +29,20 @@ namespace rlx::nn {
 
 template <std::floating_point S>
 class Graph;
+
+/**
+ * @brief How the rows of a forward pass form sequences, and the state of a graph with lstm nodes before and after them.
+ *
+ * A state is h then c of every lstm node, in the order of the nodes: Graph::state_size() numbers per sequence, 0 at the start
+ * of an episode. Graphs without state ignore all of it.
+ */
+template <std::floating_point S>
+struct Recurrence {
+  std::size_t sequences = 0;             ///< n: row t * n + i is step t of sequence i; divides the number of rows
+  MatrixView<const S> state;             ///< [n, state_size()] before the first row
+  std::span<const std::uint8_t> starts;  ///< [rows], not 0: an episode begins with this row, so the state before it is zero
+  MatrixView<S> next_state;  ///< [n, state_size()] after the last row; may be the memory of `state`; empty: unwanted
+};
 
 /**
  * @brief Memory of one thread for one graph: values and gradients of up to `max_rows()` rows.
@@ -74,7 +90,9 @@ class Workspace {
   detail::AlignedVector<S> values_, gradients_;  // node values and gradients, equal layout
   detail::AlignedVector<S> kept_;                // statistics and weights kept from forward to backward
   detail::AlignedVector<S> scratch_;
-  std::vector<std::uint32_t> indices_;  // valid slots and maxima; from all_slots_ on 0, 1, 2, ...
+  std::vector<std::uint32_t> indices_;  // valid slots, maxima and categories; from all_slots_ on 0, 1, 2, ...
+  std::vector<std::uint8_t> starts_;    // Recurrence::starts of the last forward pass; of graphs with state only
+  std::size_t sequences_ = 0;           // Recurrence::sequences of the last forward pass
   std::size_t all_slots_ = 0;
   std::vector<std::size_t> value_offset_, kept_offset_, index_offset_;
   std::vector<Output> outputs_;
@@ -83,8 +101,9 @@ class Workspace {
 /**
  * @brief A network built from a GraphSpec. Immutable after `build`; parameters are passed in, so threads share one graph.
  *
- * forward and backward never allocate, use one thread, and give a row the same bits whatever rows stand beside it; a gradient
- * sums over rows in ascending blocks, so equal shards give equal bytes on any thread.
+ * forward and backward never allocate, use one thread, and give a row (with lstm nodes: a sequence) the same bits whatever rows
+ * stand beside it; a gradient sums over rows in ascending blocks, so equal shards give equal bytes on any thread. A sequence
+ * cut into several forward passes, the state carried on, gives the bits of one pass.
  */
 template <std::floating_point S>
 class Graph {
@@ -120,6 +139,8 @@ class Graph {
   std::size_t output_width(std::size_t index) const { return shapes_[spec_.outputs.at(index).node].width; }
   /// Floating-point operations of one forward row (nn::flops_per_row).
   std::uint64_t flops_per_row() const noexcept { return flops_; }
+  /// Numbers of one sequence's state: h and c of every lstm node; 0 without any.
+  std::size_t state_size() const noexcept { return state_size_; }
   /// Length that parameter and gradient buffers must have: the store's, padding included.
   std::size_t parameters_size() const noexcept { return parameters_size_; }
 
@@ -152,6 +173,9 @@ class Graph {
         const auto shape = attention_shape(i);
         scratch = std::max(scratch, detail::padded<S>(max_rows * shape.slots * 4 * shape.width) + shape.scratch_size());
       }
+      if (node.kind == NodeKind::lstm && with_gradients) {
+        scratch = std::max(scratch, (6 * max_rows + 4 * shapes_[i].width) * shapes_[i].width);
+      }
       slots = std::max(slots, shapes_[i].slots);
     }
     w.values_.resize(values);
@@ -159,6 +183,7 @@ class Graph {
     w.kept_.resize(kept);
     w.scratch_.resize(scratch);
     w.indices_.resize(indices + slots);
+    w.starts_.resize(state_size_ == 0 ? 0 : max_rows);
     w.all_slots_ = indices;
     for (std::size_t s = 0; s < slots; ++s)
       w.indices_[indices + s] = static_cast<std::uint32_t>(s);  // for values without a mask
@@ -171,17 +196,32 @@ class Graph {
   /**
    * @brief Computes all outputs of `in` [rows, input_width()] into the workspace and sets the output gradients to 0.
    * @param params  the store's parameters (or a copy of equal layout)
-   * @throws ShapeError if rows exceed the workspace, or a width or the parameters' length does not fit
+   * @throws ShapeError if rows exceed the workspace, or a width or the parameters' length does not fit; ConfigError for a
+   *         graph with state
    */
   void forward(std::span<const S> params, MatrixView<const S> in, Workspace<S>& w) const {
+    forward(params, in, w, Recurrence<S>{});
+  }
+
+  /**
+   * @brief The same for sequences of rows, whose state passes from step to step and from `state` to `next_state`.
+   * @throws ShapeError also if the sequences do not divide the rows, or state, starts or next_state do not fit; ConfigError
+   *         for a graph with state and 0 sequences
+   */
+  void forward(std::span<const S> params, MatrixView<const S> in, Workspace<S>& w, const Recurrence<S>& recurrence) const {
     check_call(params.size(), w);
     if (in.cols() != input_width() || in.rows() > w.max_rows_) {
       throw ShapeError("Graph::forward: found " + std::to_string(in.rows()) + " rows of " + std::to_string(in.cols()) +
                        ", expected at most " + std::to_string(w.max_rows_) + " rows of " + std::to_string(input_width()));
     }
+    if (state_size_ != 0) check_recurrence(in.rows(), recurrence);
     w.rows_ = in.rows();
+    if (state_size_ != 0) {
+      w.sequences_ = recurrence.sequences;
+      std::copy(recurrence.starts.begin(), recurrence.starts.end(), w.starts_.begin());
+    }
     detail::copy_rows<S>(w.rows_, input_width(), {in.data(), in.stride()}, value(w, 0), false);
-    for (const std::size_t step : steps_) forward_step(step, params.data(), w);
+    for (const std::size_t step : steps_) forward_step(step, params.data(), w, recurrence);
     if (!w.has_gradients()) return;
     for (const OutputSpec& output : spec_.outputs)
       detail::zero_rows<S>(w.rows_, shapes_[output.node].width, gradient(w, output.node));
@@ -189,6 +229,8 @@ class Graph {
 
   /**
    * @brief Adds the parameters' gradients of the last forward pass to `grads`, from the output gradients in the workspace.
+   *
+   * Through time over the whole sequences of that pass, cut where an episode starts; none flows into the state before them.
    * @param grads  buffer of the parameters' layout; added to, so zero it first
    * @throws ShapeError as forward, or for a workspace without gradients
    */
@@ -214,6 +256,7 @@ class Graph {
     std::size_t host = 0;          // node whose value contains this one's; itself: own memory
     std::size_t host_offset = 0;
     std::size_t stride = 0;
+    std::size_t state = 0;  // lstm: position of h in a sequence's state
     bool has_bias = true;
     bool needs_gradient = false;  // a parameter lies upstream
   };
@@ -250,10 +293,14 @@ class Graph {
       nodes_[i].inputs = node.inputs;
       nodes_[i].spec = i;
       nodes_[i].has_bias = node.bias;
+      if (node.kind == NodeKind::lstm) {
+        nodes_[i].state = state_size_;
+        state_size_ += 2 * node.width;
+      }
       bool parameters = false;
       if (!node.inputs.empty()) {
         std::size_t k = 0;
-        for (TensorSpec& tensor : tensors_of(node, shapes_[node.inputs[0]].width)) {
+        for (TensorSpec& tensor : tensors_of(node, shapes_[node.inputs[0]])) {
           const TensorId id = store.add(node.name + '.' + tensor.suffix, std::move(tensor.shape), node.group);
           nodes_[i].tensors[k++] = store.layout()[id].offset;
           parameters = true;
@@ -341,18 +388,21 @@ class Graph {
     return {shapes_[i].slots, shapes_[i].width, spec_.nodes[nodes_[i].spec].heads};
   }
 
-  // layer_norm: statistics. attention: projected Q, K, V, the heads' outputs and the weights.
+  // layer_norm: statistics. attention: projected Q, K, V, the heads' outputs and the weights. lstm: gates, h and c before the
+  // step, c after it.
   std::size_t kept_per_row(std::size_t i) const {
     if (absorbed_[i]) return 0;
     if (nodes_[i].kind == NodeKind::layer_norm) return 2 * shapes_[i].rows();
+    if (nodes_[i].kind == NodeKind::lstm) return 7 * shapes_[i].width;
     if (nodes_[i].kind != NodeKind::attention) return 0;
     const auto shape = attention_shape(i);
     return shape.slots * 4 * shape.width + shape.weights_size();
   }
 
-  // slots: number of valid ones, then their indices. max_pool: slot of each maximum.
+  // slots: number of valid ones, then their indices. max_pool: slot of each maximum. embedding: categories.
   std::size_t indices_per_row(std::size_t i) const {
     if (nodes_[i].kind == NodeKind::slots) return shapes_[i].slots + 1;
+    if (nodes_[i].kind == NodeKind::embedding) return spec_.nodes[i].count == 0 ? 0 : shapes_[i].rows();
     return nodes_[i].kind == NodeKind::max_pool ? shapes_[i].width : 0;
   }
 
@@ -361,6 +411,35 @@ class Graph {
       throw ShapeError("Graph: expected a workspace of this graph and " + std::to_string(parameters_size_) +
                        " parameters (padding included), found " + std::to_string(params));
     }
+  }
+
+  void check_recurrence(std::size_t rows, const Recurrence<S>& recurrence) const {
+    const std::size_t n = recurrence.sequences;
+    if (n == 0) {
+      throw ConfigError("Graph::forward: " + text_of_state() +
+                        ", but the call does not say how rows form sequences; pass a Recurrence with at least 1 sequence");
+    }
+    const auto refuse = [&](const std::string& found, const std::string& expected) {
+      throw ShapeError("Graph::forward: " + text_of_state() + ": found " + found + ", expected " + expected);
+    };
+    if (rows == 0 || rows % n != 0)
+      refuse(std::to_string(rows) + " rows", "a positive multiple of " + std::to_string(n) + " sequences");
+    const auto check = [&](const char* name, std::size_t found_rows, std::size_t found_columns) {
+      if (found_rows != n || found_columns != state_size_) {
+        refuse(std::string(name) + " of " + std::to_string(found_rows) + " x " + std::to_string(found_columns),
+               std::to_string(n) + " x " + std::to_string(state_size_));
+      }
+    };
+    check("a state", recurrence.state.rows(), recurrence.state.cols());
+    if (!recurrence.next_state.empty()) check("a next_state", recurrence.next_state.rows(), recurrence.next_state.cols());
+    if (recurrence.starts.size() != rows)
+      refuse(std::to_string(recurrence.starts.size()) + " starts", std::to_string(rows) + ", one for each row");
+  }
+
+  std::string text_of_state() const {
+    const auto node = std::find_if(spec_.nodes.begin(), spec_.nodes.end(),
+                                   [](const NodeSpec& candidate) { return candidate.kind == NodeKind::lstm; });
+    return "node '" + node->name + "' (lstm) needs the state of each sequence (" + std::to_string(state_size_) + " numbers)";
   }
 
   detail::Rows<S> value(Workspace<S>& w, std::size_t i) const {
@@ -384,7 +463,7 @@ class Graph {
     return {p + 1, p[0]};
   }
 
-  void forward_step(std::size_t i, const S* params, Workspace<S>& w) const {
+  void forward_step(std::size_t i, const S* params, Workspace<S>& w, const Recurrence<S>& recurrence) const {
     const Node& node = nodes_[i];
     const NodeSpec& spec = spec_.nodes[node.spec];
     const NodeShape& shape = shapes_[i];
@@ -478,6 +557,25 @@ class Graph {
             std::copy_n(x.row(r * x_shape.slots + s), x_shape.width, y.row(r) + s * x_shape.width);
         }
         break;
+      case NodeKind::lstm:
+        forward_lstm(i, params, w, recurrence);
+        break;
+      case NodeKind::embedding: {
+        const S* table = params + node.tensors[0];
+        std::uint32_t* categories = w.indices_.data() + w.index_offset_[i];
+        for (std::size_t r = 0; r < rows; ++r) {
+          if (spec.count == 0) {
+            const S* from = x.row(r);
+            const S* number = table + r % shape.slots * shape.width;
+            S* to = y.row(r);
+            detail::for_each_vector<S>(shape.width, [&](auto get, auto put) { put(to, get(from) + get(number)); });
+          } else {
+            categories[r] = category(x.row(r)[spec.begin], spec.count);
+            std::copy_n(table + categories[r] * shape.width, shape.width, y.row(r));
+          }
+        }
+        break;
+      }
     }
   }
 
@@ -515,6 +613,112 @@ class Graph {
         const detail::Vec<S> v = get(left) + get(right);
         put(to, relu ? detail::rectify<S>(v) : v);
       });
+    }
+  }
+
+  // Environments must send whole numbers in [0, count); whatever else arrives is moved to the nearest, NaN and infinities to 0.
+  static std::uint32_t category(S x, std::size_t count) {
+    if (!is_finite(x)) return 0;
+    return static_cast<std::uint32_t>(std::clamp(x + S(0.5), S(0), static_cast<S>(count - 1)));
+  }
+
+  struct LstmMemory {
+    detail::Rows<S> gates, h_before, c_before, c;  // of every row
+    detail::Rows<S> d_gates;                       // of every row
+    detail::Rows<S> dh, dc;                        // of every sequence, through the step after
+    S* transposed;                                 // the hidden weight
+  };
+  LstmMemory lstm_memory(std::size_t i, Workspace<S>& w) const {
+    const std::size_t width = shapes_[i].width;
+    const std::size_t block = w.max_rows_ * width;
+    S* kept = w.kept_.data() + w.kept_offset_[i];
+    S* scratch = w.scratch_.data();
+    return {{kept, 4 * width},    {kept + 4 * block, width},    {kept + 5 * block, width},    {kept + 6 * block, width},
+            {scratch, 4 * width}, {scratch + 4 * block, width}, {scratch + 5 * block, width}, scratch + 6 * block};
+  }
+
+  void forward_lstm(std::size_t i, const S* params, Workspace<S>& w, const Recurrence<S>& recurrence) const {
+    const Node& node = nodes_[i];
+    const LstmMemory m = lstm_memory(i, w);
+    const std::size_t width = shapes_[i].width;
+    const std::size_t inputs = shapes_[node.inputs[0]].width;
+    const std::size_t n = recurrence.sequences;
+    const detail::Rows<const S> x = const_value(w, node.inputs[0]);
+    const detail::Rows<S> y = value(w, i);
+    const auto set_before = [&](std::size_t row, const S* h, const S* c) {
+      if (w.starts_[row] != 0) {
+        std::fill_n(m.h_before.row(row), width, S(0));
+        std::fill_n(m.c_before.row(row), width, S(0));
+      } else {
+        std::copy_n(h, width, m.h_before.row(row));
+        std::copy_n(c, width, m.c_before.row(row));
+      }
+    };
+    for (std::size_t s = 0; s < n; ++s) {
+      const S* state = recurrence.state.data() + s * recurrence.state.stride() + node.state;
+      set_before(s, state, state + width);
+    }
+    detail::product_ab<S>(w.rows_, 4 * width, inputs, x.data, x.stride, params + node.tensors[0], 4 * width, m.gates.data,
+                          m.gates.stride, false, params + node.tensors[2]);
+    for (std::size_t first = 0; first < w.rows_; first += n) {
+      detail::product_ab<S>(n, 4 * width, width, m.h_before.row(first), m.h_before.stride, params + node.tensors[1], 4 * width,
+                            m.gates.row(first), m.gates.stride, true);
+      for (std::size_t row = first; row < first + n; ++row) {
+        detail::lstm_forward<S>(width, m.gates.row(row), m.c_before.row(row), m.c.row(row), y.row(row));
+        if (row + n < w.rows_) set_before(row + n, y.row(row), m.c.row(row));
+      }
+    }
+    if (recurrence.next_state.empty()) return;
+    for (std::size_t s = 0; s < n; ++s) {
+      const std::size_t row = w.rows_ - n + s;
+      S* state = recurrence.next_state.data() + s * recurrence.next_state.stride() + node.state;
+      std::copy_n(y.row(row), width, state);
+      std::copy_n(m.c.row(row), width, state + width);
+    }
+  }
+
+  void backward_lstm(std::size_t i, const S* params, S* grads, Workspace<S>& w) const {
+    const Node& node = nodes_[i];
+    const LstmMemory m = lstm_memory(i, w);
+    const std::size_t width = shapes_[i].width;
+    const std::size_t source = node.inputs[0];
+    const std::size_t inputs = shapes_[source].width;
+    const std::size_t rows = w.rows_;
+    const std::size_t n = w.sequences_;
+    const detail::Rows<const S> x = const_value(w, source);
+    const detail::Rows<S> g = gradient(w, i);
+    // Transposed once: a product with few rows reads its right side in place, but would have to turn it at every step.
+    const S* hidden_weight = params + node.tensors[1];
+    for (std::size_t j = 0; j < width; ++j) {
+      for (std::size_t k = 0; k < 4 * width; ++k) m.transposed[k * width + j] = hidden_weight[j * 4 * width + k];
+    }
+    detail::zero_rows<S>(n, width, m.dh);
+    detail::zero_rows<S>(n, width, m.dc);
+    for (std::size_t first = rows; first > 0;) {
+      first -= n;
+      for (std::size_t s = 0; s < n; ++s) {
+        const std::size_t row = first + s;
+        detail::lstm_backward<S>(width, m.gates.row(row), m.c_before.row(row), m.c.row(row), g.row(row), m.dh.row(s),
+                                 m.dc.row(s), m.d_gates.row(row));
+      }
+      if (first == 0) break;
+      detail::product_ab<S>(n, width, 4 * width, m.d_gates.row(first), m.d_gates.stride, m.transposed, width, m.dh.data,
+                            m.dh.stride);
+      for (std::size_t s = 0; s < n; ++s) {
+        if (w.starts_[first + s] == 0) continue;
+        std::fill_n(m.dh.row(s), width, S(0));
+        std::fill_n(m.dc.row(s), width, S(0));
+      }
+    }
+    detail::add_column_sums<S>(rows, 4 * width, constant(m.d_gates), grads + node.tensors[2]);
+    detail::product_atb<S>(inputs, 4 * width, rows, x.data, x.stride, m.d_gates.data, m.d_gates.stride, grads + node.tensors[0],
+                           4 * width, true);
+    detail::product_atb<S>(width, 4 * width, rows, m.h_before.data, m.h_before.stride, m.d_gates.data, m.d_gates.stride,
+                           grads + node.tensors[1], 4 * width, true);
+    if (nodes_[source].needs_gradient) {
+      const detail::Rows<S> dx = gradient(w, source);
+      detail::product_abt<S>(rows, inputs, 4 * width, m.d_gates.data, m.d_gates.stride, params + node.tensors[0], 4 * width,
+                             dx.data, dx.stride, node.accumulate[0]);
     }
   }
 
@@ -688,6 +892,23 @@ class Graph {
           }
         }
         break;
+      case NodeKind::lstm:
+        backward_lstm(i, params, grads, w);
+        break;
+      case NodeKind::embedding: {
+        const std::uint32_t* categories = w.indices_.data() + w.index_offset_[i];
+        for (std::size_t r = 0; r < rows; ++r) {
+          const std::size_t entry = spec.count == 0 ? r % shape.slots : categories[r];
+          detail::add_column_sums<S>(1, shape.width, {g.row(r), 0}, grads + node.tensors[0] + entry * shape.width);
+        }
+        if (!wanted) break;
+        if (spec.count == 0) {
+          detail::copy_rows<S>(rows, shape.width, constant(g), dx, accumulate);
+        } else if (!accumulate) {
+          detail::zero_rows<S>(rows, x_shape.width, dx);  // a category has no slope
+        }
+        break;
+      }
     }
   }
 
@@ -727,6 +948,7 @@ class Graph {
   std::vector<Node> nodes_;
   std::vector<std::size_t> steps_;  // nodes that compute, in topological order
   std::vector<bool> absorbed_;
+  std::size_t state_size_ = 0;
   std::uint64_t flops_ = 0;
   std::size_t parameters_size_ = 0;
 };

@@ -64,6 +64,15 @@ class GraphBuilder {
       }
       return next(NodeSpec{.kind = kind});
     }
+    /// Memory over the steps of a sequence: the value is h of width `hidden`.
+    Value lstm(std::size_t hidden) const { return next(NodeSpec{.kind = NodeKind::lstm, .width = hidden}); }
+    /// Adds a learned row to every slot, one for each slot number.
+    Value embedding() const { return next(NodeSpec{.kind = NodeKind::embedding}); }
+    /// A learned row of `width` numbers for the category 0..count-1 that stands in `column`, of a flat value or of every slot.
+    Value embedding(std::size_t column, std::size_t count, std::size_t width) const {
+      if (count == 0) throw ConfigError("embedding: count is 0, expected at least 1 category");
+      return next(NodeSpec{.kind = NodeKind::embedding, .width = width, .begin = column, .count = count});
+    }
     Value attention(std::size_t heads) const { return next(NodeSpec{.kind = NodeKind::attention, .heads = heads}); }
     /// Sum with a value of the same shape, or with a flat one that is added to every slot.
     Value add(const Value& other) const {

@@ -58,6 +58,14 @@ void visit_fields(Node& node, F&& field) {
       field("gain", node.gain);
       field("fan_in", node.fan_in);
       break;
+    case NodeKind::lstm:
+      field("width", node.width);
+      break;
+    case NodeKind::embedding:
+      field("begin", node.begin);
+      field("count", node.count);
+      field("width", node.width);
+      break;
     case NodeKind::attention:
       field("heads", node.heads);
       field("gain", node.gain);

@@ -7,6 +7,7 @@
 #ifndef RLX_NN_GRAPH_SPEC_HPP
 #define RLX_NN_GRAPH_SPEC_HPP
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -38,12 +39,14 @@ enum class NodeKind : std::uint8_t {
   stack,       ///< flat inputs of one width become the slots of a slotted value, all valid
   mean_pool,   ///< mean over valid slots, 0 if there is none
   max_pool,    ///< maximum over valid slots, 0 if there is none
-  flatten      ///< [L, E] to L * E columns, invalid slots as 0
+  flatten,     ///< [L, E] to L * E columns, invalid slots as 0
+  lstm,        ///< long short-term memory over the steps of a sequence, flat; its value is h, the state is h and c
+  embedding    ///< slotted x + a row of the table for each slot number; or the table's row of the category in a column of x
 };
 
-inline constexpr std::array<std::string_view, 16> node_kind_names = {
-    "input", "slice",     "slots", "linear", "layer_norm", "tanh",      "relu",     "gelu",
-    "silu",  "attention", "add",   "concat", "stack",      "mean_pool", "max_pool", "flatten"};
+inline constexpr std::array<std::string_view, 18> node_kind_names = {
+    "input",     "slice", "slots",  "linear", "layer_norm", "tanh",     "relu",    "gelu", "silu",
+    "attention", "add",   "concat", "stack",  "mean_pool",  "max_pool", "flatten", "lstm", "embedding"};
 
 inline std::string_view to_string(NodeKind kind) { return node_kind_names[static_cast<std::size_t>(kind)]; }
 
@@ -53,9 +56,11 @@ struct NodeSpec {
   std::string name = {};                         ///< unique; tensors are called "<name>.weight" and so on
   std::string group = {};                        ///< part of the network, copied to the tensors
   std::vector<std::size_t> inputs = {};          ///< earlier nodes
-  std::size_t width = 0;                         ///< input, linear: columns; slots: columns of one slot
-  std::size_t begin = 0, end = 0;                ///< slice: columns [begin, end); slots: first column
-  std::size_t count = 0;                         ///< slots: how many
+  std::size_t width = 0;                         ///< input, linear, lstm: columns; slots: columns of one slot;
+                                                 ///< embedding of categories: columns of the table
+  std::size_t begin = 0, end = 0;                ///< slice: columns [begin, end); slots: first column;
+                                                 ///< embedding: the category's column
+  std::size_t count = 0;                         ///< slots: how many; embedding: categories 0..count-1, or 0: slot numbers
   std::optional<std::size_t> valid_column = {};  ///< slots: a slot is valid iff this column of it is not 0; none: all are valid
   std::size_t heads = 1;                         ///< attention; divides the width
   bool bias = true;                              ///< linear
@@ -180,6 +185,27 @@ inline NodeShape shape_of(const GraphSpec& spec, std::size_t index, const std::v
       }
       return {node.width, x.slots, x.mask};
     }
+    case NodeKind::lstm: {
+      if (!x.is_flat()) shape_error(node, "expected a flat input, found " + text_of(x));
+      if (node.width == 0) shape_error(node, "width is 0, expected at least 1");
+      return {node.width};
+    }
+    case NodeKind::embedding: {
+      if (node.count == 0) {
+        if (x.is_flat())
+          shape_error(node, "expected a slotted input, found " + text_of(x) + "; for categories give their count");
+        if (node.width != 0 || node.begin != 0)
+          shape_error(node, "found width " + std::to_string(node.width) + " and begin " + std::to_string(node.begin) +
+                                " without a count of categories; slot numbers take the input's width, leave both 0");
+        return x;
+      }
+      if (node.width == 0) shape_error(node, "width is 0, expected at least 1");
+      if (node.begin >= x.width) {
+        shape_error(node, "the category's column " + std::to_string(node.begin) + " is outside the input's " +
+                              std::to_string(x.width) + " columns");
+      }
+      return {node.width, x.slots, x.mask};
+    }
     case NodeKind::attention: {
       if (x.is_flat()) shape_error(node, "expected a slotted input, found " + text_of(x));
       if (node.heads == 0 || x.width % node.heads != 0) {
@@ -251,8 +277,9 @@ inline std::vector<NodeShape> infer_shapes(const GraphSpec& spec) {
   return shapes;
 }
 
-/// Tensors of a node whose first input has `inputs` columns; the order is that of the parameter store.
-inline std::vector<TensorSpec> tensors_of(const NodeSpec& node, std::size_t inputs) {
+/// Tensors of a node whose first input has shape `x`; the order is that of the parameter store.
+inline std::vector<TensorSpec> tensors_of(const NodeSpec& node, const NodeShape& x) {
+  const std::size_t inputs = x.width;
   switch (node.kind) {
     case NodeKind::linear: {
       std::vector<TensorSpec> tensors{{"weight", {inputs, node.width}}};
@@ -266,6 +293,13 @@ inline std::vector<TensorSpec> tensors_of(const NodeSpec& node, std::size_t inpu
               {"in_bias", {3 * inputs}},
               {"out_weight", {inputs, inputs}},
               {"out_bias", {inputs}}};
+    case NodeKind::lstm:  // columns: gates input, forget, cell, output, `width` each
+      return {{"input_weight", {inputs, 4 * node.width}},
+              {"hidden_weight", {node.width, 4 * node.width}},
+              {"bias", {4 * node.width}}};
+    case NodeKind::embedding:
+      if (node.count == 0) return {{"weight", {x.slots, x.width}}};
+      return {{"weight", {node.count, node.width}}};
     default:
       return {};
   }
@@ -277,7 +311,7 @@ inline std::uint64_t parameter_count(const GraphSpec& spec) {
   std::uint64_t sum = 0;
   for (const NodeSpec& node : spec.nodes) {
     if (node.inputs.empty()) continue;
-    for (const TensorSpec& tensor : tensors_of(node, shapes[node.inputs[0]].width)) {
+    for (const TensorSpec& tensor : tensors_of(node, shapes[node.inputs[0]])) {
       std::uint64_t size = 1;
       for (const std::size_t extent : tensor.shape) size *= extent;
       sum += size;
@@ -288,21 +322,59 @@ inline std::uint64_t parameter_count(const GraphSpec& spec) {
 
 /**
  * @brief Floating-point operations of one forward row, nominal (as if every slot were valid): linear 2 in out per slot,
- *        attention 8 L E^2 + 4 L^2 E, everything else 0.
+ *        attention 8 L E^2 + 4 L^2 E, lstm 8 H (in + H), everything else 0.
  */
 inline std::uint64_t flops_per_row(const GraphSpec& spec) {
   const std::vector<NodeShape> shapes = infer_shapes(spec);
   std::uint64_t sum = 0;
   for (std::size_t i = 0; i < spec.nodes.size(); ++i) {
     const NodeSpec& node = spec.nodes[i];
-    if (node.kind != NodeKind::linear && node.kind != NodeKind::attention) continue;
+    if (node.inputs.empty()) continue;
     const NodeShape& x = shapes[node.inputs[0]];
     const std::uint64_t slots = x.rows();
     const std::uint64_t width = x.width;
-    sum +=
-        node.kind == NodeKind::linear ? 2 * slots * width * node.width : 8 * slots * width * width + 4 * slots * slots * width;
+    if (node.kind == NodeKind::linear) sum += 2 * slots * width * node.width;
+    if (node.kind == NodeKind::attention) sum += 8 * slots * width * width + 4 * slots * slots * width;
+    if (node.kind == NodeKind::lstm) sum += 8 * node.width * (width + node.width);
   }
   return sum;
+}
+
+/**
+ * @brief Columns of the observation whose numbers stand for something and must reach the network unscaled: whether a slot is
+ *        filled, and categories. Ascending, each once.
+ *
+ * Columns that the graph computes are not among them; slice, slots and flatten only move columns.
+ */
+inline std::vector<std::size_t> unscaled_columns(const GraphSpec& spec) {
+  const std::vector<NodeShape> shapes = infer_shapes(spec);
+  std::vector<std::vector<std::size_t>> origin(spec.nodes.size());  // column of the observation; empty: computed
+  std::vector<std::size_t> columns;
+  for (std::size_t i = 0; i < spec.nodes.size(); ++i) {
+    const NodeSpec& node = spec.nodes[i];
+    if (node.kind == NodeKind::input) {
+      for (std::size_t j = 0; j < node.width; ++j) origin[i].push_back(j);
+      continue;
+    }
+    const std::vector<std::size_t>& from = origin[node.inputs[0]];
+    if (from.empty()) continue;
+    const NodeShape& x = shapes[node.inputs[0]];
+    if (node.kind == NodeKind::slice) {
+      for (std::size_t s = 0; s < x.rows(); ++s)
+        for (std::size_t j = node.begin; j < node.end; ++j) origin[i].push_back(from[s * x.width + j]);
+    } else if (node.kind == NodeKind::slots) {
+      for (std::size_t j = 0; j < node.count * node.width; ++j) origin[i].push_back(from[node.begin + j]);
+      for (std::size_t s = 0; node.valid_column && s < node.count; ++s)
+        columns.push_back(from[node.begin + s * node.width + *node.valid_column]);
+    } else if (node.kind == NodeKind::flatten) {
+      origin[i] = from;
+    } else if (node.kind == NodeKind::embedding && node.count != 0) {
+      for (std::size_t s = 0; s < x.rows(); ++s) columns.push_back(from[s * x.width + node.begin]);
+    }
+  }
+  std::sort(columns.begin(), columns.end());
+  columns.erase(std::unique(columns.begin(), columns.end()), columns.end());
+  return columns;
 }
 
 }  // namespace rlx::nn

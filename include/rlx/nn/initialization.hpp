@@ -20,8 +20,9 @@
 namespace rlx::nn {
 
 enum class Initialization : std::uint8_t {
-  orthogonal,  ///< weights orthogonal times the node's gain, biases 0
-  torch_like   ///< linear: weights and biases U(+-1/sqrt(inputs)); attention's first projection U(+-sqrt(6/(4E))), its biases 0
+  orthogonal,  ///< weights orthogonal times the node's gain (lstm: 1), biases 0
+  torch_like   ///< linear: weights and biases U(+-1/sqrt(inputs)); attention's first projection U(+-sqrt(6/(4E))), its biases
+               ///< 0; lstm: all U(+-1/sqrt(H))
 };
 
 namespace detail {
@@ -73,7 +74,7 @@ void fill_uniform(std::span<S> weight, double bound, RandomStream& stream) {
 }  // namespace detail
 
 /**
- * @brief Sets every tensor that `spec` added to `store`; layer norms start at gain 1 and bias 0.
+ * @brief Sets every tensor that `spec` added to `store`; layer norms start at gain 1 and bias 0, embeddings at N(0, 1).
  *
  * Tensor k of the store draws from the stream (seed, initialisation, env = k), so equal arguments give equal bytes. A linear
  * node with `fan_in` is scaled as its part of the whole product: gain sqrt(inputs / fan_in).
@@ -84,19 +85,23 @@ void initialize(ParameterStore<S>& store, const GraphSpec& spec, Initialization 
   const std::vector<NodeShape> shapes = infer_shapes(spec);
   for (const NodeSpec& node : spec.nodes) {
     if (node.inputs.empty()) continue;
-    const std::size_t inputs = shapes[node.inputs[0]].width;
+    const NodeShape& x = shapes[node.inputs[0]];
+    const std::size_t inputs = x.width;
+    const bool lstm = node.kind == NodeKind::lstm;
     const double whole = static_cast<double>(node.fan_in == 0 ? inputs : node.fan_in);
-    for (const TensorSpec& tensor : tensors_of(node, inputs)) {
+    const double gain = lstm ? 1.0 : node.gain * std::sqrt(static_cast<double>(inputs) / whole);
+    for (const TensorSpec& tensor : tensors_of(node, x)) {
       const TensorId id = store.find(node.name + '.' + tensor.suffix);
       const std::span<S> values = store.tensor(id);
       RandomStream stream({.seed = seed, .purpose = Purpose::initialisation, .env = static_cast<std::uint32_t>(id)});
       const bool weight = tensor.shape.size() == 2;
       if (node.kind == NodeKind::layer_norm) {
         std::fill(values.begin(), values.end(), tensor.suffix == "gain" ? S(1) : S(0));
+      } else if (node.kind == NodeKind::embedding) {
+        for (S& value : values) value = static_cast<S>(stream.normal());
       } else if (kind == Initialization::orthogonal) {
         if (weight) {
-          detail::fill_orthogonal(values, tensor.shape[0], tensor.shape[1],
-                                  node.gain * std::sqrt(static_cast<double>(inputs) / whole), stream);
+          detail::fill_orthogonal(values, tensor.shape[0], tensor.shape[1], gain, stream);
         } else {
           std::fill(values.begin(), values.end(), S(0));
         }
@@ -107,7 +112,7 @@ void initialize(ParameterStore<S>& store, const GraphSpec& spec, Initialization 
           std::fill(values.begin(), values.end(), S(0));
         }
       } else {
-        detail::fill_uniform(values, 1.0 / std::sqrt(whole), stream);
+        detail::fill_uniform(values, 1.0 / std::sqrt(lstm ? static_cast<double>(node.width) : whole), stream);
       }
     }
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// @brief Ready-made actor-critic networks: two MLPs, a modular network over slots, and a pointer network over slots.
+/// @brief Ready-made actor-critic networks: MLPs with or without LSTM, a modular network over slots, and a pointer network.
 ///
 /// Every graph has the outputs "action" (logits or means) and "value".
 #ifndef RLX_NN_NETWORKS_HPP
@@ -22,7 +22,7 @@ namespace rlx::nn {
 inline constexpr double policy_gain = 0.01;
 inline constexpr double value_gain = 1.0;
 
-/// Two separate MLPs.
+/// Two MLPs, separate or with a common part, with or without memory.
 struct MlpSpec {
   std::size_t observation = 0;             ///< columns of the observation
   std::size_t action = 0;                  ///< columns of the "action" output
@@ -30,17 +30,45 @@ struct MlpSpec {
   std::vector<std::size_t> vf = {64, 64};  ///< hidden widths of the critic
   NodeKind activation = NodeKind::tanh;    ///< tanh, relu, gelu or silu
   std::size_t value = 1;                   ///< columns of the "value" output: 1, or the number of quantiles
+  bool share_features = false;             ///< one trunk for actor and critic: the LSTM if there is one, else the hidden layers
+  std::size_t lstm = 0;  ///< width of an LSTM before the hidden layers (sb3-contrib's RecurrentPPO: 256); 0: none
 };
 
-/// Actor and critic without shared parts (SB3's MlpPolicy). Groups "actor" and "critic".
+/**
+ * @brief Actor and critic: an optional LSTM, hidden layers, a linear head (SB3's MlpPolicy, sb3-contrib's MlpLstmPolicy).
+ *
+ * Groups "actor" and "critic", and "trunk" for what they share. With `share_features` and an LSTM both read its value through
+ * hidden layers of their own; without an LSTM both heads read the last of the common hidden layers.
+ * @throws ConfigError if the hidden layers are to be shared but `pi` and `vf` differ, or for another activation;
+ *         ShapeError for a width of 0
+ */
 inline GraphSpec mlp_actor_critic(const MlpSpec& spec) {
+  using Value = GraphBuilder::Value;
+  const bool share_layers = spec.share_features && spec.lstm == 0;
+  if (share_layers && spec.pi != spec.vf) {
+    const auto text = [](const std::vector<std::size_t>& widths) {
+      std::string joined;
+      for (const std::size_t width : widths) joined += (joined.empty() ? "" : ", ") + std::to_string(width);
+      return "[" + joined + "]";
+    };
+    throw ConfigError("MlpSpec: share_features without an LSTM shares the hidden layers, found pi = " + text(spec.pi) +
+                      " and vf = " + text(spec.vf) + "; make them equal");
+  }
   GraphBuilder graph;
-  const auto x = graph.input(spec.observation);
+  const auto memory = [&](const Value& h) { return spec.lstm == 0 ? h : h.lstm(spec.lstm); };
+  const auto layers = [&](Value h, const std::vector<std::size_t>& hidden) {
+    for (const std::size_t width : hidden) h = h.linear(width).activation(spec.activation);
+    return h;
+  };
+  Value x = graph.input(spec.observation);
+  if (spec.share_features) {
+    graph.group("trunk");
+    x = share_layers ? layers(x, spec.pi) : memory(x);
+  }
   const auto tower = [&](const char* group, const std::vector<std::size_t>& hidden, std::size_t outputs, double gain) {
     graph.group(group);
-    auto h = x;
-    for (const std::size_t width : hidden) h = h.linear(width).activation(spec.activation);
-    return h.linear(outputs, {.gain = gain});
+    const Value h = spec.share_features ? x : memory(x);
+    return (share_layers ? h : layers(h, hidden)).linear(outputs, {.gain = gain});
   };
   graph.output("action", tower("actor", spec.pi, spec.action, policy_gain));
   graph.output("value", tower("critic", spec.vf, spec.value, value_gain));
