@@ -188,7 +188,7 @@ FoldResult train_fold(const Options& o, const Data& data, const funding::Fold& f
   ValidationCallback validation(o, data, fold, directory + "/best_model.safetensors", monitor, threads);
   rlx::HealthCallback health([&](const rlx::HealthWarning& w) { say(o, "warning: {}\n", w.text); }, health_limits());
   StopAfter stop_after(o.stop_after_steps);
-  rlx::ProgressCallback progress(std::cout, !o.quiet && isatty(STDOUT_FILENO) != 0);
+  rlx::ProgressBar progress(std::cout, !o.quiet && isatty(STDOUT_FILENO) != 0);
   rlx::ManifestCallback record(manifest, directory + "/best_model.safetensors");
 
   // What was learned when: one row per update, one line per episode. A resumed run continues the files.

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <rlx/rl/callbacks.hpp>
 
+#include <cmath>
 #include <cstdio>
+#include <functional>
 #include <limits>
 #include <sstream>
 #include <string>
@@ -12,6 +14,7 @@
 #include <rlx/nn/networks.hpp>
 #include <rlx/rl/ppo.hpp>
 
+#include "rl/fake_learner.hpp"
 #include "rlx_catch.hpp"
 
 using namespace rlx_test;
@@ -128,9 +131,87 @@ TEST_CASE("The progress line is written for terminals only", "[rl][callbacks]") 
   for (const bool terminal : {true, false}) {
     Run run;
     std::ostringstream out;
-    rlx::ProgressCallback progress(out, terminal);
+    rlx::ProgressBar progress(out, terminal);
     run.ppo.learn(2 * 128, {.callbacks = {&progress}});
     REQUIRE(out.str().empty() != terminal);
     if (terminal) REQUIRE_THAT(out.str(), ContainsSubstring("100.0 %"));
   }
+}
+
+TEST_CASE("Training stops at a reward threshold", "[rl][callbacks]") {
+  Run run;
+  const std::vector<double> scores{1.0, 2.0, 1.5, 3.0, 5.0};
+  std::size_t evaluations = 0;
+  rlx::EvalCallback callback(make_env, {.eval_freq = 128,
+                                        .n_eval_episodes = 1,
+                                        .score = [&](const rlx::Evaluation&) { return scores.at(evaluations++); },
+                                        .callback_on_new_best = rlx::StopTrainingOnRewardThreshold(3.0)});
+  const rlx::LearnResult result = run.ppo.learn(5 * 128, {.callbacks = {&callback}});
+  REQUIRE(result.stopped);
+  REQUIRE(evaluations == 4);
+  REQUIRE(run.ppo.best->score == 3.0);
+  REQUIRE_THROWS_AS(rlx::StopTrainingOnRewardThreshold(std::numeric_limits<double>::quiet_NaN()), rlx::ConfigError);
+}
+
+TEST_CASE("Training stops when the best model is not beaten any more", "[rl][callbacks]") {
+  // Evaluations 1 and 2 are not judged. 3 is no better than 2 (one without), 4 is (none), then 5, 6 and 7 are not: the third
+  // in a row exceeds two.
+  const std::vector<double> scores{1.0, 2.0, 2.0, 4.0, std::numeric_limits<double>::quiet_NaN(), 3.0, 4.0, 9.0};
+  Run run;
+  std::size_t evaluations = 0;
+  rlx::StopTrainingOnNoModelImprovement stop(2, 2);
+  rlx::EvalCallback callback(make_env, {.eval_freq = 128,
+                                        .n_eval_episodes = 1,
+                                        .score = [&](const rlx::Evaluation&) { return scores.at(evaluations++); },
+                                        .callback_after_eval = std::ref(stop)});
+  const rlx::LearnResult result = run.ppo.learn(8 * 128, {.callbacks = {&callback}});
+  REQUIRE(result.stopped);
+  REQUIRE(evaluations == 7);
+  REQUIRE(stop.no_improvement_evals() == 3);
+  // With none allowed and nothing excused, the first evaluation that is no better stops; one without any model does as well.
+  const rlx::Evaluation evaluation;
+  FakeLearner learner;
+  rlx::StopTrainingOnNoModelImprovement strict(0);
+  REQUIRE_FALSE(rlx::StopTrainingOnNoModelImprovement(0)(learner, evaluation));
+  learner.best = rlx::BestScore{-5.0, 1, 1};
+  REQUIRE(strict(learner, evaluation));
+  learner.best->score = -4.0;
+  REQUIRE(strict(learner, evaluation));
+  REQUIRE_FALSE(strict(learner, evaluation));
+}
+
+TEST_CASE("Episodes are told apart by their source", "[rl][callbacks]") {
+  FakeLearner learner;
+  rlx::Logger logger;
+  learner.log = &logger;
+  rlx::SourceStatistics sources({"btc"});
+  const auto episode = [&](std::size_t source, double reward, std::uint64_t length) {
+    rlx::EpisodeRecord record;
+    record.statistics.source = source;
+    record.statistics.episode_return = reward;
+    record.statistics.length = length;
+    REQUIRE(sources.on_episode(learner, record));
+  };
+  episode(0, 1.0, 10);
+  episode(0, 5.0, 20);
+  episode(2, -3.0, 7);
+  REQUIRE(logger.value("sources/btc/ep_rew_mean") == 3.0);
+  REQUIRE(logger.value("sources/btc/ep_len_mean") == 15.0);
+  REQUIRE(logger.value("sources/btc/success_rate") == 1.0);
+  REQUIRE(logger.value("sources/2/ep_rew_mean") == -3.0);
+  logger.dump(1, 0.0);
+  episode(0, -9.0, 30);
+  REQUIRE(logger.value("sources/btc/ep_rew_mean") == -9.0);  // of the episodes since the dump
+  const std::vector<rlx::SourceSummary> all = sources.summaries();
+  REQUIRE(all.size() == 2);
+  REQUIRE(all[0].source == 0);
+  REQUIRE(all[0].episodes == 3);
+  REQUIRE_THAT(all[0].mean_reward, WithinAbs(-1.0, 1e-12));
+  REQUIRE_THAT(all[0].std_reward, WithinRel(std::sqrt((4.0 + 36.0 + 64.0) / 3.0), 1e-12));
+  REQUIRE(all[0].min_reward == -9.0);
+  REQUIRE(all[0].max_reward == 5.0);
+  REQUIRE_THAT(all[0].mean_length, WithinAbs(20.0, 1e-12));
+  REQUIRE_THAT(all[0].success_rate, WithinRel(2.0 / 3.0, 1e-12));
+  REQUIRE(all[1].source == 2);
+  REQUIRE(all[1].std_reward == 0.0);
 }

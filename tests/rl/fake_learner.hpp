@@ -14,6 +14,7 @@ class FakeLearner final : public rlx::Learner {
  public:
   rlx::UpdateMetrics metrics;
   double mean = 0.0;
+  rlx::Logger* log = nullptr;
   std::uint64_t steps = 0, total = 0, episodes = 0, updates = 0;
 
   std::uint64_t num_timesteps() const override { return steps; }
@@ -29,7 +30,7 @@ class FakeLearner final : public rlx::Learner {
   rlx::InferencePolicy policy() const override { throw rlx::Error("a FakeLearner has no policy"); }
   void save(const std::string&) const override {}
   void export_policy(const std::string&, const rlx::PolicyInfo&) const override {}
-  rlx::Logger* logger() const override { return nullptr; }
+  rlx::Logger* logger() const override { return log; }
 };
 
 }  // namespace rlx_test

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// @brief What most training runs want beside learning: evaluation with the best model kept, checkpoints, a progress line.
+/// @brief What most training runs want beside learning: evaluation with the best model kept, early stops, checkpoints,
+/// figures per source, a progress line.
 #ifndef RLX_RL_CALLBACKS_HPP
 #define RLX_RL_CALLBACKS_HPP
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <ostream>
 #include <string>
@@ -144,6 +147,48 @@ class EvalCallback final : public Callback {
   std::optional<Evaluation> last_;
 };
 
+/// Stops when the best score of the run reaches a threshold; give it to `EvalCallbackConfig::callback_on_new_best`.
+class StopTrainingOnRewardThreshold {
+ public:
+  /// @param reward_threshold  in the units of the score, at or above which training stops. @throws ConfigError unless finite
+  explicit StopTrainingOnRewardThreshold(double reward_threshold) : threshold_(reward_threshold) {
+    if (!is_finite(reward_threshold)) {
+      throw ConfigError("StopTrainingOnRewardThreshold: reward_threshold = " + std::to_string(reward_threshold) +
+                        "; it must be finite");
+    }
+  }
+  bool operator()(const Learner& learner, const Evaluation&) const { return !learner.best || learner.best->score < threshold_; }
+
+ private:
+  double threshold_;
+};
+
+/// Stops when evaluations bring no better model any more; give it to `EvalCallbackConfig::callback_after_eval`. As in
+/// Stable-Baselines3, the first `min_evals` evaluations are not judged, and the one after `max_no_improvement_evals` without
+/// a better best score in a row stops. A resumed run begins to count anew. A copy counts for itself: pass `std::ref` to one
+/// object to keep sight of it.
+class StopTrainingOnNoModelImprovement {
+ public:
+  explicit StopTrainingOnNoModelImprovement(std::size_t max_no_improvement_evals, std::size_t min_evals = 0)
+      : max_(max_no_improvement_evals), min_(min_evals) {}
+
+  bool operator()(const Learner& learner, const Evaluation&) {
+    const std::optional<double> best = learner.best ? std::optional(learner.best->score) : std::nullopt;
+    const bool better = best && (!best_ || *best > *best_);
+    best_ = best;
+    if (++evals_ <= min_) return true;
+    without_ = better ? 0 : without_ + 1;
+    return without_ <= max_;
+  }
+  /// Evaluations in a row without a better model.
+  std::size_t no_improvement_evals() const noexcept { return without_; }
+
+ private:
+  std::size_t max_, min_;
+  std::size_t evals_ = 0, without_ = 0;
+  std::optional<double> best_;
+};
+
 struct CheckpointCallbackConfig {
   std::uint64_t save_freq = 100'000;  ///< save at the first update end at or behind each multiple
   CountUnit unit = CountUnit::timesteps;
@@ -194,11 +239,72 @@ class CheckpointCallback final : public Callback {
   std::vector<std::string> saved_;
 };
 
+/// Figures of the episodes of one source.
+struct SourceSummary {
+  std::size_t source = 0;
+  std::uint64_t episodes = 0;
+  double mean_reward = 0.0;
+  double std_reward = 0.0;  ///< divided by n
+  double min_reward = std::numeric_limits<double>::infinity();
+  double max_reward = -std::numeric_limits<double>::infinity();
+  double mean_length = 0.0;
+  double success_rate = 0.0;  ///< share of episodes with a return above 0
+};
+
+/// Tells the episodes of a training run apart by the source they came from (market, data file, level): totals of the run here,
+/// and `sources/<name>/{ep_rew_mean,ep_len_mean,success_rate}` of the episodes since the last dump in the log.
+/// @par Allocation  one summary for each source up to the highest seen; three log keys for each source that had an episode
+class SourceStatistics final : public Callback {
+ public:
+  /// @param names of sources 0, 1, ... as the log shows them; a source without one is shown by its number.
+  explicit SourceStatistics(std::vector<std::string> names = {}) : names_(std::move(names)) {}
+
+  bool on_episode(Learner& learner, const EpisodeRecord& record) override {
+    const EpisodeStatistics& episode = record.statistics;
+    const double reward = episode.episode_return;
+    const auto length = static_cast<double>(episode.length);
+    const double success = reward > 0.0 ? 1.0 : 0.0;
+    for (std::size_t s = sums_.size(); s <= episode.source; ++s) sums_.push_back({.source = s});
+    SourceSummary& sum = sums_[episode.source];  // std_reward holds the sum of squared deviations until it is read
+    const auto n = static_cast<double>(++sum.episodes);
+    const double before = reward - sum.mean_reward;
+    sum.mean_reward += before / n;
+    sum.std_reward += before * (reward - sum.mean_reward);
+    sum.min_reward = std::min(sum.min_reward, reward);
+    sum.max_reward = std::max(sum.max_reward, reward);
+    sum.mean_length += (length - sum.mean_length) / n;
+    sum.success_rate += (success - sum.success_rate) / n;
+    if (Logger* const logger = learner.logger()) {
+      const std::string key = "sources/" + name(episode.source) + '/';
+      logger->record_mean(key + "ep_rew_mean", reward);
+      logger->record_mean(key + "ep_len_mean", length);
+      logger->record_mean(key + "success_rate", success);
+    }
+    return true;
+  }
+
+  /// Totals of every source that had an episode, by number.
+  std::vector<SourceSummary> summaries() const {
+    std::vector<SourceSummary> result;
+    for (const SourceSummary& sum : sums_) {
+      if (sum.episodes == 0) continue;
+      result.push_back(sum);
+      result.back().std_reward = std::sqrt(sum.std_reward / static_cast<double>(sum.episodes));
+    }
+    return result;
+  }
+  std::string name(std::size_t source) const { return source < names_.size() ? names_[source] : std::to_string(source); }
+
+ private:
+  std::vector<std::string> names_;
+  std::vector<SourceSummary> sums_;
+};
+
 /// A line that is written over itself: share done, steps per second, time left, mean reward. Only for a terminal.
-class ProgressCallback final : public Callback {
+class ProgressBar final : public Callback {
  public:
   /// @param out must outlive this object. @param is_terminal nothing is written if false.
-  ProgressCallback(std::ostream& out, bool is_terminal) : out_(&out), on_(is_terminal) {}
+  ProgressBar(std::ostream& out, bool is_terminal) : out_(&out), on_(is_terminal) {}
 
   void on_training_start(Learner& learner) override { begin_ = learner.num_timesteps(); }
   bool on_update_end(Learner& learner) override {
