@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <rlx/rl/health.hpp>
 
+#include <cmath>
 #include <cstddef>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -104,4 +106,43 @@ TEST_CASE("Bad episodes and a mean that stands still", "[rl][health]") {
   record.statistics.episode_return = -150.0;
   health.on_episode(learner, record);
   REQUIRE_THAT(lines.back(), ContainsSubstring("below -100.00: reduce --max-leverage"));
+}
+
+TEST_CASE("Marks have the limits of the monitoring guide", "[rl][health]") {
+  using enum rlx::HealthMark;
+  rlx::UpdateMetrics m;
+  m.clip_range = 0.2;
+  const auto entropy = [&](double share) { return m.entropy_share = share, rlx::health_marks(m).entropy; };
+  REQUIRE(entropy(1.5 / std::log(36.0) + 0.002) == good);
+  REQUIRE(entropy(0.42) == fair);
+  REQUIRE(entropy(0.14) == fair);
+  REQUIRE(entropy(0.5 / std::log(36.0) - 0.001) == bad);
+  const auto kl = [&](double value) { return m.approx_kl = value, rlx::health_marks(m).approx_kl; };
+  REQUIRE(kl(0.049) == good);
+  REQUIRE(kl(0.05) == fair);
+  REQUIRE(kl(0.1) == fair);
+  REQUIRE(kl(0.11) == bad);
+  const auto clip = [&](double value) { return m.clip_fraction = value, rlx::health_marks(m).clip_fraction; };
+  REQUIRE(clip(0.1) == good);
+  REQUIRE(clip(0.3) == good);
+  REQUIRE(clip(0.4) == fair);
+  REQUIRE(clip(0.05) == fair);
+  REQUIRE(clip(0.01) == bad);
+  REQUIRE(clip(0.51) == bad);
+  REQUIRE(clip(std::numeric_limits<double>::quiet_NaN()) == fair);
+  m.clip_range = 0.0;
+  REQUIRE(clip(0.0) == fair);
+
+  FakeLearner learner;
+  rlx::Logger logger;
+  learner.log = &logger;
+  learner.metrics.entropy_share = 0.8;
+  learner.metrics.approx_kl = 0.07;
+  learner.metrics.clip_fraction = 0.9;
+  learner.metrics.clip_range = 0.2;
+  rlx::HealthCallback health({});
+  REQUIRE(health.on_update_end(learner));
+  REQUIRE(logger.value("health/entropy") == 1.0);
+  REQUIRE(logger.value("health/approx_kl") == 0.0);
+  REQUIRE(logger.value("health/clip_fraction") == -1.0);
 }

@@ -23,11 +23,15 @@ namespace rlx {
 
 /// Limits and advice. The texts name the program's own flags or fields, so a program sets its own. A limit of NaN is off.
 struct HealthLimits {
-  double entropy_share_stuck = 0.14;  ///< below this share of the largest possible entropy (0.5 nats of ln 36)
-  double approx_kl_bad = 0.1;         ///< above
-  double clip_fraction_low = 0.02;    ///< below; not checked while the clip range is 0
-  double clip_fraction_high = 0.5;    ///< above
-  double value_loss_factor = 10.0;    ///< above this multiple of its median over the last 100 updates
+  double entropy_share_good = 0.42;      ///< good above this share of the mean ln(number of valid actions): 1.5 nats of ln 36
+  double entropy_share_stuck = 0.14;     ///< bad below (0.5 nats of ln 36)
+  double approx_kl_good = 0.05;          ///< good below
+  double approx_kl_bad = 0.1;            ///< bad above
+  double clip_fraction_good_low = 0.1;   ///< good from here ...
+  double clip_fraction_good_high = 0.3;  ///< ... to here
+  double clip_fraction_low = 0.02;       ///< bad below; not checked while the clip range is 0
+  double clip_fraction_high = 0.5;       ///< bad above
+  double value_loss_factor = 10.0;       ///< above this multiple of its median over the last 100 updates
   double episode_return_bad = std::numeric_limits<double>::quiet_NaN();  ///< an episode below it
   std::uint64_t flat_episodes = 500;  ///< the mean return moved by less than `flat_share` of its spread over this many
   double flat_share = 0.05;
@@ -41,6 +45,34 @@ struct HealthLimits {
   std::string return_advice = "check the data and the limits of the environment";
 };
 
+/// Where a figure stands: in its good range, outside it but within its limits, or beyond a limit.
+enum class HealthMark : std::int8_t { bad = -1, fair = 0, good = 1 };
+
+/// The figures of one update by their limits.
+struct HealthMarks {
+  HealthMark entropy = HealthMark::fair;
+  HealthMark approx_kl = HealthMark::fair;
+  HealthMark clip_fraction = HealthMark::fair;
+};
+
+/// A figure that is not finite is fair: nothing is known of it. So is the clip fraction while nothing can be clipped.
+inline HealthMarks health_marks(const UpdateMetrics& m, const HealthLimits& limits = {}) {
+  const auto mark = [](bool good, bool bad) { return bad ? HealthMark::bad : good ? HealthMark::good : HealthMark::fair; };
+  HealthMarks marks;
+  if (is_finite(m.entropy_share)) {
+    marks.entropy = mark(m.entropy_share > limits.entropy_share_good, m.entropy_share < limits.entropy_share_stuck);
+  }
+  if (is_finite(m.approx_kl)) {
+    marks.approx_kl = mark(m.approx_kl<limits.approx_kl_good, m.approx_kl> limits.approx_kl_bad);
+  }
+  if (is_finite(m.clip_fraction) && m.clip_range > 0.0) {
+    marks.clip_fraction =
+        mark(m.clip_fraction >= limits.clip_fraction_good_low && m.clip_fraction <= limits.clip_fraction_good_high,
+             m.clip_fraction < limits.clip_fraction_low || m.clip_fraction > limits.clip_fraction_high);
+  }
+  return marks;
+}
+
 /// One breach of a limit.
 struct HealthWarning {
   std::uint64_t num_timesteps = 0;
@@ -51,7 +83,8 @@ struct HealthWarning {
 
 /// Calls a function with one line when a figure breaches its limit. A breach is reported once, and one metric at most once in
 /// `quiet_updates` updates, so that a figure hovering around its limit does not fill the log; a breach that still holds when
-/// that time is over is reported then. Training is not changed.
+/// that time is over is reported then. The marks of every update go to the log as `health/{entropy,approx_kl,clip_fraction}`:
+/// 1 good, 0 fair, -1 bad. Training is not changed.
 class HealthCallback final : public Callback {
  public:
   explicit HealthCallback(std::function<void(const HealthWarning&)> report, HealthLimits limits = {})
@@ -72,6 +105,12 @@ class HealthCallback final : public Callback {
   bool on_update_end(Learner& learner) override {
     ++updates_;
     const UpdateMetrics& m = learner.last_update();
+    if (Logger* const logger = learner.logger()) {
+      const HealthMarks marks = health_marks(m, limits_);
+      logger->record("health/entropy", static_cast<double>(marks.entropy));
+      logger->record("health/approx_kl", static_cast<double>(marks.approx_kl));
+      logger->record("health/clip_fraction", static_cast<double>(marks.clip_fraction));
+    }
     check(learner, stuck_, m.entropy_share < limits_.entropy_share_stuck, "entropy", m.entropy_rescaled,
           "only " + io::fixed(100.0 * m.entropy_share, 0) + " % of the largest possible: " + limits_.entropy_advice);
     check(learner, kl_, m.approx_kl > limits_.approx_kl_bad, "KL", m.approx_kl,
