@@ -3,6 +3,7 @@
 
 #include "rlx_catch.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <filesystem>
@@ -86,11 +87,32 @@ std::vector<Field> parse_message(const std::string& bytes) {
   return fields;
 }
 
+struct Histogram {
+  double min = 0, max = 0, num = 0, sum = 0, sum_squares = 0;
+  std::vector<double> limits{}, counts{};
+};
+Histogram parse_histogram(const std::string& bytes) {
+  Histogram h;
+  double* const numbers[] = {&h.min, &h.max, &h.num, &h.sum, &h.sum_squares};
+  for (const Field& field : parse_message(bytes)) {
+    REQUIRE(field.number >= 1);
+    REQUIRE(field.number <= 7);
+    if (field.number <= 5) {
+      std::memcpy(numbers[field.number - 1], &field.integer, 8);
+      continue;
+    }
+    auto& list = field.number == 6 ? h.limits : h.counts;
+    for (std::size_t at = 0; at < field.bytes.size();) list.push_back(take<double>(field.bytes, at));
+  }
+  return h;
+}
+
 struct Event {
   double wall_time = -1;
   std::uint64_t step = 0;
   std::string version{}, tag{};
   std::optional<float> value{};
+  std::optional<Histogram> histogram{};
 };
 std::vector<Event> read_events(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
@@ -114,6 +136,7 @@ std::vector<Event> read_events(const std::string& path) {
         REQUIRE(value.number == 1);
         for (const Field& part : parse_message(value.bytes)) {
           if (part.number == 1) event.tag = part.bytes;
+          if (part.number == 5) event.histogram = parse_histogram(part.bytes);
           if (part.number != 2) continue;
           const auto bits = static_cast<std::uint32_t>(part.integer);
           float number = 0;
@@ -169,6 +192,42 @@ TEST_CASE("an independent reader finds every scalar again", "[io][tensorboard]")
   REQUIRE(events[4].tag == "eval/µ");
   REQUIRE_FALSE(is_finite(events[4].value.value()));
   REQUIRE(events[5].tag == "last");
+}
+
+TEST_CASE("an independent reader finds every histogram again", "[io][tensorboard]") {
+  const TemporaryFolder folder;
+  constexpr double inf = std::numeric_limits<double>::infinity();
+  TensorBoardWriter writer(folder.path.string(), 1);
+  writer.add_histogram("rollout/ep_rew", std::vector<double>{0, 1, 4, inf, 3, 1.5, 2, 3.5, -inf}, 9, 2.5, 4);
+  writer.add_histogram("same", std::vector<double>{7, 7}, 10, 3);
+  writer.add_histogram("none", std::vector<double>{inf}, 11, 4);
+  writer.add_histogram("none", {}, 11, 4);
+  writer.add_histogram("wide", std::vector<double>{-1e308, 1e308}, 12, 5);
+  writer.flush();
+  const std::vector<Event> events = read_events(writer.path());
+  REQUIRE(events.size() == 4);
+  REQUIRE(events[1].tag == "rollout/ep_rew");
+  REQUIRE(events[1].step == 9);
+  REQUIRE(events[1].wall_time == 2.5);
+  REQUIRE_FALSE(events[1].value);
+  const Histogram h = events[1].histogram.value();
+  REQUIRE(h.min == 0);
+  REQUIRE(h.max == 4);
+  REQUIRE(h.num == 7);
+  REQUIRE(h.sum == 15);
+  REQUIRE(h.sum_squares == 0 + 1 + 16 + 9 + 2.25 + 4 + 12.25);
+  REQUIRE(h.limits == std::vector<double>{1, 2, 3, 4});
+  REQUIRE(h.counts == std::vector<double>{1, 2, 1, 3});  // below 1: 0; below 2: 1, 1.5; below 3: 2; the rest: 3, 3.5, 4
+  const Histogram same = events[2].histogram.value();
+  REQUIRE(same.limits == std::vector<double>{7});
+  REQUIRE(same.counts == std::vector<double>{2});
+  const Histogram wide = events[3].histogram.value();
+  REQUIRE(wide.limits.size() == 30);
+  REQUIRE(std::is_sorted(wide.limits.begin(), wide.limits.end()));
+  REQUIRE(wide.counts.front() == 1);
+  REQUIRE(wide.counts.back() == 1);
+  REQUIRE_THROWS_AS(writer.add_histogram("", std::vector<double>{1}, 1, 1), ConfigError);
+  REQUIRE_THROWS_AS(writer.add_histogram("a", std::vector<double>{1}, 1, 1, 0), ConfigError);
 }
 
 TEST_CASE("the same second continues the file", "[io][tensorboard]") {
