@@ -14,6 +14,9 @@
 #include <rlx/env/environment.hpp>
 #include <rlx/env/episode_sampler.hpp>
 #include <rlx/env/episode_statistics.hpp>
+#include <rlx/env/normalize_observation.hpp>
+#include <rlx/env/normalize_reward.hpp>
+#include <rlx/env/record_episode.hpp>
 #include <rlx/env/space.hpp>
 #include <rlx/env/testing.hpp>
 #include <rlx/env/time_limit.hpp>

@@ -26,6 +26,7 @@
 #include <rlx/core/thread_pool.hpp>
 #include <rlx/env/batch_environment.hpp>
 #include <rlx/env/detail/describe.hpp>
+#include <rlx/env/detail/environment_members.hpp>
 #include <rlx/env/environment.hpp>
 #include <rlx/env/episode_sampler.hpp>
 #include <rlx/env/episode_statistics.hpp>
@@ -60,6 +61,16 @@ struct VectorEnvRows {
   std::span<std::uint8_t> truncated;     ///< [N], 0 or 1
 };
 
+/// @cond
+/// Chosen for a type that is no environment, to say in one sentence what it lacks.
+template <class E>
+class VectorEnv : detail::EnvironmentMembers<E> {
+ public:
+  template <class... Arguments>
+  explicit VectorEnv(Arguments&&...) {}
+};
+/// @endcond
+
 /// N copies of an environment.
 ///
 /// Two ways to use it. A user calls `reset()` and `step(actions)` and reads `observations()`, `rewards()` and so on. A
@@ -78,7 +89,7 @@ struct VectorEnvRows {
 /// with
 ///            `AutoresetMode::same_step`).
 template <class E>
-requires(Environment<E> || BatchEnvironment<E>) class VectorEnv {
+requires(Environment<E> || BatchEnvironment<E>) class VectorEnv<E> {
   static_assert(!detail::has_misnamed_masks<E>,
                 "rlx: the environment offers action_mask but not action_masks; name the member "
                 "`void action_masks(std::span<std::uint8_t> row) const`, or its masks would be ignored");
@@ -696,6 +707,11 @@ requires(Environment<E> || BatchEnvironment<E>) class VectorEnv {
   std::vector<double> rewards_;
   std::vector<EpisodeStatistics> finished_;
 };
+
+/// Whether V is a vector environment wrapped in running statistics (`NormalizeObservation`, `NormalizeReward`). Learners keep
+/// statistics of their own and take the unwrapped one.
+template <class V>
+inline constexpr bool is_statistics_wrapper = false;
 
 /// `VectorEnv envs({.num_envs = 8}, pool, make)` with any callable `E make(std::size_t env)`.
 template <class F>

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief A vector environment whose rewards are scaled by the spread of its discounted returns.
+#ifndef RLX_ENV_NORMALIZE_REWARD_HPP
+#define RLX_ENV_NORMALIZE_REWARD_HPP
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <rlx/core/error.hpp>
+#include <rlx/core/matrix.hpp>
+#include <rlx/core/running_mean_std.hpp>
+#include <rlx/core/state.hpp>
+#include <rlx/env/detail/vector_wrapper.hpp>
+#include <rlx/env/vector_env.hpp>
+
+namespace rlx {
+
+struct NormalizeRewardConfig {
+  double gamma = 0.99;        ///< discount of the running returns, in [0, 1]; the learner's
+  double clip_reward = 10.0;  ///< largest size of a scaled reward, > 0
+};
+
+/// Scales every reward by the running standard deviation of the discounted return: clip(r / sqrt(variance + 1e-8)).
+///
+/// Per step: G <- gamma * G + r for each environment, the statistics grow by the N values of G, the rewards are scaled (no mean
+/// is subtracted, so that their sign stays), then G = 0 where an episode ended, terminated or truncated. G = 0 at `reset()`.
+/// `freeze()` keeps the figures as they are. Episode returns in `finished()` stay raw. Everything else is the inner vector
+/// environment's.
+///
+/// For programs that step a vector environment themselves. A learner takes the unwrapped `VectorEnv` and does the same inside
+/// under its configuration's `normalize_reward`. Nothing is allocated after construction.
+///
+/// @tparam V  a `VectorEnv` or a wrapper of one; it is referred to, must outlive this object and be stepped through it only.
+template <class V>
+class NormalizeReward : public detail::VectorWrapper<V> {
+  using Base = detail::VectorWrapper<V>;
+  using Base::inner_;
+
+ public:
+  using ActionScalar = typename V::ActionScalar;
+
+  /// @throws ConfigError  gamma outside [0, 1], clip_reward not above 0.
+  explicit NormalizeReward(V& envs, NormalizeRewardConfig config = {})
+      : Base(envs), config_(config), returns_(envs.num_envs()), rewards_(envs.num_envs()) {
+    if (!(config.gamma >= 0.0 && config.gamma <= 1.0)) {
+      throw ConfigError("NormalizeRewardConfig.gamma = " + std::to_string(config.gamma) + ", expected a number in [0, 1]");
+    }
+    if (!(config.clip_reward > 0.0)) {
+      throw ConfigError("NormalizeRewardConfig.clip_reward = " + std::to_string(config.clip_reward) + ", expected above 0");
+    }
+  }
+
+  /// Scaled; the raw ones are `inner().rewards()`.
+  std::span<const double> rewards() const noexcept { return rewards_; }
+  /// Mean, variance and count of the discounted returns.
+  const RunningMeanStd& statistics() const noexcept { return statistics_; }
+  /// Replaces the statistics. @throws ShapeError  more than one column.
+  void set_statistics(const RunningMeanStd& statistics) {
+    statistics_.set(statistics.mean(), statistics.variance(), statistics.count());
+  }
+  /// From now on the statistics stay as they are.
+  void freeze() noexcept { statistics_.freeze(); }
+  void unfreeze() noexcept { statistics_.unfreeze(); }
+  bool frozen() const noexcept { return statistics_.frozen(); }
+
+  void reset() {
+    inner_->reset();
+    std::fill(returns_.begin(), returns_.end(), 0.0);
+    std::fill(rewards_.begin(), rewards_.end(), 0.0);
+  }
+  void reset(std::span<const std::uint8_t> reset_mask) {
+    inner_->reset(reset_mask);
+    for (std::size_t e = 0; e < returns_.size(); ++e) {
+      if (reset_mask[e] != 0) returns_[e] = 0.0;
+    }
+    std::fill(rewards_.begin(), rewards_.end(), 0.0);
+  }
+  /// @param actions  [N][A].
+  void step(MatrixView<const ActionScalar> actions) {
+    inner_->step(actions);
+    const std::span<const double> raw = inner_->rewards();
+    for (std::size_t e = 0; e < raw.size(); ++e) returns_[e] = config_.gamma * returns_[e] + raw[e];
+    statistics_.update(std::span<const double>(returns_));
+    const double deviation = std::sqrt(statistics_.variance()[0] + 1e-8);
+    for (std::size_t e = 0; e < raw.size(); ++e) {
+      rewards_[e] = std::clamp(raw[e] / deviation, -config_.clip_reward, config_.clip_reward);
+      if ((this->terminated()[e] | this->truncated()[e]) != 0) returns_[e] = 0.0;
+    }
+  }
+
+  /// Writes the statistics, the running returns and the inner vector environment.
+  void save_state(StateWriter& writer) const {
+    statistics_.save_state(writer);
+    writer.write(returns_);
+    inner_->save_state(writer);
+  }
+  /// @throws CheckpointError  damaged, or of another configuration; then nothing changes.
+  void load_state(StateReader& reader) {
+    RunningMeanStd statistics(1);
+    std::vector<double> returns(returns_.size());
+    statistics.load_state(reader);
+    reader.read_into(returns);
+    inner_->load_state(reader);
+    statistics_ = std::move(statistics);
+    returns_ = std::move(returns);
+    std::fill(rewards_.begin(), rewards_.end(), 0.0);
+  }
+
+ private:
+  NormalizeRewardConfig config_;
+  RunningMeanStd statistics_;
+  std::vector<double> returns_, rewards_;
+};
+
+template <class V>
+inline constexpr bool is_statistics_wrapper<NormalizeReward<V>> = true;
+
+}  // namespace rlx
+
+#endif  // RLX_ENV_NORMALIZE_REWARD_HPP
