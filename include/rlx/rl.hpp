@@ -20,6 +20,7 @@
 #include <rlx/rl/ppo.hpp>
 #include <rlx/rl/ppo_config.hpp>
 #include <rlx/rl/ppo_config_json.hpp>
+#include <rlx/rl/record.hpp>
 #include <rlx/rl/risk_objective.hpp>
 #include <rlx/rl/rollout.hpp>
 #include <rlx/rl/statistics.hpp>
