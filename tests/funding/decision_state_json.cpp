@@ -127,5 +127,9 @@ TEST_CASE("state json: what is wrong is named by its path", "[funding][state_jso
   refused("opportunities[0].long", [](json& s) { s["opportunities"][0]["long"].erase("price"); });
   refused("venue", [](json& s) { s["opportunities"][0]["long"]["venue"] = "kraken"; });
   refused("short.venue", [](json& s) { s["opportunities"][0]["short"]["venue"] = s["opportunities"][0]["long"]["venue"]; });
+  refused("opportunities[0].short.bid_ask_bps: expected 0 to 20000",
+          [](json& s) { s["opportunities"][0]["short"]["bid_ask_bps"] = 20'001; });
+  refused("positions[0].long.bid_ask_bps: expected 0 to 20000",
+          [](json& s) { s["positions"][0]["long"]["bid_ask_bps"] = -0.5; });
   refused("positions[1]", [](json& s) { s["positions"][1]["quantity"] = "two"; });
 }

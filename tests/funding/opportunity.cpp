@@ -31,6 +31,7 @@ TEST_CASE("Opportunity: costs", "[funding]") {
   REQUIRE(impact_bps(0.0, 0.0, costs) == 0.0);
   REQUIRE(fill_price(100, 1, 2, 3) == Approx(100.05));
   REQUIRE(fill_price(100, -1, 2, 3) == Approx(99.95));
+  REQUIRE(fill_price(100, -1, 10'000, 100) == 0.0);  // no bid: a sale brings nothing, and costs nothing
   // 2 (5 + 1 + 0.04) on one leg.
   REQUIRE(leg_round_trip_bp(0.0005, missing, missing, costs) == Approx(12.08));
   CostModel doubled;

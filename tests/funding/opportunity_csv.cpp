@@ -171,6 +171,8 @@ TEST_CASE("Opportunity CSV: bad rows are told with line and column", "[funding]"
   refused(with("-0.00082191", "-0.82191"), "list.csv:3", "[-0.5, 0.5]");
   refused(with(",20000", ",-20000"), "list.csv:3", "-20000");
   refused(with(",20000", ""), "list.csv:3", "fields");
+  refused(header + ",bidAskSpreadPercent\n" + row + ",200.5\n", "list.csv:2", "expected 0 to 20000");
+  refused(header + ",bidAskSpreadPercent\n" + row + ",-1\n", "list.csv:2", "expected 0 to 20000");
   refused(header + ",long_funding_interval_hours\n" + row + ",5\n", "list.csv:2", "1, 2, 4, 8, 12 or 24");
   refused(header + '\n', "list.csv", "no rows");
   refused("", "list.csv", "no rows");

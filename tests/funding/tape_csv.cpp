@@ -183,6 +183,10 @@ TEST_CASE("Tape CSV: values outside their limits", "[funding]") {
   refused(replaced(prices, ",101,", ",-3,"), funding, "prices.csv:4", "-3");
   refused(replaced(prices, ",99,102", ",101.5,102"), funding, "prices.csv:4", "low 101.5");
   refused(replaced(prices, ",99,102", ",99,100.5"), funding, "prices.csv:4", "high 100.5");
+  // A spread is at most 20,000 bp, where the bid is 0: beyond it a sale would have a price below 0.
+  refused(replaced(prices, "101,1e9,0.5,", "101,1e9,20001,"), funding, "prices.csv:4:39", "expected 0 to 20000");
+  refused(replaced(prices, "101,1e9,0.5,", "101,1e9,-1,"), funding, "prices.csv:4:39", "expected 0 to 20000");
+  REQUIRE_NOTHROW(tape(replaced(prices, "101,1e9,0.5,", "101,1e9,20000,"), funding));
   refused(prices, replaced(funding, "0.0001,8", "0.6,8"), "funding.csv:2", "[-0.5, 0.5]");
   refused(prices, replaced(funding, "0.0001,8", "0.0001,3"), "funding.csv:2", "1, 2, 4, 8, 12 or 24");
 }

@@ -81,6 +81,12 @@ class LiveState {
   static double number_or_missing(JsonObject& in, std::string_view key) {
     return in.get_or<std::optional<double>>(key, std::nullopt).value_or(missing);
   }
+  static double bid_ask_of(JsonObject& in) {
+    const double value = number_or_missing(in, "bid_ask_bps");
+    if (is_finite(value) && (value < 0.0 || value > detail::max_bid_ask_bps))
+      refuse(in.path("bid_ask_bps"), "0 to 20000, or null, found " + std::to_string(value));
+    return value;
+  }
   static double positive(JsonObject& in, std::string_view key) {
     const double value = in.get<double>(key);
     if (!(value > 0.0)) refuse(in.path(key), "a positive number, found " + std::to_string(value));
@@ -216,7 +222,7 @@ class LiveState {
       interval = positive(leg, "interval_h");
       next = leg.get<std::int64_t>("next_ms");
       depth = number_or_missing(leg, "depth_usd");
-      bid_ask = number_or_missing(leg, "bid_ask_bps");
+      bid_ask = bid_ask_of(leg);
       leg.finish();
     };
     read_leg("long", o.long_leg, o.long_price, o.long_fresh, o.long_rate_bph, o.long_interval_h, o.long_next_ms,
@@ -297,7 +303,7 @@ class LiveState {
     leg.fill = positive(from, "fill");
     leg.mark = positive(from, "mark");
     leg.margin = from.get<double>("margin");
-    leg.bid_ask_bps = number_or_missing(from, "bid_ask_bps");
+    leg.bid_ask_bps = bid_ask_of(from);
     leg.depth_usd = number_or_missing(from, "depth_usd");
     from.read("fresh", leg.fresh);
     leg.value = side * position.quantity * (leg.mark - leg.fill);

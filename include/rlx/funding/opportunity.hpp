@@ -42,9 +42,10 @@ inline double impact_bps(double notional, double depth_usd, const CostModel& cos
   return std::min(worst, costs.impact_bps * notional / depth);
 }
 
-/// Price paid or received: `direction` +1 buys above, -1 sells below the price by half spread and impact.
+/// Price paid or received: `direction` +1 buys above, -1 sells below the price by half spread and impact. Never below 0: in an
+/// empty market a sale brings nothing.
 inline double fill_price(double price, int direction, double half_spread, double impact) {
-  return price * (1.0 + static_cast<double>(direction) * (half_spread + impact) / 1e4);
+  return price * std::max(0.0, 1.0 + static_cast<double>(direction) * (half_spread + impact) / 1e4);
 }
 
 /// Cost in bp of opening and closing one leg at the reference notional.

@@ -165,7 +165,11 @@ class OpportunityCsvReader {
     if (row.legs[0].instrument == row.legs[1].instrument)
       reader_.fail(short_exchange,
                    "both legs are on '" + std::string(reader_.text(short_exchange)) + "': a pair needs two different venues");
-    if (!reader_.missing(bid_ask)) row.bid_ask_bps = static_cast<float>(100.0 * not_negative(bid_ask));
+    if (!reader_.missing(bid_ask)) {
+      const double bps = 100.0 * reader_.number(bid_ask);
+      check(reader_, bid_ask, bid_ask_problem(bps));
+      row.bid_ask_bps = static_cast<float>(bps);
+    }
     if (!reader_.missing(depth)) row.depth_usd = static_cast<float>(not_negative(depth));
     row.net24_bph = reader_.number_or(proj_24h, missing) / 0.08;
     row.net72_bph = reader_.number_or(proj_3d, missing) / 0.08;

@@ -149,7 +149,10 @@ inline void read_prices(const CsvText& file, const TapeConfig& config, Instrumen
     row.low = rows.number_or(low, missing);
     row.high = rows.number_or(high, missing);
     row.volume_quote_24h = static_cast<float>(rows.number_or(volume, missing) * (base_volume ? row.price : 1.0));
-    row.bid_ask_bps = static_cast<float>(rows.number_or(bid_ask, missing));
+    const double quoted = rows.number_or(bid_ask, missing);
+    if (is_finite(quoted) && (quoted < 0.0 || quoted > max_bid_ask_bps)) [[unlikely]]
+      rows.fail(bid_ask, bid_ask_problem(quoted));
+    row.bid_ask_bps = static_cast<float>(quoted);
     row.depth_usd = static_cast<float>(rows.number_or(depth, missing));
     one.rows.push_back(row);
     one.row_lines.push_back(line_of(rows));

@@ -45,6 +45,14 @@ inline std::string interval_problem(double hours) {
   return "funding interval " + number_text(hours) + " h: expected 1, 2, 4, 8, 12 or 24";
 }
 
+/// Largest quoted spread: the distance of ask and bid over their middle reaches 20,000 bp where the bid is 0.
+inline constexpr double max_bid_ask_bps = 20'000.0;
+
+inline std::string bid_ask_problem(double bps) {
+  if (!is_finite(bps) || (bps >= 0.0 && bps <= max_bid_ask_bps)) return {};
+  return "bid_ask_bps " + number_text(bps) + ": expected 0 to 20000, or nothing; beyond it a sale would cost money";
+}
+
 inline std::string row_problem(const PriceRow& row) {
   if (std::string text = io::time_ms_problem(row.ts_ms); !text.empty()) return text;
   if (!is_finite(row.price) || row.price <= 0.0) return "price " + number_text(row.price) + ": expected a number > 0";
@@ -52,11 +60,10 @@ inline std::string row_problem(const PriceRow& row) {
     return "low " + number_text(row.low) + " must be above 0 and not above the price " + number_text(row.price);
   if (is_finite(row.high) && row.high < row.price)
     return "high " + number_text(row.high) + " is below the price " + number_text(row.price);
-  for (const auto& [name, value] : {std::pair{"volume_quote_24h", row.volume_quote_24h},
-                                    std::pair{"bid_ask_bps", row.bid_ask_bps}, std::pair{"depth_usd", row.depth_usd}})
+  for (const auto& [name, value] : {std::pair{"volume_quote_24h", row.volume_quote_24h}, std::pair{"depth_usd", row.depth_usd}})
     if (is_finite(value) && value < 0.0F)
       return std::string(name) + ' ' + number_text(static_cast<double>(value)) + ": expected a number >= 0, or nothing";
-  return {};
+  return bid_ask_problem(static_cast<double>(row.bid_ask_bps));
 }
 inline std::string row_problem(const Settlement& row) {
   std::string text = io::time_ms_problem(row.settle_ms);
