@@ -362,6 +362,95 @@ TEST_CASE("backward adds to the gradients, leaves padding at 0, and repeats to t
   REQUIRE(std::memcmp(once.data(), again.data(), once.size() * sizeof(float)) == 0);
 }
 
+TEST_CASE("embedding adds a row for each slot number, or looks up the row of a category") {
+  nn::GraphBuilder builder;
+  const auto x = builder.input(6);
+  builder.output("slots", x.slots(0, 3, 2).embedding().flatten());
+  builder.output("category", x.embedding(4, 5, 3));
+  builder.output("slot categories", x.slots(0, 3, 2).embedding(1, 4, 1).flatten());
+  Model<double> model(builder.spec());
+  const auto fill = [&](const char* name) {
+    const auto table = model.store.tensor(name);
+    for (std::size_t i = 0; i < table.size(); ++i) table[i] = 10.0 * static_cast<double>(i + 1);
+    return table.size();
+  };
+  REQUIRE(fill("embedding0.weight") == 3 * 2);
+  REQUIRE(fill("embedding1.weight") == 5 * 3);
+  REQUIRE(fill("embedding2.weight") == 4 * 1);
+  const std::vector<double> in{0.5, 3, -1, 0, 2, 1};
+  REQUIRE(model.forward(in, 1, "slots") == std::vector<double>{10.5, 23, 29, 40, 52, 61});
+  REQUIRE(model.forward(in, 1, "category") == std::vector<double>{70, 80, 90});
+  REQUIRE(model.forward(in, 1, "slot categories") == std::vector<double>{40, 10, 20});
+}
+
+TEST_CASE("a category outside its range or between two numbers is moved to the nearest one") {
+  nn::GraphBuilder builder;
+  builder.output("y", builder.input(1).embedding(0, 4, 1));
+  Model<float> model(builder.spec());
+  for (std::size_t i = 0; i < 4; ++i) model.store.tensor("embedding0.weight")[i] = static_cast<float>(i);
+  const float infinity = std::numeric_limits<float>::infinity();
+  const std::vector<float> in{-7.0F, 0.4F, 1.6F, 3.2F, 1e30F, std::numeric_limits<float>::quiet_NaN(), infinity};
+  REQUIRE(model.forward(in, 7) == std::vector<float>{0, 0, 2, 3, 3, 0, 0});
+}
+
+TEST_CASE("gradients of embeddings agree with central differences") {
+  const std::size_t rows = 4;
+  const std::vector<std::vector<int>> patterns{{1, 1, 1}, {1, 0, 1}, {0, 0, 0}, {0, 1, 0}};
+  std::vector<double> in;
+  for (std::size_t r = 0; r < rows; ++r) {
+    auto row = slot_row<double>(patterns[r], 4, 30 + r);
+    for (std::size_t s = 0; s < 3; ++s) row[s * 4 + 1] = static_cast<double>((r + s) % 3);
+    in.insert(in.end(), row.begin(), row.end());
+    in.push_back(static_cast<double>(r % 3));
+  }
+  using Value = nn::GraphBuilder::Value;
+  const auto check = [&](auto&& layers) {
+    for (const bool masked : {true, false}) {
+      nn::GraphBuilder builder;
+      const Value x = builder.input(13);
+      const Value slots = x.slots(0, 3, 4, masked ? std::optional<std::size_t>(0) : std::nullopt);
+      builder.output("y", layers(builder, x, slots));
+      REQUIRE(check_gradients(builder.spec(), in, rows) <= 1e-7);
+    }
+  };
+  check([](nn::GraphBuilder&, Value, Value s) { return s.embedding().flatten(); });
+  check([](nn::GraphBuilder&, Value, Value s) { return s.linear(6).embedding().attention(2).mean_pool(); });
+  check([](nn::GraphBuilder& b, Value, Value s) {  // a value that others use too
+    const Value h = s.linear(3).tanh();
+    return b.concat({h, h.embedding().relu(), s.embedding(1, 4, 2)}).linear(4).max_pool();
+  });
+  check([](nn::GraphBuilder& b, Value x, Value s) {
+    return b.concat({x.embedding(12, 3, 5), x.linear(2), s.embedding(1, 3, 2).flatten()}).linear(3);
+  });
+  check([](nn::GraphBuilder& b, Value x, Value s) {  // categories of a computed value, which gets no slope from them
+    const Value h = x.linear(3).tanh();
+    return b.concat({h.embedding(1, 2, 4), h, x.linear(3).embedding(1, 2, 4), s.mean_pool()}).linear(2);
+  });
+}
+
+TEST_CASE("an invalid slot's contents reach neither the tables nor what is made of them") {
+  nn::GraphBuilder builder;
+  const auto s = builder.input(2 * 4).slots(0, 2, 4, 0);
+  const auto joined = builder.concat({s.linear(5).embedding().relu(), s.embedding(1, 3, 2)});
+  builder.output("y", builder.concat({joined.flatten(), joined.mean_pool()}).linear(3));
+  Model<float> model(builder.spec(), 1);
+  const auto run = [&](const std::vector<float>& in) {
+    auto all = model.forward(in, 1);
+    for (std::size_t j = 0; j < 3; ++j) model.workspace.output_gradient("y")(0, j) = 1.0F;
+    model.store.zero_gradients();
+    model.graph.backward(model.store.parameters(), model.store.gradients(), model.workspace);
+    for (std::size_t j = 0; j < 5; ++j) REQUIRE(model.store.gradient("embedding0.weight")[5 + j] == 0.0F);
+    for (std::size_t j = 0; j < 2; ++j) REQUIRE(model.store.gradient("embedding1.weight")[j] == 0.0F);
+    all.insert(all.end(), model.store.gradients().begin(), model.store.gradients().end());
+    return all;
+  };
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const auto a = run({1, 2, 0.5F, -1, 0, 0, 0, 0});
+  const auto b = run({1, 2, 0.5F, -1, 0, nan, 1e30F, nan});
+  for (const float v : a) REQUIRE(rlx::is_finite(v));
+  REQUIRE(std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0);
+}
+
 TEST_CASE("forward clears the output gradients, so that a head nobody trains contributes nothing") {
   nn::GraphBuilder builder;
   const auto x = builder.input(2);
@@ -381,8 +470,9 @@ TEST_CASE("forward and backward allocate nothing") {
   nn::GraphBuilder builder;
   const auto x = builder.input(30);
   const auto s = x.slots(0, 3, 10, 0).linear(16).layer_norm().relu();
-  const auto h = s.add(s.attention(4)).layer_norm();
-  builder.output("y", builder.concat({h.flatten(), h.mean_pool(), h.max_pool()}).linear(70).tanh().linear(5).gelu());
+  const auto h = s.add(s.attention(4)).layer_norm().embedding();
+  const auto category = x.embedding(0, 3, 4);
+  builder.output("y", builder.concat({h.flatten(), h.mean_pool(), h.max_pool(), category}).linear(70).tanh().linear(5).gelu());
   Model<float> model(builder.spec(), 32);
   const std::vector<float> in(32 * 30, 0.5F);
   const MatrixView<const float> view(in.data(), 32, 30);
@@ -423,6 +513,12 @@ TEST_CASE("graphs that cannot work are refused by name") {
   REQUIRE_THROWS_AS(build([](nn::GraphBuilder&, Value x) { return x.add(x.linear(3)); }), rlx::ShapeError);
   REQUIRE_THROWS_AS(build([](nn::GraphBuilder& b, Value x) { return b.stack({x, x.linear(3)}).flatten(); }), rlx::ShapeError);
   REQUIRE_THROWS_AS(build([](nn::GraphBuilder&, Value x) { return x.mean_pool(); }), rlx::ShapeError);
+  REQUIRE_THROWS_WITH(build([](nn::GraphBuilder&, Value x) { return x.embedding(); }),
+                      ContainsSubstring("embedding0") && ContainsSubstring("slotted input, found [12]"));
+  REQUIRE_THROWS_WITH(build([](nn::GraphBuilder&, Value x) { return x.embedding(12, 3, 2); }),
+                      ContainsSubstring("embedding0") && ContainsSubstring("column 12 is outside the input's 12"));
+  REQUIRE_THROWS_AS(build([](nn::GraphBuilder&, Value x) { return x.embedding(1, 3, 0); }), rlx::ShapeError);
+  REQUIRE_THROWS_AS(build([](nn::GraphBuilder&, Value x) { return x.embedding(1, 0, 4); }), rlx::ConfigError);
   REQUIRE_THROWS_AS(build([](nn::GraphBuilder&, Value x) { return x.slots(0, 3, 4); }), rlx::ShapeError);  // slotted output
   REQUIRE_THROWS_WITH(build([](nn::GraphBuilder&, Value x) {
                         x.linear(3);

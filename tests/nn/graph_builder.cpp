@@ -31,6 +31,15 @@ TEST_CASE("shapes are known and checked at every call") {
   REQUIRE(s.flatten().shape() == nn::NodeShape{18});
   REQUIRE(graph.stack({x, x}).shape() == nn::NodeShape{20, 2});
   REQUIRE(graph.concat({s, s}).shape() == nn::NodeShape{12, 3, 1});
+  REQUIRE(x.lstm(9).shape() == nn::NodeShape{9});
+  REQUIRE(s.embedding().shape() == s.shape());
+  REQUIRE(s.embedding(2, 7, 5).shape() == nn::NodeShape{5, 3, 1});
+  REQUIRE(x.embedding(2, 7, 5).shape() == nn::NodeShape{5});
+  REQUIRE(graph.spec().nodes.back().name == "embedding2");
+  REQUIRE_THROWS_AS(x.embedding(), rlx::ShapeError);
+  REQUIRE_THROWS_AS(x.embedding(20, 7, 5), rlx::ShapeError);
+  REQUIRE_THROWS_AS(x.embedding(2, 0, 5), rlx::ConfigError);
+  REQUIRE_THROWS_AS(s.lstm(9), rlx::ShapeError);
   REQUIRE_THROWS_AS(x.slots(3, 3, 6), rlx::ShapeError);
   REQUIRE_THROWS_AS(x.flatten(), rlx::ShapeError);
   REQUIRE_THROWS_AS(x.activation(nn::NodeKind::linear), rlx::ConfigError);

@@ -108,6 +108,43 @@ TEST_CASE("torch_like weights lie within PyTorch's bounds and fill them") {
   within("linear2.weight", 1 / std::sqrt(67.0));
 }
 
+TEST_CASE("lstm starts orthogonal with gain 1 and bias 0, or as PyTorch's; embeddings are normal numbers") {
+  nn::GraphBuilder builder;
+  const auto x = builder.input(10);
+  builder.output("y", x.lstm(16));
+  builder.output("category", x.embedding(0, 500, 8));
+  builder.output("slots", x.slots(0, 2, 5).embedding().flatten());
+  for (const auto kind : {nn::Initialization::orthogonal, nn::Initialization::torch_like}) {
+    nn::ParameterStore<float> store;
+    nn::Graph<float>::build(builder.spec(), store);
+    nn::initialize(store, builder.spec(), kind, 3);
+    const auto largest = [&](const char* name) {
+      double value = 0;
+      for (const float w : store.tensor(name)) value = std::max(value, std::abs(static_cast<double>(w)));
+      return value;
+    };
+    if (kind == nn::Initialization::orthogonal) {
+      REQUIRE(orthogonality_error(store.tensor("lstm0.input_weight"), 10, 64, 1.0) <= 1e-5);
+      REQUIRE(orthogonality_error(store.tensor("lstm0.hidden_weight"), 16, 64, 1.0) <= 1e-5);
+      REQUIRE(largest("lstm0.bias") == 0.0);
+    } else {
+      for (const char* name : {"lstm0.input_weight", "lstm0.hidden_weight", "lstm0.bias"}) {
+        REQUIRE(largest(name) <= 0.25);  // 1 / sqrt(16)
+        REQUIRE(largest(name) >= 0.2);
+      }
+    }
+    double sum = 0;
+    double squares = 0;
+    for (const float w : store.tensor("embedding0.weight")) {
+      sum += static_cast<double>(w);
+      squares += static_cast<double>(w) * static_cast<double>(w);
+    }
+    REQUIRE(std::abs(sum / 4000) <= 5 / std::sqrt(4000.0));
+    REQUIRE(std::abs(squares / 4000 - 1) <= 5 * std::sqrt(2.0 / 4000.0));
+    REQUIRE(largest("embedding1.weight") > 0.1);
+  }
+}
+
 TEST_CASE("initial parameters are a function of the seed, tensor by tensor, and leave padding at 0") {
   REQUIRE(initialized<float>(nn::Initialization::orthogonal, 1).sha256() ==
           initialized<float>(nn::Initialization::orthogonal, 1).sha256());

@@ -177,6 +177,49 @@ TEST_CASE("MLP actor-critic of SB3's sizes") {
   }
 }
 
+TEST_CASE("a shared trunk is computed once and read by both heads") {
+  nn::ParameterStore<float> store;
+  const nn::GraphSpec spec =
+      nn::mlp_actor_critic({.observation = 4, .action = 2, .pi = {32, 16}, .vf = {32, 16}, .share_features = true});
+  const auto graph = nn::Graph<float>::build(spec, store);
+  REQUIRE(store.count("trunk") == 4 * 32 + 32 + 32 * 16 + 16);
+  REQUIRE(store.count("actor") == 16 * 2 + 2);
+  REQUIRE(store.count("critic") == 16 + 1);
+  REQUIRE(graph.flops_per_row() == 2 * (4 * 32 + 32 * 16 + 16 * 2 + 16));
+  REQUIRE(graph.state_size() == 0);
+  // Hidden layers that differ cannot be one trunk.
+  REQUIRE_THROWS_WITH(nn::mlp_actor_critic({.observation = 4, .action = 2, .pi = {32, 16}, .share_features = true}),
+                      rlx_test::ContainsSubstring("pi = [32, 16]") && rlx_test::ContainsSubstring("vf = [64, 64]"));
+}
+
+TEST_CASE("recurrent actor-critic: a memory each before the hidden layers, or one for both") {
+  const std::size_t memory = 4 * 8 * (3 + 8) + 4 * 8;
+  const std::size_t hidden = 8 * 16 + 16;
+  nn::MlpSpec sizes{.observation = 3, .action = 2, .pi = {16}, .vf = {16, 5}, .lstm = 8};
+  nn::ParameterStore<float> separate;
+  const auto two = nn::Graph<float>::build(nn::mlp_actor_critic(sizes), separate);
+  REQUIRE(separate.count("actor") == memory + hidden + 16 * 2 + 2);
+  REQUIRE(separate.count("critic") == memory + hidden + 16 * 5 + 5 + 5 + 1);
+  REQUIRE(two.state_size() == 4 * 8);
+  sizes.share_features = true;
+  nn::ParameterStore<float> shared;
+  const auto one = nn::Graph<float>::build(nn::mlp_actor_critic(sizes), shared);
+  REQUIRE(shared.count("trunk") == memory);
+  REQUIRE(shared.count("actor") == hidden + 16 * 2 + 2);
+  REQUIRE(shared.count("critic") == hidden + 16 * 5 + 5 + 5 + 1);
+  REQUIRE(one.state_size() == 2 * 8);
+}
+
+TEST_CASE("the flags of the MLP leave the default network as it is") {
+  const nn::GraphSpec spec = nn::mlp_actor_critic({.observation = 4, .action = 2});
+  const std::vector<std::string> names{"input",          "actor.linear0", "actor.tanh0",    "actor.linear1",
+                                       "actor.tanh1",    "actor.linear2", "critic.linear0", "critic.tanh0",
+                                       "critic.linear1", "critic.tanh1",  "critic.linear2"};
+  REQUIRE(spec.nodes.size() == names.size());
+  for (std::size_t i = 0; i < names.size(); ++i) REQUIRE(spec.nodes[i].name == names[i]);
+  REQUIRE(spec.nodes[6].inputs == std::vector<std::size_t>{0});
+}
+
 TEST_CASE("gradients of both slot networks agree with central differences") {
   REQUIRE(check_gradients(modular(), 400) <= 1e-6);
   REQUIRE(check_gradients(nn::pointer_actor_critic(pointer_spec()), 400) <= 1e-6);

@@ -344,32 +344,48 @@ inline std::uint64_t flops_per_row(const GraphSpec& spec) {
  * @brief Columns of the observation whose numbers stand for something and must reach the network unscaled: whether a slot is
  *        filled, and categories. Ascending, each once.
  *
- * Columns that the graph computes are not among them; slice, slots and flatten only move columns.
+ * Nodes that only move columns (slice, slots, concat, stack, flatten) are followed; what a graph computes is no such column.
  */
 inline std::vector<std::size_t> unscaled_columns(const GraphSpec& spec) {
+  constexpr std::size_t computed = static_cast<std::size_t>(-1);
   const std::vector<NodeShape> shapes = infer_shapes(spec);
-  std::vector<std::vector<std::size_t>> origin(spec.nodes.size());  // column of the observation; empty: computed
+  std::vector<std::vector<std::size_t>> origin(spec.nodes.size());  // column of the observation, per slot; empty: all computed
   std::vector<std::size_t> columns;
+  const auto keep = [&](std::size_t column) {
+    if (column != computed) columns.push_back(column);
+  };
   for (std::size_t i = 0; i < spec.nodes.size(); ++i) {
     const NodeSpec& node = spec.nodes[i];
+    const auto append = [&](std::size_t input, std::size_t begin, std::size_t end) {
+      for (std::size_t j = begin; j < end; ++j) origin[i].push_back(origin[input].empty() ? computed : origin[input][j]);
+    };
     if (node.kind == NodeKind::input) {
       for (std::size_t j = 0; j < node.width; ++j) origin[i].push_back(j);
       continue;
     }
-    const std::vector<std::size_t>& from = origin[node.inputs[0]];
-    if (from.empty()) continue;
+    if (std::all_of(node.inputs.begin(), node.inputs.end(), [&](std::size_t input) { return origin[input].empty(); })) continue;
     const NodeShape& x = shapes[node.inputs[0]];
-    if (node.kind == NodeKind::slice) {
-      for (std::size_t s = 0; s < x.rows(); ++s)
-        for (std::size_t j = node.begin; j < node.end; ++j) origin[i].push_back(from[s * x.width + j]);
-    } else if (node.kind == NodeKind::slots) {
-      for (std::size_t j = 0; j < node.count * node.width; ++j) origin[i].push_back(from[node.begin + j]);
-      for (std::size_t s = 0; node.valid_column && s < node.count; ++s)
-        columns.push_back(from[node.begin + s * node.width + *node.valid_column]);
-    } else if (node.kind == NodeKind::flatten) {
-      origin[i] = from;
-    } else if (node.kind == NodeKind::embedding && node.count != 0) {
-      for (std::size_t s = 0; s < x.rows(); ++s) columns.push_back(from[s * x.width + node.begin]);
+    const std::vector<std::size_t>& from = origin[node.inputs[0]];
+    switch (node.kind) {
+      case NodeKind::slice:
+        for (std::size_t s = 0; s < x.rows(); ++s) append(node.inputs[0], s * x.width + node.begin, s * x.width + node.end);
+        break;
+      case NodeKind::slots:
+        append(node.inputs[0], node.begin, node.begin + node.count * node.width);
+        for (std::size_t s = 0; node.valid_column && s < node.count; ++s) keep(origin[i][s * node.width + *node.valid_column]);
+        break;
+      case NodeKind::concat:
+      case NodeKind::stack:
+      case NodeKind::flatten:
+        for (std::size_t s = 0; s < x.rows(); ++s) {
+          for (const std::size_t input : node.inputs) append(input, s * shapes[input].width, (s + 1) * shapes[input].width);
+        }
+        break;
+      case NodeKind::embedding:
+        for (std::size_t s = 0; node.count != 0 && s < x.rows(); ++s) keep(from[s * x.width + node.begin]);
+        break;
+      default:
+        break;
     }
   }
   std::sort(columns.begin(), columns.end());
