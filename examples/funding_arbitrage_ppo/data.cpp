@@ -121,9 +121,9 @@ funding::Window range_of(const Options& o, const funding::MarketTape& tape) {
 }
 
 void check_strict(const Options& o, const funding::DataReport& report) {
-  if (!o.strict_data || !funding::fails_strict_check(report)) return;
-  throw rlx::DataError(
-      fmt::format("--strict-data: coverage is {:.1f} %, expected at least 80 %; see validate-data", 100.0 * report.coverage));
+  if (!o.strict_data) return;
+  for (const funding::DataWarning& warning : funding::warnings(report))
+    if (warning.strict) throw rlx::DataError(fmt::format("--strict-data: {}; see validate-data", warning.finding));
 }
 
 }  // namespace

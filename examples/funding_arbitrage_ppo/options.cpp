@@ -65,7 +65,8 @@ void add_data_flags(CLI::App& app, Options& o) {
       ->check(CLI::IsMember({"error", "last"}))
       ->capture_default_str()
       ->group(group);
-  app.add_flag("--strict-data", o.strict_data, "data warnings are errors")->group(group);
+  app.add_flag("--strict-data", o.strict_data, "refuse data with coverage below 80 % or with rows that know the future")
+      ->group(group);
   app.add_flag("--derive-intervals", o.derive_intervals,
                "take settlement intervals from the stamps where the column is missing")
       ->group(group);

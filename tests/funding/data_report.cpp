@@ -268,6 +268,7 @@ TEST_CASE("Data report: every warning has advice, and the text says all", "[fund
   r.gaps = {{"binance X", 5, 12.5}};
   r.price_mismatches = {{"X", "binance", "bybit", 34.9, 33.7}, {"Y", "binance", "bybit", 34.9, 33.7}};
   r.apr_mismatches = 6;
+  r.late_detections = 11;
   r.defaulted_intervals = 7;
   r.dropped_strategies = 8;
   r.dropped_inverse = 9;
@@ -276,14 +277,15 @@ TEST_CASE("Data report: every warning has advice, and the text says all", "[fund
   r.venues = {"binance"};
   r.approximations = {"something was assumed"};
   const std::string text = to_text(r);
-  for (const char* part : {"prices.csv, 123 bytes, 45 rows", "note", "Duplicates: 2", "Conflicts: 1", "Out of order: 3",
-                           "binance X: 5 gaps, longest 12.5 h", "Missing settlements: 4", "Coverage: 50.00 %",
-                           "Stale share: 50.00 %", "APR mismatches: 6", "inverse contracts: 9", "other strategies: 8",
-                           "without use: 10", "something was assumed", "suspicious", "60 min", "different times: 2"})
+  for (const char* part :
+       {"prices.csv, 123 bytes, 45 rows", "note", "Duplicates: 2", "Conflicts: 1", "Out of order: 3",
+        "binance X: 5 gaps, longest 12.5 h", "Missing settlements: 4", "Coverage: 50.00 %", "Stale share: 50.00 %",
+        "APR mismatches: 6", "Rows detected after their time: 11", "inverse contracts: 9", "other strategies: 8",
+        "without use: 10", "something was assumed", "suspicious", "60 min", "different times: 2"})
     REQUIRE_THAT(text, ContainsSubstring(part));
   for (const DataWarning& one : warnings(r)) {
     REQUIRE_FALSE(one.advice.empty());
     REQUIRE_THAT(text, ContainsSubstring("WARNING: " + one.finding + ". " + one.advice));
   }
-  REQUIRE(warnings(r).size() == 12);
+  REQUIRE(warnings(r).size() == 13);
 }

@@ -181,6 +181,30 @@ TEST_CASE("Opportunity CSV: bad rows are told with line and column", "[funding]"
   REQUIRE_THROWS_AS(MarketTape::from_opportunities_csv("no_such_list.csv", {}, {}, VenueTable::builtin()), rlx::DataError);
 }
 
+TEST_CASE("Opportunity CSV: rows detected after their own time know the future: counted, refused when strict", "[funding]") {
+  const auto report_of = [](const std::string& first, const std::string& second) {
+    return build(header + ",detectedAt\n" + row + ',' + first + '\n' + replaced(row, "T16", "T17") + ',' + second + '\n')
+        .report();
+  };
+  const DataReport good = report_of("2025-10-03T16:00:00Z", "");  // detected in time, and not said
+  REQUIRE(good.late_detections == 0);
+  REQUIRE_FALSE(fails_strict_check(good));
+  const DataReport late = report_of("2025-10-03T16:00:00.001Z", "2025-10-03T19:30:00+02:00");
+  REQUIRE(late.late_detections == 2);
+  REQUIRE(fails_strict_check(late));
+  REQUIRE(warnings(late)[0].strict);
+  REQUIRE_THAT(warnings(late)[0].finding, ContainsSubstring("2 rows were detected after the time they are stamped with"));
+  REQUIRE_THAT(warnings(late)[0].advice, ContainsSubstring("entry_time"));
+  REQUIRE(build(replaced(header, "entry_time", "detected_at,entry_time") + "\n1759510800000," + row + '\n')
+              .report()
+              .late_detections == 1);
+  // Rows of other strategies are not used, and not counted.
+  REQUIRE(
+      build(header + ",detectedAt,subType\n" + row + ",,1\n" + row + ",2025-10-04T00:00:00Z,3\n").report().late_detections ==
+      0);
+  refused(header + ",detectedAt\n" + row + ",soon\n", "list.csv:2", "soon");
+}
+
 TEST_CASE("Opportunity CSV: duplicates and conflicts", "[funding]") {
   REQUIRE(build(header + '\n' + row + '\n' + row + '\n').report().duplicates == 1);
   const std::string conflict = header + '\n' + row + '\n' + replaced(row, ",100,", ",101,") + '\n';
@@ -229,6 +253,7 @@ TEST_CASE("Opportunity CSV: the real sample agrees with the formulas to 1e-6", "
   REQUIRE(report.dropped_strategies == 5);
   REQUIRE(report.apr_mismatches == 0);
   REQUIRE(report.defaulted_intervals == 0);
+  REQUIRE(report.late_detections == 84);  // stamped weeks before, or rounded down to the half hour
   std::size_t listed = 0;
   for (std::size_t k = 0; k < tape->n_steps(); ++k) listed += tape->opportunities(k).size();
   REQUIRE(listed > 20);

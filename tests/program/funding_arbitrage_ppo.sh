@@ -244,6 +244,12 @@ case $case_name in
     run validate-data $tape
     has out 'Venues: binance, bybit'
     has out 'Missing settlements'
+    # Rows that were detected after the time they are stamped with: a warning, with --strict-data an error.
+    sed '1s/$/,detected_at/; 2,$s/$/,2098-01-01T00:00:00Z/' data/opportunities.csv >late.csv
+    run validate-data --data-path late.csv
+    has out 'WARNING: [0-9]+ rows were detected after the time'
+    refuse 3 'strict-data: [0-9]+ rows were detected after the time' validate-data --data-path late.csv --strict-data
+    run validate-data --data-path data/opportunities.csv --strict-data
     ;;
   *) fail "unknown case $case_name" ;;
 esac

@@ -39,6 +39,7 @@ struct PriceMismatch {
 struct DataWarning {
   std::string finding;
   std::string advice;
+  bool strict = false;  ///< `--strict-data` refuses such data
 };
 
 /// Filled while a tape is read and built.
@@ -66,6 +67,7 @@ struct DataReport {
   bool volume_suspicious = false;             ///< BTC volume below 10 M USD: coins read as dollars?
   double history_days = 0.0;
 
+  std::size_t late_detections = 0;          ///< opportunity rows detected after their own time: they know the future
   std::size_t apr_mismatches = 0;           ///< opportunity rows whose fund_apr differs from the formula by more than 1 %
   std::size_t dropped_strategies = 0;       ///< opportunity rows of other strategies (subType not 1)
   std::size_t defaulted_intervals = 0;      ///< opportunity rows without an interval: 8 h assumed
@@ -74,11 +76,11 @@ struct DataReport {
   std::vector<std::string> approximations;  ///< what the data does not say and was assumed
 };
 
-/// Findings with advice, most serious first. Coverage below 80 % is among them (an error under `--strict-data`).
+/// Findings with advice, most serious first. Errors under `--strict-data`: coverage below 80 %, rows that know the future.
 inline std::vector<DataWarning> warnings(const DataReport& report);
 
-/// True where `--strict-data` refuses the data: coverage below 80 %.
-inline bool fails_strict_check(const DataReport& report) { return report.coverage < 0.8; }
+/// True where `--strict-data` refuses the data: any warning is `strict`.
+inline bool fails_strict_check(const DataReport& report);
 
 /// The text that `validate-data` prints: one finding per line, then the warnings with their advice.
 inline std::string to_text(const DataReport& report);

@@ -5,7 +5,8 @@
 /// Required columns: entry_time, symbol, long_exchange, short_exchange, entry_long_price, entry_short_price,
 /// long_funding_rate, short_funding_rate, fund_apr, volume_24h; camelCase forms are accepted. Each row gives a price and an
 /// indicative rate of both legs. What such a file does not hold is approximated, and the report says so: the rate settled at
-/// S is the last rate seen at or before S.
+/// S is the last rate seen at or before S. Rows whose detected_at lies after their entry_time are counted: they know the
+/// future.
 #ifndef RLX_FUNDING_OPPORTUNITY_CSV_HPP
 #define RLX_FUNDING_OPPORTUNITY_CSV_HPP
 
@@ -125,6 +126,7 @@ class OpportunityCsvReader {
     bid_ask,
     depth,
     spread_24h,
+    detected,
     sub_type
   };
 
@@ -153,6 +155,7 @@ class OpportunityCsvReader {
             optional({"bid_ask_spread_percent", "bidAskSpreadPercent"}),
             optional({"orderbook_depth_usd", "orderbookDepthUsd"}),
             optional({"price_spread_24h_avg", "priceSpread24hAvg"}),
+            optional({"detected_at", "detectedAt"}),
             optional({"sub_type", "subType"})};
   }
 
@@ -160,6 +163,7 @@ class OpportunityCsvReader {
     OpportunityRow row;
     row.line = reader_.line();
     row.time_ms = time_of(entry_time);
+    if (!reader_.missing(detected) && time_of(detected) > row.time_ms) ++data_.report.late_detections;
     row.legs[0] = read_leg(long_exchange, long_price, long_rate, long_interval, long_next, long_volume);
     row.legs[1] = read_leg(short_exchange, short_price, short_rate, short_interval, short_next, short_volume);
     if (row.legs[0].instrument == row.legs[1].instrument)

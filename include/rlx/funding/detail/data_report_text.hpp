@@ -48,14 +48,20 @@ inline std::vector<DataWarning> mismatch_warnings(const DataReport& r) {
 
 inline std::vector<DataWarning> warnings(const DataReport& r) {
   std::vector<DataWarning> list;
-  const auto warn = [&list](bool applies, std::string finding, std::string advice) {
-    if (applies) list.push_back({std::move(finding), std::move(advice)});
+  const auto warn = [&list](bool applies, std::string finding, std::string advice, bool strict = false) {
+    if (applies) list.push_back({std::move(finding), std::move(advice), strict});
   };
+  constexpr bool strict = true;
   const auto number = [](std::size_t n) { return std::to_string(n); };
+  warn(r.late_detections > 0, number(r.late_detections) + " rows were detected after the time they are stamped with",
+       "prices and rates of a later time count as known before it, so results on such rows are too good: export the time of "
+       "detection as entry_time; --strict-data refuses such data",
+       strict);
   for (DataWarning& one : detail::mismatch_warnings(r)) list.push_back(std::move(one));
-  warn(fails_strict_check(r), "coverage is " + io::fixed(100.0 * r.coverage, 1) + " %, below 80 %",
+  warn(r.coverage < 0.8, "coverage is " + io::fixed(100.0 * r.coverage, 1) + " %, below 80 %",
        "positions would be held at stale prices: fill the gaps, drop symbols that come and go, or use a longer step "
-       "(--step-minutes); --strict-data refuses such data");
+       "(--step-minutes); --strict-data refuses such data",
+       strict);
   warn(r.volume_suspicious, "the 24 h volume of BTC stays below 10 M USD",
        "the column probably counts coins: pass --volume-unit base, or name it volume24h_base");
   warn(r.conflicts > 0, number(r.conflicts) + " rows had the key of another row but other values; the last one was kept",
@@ -76,6 +82,11 @@ inline std::vector<DataWarning> warnings(const DataReport& r) {
        "nothing to do; check the export if unexpected");
   warn(r.out_of_order > 0, number(r.out_of_order) + " rows were out of order and have been sorted", "nothing to do");
   return list;
+}
+
+inline bool fails_strict_check(const DataReport& r) {
+  const std::vector<DataWarning> list = warnings(r);
+  return std::any_of(list.begin(), list.end(), [](const DataWarning& one) { return one.strict; });
 }
 
 inline std::string to_text(const DataReport& r) {
@@ -126,6 +137,7 @@ inline std::string to_text(const DataReport& r) {
                                    io::fixed(r.rate_quantiles_bp[1], 3) + ", 99 % " + io::fixed(r.rate_quantiles_bp[2], 3) +
                                    ", largest " + io::fixed(r.rate_quantiles_bp[3], 3));
   line("Volume unit", r.volume_suspicious ? "suspicious (BTC below 10 M USD)" : "plausible or not given");
+  if (r.late_detections > 0) count("Rows detected after their time", r.late_detections);
   count("APR mismatches", r.apr_mismatches);
   if (r.dropped_strategies > 0) count("Dropped rows of other strategies", r.dropped_strategies);
   if (r.dropped_inverse > 0) count("Dropped rows of inverse contracts", r.dropped_inverse);
