@@ -223,6 +223,43 @@ TEST_CASE("Opportunity CSV: one leg in several pairs of a time is one price row"
   REQUIRE(tape.opportunities(0).size() == 1);  // one per symbol
 }
 
+TEST_CASE("Opportunity CSV: two pairs of a time that disagree on a leg are a conflict", "[funding]") {
+  const auto with_okx = [](const std::string& from, const std::string& to) {
+    return replaced(replaced(row, "Bybit", "OKX"), from, to) + '\n';
+  };
+  const std::string first = header + '\n' + row + '\n';
+  const std::string dearer = with_okx(",100,", ",101,");
+  refused(first + dearer, "list.csv:3", "binance FUSDT at 2025-10-03T16:00:00");
+  refused(first + dearer, "price 101", "conflicts with line 2 (price 100, rate -0.00082191 per 8 h)");
+  refused(first + dearer, "list.csv:3", "--on-conflict last");
+  refused(header + '\n' + dearer + row + '\n', "list.csv:3", "price 100");  // the later line is named, whatever the order
+  refused(first + with_okx("-0.00082191", "0.002"), "list.csv:3", "rate 0.002");
+  refused(header + ",long_funding_interval_hours\n" + row + ",4\n" + replaced(row, "Bybit", "OKX") + ",8\n", "list.csv:3",
+          "per 8 h");
+  // The other leg of another pair, at another time, or another volume: no conflict.
+  REQUIRE(build(first + with_okx("T16", "T17") + replaced(dearer, "T16", "T18")).report().conflicts == 0);
+  REQUIRE(build(first + with_okx("20000", "30000")).report().conflicts == 0);
+
+  TapeConfig last;
+  last.conflict_last_wins = true;
+  const auto price_of = [&last](const std::string& text) {
+    const MarketTape tape = build(text, {}, last);
+    REQUIRE(tape.report().conflicts == 1);
+    return tape.leg(tape.find("binance", "FUSDT").value(), 0).row->price;
+  };
+  REQUIRE(price_of(first + dearer) == 101);
+  REQUIRE(price_of(header + '\n' + dearer + row + '\n') == 100);
+  // Bybit's pair stands before OKX's in order of venues, but after it in the file.
+  REQUIRE(price_of(header + '\n' + replaced(replaced(row, "T16", "T15"), "100.5", "100.6") + '\n' + dearer + row + '\n') ==
+          100);
+  // Prices of the tape files decide where they are given.
+  TapeData base;
+  base.instruments.resize(1);
+  base.instruments[0].venue = "binance";
+  base.instruments[0].symbol = "FUSDT";
+  REQUIRE_NOTHROW(read(first + dearer, {}, {}, std::move(base)));
+}
+
 TEST_CASE("Opportunity CSV: with tape files the list gives candidates only", "[funding]") {
   TapeData base;
   for (const char* venue : {"binance", "bybit"}) {

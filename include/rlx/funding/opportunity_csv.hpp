@@ -296,16 +296,44 @@ inline void approximate_settlements(const std::vector<LegSighting>& seen, std::i
   }
 }
 
-inline void add_sightings(const std::vector<OpportunityRow>& rows, std::int64_t step_ms, TapeData& data) {
+// Two rows of one time that show a leg at different prices or rates. The volume may differ without a conflict: where the file
+// has no volume of each leg, it is that of the pair.
+inline bool in_conflict(const OpportunityLeg& a, const OpportunityLeg& b) {
+  return a.price != b.price || a.rate != b.rate || a.interval_hours != b.interval_hours;
+}
+
+[[noreturn]] inline void refuse_sighting(const LegSighting& first, const LegSighting& second, const InstrumentData& one,
+                                         const std::string& file) {
+  const auto shown = [](const OpportunityLeg& leg) {
+    return "price " + number_text(leg.price) + ", rate " + number_text(leg.rate) + " per " + number_text(leg.interval_hours) +
+           " h";
+  };
+  throw DataError(file, second.row->line, 0,
+                  one.venue + ' ' + one.symbol + " at " + io::format_time_ms(second.time_ms) + ": " + shown(*second.leg) +
+                      " conflicts with line " + std::to_string(first.row->line) + " (" + shown(*first.leg) +
+                      "); remove one row, or keep the last with --on-conflict last");
+}
+
+inline void add_sightings(const std::vector<OpportunityRow>& rows, const TapeConfig& config, const std::string& file,
+                          TapeData& data) {
   std::vector<std::vector<LegSighting>> seen(data.instruments.size());
   for (const OpportunityRow& row : rows)
     for (const OpportunityLeg& leg : row.legs) {
       std::vector<LegSighting>& list = seen[leg.instrument];
-      // Several pairs of one time show the same leg; the last of them stands for it.
-      if (!list.empty() && list.back().time_ms == row.time_ms) list.pop_back();
-      list.push_back({row.time_ms, &leg, &row});
+      LegSighting stands{row.time_ms, &leg, &row};
+      // Several pairs of one time show the same leg; the last of them stands for it. If they disagree, the last of the file.
+      if (!list.empty() && list.back().time_ms == row.time_ms) {
+        LegSighting other = list.back();
+        list.pop_back();
+        if (in_conflict(*other.leg, leg)) {
+          if (other.row->line > stands.row->line) std::swap(other, stands);
+          if (!config.conflict_last_wins) refuse_sighting(other, stands, data.instruments[leg.instrument], file);
+          ++data.report.conflicts;
+        }
+      }
+      list.push_back(stands);
     }
-  const std::int64_t end_ms = floor_to(rows.back().time_ms + step_ms - 1, step_ms);
+  const std::int64_t end_ms = floor_to(rows.back().time_ms + config.step_ms - 1, config.step_ms);
   for (std::size_t i = 0; i < seen.size(); ++i) {
     InstrumentData& one = data.instruments[i];
     for (const LegSighting& sighting : seen[i]) {
@@ -330,13 +358,14 @@ inline void add_sightings(const std::vector<OpportunityRow>& rows, std::int64_t 
 /**
  * @brief Reads an opportunity CSV from memory.
  * @param tape  data of the canonical files, or empty: then prices and rates come from the rows themselves
- * @throws DataError `file:line:column: ...` for missing columns, wrong cells, equal or unknown venues, conflicting rows
+ * @throws DataError `file:line:column: ...` for missing columns, wrong cells, equal or unknown venues, conflicting rows, and
+ *         rows of one time that disagree on the price or rate of a leg
  */
 inline TapeData read_opportunities_csv(const CsvText& file, const OpportunityCsvOptions& options, const TapeConfig& config,
                                        const VenueTable& venues, TapeData tape = {}) {
   const bool own_prices = tape.instruments.empty();
   const std::vector<detail::OpportunityRow> rows = detail::OpportunityCsvReader(file, options, config, venues, tape).read();
-  if (own_prices) detail::add_sightings(rows, config.step_ms, tape);
+  if (own_prices) detail::add_sightings(rows, config, file.name, tape);
   tape.candidates_only = true;
   for (const detail::OpportunityRow& row : rows)
     tape.candidates.push_back({row.time_ms, static_cast<std::uint32_t>(row.legs[0].instrument),
