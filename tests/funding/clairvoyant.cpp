@@ -31,7 +31,7 @@ PairArcs constant_cost_arcs(std::vector<double> carry, double enter, double exit
 constexpr std::int64_t start_ms = 1'735'689'600'000;
 
 // Two symbols on two venues over `steps` hours with wild rates, so that trading often pays.
-TapeData random_market(std::uint64_t seed, std::size_t steps) {
+TapeData random_market(std::uint64_t seed, std::size_t steps, double rate_size = 0.003) {
   rlx::RandomStream random(rlx::StreamId{.seed = seed, .purpose = rlx::Purpose::user, .env = 77, .step = 0});
   TapeData data;
   for (const char* symbol : {"AAAUSDT", "BBBUSDT"})
@@ -46,7 +46,7 @@ TapeData random_market(std::uint64_t seed, std::size_t steps) {
         row.price = 100.0 * std::exp(0.003 * random.normal());
         row.bid_ask_bps = static_cast<float>(random.uniform(0.0, 10.0));
         one.rows.push_back(row);
-        if (k > 0) one.settlements.push_back({t, 0, 0.003 * random.normal(), 1.0});
+        if (k > 0) one.settlements.push_back({t, 0, rate_size * random.normal(), 1.0});
       }
       data.instruments.push_back(std::move(one));
     }
@@ -56,12 +56,17 @@ TapeData random_market(std::uint64_t seed, std::size_t steps) {
 // Walks every schedule of two directed pairs, booking fills, fees, funding and marks trade by trade.
 class AllSchedules {
  public:
-  AllSchedules(const MarketTape& tape, std::array<std::pair<InstrumentId, InstrumentId>, 2> pairs, double quantity, int k)
+  // @param grace a settlement at the very time of the entry is paid
+  AllSchedules(const MarketTape& tape, std::array<std::pair<InstrumentId, InstrumentId>, 2> pairs, double quantity, int k,
+               bool grace = false)
       : tape_(tape), quantity_(quantity), k_(k) {
     for (std::size_t p = 0; p < 2; ++p)
       for (std::size_t at = 0; at < tape.n_steps(); ++at) {
         const auto [l, s] = pairs[p];
-        open_[p].push_back(trade(l, at, 1.0) + trade(s, at, -1.0));
+        const double granted = grace && at > 0 ? quantity_ * price(s, at) * tape_.settlements(s, at - 1)[0].rate -
+                                                     quantity_ * price(l, at) * tape_.settlements(l, at - 1)[0].rate
+                                               : 0.0;
+        open_[p].push_back(trade(l, at, 1.0) + trade(s, at, -1.0) + granted);
         close_[p].push_back(trade(l, at, -1.0) + trade(s, at, 1.0));
         if (at + 1 == tape.n_steps()) continue;
         funding_[p].push_back(quantity_ * price(s, at + 1) * tape_.settlements(s, at)[0].rate -
@@ -231,6 +236,46 @@ TEST_CASE("Clairvoyant: equals the best of all schedules on 200 small tapes", "[
   }
   REQUIRE(traded > 150);
   REQUIRE(two_units > 100);
+}
+
+TEST_CASE("Clairvoyant: with a grace, bounds policies that enter just after a stamp", "[funding]") {
+  // Settlements lie on the grid, so with any grace an entry at a step is paid for the stamp of that step.
+  constexpr std::int64_t grace_ms = 15'000;
+  int exact = 0, beyond_without = 0;
+  for (const double rate_size : {0.0005, 0.003})
+    for (std::uint64_t seed = 0; seed < 100; ++seed) {
+      CAPTURE(rate_size, seed);
+      const MarketTape tape(random_market(seed, 8, rate_size), {}, VenueTable::builtin());
+      const std::array<std::pair<InstrumentId, InstrumentId>, 2> pairs{{{0U, 1U}, {3U, 2U}}};
+      const auto quantity = [&](InstrumentId l, InstrumentId s) {
+        return std::pair(l, s) == pairs[0] || std::pair(l, s) == pairs[1] ? 2.0 : 0.0;
+      };
+      for (int k = 1; k <= 2; ++k) {
+        const double best = AllSchedules(tape, pairs, 2.0, k, true).best();
+        const double bound = clairvoyant_bound(tape, 0, 8, k, {}, quantity, grace_ms).profit;
+        REQUIRE(bound >= best - 1e-9);
+        exact += bound < best + 1e-9 ? 1 : 0;
+        beyond_without += clairvoyant_bound(tape, 0, 8, k, {}, quantity).profit < best - 1e-9 ? 1 : 0;
+      }
+    }
+  REQUIRE(beyond_without > 50);  // the grace is worth something: without it the bound is none
+  REQUIRE(exact > 150);          // where no single settlement pays for an entry
+
+  // A stamp just outside the grace is not counted, one just inside is.
+  TapeData data = random_market(1, 8);
+  for (InstrumentData& one : data.instruments)
+    for (Settlement& s : one.settlements) s.settle_ms -= grace_ms;
+  const MarketTape early(data, {}, VenueTable::builtin());
+  const auto entry_at_4 = [&early](std::int64_t grace) { return clairvoyant_arcs(early, 0, 1, 2.0, 0, 8, {}, grace); };
+  REQUIRE(entry_at_4(grace_ms).enter_cost == entry_at_4(0).enter_cost);
+  REQUIRE(entry_at_4(grace_ms).carry == entry_at_4(0).carry);
+  // Cost of the entry less the excess, which stands in the carry, is the cost without a grace less the payment.
+  const double payment = 2.0 * (early.leg(1, 3).row->price * early.settlements(1, 3)[0].rate -
+                                early.leg(0, 3).row->price * early.settlements(0, 3)[0].rate);
+  const PairArcs with = entry_at_4(grace_ms + 1), without = entry_at_4(0);
+  REQUIRE(with.enter_cost[4] - (with.carry[4] - without.carry[4]) == Approx(without.enter_cost[4] - payment));
+  REQUIRE(with.enter_cost[4] >= 0.0);
+  REQUIRE_THROWS_AS(clairvoyant_bound(early, 0, 8, 1, {}, -1), rlx::ConfigError);
 }
 
 TEST_CASE("Clairvoyant: refuses windows and counts that cannot be", "[funding]") {

@@ -6,6 +6,11 @@
 /// flat earns 0, entering and leaving cost half spread and fee, holding earns settlements and the change of the marks. A
 /// directed pair holds at most one unit. With quantities fixed per pair (SizingMode::fixed_coins: no impact, no liquidation,
 /// no cash limits) it bounds every policy that closes its positions by the end of the window.
+///
+/// With a grace (ExecutionConfig::grace_ms) an entry at t also gets the settlements in (t - grace, t]. They lower the cost of
+/// entering there. Costs of the graph cannot be negative, so what a settlement pays beyond the cost of the entry is added to
+/// the carry from t to the next step, which every entry at t must earn. A schedule that holds the pair at t anyway then gets it
+/// as well: the bound stays a bound, and is exact while no grace payment exceeds the cost of an entry.
 #ifndef RLX_FUNDING_CLAIRVOYANT_HPP
 #define RLX_FUNDING_CLAIRVOYANT_HPP
 
@@ -274,9 +279,10 @@ inline ClairvoyantResult clairvoyant_schedule(std::span<const PairArcs> pairs, s
  *
  * Fills at as-of prices with half spread and taker fee, marks at as-of prices, funding -side q mark(S) r(S) for settlements in
  * (time(k), time(k+1)]. Entering needs both prices fresh, leaving needs both known.
+ * @param grace_ms  as ExecutionConfig::grace_ms, >= 0: entering at t earns the settlements in (t - grace, t], see above
  */
 inline PairArcs clairvoyant_arcs(const MarketTape& tape, InstrumentId long_leg, InstrumentId short_leg, double quantity,
-                                 std::size_t begin, std::size_t end, const CostModel& costs) {
+                                 std::size_t begin, std::size_t end, const CostModel& costs, std::int64_t grace_ms = 0) {
   const std::size_t steps = end - begin;
   PairArcs arcs;
   arcs.long_leg = long_leg;
@@ -291,21 +297,30 @@ inline PairArcs clairvoyant_arcs(const MarketTape& tape, InstrumentId long_leg, 
     const double fill = fill_price(row.price, direction, half, 0.0);
     return quantity * (std::fabs(fill - row.price) + fee * fill);
   };
-  const auto funding = [&](InstrumentId id, double side, std::size_t k) {
+  const auto funding = [&](InstrumentId id, double side, std::span<const Settlement> settlements) {
     double cash = 0.0;
-    for (const Settlement& s : tape.settlements(id, k))
+    for (const Settlement& s : settlements)
       if (const auto mark = tape.price_asof(id, s.settle_ms)) cash -= side * quantity * mark->row->price * s.rate;
     return cash;
   };
   for (std::size_t i = 0; i <= steps; ++i) {
     const LegView l = tape.leg(long_leg, begin + i), s = tape.leg(short_leg, begin + i);
     if (l.row == nullptr || s.row == nullptr) continue;
-    if (l.fresh && s.fresh) arcs.enter_cost[i] = trade_cost(*l.row, 1, taker_long) + trade_cost(*s.row, -1, taker_short);
+    double excess = 0.0;  // of a grace payment over the cost of the entry
+    if (l.fresh && s.fresh) {
+      const std::int64_t t = tape.time(begin + i);
+      const double cost = trade_cost(*l.row, 1, taker_long) + trade_cost(*s.row, -1, taker_short) -
+                          funding(long_leg, 1.0, tape.settlements(long_leg, t - grace_ms, t)) -
+                          funding(short_leg, -1.0, tape.settlements(short_leg, t - grace_ms, t));
+      arcs.enter_cost[i] = std::max(cost, 0.0);
+      excess = std::max(-cost, 0.0);
+    }
     arcs.exit_cost[i] = trade_cost(*l.row, -1, taker_long) + trade_cost(*s.row, 1, taker_short);
     if (i == steps) break;
     const LegView l_next = tape.leg(long_leg, begin + i + 1), s_next = tape.leg(short_leg, begin + i + 1);
-    arcs.carry[i] = quantity * ((l_next.row->price - l.row->price) - (s_next.row->price - s.row->price)) +
-                    funding(long_leg, 1.0, begin + i) + funding(short_leg, -1.0, begin + i);
+    arcs.carry[i] = quantity * ((l_next.row->price - l.row->price) - (s_next.row->price - s.row->price)) + excess +
+                    funding(long_leg, 1.0, tape.settlements(long_leg, begin + i)) +
+                    funding(short_leg, -1.0, tape.settlements(short_leg, begin + i));
   }
   return arcs;
 }
@@ -314,14 +329,16 @@ inline PairArcs clairvoyant_arcs(const MarketTape& tape, InstrumentId long_leg, 
  * @brief Upper bound on the profit in USD of any policy with at most k positions over steps [begin, end].
  * @param quantity  coins of the pair (long leg, short leg), fixed for the whole window; 0 or NaN leaves the pair out. For
  *                  SizingMode::fixed_coins: mult E0 L target_utilization / max_positions / mid(begin), with the LARGE mult.
+ * @param grace_ms  the policies' ExecutionConfig::grace_ms, >= 0
  * @throws ConfigError if the window does not lie in the tape or is empty
  */
 template <std::invocable<InstrumentId, InstrumentId> Quantity>
 ClairvoyantResult clairvoyant_bound(const MarketTape& tape, std::size_t begin, std::size_t end, int k, const CostModel& costs,
-                                    Quantity&& quantity) {
+                                    Quantity&& quantity, std::int64_t grace_ms = 0) {
   if (!(begin < end) || end >= tape.n_steps())
     throw ConfigError("clairvoyant: window of steps " + std::to_string(begin) + " to " + std::to_string(end) +
                       " does not lie in a tape of " + std::to_string(tape.n_steps()) + " steps; expected begin < end < steps");
+  if (grace_ms < 0) throw ConfigError("clairvoyant: grace_ms = " + std::to_string(grace_ms) + ": expected 0 or more");
   std::vector<PairArcs> pairs;
   for (SymbolId symbol = 0; symbol < tape.n_symbols(); ++symbol) {
     const auto [first, last] = tape.instruments_of(symbol);
@@ -329,7 +346,7 @@ ClairvoyantResult clairvoyant_bound(const MarketTape& tape, std::size_t begin, s
       for (InstrumentId b = first; b < last; ++b) {
         if (a == b) continue;
         const double q = quantity(a, b);
-        if (is_finite(q) && q > 0.0) pairs.push_back(clairvoyant_arcs(tape, a, b, q, begin, end, costs));
+        if (is_finite(q) && q > 0.0) pairs.push_back(clairvoyant_arcs(tape, a, b, q, begin, end, costs, grace_ms));
       }
   }
   return clairvoyant_schedule(pairs, end - begin, k);
@@ -337,11 +354,12 @@ ClairvoyantResult clairvoyant_bound(const MarketTape& tape, std::size_t begin, s
 
 /// The same for a stake of 1 USD per leg at the mid price of the window's start: the profit is a fraction of the stake.
 inline ClairvoyantResult clairvoyant_bound(const MarketTape& tape, std::size_t begin, std::size_t end, int k,
-                                           const CostModel& costs) {
-  return clairvoyant_bound(tape, begin, end, k, costs, [&](InstrumentId a, InstrumentId b) {
+                                           const CostModel& costs, std::int64_t grace_ms = 0) {
+  const auto one_usd = [&](InstrumentId a, InstrumentId b) {
     const LegView l = tape.leg(a, begin), s = tape.leg(b, begin);
     return l.row == nullptr || s.row == nullptr ? 0.0 : 2.0 / (l.row->price + s.row->price);
-  });
+  };
+  return clairvoyant_bound(tape, begin, end, k, costs, one_usd, grace_ms);
 }
 
 }  // namespace rlx::funding
