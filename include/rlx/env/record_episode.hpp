@@ -27,11 +27,11 @@ namespace rlx {
 /// it chose action t; reward and flags t are what came of it.
 /// @tparam S  `std::int32_t` or `float`, the number type of an action row.
 template <class S>
-class EpisodeRecord {
+class RecordedEpisode {
  public:
-  EpisodeRecord() = default;
+  RecordedEpisode() = default;
   /// @param capacity  most steps that are kept, >= 1; the widths are those of one row.
-  EpisodeRecord(std::size_t capacity, std::size_t observation_size, std::size_t mask_width, std::size_t action_width,
+  RecordedEpisode(std::size_t capacity, std::size_t observation_size, std::size_t mask_width, std::size_t action_width,
                 std::vector<std::string> metric_names)
       : metric_names_(std::move(metric_names)),
         capacity_(capacity),
@@ -129,7 +129,7 @@ class RecordEpisode : public detail::EnvironmentWrapper<E> {
 
  public:
   using ActionScalar = typename E::ActionScalar;
-  using Record = EpisodeRecord<ActionScalar>;
+  using Record = RecordedEpisode<ActionScalar>;
 
   /// @param capacity  steps that are kept of an episode, the first ones, at least 1.
   /// @throws ConfigError

@@ -23,7 +23,7 @@ namespace rlx {
 /// `episode_return`. Numbers that are not finite become null.
 /// @throws IoError
 template <class S>
-void write_episode(io::JsonlWriter& out, const EpisodeRecord<S>& episode) {
+void write_episode(io::JsonlWriter& out, const RecordedEpisode<S>& episode) {
   for (std::size_t t = 0; t < episode.steps(); ++t) {
     nlohmann::json line = {{"step", t + 1},
                            {"observation", episode.observations().row(t)},
@@ -47,7 +47,7 @@ void write_episode(io::JsonlWriter& out, const EpisodeRecord<S>& episode) {
 
 /// Writes a file of that episode alone; an older file is replaced. @throws IoError naming the path
 template <class S>
-void write_episode(const std::string& path, const EpisodeRecord<S>& episode) {
+void write_episode(const std::string& path, const RecordedEpisode<S>& episode) {
   io::JsonlWriter out(path, {.append = false, .flush_every = 0});
   write_episode(out, episode);
   out.flush();
