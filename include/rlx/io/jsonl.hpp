@@ -12,7 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include <rlx/core/error.hpp>
-#include <rlx/core/finite.hpp>
+#include <rlx/io/detail/finite_json.hpp>
 #include <rlx/io/detail/output_file.hpp>
 
 namespace rlx::io {
@@ -44,7 +44,7 @@ class JsonlWriter {
     if (!object.is_object()) {
       throw DataError("JsonlWriter: a line of '" + file_.path() + "' must be a JSON object, got " + object.type_name());
     }
-    replace_non_finite(object);
+    detail::replace_non_finite(object);
     file_.write(object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n');
     ++lines_;
     if (flush_every_ != 0 && lines_ % flush_every_ == 0) file_.flush();
@@ -63,13 +63,6 @@ class JsonlWriter {
     const bool torn = std::fseek(file, -1, SEEK_END) == 0 && std::fgetc(file) != '\n';
     std::fclose(file);
     return torn;
-  }
-  static void replace_non_finite(nlohmann::json& value) {
-    if (value.is_number_float()) {
-      if (!is_finite(value.get<double>())) value = nullptr;
-    } else if (value.is_structured()) {
-      for (nlohmann::json& part : value) replace_non_finite(part);
-    }
   }
 
   bool torn_;
