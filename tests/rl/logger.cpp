@@ -122,12 +122,20 @@ TEST_CASE("TensorBoard gets the keys as tags", "[rl][logger]") {
     logger.add<rlx::TensorBoardOutput>(directory);
     logger.open(1000.0);
     logger.record("train/loss", 0.5);
-    logger.dump(7, 1001.0);
+    logger.record("train/explained_variance", std::numeric_limits<double>::quiet_NaN());
+    logger.dump(7, 1001.0);  // no episode ended: no histogram
+    logger.episode({.number = 1});
+    logger.dump(8, 1002.0);
+    logger.dump(9, 1003.0);  // nor since
   }
   const std::string path = directory + "/events.out.tfevents.1000.rlx";
   const std::string bytes = read(path);
   REQUIRE_THAT(bytes, ContainsSubstring("brain.Event:2"));
   REQUIRE_THAT(bytes, ContainsSubstring("train/loss"));
+  REQUIRE(bytes.find("train/explained_variance") == std::string::npos);
+  const std::size_t histogram = bytes.find("rollout/ep_rew");
+  REQUIRE(histogram != std::string::npos);
+  REQUIRE(bytes.find("rollout/ep_rew", histogram + 1) == std::string::npos);
   std::remove(path.c_str());
   ::rmdir(directory.c_str());
 }

@@ -286,7 +286,8 @@ class CsvOutput final : public LogOutput {
   std::unique_ptr<io::detail::OutputFile> file_;
 };
 
-/// An event file for TensorBoard in a directory; keys are the tags.
+/// An event file for TensorBoard in a directory; keys are the tags. The returns of the episodes between two dumps become a
+/// histogram, `rollout/ep_rew`.
 class TensorBoardOutput final : public LogOutput {
  public:
   explicit TensorBoardOutput(std::string directory) : directory_(std::move(directory)) {}
@@ -299,12 +300,16 @@ class TensorBoardOutput final : public LogOutput {
     for (const auto& [key, value] : *row.values) {
       if (is_finite(value)) writer_->add_scalar(key, value, row.step, row.wall_time);
     }
+    writer_->add_histogram("rollout/ep_rew", returns_, row.step, row.wall_time);
+    returns_.clear();
     writer_->flush();
   }
+  void episode(const EpisodeRecord& record) override { returns_.push_back(record.statistics.episode_return); }
 
  private:
   std::string directory_;
   std::unique_ptr<io::TensorBoardWriter> writer_;
+  std::vector<double> returns_;  // of the episodes since the last dump
 };
 
 }  // namespace rlx
