@@ -118,6 +118,28 @@ TEST_CASE("backtest: a coin that comes after the start of the window has no fixe
   REQUIRE(result.info.trades == 0);
 }
 
+TEST_CASE("backtest: the bound counts a stamp that a grace still pays to an entry", "[funding][backtest]") {
+  // 80 bp are paid at hour 8 only, where the window begins: without a grace nothing can be earned any more.
+  rlx_test::HandMarket market;
+  market.flat("binance", 0, 20, 100.0).flat("bybit", 0, 20, 100.0);
+  market.settle("binance", 8, -0.004).settle("bybit", 8, 0.004);
+  const auto tape = market.tape();
+  const Window window{8, tape->n_steps()};
+  EnvironmentConfig config = moderate(SizingMode::fixed_coins);
+  // In at hour 8, out again.
+  const auto once = [](const DecisionState& state, std::span<const float>, std::span<const std::uint8_t> mask) {
+    if (state.time_ms == rlx_test::at_hour(8)) return mask[21] != 0 ? 21 : 0;
+    return mask[31] != 0 ? 31 : 0;
+  };
+  REQUIRE(clairvoyant_fixed_coins(*tape, window, config).profit == 0.0);
+  REQUIRE(backtest(tape, config, window, once).profit_usd() < 0.0);
+  config.execution.grace_ms = 15'000;
+  const double bound = clairvoyant_fixed_coins(*tape, window, config).profit;
+  const double profit = backtest(tape, config, window, once).profit_usd();
+  REQUIRE(profit > 0.0);
+  REQUIRE(profit <= bound + 1e-9);
+}
+
 TEST_CASE("backtest: the oracle reaches at least 85 % of the bound on planted tapes, mean over 20 seeds",
           "[funding][backtest]") {
   double oracle = 0.0;

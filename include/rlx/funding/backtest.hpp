@@ -158,7 +158,8 @@ inline ClairvoyantResult clairvoyant_fixed_coins(const MarketTape& tape, const W
         entry_leverage(config.trading, terms[long_leg], terms[short_leg], stake_at_1x * config.trading.max_leverage);
     return stake_at_1x * leverage / (0.5 * (l.row->price + s.row->price));
   };
-  return clairvoyant_bound(tape, window.begin, window.end - 1, config.trading.max_positions, costs, quantity);
+  return clairvoyant_bound(tape, window.begin, window.end - 1, config.trading.max_positions, costs, quantity,
+                           config.execution.grace_ms);
 }
 
 }  // namespace rlx::funding
