@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <rlx/io/safetensors.hpp>
 
+#include "io/faulty_file_system.hpp"
 #include "io/temporary_file.hpp"
 #include "rlx_catch.hpp"
 
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include <nlohmann/json.hpp>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <rlx/core/random.hpp>
@@ -25,6 +27,7 @@ using rlx::io::tensor_view;
 using rlx::io::TensorView;
 using rlx::io::to_safetensors;
 using rlx_test::ContainsSubstring;
+using rlx_test::FaultyFileSystem;
 using rlx_test::TemporaryFile;
 
 namespace {
@@ -126,6 +129,54 @@ TEST_CASE("files are written whole and read by mapping", "[io][safetensors]") {
 
   rlx::io::write_safetensors(temporary.path, {}, {});
   REQUIRE(Safetensors::open(temporary.path).tensors().empty());
+}
+
+TEST_CASE("a kill or a failure at any call of a save leaves the old or the new file, complete", "[io][safetensors]") {
+  const TemporaryFile file;
+  const auto save = [&](float value, FaultyFileSystem& files) {
+    const std::vector<float> tensor(30, value);
+    const std::vector<TensorView> tensors = {tensor_view("policy/w", tensor)};
+    rlx::io::write_safetensors(file.path, {{"step", std::to_string(static_cast<int>(value))}}, tensors, files);
+  };
+  const auto found = [&] {  // throws if the file is damaged: the digest covers every byte
+    const Safetensors read = Safetensors::open(file.path);
+    const std::vector<float> values = read.values<float>("policy/w");
+    REQUIRE(values == std::vector<float>(30, values.front()));
+    REQUIRE(read.metadata().at("step") == std::to_string(static_cast<int>(values.front())));
+    return values.front();
+  };
+  FaultyFileSystem counting{.most = 16};
+  save(1.0F, counting);
+  const std::size_t calls = counting.calls.size();
+  REQUIRE(calls > 20);
+  using Fault = FaultyFileSystem::Fault;
+  for (const Fault fault : {Fault::kill_before, Fault::kill_after, Fault::fail}) {
+    FaultyFileSystem whole;
+    save(1.0F, whole);
+    for (std::size_t at = 0; at < calls; ++at) {
+      CAPTURE(at);
+      const float old = found();
+      const ::pid_t child = ::fork();
+      if (child == 0) {
+        FaultyFileSystem files{.fault = fault, .at = static_cast<int>(at), .most = 16};
+        try {
+          save(old + 1.0F, files);
+        } catch (const rlx::IoError&) {
+          ::_exit(42);
+        }
+        ::_exit(0);
+      }
+      int status = 0;
+      REQUIRE(::waitpid(child, &status, 0) == child);
+      REQUIRE(WIFEXITED(status));
+      // Only a failed close of the directory is no error: everything is on the disk by then.
+      REQUIRE((WEXITSTATUS(status) == 42 || (fault == Fault::fail && at == calls - 1)));
+      const float now = found();
+      REQUIRE((now == old || now == old + 1.0F));
+    }
+    REQUIRE(found() > 1.0F);  // the last calls are behind the rename
+  }
+  REQUIRE(std::system(("rm -f " + file.path + ".*.tmp").c_str()) == 0);  // what the killed ones left
 }
 
 TEST_CASE("every flipped bit and every changed byte is refused", "[io][safetensors]") {
