@@ -190,6 +190,35 @@ TEST_CASE("the probability of improvement counts pairs, ties half", "[risk][boot
   REQUIRE_THROWS_AS(probability_of_improvement(a, MatrixView<const double>(y.data(), 4, 1)), ShapeError);
 }
 
+TEST_CASE("the performance profile is the share of runs above each threshold", "[risk][bootstrap]") {
+  // Task 0: 1, 3; task 1: 2, 2. Above 0: all; above 2: one of two and none; above 3: none, since the best equals it.
+  const std::vector<double> scores{1, 2, 3, 2};
+  const MatrixView<const double> view(scores.data(), 2, 2);
+  REQUIRE(performance_profile(view, std::vector<double>{2, 0, 1.5, 3}) == std::vector<double>{0.25, 1, 0.75, 0});
+  REQUIRE(performance_profile(view, {}).empty());
+  REQUIRE_THROWS_AS(performance_profile({}, std::vector<double>{1}), ShapeError);
+  const std::vector<double> bad{1, not_a_number};
+  REQUIRE_THROWS_AS(performance_profile(MatrixView<const double>(bad.data(), 2, 1), scores), NumericError);
+}
+
+TEST_CASE("the interval draws runs task by task from the bootstrap stream", "[risk][bootstrap]") {
+  // 2,000 replicates by default; replicate j redone by hand from stream (seed, bootstrap, j): first the runs of task 0.
+  const std::vector<double> scores{1, 10, 2, 20, 4, 40};
+  const MatrixView<const double> view(scores.data(), 3, 2);
+  std::vector<double> means;
+  bootstrap_interval(
+      view, [&](MatrixView<const double> drawn) { return means.push_back(mean_of_tasks(drawn)), means.back(); }, {.seed = 6});
+  REQUIRE(means.size() == 2'001);
+  for (std::uint32_t j = 0; j < 20; ++j) {
+    RandomStream random({6, Purpose::bootstrap, j, 0});
+    double sum = 0;
+    for (const std::size_t task : {0u, 1u}) {
+      for (int run = 0; run < 3; ++run) sum += scores[2 * random.bounded(3) + task];
+    }
+    REQUIRE_THAT(means[j], WithinAbs(sum / 6, 1e-12));
+  }
+}
+
 TEST_CASE("runs are resampled within their task only", "[risk][bootstrap]") {
   // Tasks lie far apart but have no spread inside: mixing them would give a wide interval.
   const std::vector<double> scores{1, 100, 1, 100, 1, 100};

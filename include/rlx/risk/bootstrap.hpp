@@ -222,6 +222,26 @@ inline double probability_of_improvement(MatrixView<const double> x, MatrixView<
   return wins / (static_cast<double>(x.rows()) * static_cast<double>(y.rows()) * static_cast<double>(x.cols()));
 }
 
+/// Performance profile: for each threshold the share of runs that score above it, averaged over tasks. Falls from 1 to 0 as the
+/// threshold grows; of two algorithms whose profiles do not cross, the upper one is better whatever the quantile.
+/// @param scores shape [runs][tasks], finite. @param thresholds any order. @throws ShapeError if there is no score, NumericError
+/// @par Source Agarwal et al. 2021, section 4.2 (run-score distributions)
+inline std::vector<double> performance_profile(MatrixView<const double> scores, std::span<const double> thresholds) {
+  if (scores.empty()) throw ShapeError("performance_profile: at least one run and one task are needed, got none");
+  std::vector<double> sorted;  // every task has the same number of runs, so all scores weigh the same
+  for (std::size_t run = 0; run < scores.rows(); ++run) {
+    detail::require_finite(scores.row(run), "scores of run " + std::to_string(run) + ' ');
+    sorted.insert(sorted.end(), scores.row(run).begin(), scores.row(run).end());
+  }
+  std::sort(sorted.begin(), sorted.end());
+  std::vector<double> shares;
+  for (const double threshold : thresholds) {
+    const auto above = sorted.end() - std::upper_bound(sorted.begin(), sorted.end(), threshold);
+    shares.push_back(static_cast<double>(above) / static_cast<double>(sorted.size()));
+  }
+  return shares;
+}
+
 /**
  * @brief Interval of a statistic of scores, runs resampled within each task.
  * @tparam F        double(MatrixView<const double> scores [runs][tasks])

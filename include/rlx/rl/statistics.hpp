@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// @brief Figures that summarise scores: mean and deviation here; intervals, interquartile mean and probability of
-/// improvement are those of risk/bootstrap.hpp.
+/// @brief Figures that summarise scores: mean and deviation here; intervals, interquartile mean, mean and median over tasks,
+/// probability of improvement and performance profiles are those of risk/bootstrap.hpp.
 #ifndef RLX_RL_STATISTICS_HPP
 #define RLX_RL_STATISTICS_HPP
 
@@ -16,6 +16,9 @@ using risk::bootstrap_interval;
 using risk::BootstrapConfig;
 using risk::interquartile_mean;
 using risk::Interval;
+using risk::mean_of_tasks;
+using risk::median_of_tasks;
+using risk::performance_profile;
 using risk::probability_of_improvement;
 
 /// Arithmetic mean; 0 for none.
