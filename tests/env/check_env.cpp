@@ -6,16 +6,23 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cmath>
 #include <limits>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "counting_allocator.hpp"
 
 #include <rlx/core/random.hpp>
 #include <rlx/core/state.hpp>
+#include <rlx/env/classic/acrobot.hpp>
 #include <rlx/env/classic/cart_pole.hpp>
+#include <rlx/env/classic/mountain_car.hpp>
+#include <rlx/env/classic/pendulum.hpp>
+#include <rlx/env/record_episode.hpp>
 #include <rlx/env/testing.hpp>
 #include <rlx/env/time_limit.hpp>
 
@@ -27,20 +34,27 @@ enum class Fault {
   nan_bound,
   no_actions,
   names,
+  few_action_names,
   reset_counter,
   reset_leftover,
   reset_constant,
+  reset_throws,
   step_counter,
+  metric_counter,
   shared_static,
   shared_thread_local,
   unwritten,
   outside,
+  before_row,
   action_row,
+  beside_action,
   nan_observation,
   infinite_reward,
   beyond_box,
   mask_empty,
   mask_short,
+  mask_long,
+  mask_throws,
   mask_twice,
   mask_counter,
   rejects_valid,
@@ -54,10 +68,13 @@ enum class Fault {
   cut_at_once,
   forgets,
   save_moves,
+  save_throws,
   load_throws,
   metric_missing,
+  metric_extra,
   metric_nan,
   peeks,
+  reward_peeks,
   mask_peeks,
   allocates
 };
@@ -88,14 +105,20 @@ class Walk {
     if (fault_ == Fault::names) return {"price"};
     return {"price", "position", "time"};
   }
-  std::vector<std::string> action_names() const { return {"hold", "buy", "sell"}; }
+  std::vector<std::string> action_names() const {
+    if (fault_ == Fault::few_action_names) return {"hold", "trade"};
+    return {"hold", "buy", "sell"};
+  }
   static std::array<std::string_view, 2> metric_names() { return {"gain", "trades"}; }
   void metrics(std::span<double> values) const {
     values[0] = fault_ == Fault::metric_nan ? std::numeric_limits<double>::quiet_NaN() : gain_;
     if (fault_ != Fault::metric_missing) values[1] = trades_;
+    if (fault_ == Fault::metric_counter) values[1] = ++global_counter;
+    if (fault_ == Fault::metric_extra) values.data()[2] = 0.0;
   }
 
   void reset(std::uint64_t seed, std::span<float> row) {
+    if (fault_ == Fault::reset_throws) throw std::out_of_range("Walk: no data");
     start_ = fault_ == Fault::reset_constant ? 0 : static_cast<std::size_t>(seed % 8);
     if (fault_ == Fault::reset_counter) start_ = static_cast<std::size_t>(global_counter++ % 8);
     t_ = start_;
@@ -122,10 +145,12 @@ class Walk {
     }
     if (fault_ == Fault::mask_peeks && a == 0 && price_at(t_ + 1) > 0.0) throw rlx::InvalidActionError("Walk: forbidden");
     if (fault_ == Fault::action_row) const_cast<std::int32_t*>(action.data())[0] ^= 1;
+    if (fault_ == Fault::beside_action) const_cast<std::int32_t*>(action.data())[1] = 1;
     if (fault_ == Fault::allocates) leak_.push_back(std::vector<int>(3));
     if (a != 0) ++trades_;
     set_position(position() + (a == 1 ? 1 : a == 2 ? -1 : 0));
     double reward = position() * (price_at(t_ + 1) - price_at(t_));
+    if (fault_ == Fault::reward_peeks) reward += price_at(t_ + 2);
     if (fault_ == Fault::step_counter) reward += ++global_counter;
     gain_ += reward;
     ++t_;
@@ -142,6 +167,8 @@ class Walk {
     row[1] = fault_ != Fault::mask_empty || t_ != 15 ? position() < 2 : 0;
     if (fault_ == Fault::mask_short) return;
     row[2] = fault_ != Fault::mask_empty || t_ != 15 ? position() > -2 : 0;
+    if (fault_ == Fault::mask_long) row.data()[3] = 1;
+    if (fault_ == Fault::mask_throws && t_ > start_ + 2) throw std::out_of_range("Walk: no mask");
     if (fault_ == Fault::mask_twice && ++reads_ % 2 == 0) row[0] = 0;
     if (fault_ == Fault::mask_counter && ++global_counter % 7 == 0) row[0] = 0;
     if (fault_ == Fault::mask_peeks && price_at(t_ + 1) > 0.0) row[0] = 0;
@@ -155,6 +182,7 @@ class Walk {
     writer.write(gain_);
     writer.write(trades_);
     writer.write(static_cast<std::uint8_t>(running_));
+    if (fault_ == Fault::save_throws) throw std::runtime_error("Walk: cannot");
     if (fault_ == Fault::save_moves) gain_offset_ += 1.0F;
   }
   void load_state(std::span<const std::byte> bytes) {
@@ -196,6 +224,7 @@ class Walk {
     if (fault_ == Fault::unwritten && t_ == start_ + 3) return;
     row[1] = static_cast<float>(position());
     if (fault_ == Fault::outside) row.data()[3] = 1.0F;
+    if (fault_ == Fault::before_row) row.data()[-64] = 1.0F;
     if (fault_ == Fault::nan_observation && t_ == start_ + 5) row[1] = std::numeric_limits<float>::quiet_NaN();
     if (fault_ == Fault::beyond_box && t_ == start_ + 5) row[1] = 2.0000002F;
   }
@@ -249,13 +278,17 @@ TEST_CASE("check_env: each faulty environment is caught by exactly its rule", "[
     require_only(Fault::nan_bound, "spaces");
     require_only(Fault::no_actions, "spaces");
     require_only(Fault::names, "spaces");
+    require_only(Fault::few_action_names, "spaces");
   }
   SECTION("reset_deterministic") {
     require_only(Fault::reset_counter, "reset_deterministic");
     require_only(Fault::reset_leftover, "reset_deterministic");
     require_only(Fault::reset_constant, "reset_deterministic", rlx::CheckSeverity::warning);
   }
-  SECTION("step_deterministic") { require_only(Fault::step_counter, "step_deterministic"); }
+  SECTION("step_deterministic") {
+    require_only(Fault::step_counter, "step_deterministic");
+    require_only(Fault::metric_counter, "step_deterministic");
+  }
   SECTION("independent") {
     require_only(Fault::shared_static, "independent");
     require_only(Fault::shared_thread_local, "independent");
@@ -263,7 +296,9 @@ TEST_CASE("check_env: each faulty environment is caught by exactly its rule", "[
   SECTION("rows") {
     require_only(Fault::unwritten, "rows");
     require_only(Fault::outside, "rows");
+    require_only(Fault::before_row, "rows");
     require_only(Fault::action_row, "rows");
+    require_only(Fault::beside_action, "rows");
   }
   SECTION("finite, inside") {
     require_only(Fault::nan_observation, "finite");
@@ -273,11 +308,14 @@ TEST_CASE("check_env: each faulty environment is caught by exactly its rule", "[
   SECTION("masks") {
     require_only(Fault::mask_empty, "masks");
     require_only(Fault::mask_short, "masks");
+    require_only(Fault::mask_long, "masks");
+    require_only(Fault::mask_throws, "masks");
     require_only(Fault::mask_twice, "masks");
     require_only(Fault::mask_counter, "masks");
   }
   SECTION("actions") {
     require_only(Fault::rejects_valid, "valid_actions");
+    require_only(Fault::reset_throws, "valid_actions");
     require_only(Fault::accepts_invalid, "invalid_actions");
     require_only(Fault::foreign_exception, "invalid_actions");
   }
@@ -294,14 +332,17 @@ TEST_CASE("check_env: each faulty environment is caught by exactly its rule", "[
   SECTION("state") {
     require_only(Fault::forgets, "state");
     require_only(Fault::save_moves, "state");
+    require_only(Fault::save_throws, "state");
     require_only(Fault::load_throws, "state");
   }
   SECTION("metrics") {
     require_only(Fault::metric_missing, "metrics");
+    require_only(Fault::metric_extra, "metrics");
     require_only(Fault::metric_nan, "metrics");
   }
   SECTION("no_lookahead") {
     require_only(Fault::peeks, "no_lookahead");
+    require_only(Fault::reward_peeks, "no_lookahead");
     require_only(Fault::mask_peeks, "no_lookahead");
   }
   SECTION("allocation") { require_only(Fault::allocates, "allocation", rlx::CheckSeverity::warning); }
@@ -375,24 +416,160 @@ TEST_CASE("check_env: a row that is added to, a nan action, an infinite Box that
   REQUIRE(infinite.findings[0].rule == "spaces");
 }
 
-TEST_CASE("check_env: every environment of the library passes, bare and in TimeLimit", "[env]") {
-  const auto passes = [](auto make) {
+namespace {
+
+enum class SpaceFault { none, second_component, ignores_mask, refuses_promised, promised_nan, negative_weight, throws_number };
+
+/// Two components, or weights, with masks: +1 for the first valid choice of each. `fault` breaks one rule.
+template <class Space>
+struct Chooser {
+  using ActionScalar = rlx::ActionScalarOf<Space>;
+  struct Info {};
+  Space actions;
+  SpaceFault fault = SpaceFault::none;
+  rlx::Box box = rlx::Box::uniform(1, 0.0F, 10.0F);
+  Info nothing;
+  std::uint64_t start = 0;
+  int left = 0;
+
+  const rlx::Box& observation_space() const { return box; }
+  const Space& action_space() const { return actions; }
+  const Info& info() const { return nothing; }
+  void write(std::span<float> row) const { row[0] = static_cast<float>(start % 4) + static_cast<float>(left); }
+  void reset(std::uint64_t seed, std::span<float> row) {
+    start = seed;
+    left = 5;
+    write(row);
+  }
+  void action_masks(std::span<std::uint8_t> row) const {
+    std::fill(row.begin(), row.end(), std::uint8_t{1});
+    row[static_cast<std::size_t>(left) % row.size()] = 0;
+  }
+  bool forbidden(std::span<const ActionScalar> action) const {
+    std::vector<std::uint8_t> mask(rlx::mask_width(actions));
+    action_masks(mask);
+    if constexpr (std::is_same_v<Space, rlx::Simplex>) {
+      for (std::size_t i = 0; i < action.size(); ++i) {
+        if (mask[i] == 0 && action[i] > 0.0F) return true;
+      }
+    } else {
+      std::size_t offset = 0;
+      for (std::size_t c = 0; c < action.size(); ++c) {
+        if (mask[offset + static_cast<std::size_t>(action[c])] == 0) return true;
+        offset += static_cast<std::size_t>(actions.nvec[c]);
+      }
+    }
+    return false;
+  }
+  void check_range(std::span<const ActionScalar> action) const {
+    for (std::size_t i = 0; i < action.size(); ++i) {
+      if constexpr (std::is_same_v<Space, rlx::Simplex>) {
+        const bool bad = fault == SpaceFault::negative_weight ? std::isnan(action[i]) : !(action[i] >= 0.0F);
+        if (bad) throw rlx::InvalidActionError("Chooser: weight");
+      } else {
+        if (fault == SpaceFault::second_component && i == 1 && action[i] == actions.nvec[1]) continue;
+        if (action[i] < 0 || action[i] >= actions.nvec[i]) throw rlx::InvalidActionError("Chooser: component");
+      }
+    }
+  }
+  rlx::Transition step(std::span<const ActionScalar> action, std::span<float> row) {
+    if (left == 0) throw rlx::StateError("Chooser: call reset");
+    check_range(action);
+    double reward = 1.0;
+    if (fault != SpaceFault::second_component && fault != SpaceFault::negative_weight && forbidden(action)) {
+      if (fault == SpaceFault::throws_number) throw 7;
+      if (fault == SpaceFault::promised_nan) reward = std::numeric_limits<double>::quiet_NaN();
+      if (fault == SpaceFault::none || fault == SpaceFault::refuses_promised) throw rlx::InvalidActionError("Chooser: masked");
+    }
+    --left;
+    write(row);
+    return {reward, left == 0, false};
+  }
+};
+
+/// The same, but with the promise that forbidden actions are accepted.
+template <class Space>
+struct Accepting : Chooser<Space> {
+  static constexpr bool accepts_invalid_actions = true;
+};
+
+template <template <class> class E, class Space>
+rlx::CheckReport check_chooser(const Space& space, SpaceFault fault) {
+  return rlx::check_env([&] {
+    E<Space> env;
+    env.actions = space;
+    env.fault = fault;
+    return env;
+  });
+}
+
+template <template <class> class E, class Space>
+void require_rule(const Space& space, SpaceFault fault, const char* rule) {
+  const rlx::CheckReport report = check_chooser<E>(space, fault);
+  CAPTURE(static_cast<int>(fault), rule, report.text());
+  REQUIRE(report.findings.size() == 1);
+  REQUIRE(report.findings[0].rule == rule);
+}
+
+}  // namespace
+
+TEST_CASE("check_env: MultiDiscrete and Simplex actions, masks that are ignored, promises that are not kept", "[env]") {
+  const rlx::MultiDiscrete pair{{3, 2}};
+  const rlx::Simplex weights{4};
+  REQUIRE(check_chooser<Chooser>(pair, SpaceFault::none).findings.empty());
+  REQUIRE(check_chooser<Chooser>(weights, SpaceFault::none).findings.empty());
+  require_rule<Chooser>(pair, SpaceFault::ignores_mask, "invalid_actions");
+  require_rule<Chooser>(weights, SpaceFault::ignores_mask, "invalid_actions");
+  require_rule<Chooser>(pair, SpaceFault::throws_number, "invalid_actions");
+  require_rule<Accepting>(pair, SpaceFault::refuses_promised, "invalid_actions");
+  require_rule<Accepting>(weights, SpaceFault::promised_nan, "invalid_actions");
+  require_rule<Accepting>(pair, SpaceFault::second_component, "range");
+  require_rule<Accepting>(weights, SpaceFault::negative_weight, "range");
+}
+
+TEST_CASE("check_env: every environment of the library passes, bare and in every wrapper", "[env]") {
+  const auto check_one = [](auto make) {
     const rlx::CheckReport report = rlx::check_env(make, counted());
     CAPTURE(report.text());
     CHECK(report.ok());
-    const auto limited = [&] { return rlx::TimeLimit(make(), 17); };
-    const rlx::CheckReport wrapped = rlx::check_env(limited, counted());
-    CAPTURE(wrapped.text());
-    CHECK(wrapped.ok());
-    for (const auto& finding : wrapped.findings) CHECK(finding.rule == "reset_deterministic");  // RingEnv, CountEnv: one start
+    for (const auto& finding : report.findings) {
+      CHECK((finding.rule == "reset_deterministic" || finding.rule == "ends"));  // RingEnv, CountEnv: one start, no end
+    }
   };
+  const auto passes = [&](auto make) {
+    check_one(make);
+    check_one([&] { return rlx::TimeLimit(rlx::RecordEpisode(make(), 30), 17); });
+  };
+  check_one([] { return rlx::TimeLimit(rlx::InvalidActionEnv(36, 26), 17); });
+  check_one([] { return rlx::RecordEpisode(rlx::InvalidActionEnv(36, 26), 30); });
+  check_one([] { return rlx::RecordEpisode(rlx::TimeLimit(Walk(Fault::none), 17), 5); });
   passes([] { return rlx::CartPole(); });
+  passes([] { return rlx::Acrobot(); });
+  passes([] { return rlx::MountainCar(); });
+  passes([] { return rlx::Pendulum(); });
   passes([] { return rlx::IdentityEnv(4); });
   passes([] { return rlx::IdentityMultiDiscreteEnv({4, 4}); });
   passes([] { return rlx::IdentityBoxEnv(0.5); });
   passes([] { return rlx::InvalidActionEnv(36, 26); });
+  passes([] { return rlx::SimplexBanditEnv(8, 3); });
   passes([] { return rlx::RingEnv(4); });
   passes([] { return rlx::CountEnv(40); });
+  passes([] { return rlx::CartPoleWithoutVelocities(); });
+  passes([] { return Walk(Fault::none); });
+}
+
+TEST_CASE("check_env: wrappers hide no fault", "[env]") {
+  for (const auto& [fault, rule] : {std::pair{Fault::unwritten, "rows"},
+                                    {Fault::mask_empty, "masks"},
+                                    {Fault::peeks, "no_lookahead"},
+                                    {Fault::forgets, "state"},
+                                    {Fault::metric_nan, "metrics"}}) {
+    const Fault broken = fault;
+    const rlx::CheckReport report = rlx::check_env([&] { return rlx::TimeLimit(rlx::RecordEpisode(Walk(broken), 100), 30); });
+    CAPTURE(report.text());
+    REQUIRE(report.findings.size() == 1);
+    REQUIRE(report.findings[0].rule == rule);
+  }
 }
 
 TEST_CASE("check_env: messages name the element and say what to do, require_valid_env throws the first error", "[env]") {

@@ -177,3 +177,77 @@ TEST_CASE("Testing environments: a saved episode continues in another object", "
   REQUIRE_THROWS_AS(b.load_state(std::span<const std::byte>(bytes).first(4)), rlx::CheckpointError);
   REQUIRE_THROWS_AS(b.step(action, row_b), rlx::StateError);
 }
+
+TEST_CASE("SimplexBanditEnv: pays the weight of the paying asset, which is shown and never masked", "[env]") {
+  rlx::SimplexBanditEnv env;
+  REQUIRE(env.observation_space().size() == 16);
+  std::array<float, 16> row{};
+  std::array<std::uint8_t, 8> mask{};
+  std::array<int, 8> pays{}, masked{};
+  const auto forbidden = [&](const std::array<float, 8>& weights) {
+    REQUIRE_THROWS_AS(env.step(weights, row), rlx::InvalidActionError);
+  };
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    env.reset(seed, row);
+    for (int i = 1; i <= 100; ++i) {
+      const std::size_t paying = hot(std::span<const float>(row).first(8));
+      ++pays[paying];
+      env.action_masks(mask);
+      REQUIRE(mask[paying] == 1);
+      std::size_t other = 8, closed = 8;
+      int invalid = 0;
+      for (std::size_t a = 0; a < 8; ++a) {
+        REQUIRE(row[8 + a] == static_cast<float>(mask[a]));
+        if (mask[a] == 0) {
+          ++invalid;
+          ++masked[a];
+          closed = a;
+        } else if (a != paying) {
+          other = a;
+        }
+      }
+      REQUIRE(invalid == 3);
+      std::array<float, 8> weights{};
+      weights[paying] = 0.75F;
+      weights[closed] = 0.25F;
+      forbidden(weights);
+      weights[closed] = 0.0F;
+      forbidden(weights);  // sums to 0.75
+      weights[other] = 0.25F;
+      const rlx::Transition t = env.step(weights, row);
+      REQUIRE(t.reward == 0.75);
+      REQUIRE(t.truncated == (i == 100));
+      REQUIRE_FALSE(t.terminated);
+    }
+  }
+  // 4,000 steps: pays with probability 1/8 (standard error 20.9), masked with 3/8 (30.6); 5 of them.
+  for (std::size_t a = 0; a < 8; ++a) {
+    REQUIRE(std::abs(pays[a] - 500) < 105);
+    REQUIRE(std::abs(masked[a] - 1500) < 153);
+  }
+  env.reset(1, row);
+  std::array<float, 8> weights{};
+  weights[0] = -1.0F;
+  weights[1] = 2.0F;
+  forbidden(weights);
+  REQUIRE_THROWS_WITH(rlx::SimplexBanditEnv(3, 3), ContainsSubstring("k < n"));
+}
+
+TEST_CASE("CartPoleWithoutVelocities: the first and third number of CartPole, the same episodes", "[env]") {
+  rlx::CartPole full;
+  rlx::CartPoleWithoutVelocities partial;
+  std::array<float, 4> a{};
+  std::array<float, 2> b{};
+  full.reset(123, a);
+  partial.reset(123, b);
+  REQUIRE(partial.observation_space().high[0] == full.observation_space().high[0]);
+  REQUIRE(partial.observation_space().high[1] == full.observation_space().high[2]);
+  for (bool end = false; !end;) {
+    REQUIRE(b[0] == a[0]);
+    REQUIRE(b[1] == a[2]);
+    const std::array<std::int32_t, 1> action{1};
+    const rlx::Transition x = full.step(action, a), y = partial.step(action, b);
+    REQUIRE(x.terminated == y.terminated);
+    end = x.terminated;
+  }
+}

@@ -142,6 +142,17 @@ class EnvironmentChecker {
     report_.skipped.insert(report_.skipped.end(), rules.begin(), rules.end());
   }
 
+  /// Called inside a handler.
+  static std::string text_of_current_exception() {
+    try {
+      throw;
+    } catch (const std::exception& e) {
+      return e.what();
+    } catch (...) {
+      return "an exception that is not a std::exception";
+    }
+  }
+
   RunnerConfig config(std::uint64_t seed_offset = 0) const {
     return {options_.seed + seed_offset, std::max<std::size_t>(options_.num_episodes, 1),
             std::max<std::size_t>(options_.num_steps, 1), 0U};
@@ -167,10 +178,19 @@ class EnvironmentChecker {
         return fault("action_space(): a bound is infinite, but actions are to be squashed into the Box; give finite bounds");
       }
     }
+    const auto wrong_names = [&](const char* member, std::size_t names, const std::string& what) {
+      error("spaces", 0,
+            std::string(member) + "() has " + std::to_string(names) + " names for " + what + "; give each one name");
+      return false;
+    };
     if constexpr (requires { env.observation_names().size(); }) {
-      if (env.observation_names().size() != env.observation_space().size()) {
-        return fault("observation_names() has " + std::to_string(env.observation_names().size()) + " names for " +
-                     std::to_string(env.observation_space().size()) + " elements of the observation");
+      if (const std::size_t names = env.observation_names().size(); names != env.observation_space().size()) {
+        return wrong_names("observation_names", names, "an observation of " + describe(env.observation_space()));
+      }
+    }
+    if constexpr (requires { env.action_names().size() == static_cast<std::size_t>(env.action_space().n); }) {
+      if (const std::size_t names = env.action_names().size(); names != static_cast<std::size_t>(env.action_space().n)) {
+        return wrong_names("action_names", names, describe(env.action_space()));
       }
     }
     return true;
@@ -213,8 +233,8 @@ class EnvironmentChecker {
              "eight seeds give one and the same first observation; if episodes should differ, "
              "derive them from the seed that reset receives");
       }
-    } catch (const std::exception& e) {
-      error("valid_actions", 0, std::string("reset threw: ") + e.what());
+    } catch (...) {
+      error("valid_actions", 0, "reset threw: " + text_of_current_exception() + "; every seed must start an episode");
       return false;
     }
     return true;
@@ -254,7 +274,7 @@ class EnvironmentChecker {
     }
     if (a.changed_action() || b.changed_action()) {
       error("rows", a.changed_action().value_or(0),
-            "step changed its action row; the row belongs to the learner, copy it first");
+            "step changed its action row or what lies beside it; the row belongs to the learner, copy it first");
       return false;
     }
     for (std::size_t r = 0; r < std::min(a.trace().size(), b.trace().size()); ++r) {
@@ -355,38 +375,35 @@ class EnvironmentChecker {
       for (bool more = true; more;) {
         more = runner.advance();
         const auto& record = runner.trace().back();
-        if (!record.error.empty()) return;
+        if (!record.error.empty()) return skip({"invalid_actions"});
         if (record.terminated || record.truncated || runner.no_choice()) continue;
         std::vector<Scalar> action = runner.next_action();
         if (!make_invalid(env.action_space(), record.mask, std::span<Scalar>(action))) continue;
+        const auto fault = [&](const std::string& what) {
+          error("invalid_actions", record.step + 1,
+                "an action that the mask forbids " + what +
+                    (flag_accepts_invalid_actions<E>
+                         ? "; accepts_invalid_actions promises an ordinary, finite transition"
+                         : "; throw rlx::InvalidActionError, or state `static constexpr bool accepts_invalid_actions = true` "
+                           "and give an ordinary, finite transition"));
+        };
         GuardedRow<float> row(env.observation_space().size());
         row.fill(0.0F);
         try {
           const Transition t = env.step(action, row.row());
           if constexpr (!flag_accepts_invalid_actions<E>) {
-            error("invalid_actions", record.step + 1,
-                  "an action that the mask forbids was accepted; throw "
-                  "rlx::InvalidActionError, or state `static constexpr bool accepts_invalid_actions = true`");
+            fault("was accepted");
           } else if (!is_finite(t.reward) || first_non_finite(std::span<const float>(row.row())) != row.row().size()) {
-            error("invalid_actions", record.step + 1,
-                  "a forbidden action gives a reward or observation that is not finite; "
-                  "accepts_invalid_actions promises an ordinary transition");
+            fault("gives a reward or an observation that is not finite");
           }
-        } catch (const std::exception& e) {
-          if (flag_accepts_invalid_actions<E>) {
-            error("invalid_actions", record.step + 1,
-                  std::string("a forbidden action threw although accepts_invalid_actions "
-                              "is true: ") +
-                      e.what());
-          } else if (dynamic_cast<const EnvironmentError*>(&e) == nullptr) {
-            error("invalid_actions", record.step + 1,
-                  std::string("a forbidden action threw something other than an "
-                              "rlx::EnvironmentError (use rlx::InvalidActionError): ") +
-                      e.what());
-          }
+        } catch (const EnvironmentError& e) {
+          if (flag_accepts_invalid_actions<E>) fault(std::string("threw: ") + e.what());
+        } catch (...) {
+          fault("threw something other than an rlx::EnvironmentError: " + text_of_current_exception());
         }
         return;
       }
+      skip({"invalid_actions"});  // the mask forbade nothing
     }
   }
 
@@ -404,7 +421,7 @@ class EnvironmentChecker {
       row[action.component] = action.value;
       if (throws_library_error(env, row)) continue;
       return error("range", 1,
-                   "action[" + std::to_string(action.component) + "] = " + action.text +
+                   "action[" + std::to_string(action.component) + "] = " + action.text + " of " + describe(env.action_space()) +
                        " was accepted or threw something other than an rlx::Error; check the range and throw "
                        "rlx::InvalidActionError");
     }
@@ -534,7 +551,11 @@ class EnvironmentChecker {
       Runner runner(original, settings);
       for (std::size_t i = 0; i <= middle; ++i) runner.advance();
       std::vector<std::byte> bytes;
-      original.save_state(bytes);
+      try {
+        original.save_state(bytes);
+      } catch (...) {
+        return error("state", middle, "save_state threw in the middle of an episode: " + text_of_current_exception());
+      }
       while (runner.advance()) {
       }
       if (const auto d = compare(original, reference, runner.trace())) {
@@ -548,8 +569,8 @@ class EnvironmentChecker {
       const std::string advice = "; save_state and load_state must carry every variable that changes during an episode";
       try {
         other.load_state(bytes);
-      } catch (const std::exception& e) {
-        return error("state", middle, std::string("load_state threw on what save_state wrote: ") + e.what());
+      } catch (...) {
+        return error("state", middle, "load_state threw on what save_state wrote: " + text_of_current_exception());
       }
       Runner resumed(other, settings);
       resumed.continue_from(middle);
@@ -633,7 +654,7 @@ class EnvironmentChecker {
  * | finite, inside | observations and rewards finite; observations within their Box |
  * | masks | right length, a valid choice per component, the same when read twice and in a second run |
  * | valid_actions | valid actions are accepted |
- * | invalid_actions | forbidden ones throw `EnvironmentError`, or `accepts_invalid_actions` |
+ * | invalid_actions | they throw `EnvironmentError` or, if `E::accepts_invalid_actions`, give an ordinary, finite transition |
  * | range, order | actions outside the space throw; a step before reset and after an end throws |
  * | ends | W: an episode ends within `max_steps`, and not at its first step by truncation |
  * | state | a restored environment has the same future, and saving changes nothing |

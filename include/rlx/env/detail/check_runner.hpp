@@ -159,13 +159,13 @@ template <class Scalar>
 struct BadAction {
   std::size_t component;
   Scalar value;
-  const char* text;
+  std::string text;
 };
 inline std::vector<BadAction<std::int32_t>> bad_actions(const MultiDiscrete& space) {
   std::vector<BadAction<std::int32_t>> bad;
   for (std::size_t c = 0; c < space.nvec.size(); ++c) {
     bad.push_back({c, -1, "-1"});
-    bad.push_back({c, static_cast<std::int32_t>(space.nvec[c]), "n"});
+    bad.push_back({c, static_cast<std::int32_t>(space.nvec[c]), std::to_string(space.nvec[c])});
   }
   return bad;
 }
@@ -261,7 +261,8 @@ class CheckRunner {
         row_(env.observation_space().size()),
         mask_(masked ? mask_width(env.action_space()) : 0),
         metrics_(metric_count()),
-        action_(rlx::action_width(env.action_space())) {}
+        action_(rlx::action_width(env.action_space())),
+        action_row_(action_.size()) {}
 
   /// One reset or step; false when nothing is left to do.
   bool advance() {
@@ -311,26 +312,34 @@ class CheckRunner {
     return action_;
   }
 
-  /// Reads the mask twice into rows with different contents.
+  /// Reads the mask twice into rows with different contents; all zero if that throws.
   std::vector<std::uint8_t> read_mask() {
     if constexpr (masked) {
       const E& env = env_;
-      mask_.fill(0xA5);
-      const std::uint64_t before = count_allocations();
-      env.action_masks(mask_.row());
-      if (count_allocations() != before && episode_ > 0 && !allocated_) allocated_ = step_;
-      const std::vector<std::uint8_t> first(mask_.row().begin(), mask_.row().end());
-      mask_.fill(0x5A);
-      env.action_masks(mask_.row());
-      for (std::size_t i = 0; i < first.size() && !mask_fault_; ++i) {
-        const bool again = (first[i] != 0) == (mask_.row()[i] != 0);
-        if (first[i] == 0xA5 && mask_.row()[i] == 0x5A)
-          mask_fault_ = "mask[" + std::to_string(i) + "] was not written";
-        else if (!again)
-          mask_fault_ = "mask[" + std::to_string(i) + "] differs when the mask is read twice";
+      try {
+        mask_.fill(0xA5);
+        const std::uint64_t before = count_allocations();
+        env.action_masks(mask_.row());
+        if (count_allocations() != before && episode_ > 0 && !allocated_) allocated_ = step_;
+        std::vector<std::uint8_t> first(mask_.row().begin(), mask_.row().end());
+        mask_.fill(0x5A);
+        env.action_masks(mask_.row());
+        for (std::size_t i = 0; i < first.size(); ++i) {
+          if (first[i] == 0xA5 && mask_.row()[i] == 0x5A) {
+            mask_failed("mask[" + std::to_string(i) + "] was not written");
+          } else if ((first[i] != 0) != (mask_.row()[i] != 0)) {
+            mask_failed("mask[" + std::to_string(i) + "] differs when the mask is read twice");
+          }
+        }
+        if (mask_.take_fault()) mask_failed("wrote outside its mask row");
+        return first;
+      } catch (const std::exception& e) {
+        mask_failed(std::string("action_masks threw: ") + e.what());
+      } catch (...) {
+        mask_failed("action_masks threw an exception that is not a std::exception");
       }
-      if (mask_.take_fault() && !mask_fault_) mask_fault_ = "wrote outside its mask row";
-      return first;
+      mask_.fill(0);
+      return std::vector<std::uint8_t>(mask_.row().size());
     } else {
       return {};
     }
@@ -360,6 +369,10 @@ class CheckRunner {
   }
 
  private:
+  /// The first fault counts.
+  void mask_failed(std::string fault) {
+    if (!mask_fault_) mask_fault_ = std::move(fault);
+  }
   static std::size_t metric_count() {
     if constexpr (ReportsMetrics<E>) {
       return E::metric_names().size();
@@ -399,14 +412,15 @@ class CheckRunner {
       record.error = "the mask allows no action";
       return;
     }
-    const std::vector<Scalar> given = action_;
+    std::copy(action_.begin(), action_.end(), action_row_.row().begin());
     row_.fill(std::bit_cast<float>(config_.prefill));
     const std::uint64_t before = count_allocations();
-    const Transition transition = env_.step(action_, row_.row());
+    const Transition transition = env_.step(action_row_.row(), row_.row());
     if (count_allocations() != before && episode_ > 0 && !allocated_) allocated_ = step_ + 1;
     ++step_;
     ++total_;
-    if (first_difference<Scalar>(given, action_) != given.size() && !changed_action_) changed_action_ = step_;
+    const bool changed = first_difference<Scalar>(action_, action_row_.row()) != action_.size();
+    if ((action_row_.take_fault() || changed) && !changed_action_) changed_action_ = step_;
     record.reward = transition.reward;
     record.terminated = transition.terminated;
     record.truncated = transition.truncated;
@@ -431,6 +445,7 @@ class CheckRunner {
   GuardedRow<std::uint8_t> mask_;
   GuardedRow<double> metrics_;
   std::vector<Scalar> action_;
+  GuardedRow<Scalar> action_row_;
   Trace<E> trace_;
   std::uint64_t episode_ = 0, step_ = 0;
   std::size_t total_ = 0;
