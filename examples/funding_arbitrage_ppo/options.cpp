@@ -223,6 +223,16 @@ void check_values(const Options& o) {
   if (!o.common_prices.empty() && o.from != "spot-perp-8h") throw UsageError("--common-prices goes with --from spot-perp-8h");
 }
 
+/// A conversion takes what its file holds: flags of the synthetic market would be ignored.
+void refuse_unused_flags(const Options& o, const CLI::App& generate) {
+  if (o.from.empty()) return;
+  for (const char* flag : {"--synthetic", "--days", "--step-minutes", "--seed"}) {
+    if (generate.get_option(flag)->count() > 0)
+      throw UsageError(
+          fmt::format("{} has no effect with --from {}: it belongs to synthetic data; leave one of them out", flag, o.from));
+  }
+}
+
 /// One value of the configuration file as the text the command line would hold.
 std::string argument_text(const std::string& key, const nlohmann::json& value, const std::string& path) {
   if (value.is_string()) return value.get<std::string>();
@@ -407,6 +417,7 @@ std::optional<Options> parse_options(int argc, char** argv) {
     throw UsageError(error.what());
   }
   if (chosen != nullptr) o.command = commands.at(chosen);
+  if (chosen == generate) refuse_unused_flags(o, *generate);
   check_device(o);
   check_values(o);
   o.flags = values_of(chosen != nullptr ? *chosen : app);

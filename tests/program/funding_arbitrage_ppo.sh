@@ -63,6 +63,10 @@ case $case_name in
     refuse 2 'instruments-path' --instruments-path lots.csv
     refuse 2 'go together' --data-path o.csv --funding-path data/funding.csv
     refuse 2 'input' generate-data --input bars.csv
+    for flag in '--days 30' '--synthetic planted' '--step-minutes 480' '--seed 7'; do
+      refuse 2 "${flag%% *} has no effect with --from settlements" generate-data --from settlements --input bars.csv $flag
+    done
+    refuse 2 "unknown flag '--tapes'" generate-data --from settlements --input bars.csv --tapes 4
     refuse 2 'enter-threshold' infer --enter-threshold nan
     refuse 2 'exit-threshold' infer --exit-threshold 1.5
     refuse 2 'walk-forward' --resume-from final_model.safetensors --walk-forward 2
