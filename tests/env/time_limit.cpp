@@ -4,6 +4,9 @@
 #include "rlx_catch.hpp"
 
 #include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include <rlx/env/classic/cart_pole.hpp>
@@ -97,4 +100,33 @@ TEST_CASE("TimeLimit: masks, metrics and state are those of the inner environmen
   REQUIRE(metric[0] == 1.0);
   REQUIRE(decltype(counter)::metric_names()[0] == "steps");
   REQUIRE(counter.inner().info().steps == 1);
+}
+
+namespace {
+
+/// Named, with sources and a future.
+struct Abilities : rlx::CountEnv {
+  Abilities() : rlx::CountEnv(9) {}
+  std::size_t source = 0;
+  std::uint64_t corrupted = 0;
+  std::size_t num_sources() const { return 3; }
+  void set_source(std::size_t s) { source = s; }
+  void corrupt_future(std::uint64_t seed) { corrupted = seed; }
+  static std::array<std::string_view, 1> observation_names() { return {"steps"}; }
+  static std::array<std::string_view, 10> action_names() { return {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}; }
+};
+static_assert(rlx::SourcedEnvironment<rlx::TimeLimit<Abilities>> && rlx::HasFuture<rlx::TimeLimit<Abilities>>);
+static_assert(!rlx::SourcedEnvironment<rlx::TimeLimit<rlx::CountEnv>> && !rlx::HasFuture<rlx::TimeLimit<rlx::CountEnv>>);
+
+}  // namespace
+
+TEST_CASE("TimeLimit: sources, names and the future are forwarded", "[env]") {
+  rlx::TimeLimit env(Abilities(), 4);
+  REQUIRE(env.num_sources() == 3);
+  env.set_source(2);
+  REQUIRE(env.inner().source == 2);
+  env.corrupt_future(7);
+  REQUIRE(env.inner().corrupted == 7);
+  REQUIRE(env.observation_names()[0] == "steps");
+  REQUIRE(env.action_names()[9] == "9");
 }

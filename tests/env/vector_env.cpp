@@ -3,12 +3,14 @@
 
 #include "rlx_catch.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <exception>
 #include <limits>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "counting_allocator.hpp"
@@ -200,6 +202,100 @@ TEST_CASE("VectorEnv: autoreset modes on CountEnv", "[env]") {
     REQUIRE(envs.episode(0) == 1);
     REQUIRE(envs.episode(1) == 2);
     REQUIRE_THROWS_AS(envs.reset(std::vector<std::uint8_t>(3, 1)), rlx::ShapeError);
+  }
+}
+
+TEST_CASE("VectorEnv: masks and last observations in all three autoreset modes", "[env]") {
+  rlx::ThreadPool pool(1);
+  for (const auto mode : {rlx::AutoresetMode::same_step, rlx::AutoresetMode::next_step, rlx::AutoresetMode::disabled}) {
+    CAPTURE(static_cast<int>(mode));
+    rlx::VectorEnv envs({.num_envs = 1, .seed = 21, .autoreset = mode}, pool,
+                        [](std::size_t) { return rlx::InvalidActionEnv(6, 4, 3); });
+    rlx::InvalidActionEnv by_hand(6, 4, 3);
+    std::array<float, 6> row{};
+    std::array<std::uint8_t, 6> mask{};
+    const std::vector<std::int32_t> action = {2};
+    const auto same_rows = [&] {
+      by_hand.action_masks(mask);
+      return std::equal(row.begin(), row.end(), envs.observations().row(0).begin()) &&
+             std::equal(mask.begin(), mask.end(), envs.masks().row(0).begin());
+    };
+    envs.reset();
+    by_hand.reset(rlx::episode_seed(21, 0, 0), row);
+    REQUIRE(same_rows());
+    for (int i = 0; i < 2; ++i) {
+      envs.step(column(action));
+      by_hand.step(action, row);
+      REQUIRE(same_rows());
+    }
+    envs.step(column(action));
+    const rlx::Transition last = by_hand.step(action, row);
+    REQUIRE(last.truncated);
+    REQUIRE(envs.truncated()[0] == 1);
+    REQUIRE(envs.rewards()[0] == last.reward);
+    REQUIRE(envs.finished().size() == 1);
+    REQUIRE(envs.finished()[0].length == 3);
+    REQUIRE(std::equal(row.begin(), row.end(), envs.final_observations().row(0).begin()));
+    if (mode != rlx::AutoresetMode::same_step) {
+      REQUIRE(std::equal(row.begin(), row.end(), envs.observations().row(0).begin()));
+      for (const std::uint8_t m : envs.masks().row(0)) REQUIRE(m == 1);  // no action is chosen from a last observation
+      if (mode == rlx::AutoresetMode::next_step) {
+        envs.step(column(action));
+        REQUIRE(envs.truncated()[0] == 0);
+      } else {
+        envs.reset(std::vector<std::uint8_t>{1});
+      }
+      REQUIRE(envs.finished().empty());
+    }
+    by_hand.reset(rlx::episode_seed(21, 0, 1), row);
+    REQUIRE(same_rows());  // the mask of the new episode's first observation
+  }
+}
+
+TEST_CASE("VectorEnv: float actions, and an episode that terminates at its limit keeps both flags", "[env]") {
+  rlx::ThreadPool pool(2);
+  rlx::VectorEnv boxes({.num_envs = 3}, pool, [](std::size_t) { return rlx::IdentityBoxEnv(0.5); });
+  static_assert(std::is_same_v<decltype(boxes)::ActionScalar, float> && !decltype(boxes)::has_masks);
+  boxes.reset();
+  for (int i = 0; i < 250; ++i) {
+    std::vector<float> actions(3);
+    for (std::size_t e = 0; e < 3; ++e) actions[e] = boxes.observations()(e, 0) + (e == 0 ? 0.4F : e == 1 ? 0.6F : 0.0F);
+    boxes.step({actions.data(), 3, 1});
+    REQUIRE(boxes.rewards()[0] == 1.0);
+    REQUIRE(boxes.rewards()[1] == 0.0);
+    REQUIRE(boxes.finished().size() == (i % 100 == 99 ? 3U : 0U));
+  }
+  const std::vector<float> nan(3, std::numeric_limits<float>::quiet_NaN());
+  REQUIRE_THROWS_WITH(boxes.step({nan.data(), 3, 1}), ContainsSubstring("action[0] is not a finite number"));
+
+  rlx::VectorEnv both({.num_envs = 1}, pool, [](std::size_t) { return rlx::TimeLimit(rlx::CountEnv(2), 2); });
+  both.reset();
+  const std::vector<std::int32_t> one(1, 1);
+  both.step(column(one));
+  both.step(column(one));
+  REQUIRE(both.terminated()[0] == 1);
+  REQUIRE(both.truncated()[0] == 1);
+  REQUIRE(both.finished()[0].terminated);
+  REQUIRE(both.finished()[0].truncated);
+  REQUIRE(both.observations()(0, 0) == 0.0F);
+}
+
+TEST_CASE("VectorEnv: Simplex weights, masks in the rows", "[env]") {
+  rlx::ThreadPool pool(1);
+  rlx::VectorEnv envs({.num_envs = 2, .seed = 4}, pool, [](std::size_t) { return rlx::SimplexBanditEnv(8, 3, 10); });
+  REQUIRE(envs.action_width() == 8);
+  REQUIRE(envs.mask_width() == 8);
+  envs.reset();
+  std::vector<float> weights(16);
+  for (int i = 0; i < 30; ++i) {
+    for (std::size_t e = 0; e < 2; ++e) {
+      for (std::size_t a = 0; a < 8; ++a) {
+        weights[e * 8 + a] = envs.observations()(e, a);  // all on the paying asset
+        REQUIRE(envs.observations()(e, 8 + a) == static_cast<float>(envs.masks()(e, a)));
+      }
+    }
+    envs.step({weights.data(), 2, 8});
+    REQUIRE(envs.rewards()[1] == 1.0);
   }
 }
 

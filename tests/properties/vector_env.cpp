@@ -7,10 +7,13 @@
 #include <cstdint>
 #include <cstring>
 #include <span>
+#include <type_traits>
 #include <vector>
 
 #include <rlx/core/random.hpp>
 #include <rlx/env/classic/cart_pole.hpp>
+#include <rlx/env/classic/pendulum.hpp>
+#include <rlx/env/record_episode.hpp>
 #include <rlx/env/testing.hpp>
 #include <rlx/env/time_limit.hpp>
 
@@ -44,9 +47,19 @@ class Log {
 constexpr std::uint64_t run_seed = 11;
 constexpr int num_steps = 150;
 
-std::int32_t random_action(std::size_t env, int step, std::int64_t n) {
+/// The action row of environment `env` at `step`, valid whatever the mask.
+template <rlx::ActionSpace Space, class Scalar>
+void random_action(const Space& space, std::size_t env, int step, std::span<Scalar> row) {
   rlx::RandomStream random({run_seed, rlx::Purpose::action, static_cast<std::uint32_t>(env), static_cast<std::uint64_t>(step)});
-  return static_cast<std::int32_t>(random.bounded(static_cast<std::uint64_t>(n)));
+  for (std::size_t i = 0; i < row.size(); ++i) {
+    if constexpr (std::is_same_v<Space, rlx::Discrete>) {
+      row[i] = static_cast<Scalar>(random.bounded(static_cast<std::uint64_t>(space.n)));
+    } else if constexpr (std::is_same_v<Space, rlx::MultiDiscrete>) {
+      row[i] = static_cast<Scalar>(random.bounded(static_cast<std::uint64_t>(space.nvec[i])));
+    } else {
+      row[i] = static_cast<Scalar>(random.uniform(static_cast<double>(space.low[i]), static_cast<double>(space.high[i])));
+    }
+  }
 }
 
 /// One log per environment.
@@ -55,8 +68,8 @@ std::vector<Log> run_vector(Make make, std::size_t n, std::size_t threads, std::
   rlx::ThreadPool pool(threads);
   rlx::VectorEnv envs({.num_envs = n, .seed = run_seed, .num_shards = shards}, pool, make);
   std::vector<Log> logs(n);
-  const std::int64_t choices = envs.action_space().n;
-  std::vector<std::int32_t> actions(n);
+  const std::size_t width = envs.action_width();
+  std::vector<typename decltype(envs)::ActionScalar> actions(n * width);
   const auto log_observation = [&](std::size_t e) {
     for (const float x : envs.observations().row(e)) logs[e].add(x);
     if (envs.mask_width() != 0) {
@@ -66,8 +79,10 @@ std::vector<Log> run_vector(Make make, std::size_t n, std::size_t threads, std::
   envs.reset();
   for (std::size_t e = 0; e < n; ++e) log_observation(e);
   for (int i = 0; i < num_steps; ++i) {
-    for (std::size_t e = 0; e < n; ++e) actions[e] = random_action(e, i, choices);
-    envs.step({actions.data(), n, 1});
+    for (std::size_t e = 0; e < n; ++e) {
+      random_action(envs.action_space(), e, i, std::span(actions).subspan(e * width, width));
+    }
+    envs.step({actions.data(), n, width});
     for (std::size_t e = 0; e < n; ++e) {
       logs[e].add(envs.rewards()[e]);
       logs[e].add(envs.terminated()[e]);
@@ -97,6 +112,7 @@ std::vector<Log> run_by_hand(Make make, std::size_t n) {
     Log& log = logs[e];
     std::vector<float> row(env.observation_space().size());
     std::vector<std::uint8_t> mask(rlx::MaskedEnvironment<E> ? rlx::mask_width(env.action_space()) : 0);
+    std::vector<typename E::ActionScalar> action(rlx::action_width(env.action_space()));
     rlx::EpisodeStatistics s;
     const auto begin = [&](std::uint64_t episode) {
       s = {};
@@ -113,8 +129,8 @@ std::vector<Log> run_by_hand(Make make, std::size_t n) {
     begin(0);
     log_observation();
     for (int i = 0; i < num_steps; ++i) {
-      const std::int32_t action = random_action(e, i, env.action_space().n);
-      const rlx::Transition t = env.step(std::span<const std::int32_t>(&action, 1), row);
+      random_action(env.action_space(), e, i, std::span(action));
+      const rlx::Transition t = env.step(action, row);
       ++s.length;
       s.episode_return += t.reward;
       log.add(t.reward);
@@ -163,6 +179,15 @@ TEST_CASE("VectorEnv equals its environments stepped by hand, for any number of 
   SECTION("masks and two limits") {
     require_equal_to_hand([](std::size_t) { return rlx::TimeLimit(rlx::InvalidActionEnv(6, 3, 31), 23); });
   }
+  SECTION("float actions, a limit") {
+    require_equal_to_hand([](std::size_t) { return rlx::TimeLimit(rlx::Pendulum(), 60); });
+  }
+  SECTION("float actions, rewards that depend on them") {
+    require_equal_to_hand([](std::size_t) { return rlx::IdentityBoxEnv(0.5, 37); });
+  }
+  SECTION("several components, recorded") {
+    require_equal_to_hand([](std::size_t) { return rlx::RecordEpisode(rlx::IdentityMultiDiscreteEnv({3, 2}, 40), 20); });
+  }
   SECTION("metrics, episodes of one step") {
     require_equal_to_hand([](std::size_t) { return rlx::CountEnv(1); });
   }
@@ -189,7 +214,9 @@ TEST_CASE("VectorEnv: shards that run many steps without a barrier give the same
     envs.reset_into(rows(0, 0));
     envs.for_each_shard([&](auto& shard) {
       for (std::size_t t = 0; t < steps; ++t) {
-        for (std::size_t e = shard.begin; e < shard.end; ++e) actions[e] = random_action(e, static_cast<int>(t), 2);
+        for (std::size_t e = shard.begin; e < shard.end; ++e) {
+          random_action(rlx::Discrete{2}, e, static_cast<int>(t), std::span(actions).subspan(e, 1));
+        }
         shard.step({actions.data(), n, 1}, rows(t + 1, t));
       }
     });
