@@ -84,7 +84,7 @@ void add_config_flags(CLI::App& app, Options& o) {
   app.add_option("--liquidation-buffer", o.liquidation_buffer, "0.05 to 0.50 (default 0.15)")->group(group);
   app.add_flag("--sample-random-config", o.sample_random_config, "every episode draws a configuration: one model for all users")
       ->group(group);
-  app.add_option("--initial-capital", o.initial_capital, "USD")->capture_default_str()->group(group);
+  app.add_option("--initial-capital", o.initial_capital, "USD, above 0")->capture_default_str()->group(group);
   app.add_option("--episode-length-days", o.episode_length_days, "length of a training episode")
       ->capture_default_str()
       ->group(group);
@@ -212,6 +212,8 @@ void check_values(const Options& o) {
   if (!o.resume_from.empty() && o.walk_forward > 1) {
     throw UsageError("--resume-from continues one training; with --walk-forward above 1 start anew");
   }
+  if (!(std::isfinite(o.initial_capital) && o.initial_capital > 0.0))
+    throw rlx::ConfigError(fmt::format("--initial-capital {}: expected an amount in USD above 0", o.initial_capital));
   if (o.num_episodes == 0 && o.total_steps == 0) throw UsageError("--num-episodes 0: expected at least 1");
   for (const auto& [flag, threshold] : {std::pair{"enter", o.enter_threshold}, std::pair{"exit", o.exit_threshold}}) {
     if (!(threshold >= 0.0 && threshold <= 1.0))

@@ -76,6 +76,9 @@ case $case_name in
   config_errors)
     refuse 4 'max_leverage = 20' --max-leverage 20
     refuse 4 'stop_loss' --stop-loss 0.5
+    for capital in -5 0 nan inf; do
+      refuse 4 "--initial-capital $capital: expected an amount in USD above 0" --initial-capital $capital
+    done
     make_data
     refuse 4 'too short' $tape --episode-length-days 30 --num-episodes 1
     refuse 4 'reward.scale' $tape --reward-scale nan --num-episodes 1 --episode-length-days 1
