@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <rlx/nn/dirichlet.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstring>
@@ -8,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include <rlx/core/finite.hpp>
 #include <rlx/nn/gradient_check.hpp>
 
 #include "counting_allocator.hpp"
@@ -186,6 +188,11 @@ TEST_CASE("Dirichlet: a single valid entry has weight 1, log p 0, entropy 0 and 
     std::vector<float> out(5, 7.0F);
     dirichlet::mode(z, mask, out);
     REQUIRE(out == w);
+    dirichlet::backward(z, mask, w, 2.0F, 3.0F, out);
+    for (const float g : out) REQUIRE(g == 0.0F);
+
+    w[only] = 0.9999F;  // the weight is 1 by definition, however it was rounded on its way
+    REQUIRE(dirichlet::evaluate(z, mask, w).log_prob == 0.0F);
     dirichlet::backward(z, mask, w, 2.0F, 3.0F, out);
     for (const float g : out) REQUIRE(g == 0.0F);
   }

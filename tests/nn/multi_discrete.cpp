@@ -4,8 +4,10 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <utility>
 #include <vector>
 
+#include <rlx/core/finite.hpp>
 #include <rlx/nn/gradient_check.hpp>
 
 #include "counting_allocator.hpp"

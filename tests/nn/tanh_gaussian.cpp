@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <rlx/nn/tanh_gaussian.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <utility>
@@ -127,6 +128,14 @@ TEST_CASE("tanh Gaussian: actions follow the formula and never leave the bounds"
     }
     REQUIRE(action[0] == lower[0]);
     REQUIRE(action[5] == upper[5]);
+
+    const double x = random.normal();
+    const double y = random.normal();
+    const std::vector<double> double_low{std::min(x, y)}, double_high{std::max(x, y)};
+    std::vector<double> top(1);
+    tanh_gaussian::to_action(std::vector<double>{40}, double_low, double_high, top);
+    REQUIRE(top[0] <= double_high[0]);
+    REQUIRE_THAT(top[0], WithinAbs(double_high[0], 1e-14));
   }
 }
 
