@@ -24,6 +24,7 @@
 #include <rlx/core/finite.hpp>
 #include <rlx/env/detail/check_runner.hpp>
 #include <rlx/env/detail/describe.hpp>
+#include <rlx/env/detail/environment_members.hpp>
 #include <rlx/env/detail/flags.hpp>
 #include <rlx/env/environment.hpp>
 #include <rlx/env/episode_statistics.hpp>
@@ -73,6 +74,16 @@ struct CheckOptions {
 };
 
 namespace detail {
+
+/// What a factory makes: `E make()` or `E make(std::size_t env)`.
+template <class Make>
+struct MakeResult : std::invoke_result<Make&> {};
+template <class Make>
+requires std::is_invocable_v<Make&, std::size_t>
+struct MakeResult<Make> : std::invoke_result<Make&, std::size_t> {
+};
+template <class Make>
+using MadeBy = std::remove_cvref_t<typename MakeResult<Make>::type>;
 
 template <Environment E, class Make>
 class EnvironmentChecker {
@@ -669,16 +680,12 @@ class EnvironmentChecker {
  */
 template <class Make>
 CheckReport check_env(Make&& make, const CheckOptions& options = {}) {
-  if constexpr (std::is_invocable_v<Make&, std::size_t>) {
-    using E = std::remove_cvref_t<std::invoke_result_t<Make&, std::size_t>>;
-    static_assert(Environment<E>, "rlx: check_env needs a factory of an rlx::Environment");
-    static_assert(!detail::has_misnamed_masks<E>, "rlx: the environment offers action_mask but not action_masks");
+  using E = detail::MadeBy<Make>;
+  static_assert(!detail::has_misnamed_masks<E>, "rlx: the environment offers action_mask but not action_masks");
+  if constexpr (Environment<E>) {
     return detail::EnvironmentChecker<E, std::remove_reference_t<Make>>(make, options).run();
   } else {
-    using E = std::remove_cvref_t<std::invoke_result_t<Make&>>;
-    static_assert(Environment<E>, "rlx: check_env needs a factory of an rlx::Environment");
-    static_assert(!detail::has_misnamed_masks<E>, "rlx: the environment offers action_mask but not action_masks");
-    return detail::EnvironmentChecker<E, std::remove_reference_t<Make>>(make, options).run();
+    return detail::EnvironmentMembers<E>(), CheckReport();  // does not compile, and says what is missing
   }
 }
 

@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: MIT
+#include "environment.hpp"
+
+void f() { make_vector<Sound>(); }
