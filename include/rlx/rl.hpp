@@ -4,8 +4,11 @@
 #ifndef RLX_RL_HPP
 #define RLX_RL_HPP
 
+#include <rlx/rl/a2c.hpp>
+#include <rlx/rl/a2c_config.hpp>
 #include <rlx/rl/callbacks.hpp>
 #include <rlx/rl/checkpoint.hpp>
+#include <rlx/rl/config_json.hpp>
 #include <rlx/rl/critic.hpp>
 #include <rlx/rl/evaluation.hpp>
 #include <rlx/rl/gae.hpp>
@@ -19,7 +22,6 @@
 #include <rlx/rl/policy.hpp>
 #include <rlx/rl/ppo.hpp>
 #include <rlx/rl/ppo_config.hpp>
-#include <rlx/rl/ppo_config_json.hpp>
 #include <rlx/rl/record.hpp>
 #include <rlx/rl/risk_objective.hpp>
 #include <rlx/rl/rollout.hpp>

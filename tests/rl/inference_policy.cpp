@@ -165,7 +165,7 @@ TEST_CASE("Columns that say whether a slot is filled pass unscaled", "[rl][infer
   spec.action = 3;
   spec.flats = {{"flat", 0, 2, 8}};
   spec.slots = {{"slots", 2, 3, 4, 1, 8, 2, 8}};
-  const rlx::detail::ObservationScaling scaling{10.0, rlx::detail::validity_columns(rlx::nn::slot_actor_critic(spec))};
+  const rlx::detail::ObservationScaling scaling{10.0, rlx::nn::unscaled_columns(rlx::nn::slot_actor_critic(spec))};
   REQUIRE(scaling.unscaled == std::vector<std::size_t>{3, 7, 11});
   rlx::RunningMeanStd statistics(14);
   std::vector<float> rows(14 * 4, 1.0F), out(14);

@@ -319,7 +319,7 @@ TEST_CASE("Invalid actions are never taken and get no gradient", "[rl][ppo]") {
   rlx::PpoConfig config = small_config();
   Run run(config);
   run.ppo.learn(4 * run.rollout());
-  const rlx::Rollout& rollout = run.ppo.rollout();
+  const auto& rollout = run.ppo.rollout();
   for (std::size_t row = 0; row < rollout.rows(); ++row) {
     REQUIRE(rollout.mask(row)[static_cast<std::size_t>(rollout.actions[row])] != 0);
   }
@@ -500,7 +500,7 @@ TEST_CASE("Running statistics of rewards follow the discounted return", "[rl][pp
   Run run;
   run.ppo.learn(run.rollout());
   // The same by hand: G is cut at every end, statistics see N values per step.
-  const rlx::Rollout& rollout = run.ppo.rollout();
+  const auto& rollout = run.ppo.rollout();
   rlx::RunningMeanStd expected(1);
   std::vector<double> g(16);
   for (std::size_t t = 0; t < 24; ++t) {
@@ -526,7 +526,7 @@ TEST_CASE("Observations are scaled and clipped as stated, rewards clipped", "[rl
   config.clip_reward = 0.5;
   Run run(config);
   run.ppo.learn(2 * run.rollout());
-  const rlx::Rollout& rollout = run.ppo.rollout();
+  const auto& rollout = run.ppo.rollout();
   for (const float r : rollout.scaled_rewards) REQUIRE(std::abs(r) <= 0.5F);
   // The prediction of a raw observation is that of a network fed with the scaled one.
   const rlx::RunningMeanStd& statistics = run.ppo.observation_statistics();
@@ -544,7 +544,7 @@ TEST_CASE("Observations are scaled and clipped as stated, rewards clipped", "[rl
 TEST_CASE("Truncated steps bootstrap with the value of their own last observation", "[rl][ppo][detail_C5]") {
   Run run;
   run.ppo.learn(run.rollout());
-  const rlx::Rollout& rollout = run.ppo.rollout();
+  const auto& rollout = run.ppo.rollout();
   std::size_t truncated = 0;
   for (std::size_t i = 0; i < rollout.rows(); ++i) {
     if (rollout.truncated[i] == 0) continue;

@@ -9,7 +9,7 @@ using namespace rlx_test;
 
 namespace {
 
-std::size_t bytes(const rlx::Rollout& r) {
+std::size_t bytes(const rlx::Rollout<>& r) {
   const auto size = [](const auto& v) { return v.size() * sizeof(v[0]); };
   return size(r.observations) + size(r.masks) + size(r.actions) + size(r.log_probs) + size(r.values) + size(r.rewards) +
          size(r.scaled_rewards) + size(r.final_values) + size(r.advantages) + size(r.targets) + size(r.terminated) +

@@ -37,20 +37,29 @@ class BasicRmsProp {
   explicit BasicRmsProp(const ParameterStore<S>& store, RmsPropConfig config = {})
       : BasicRmsProp(store.parameters().size(), config) {}
 
-  /// One step; `grad_scale` multiplies all gradients. ShapeError if the buffers' lengths differ from the optimiser's.
-  void step(std::span<S> parameters, std::span<const S> gradients, double learning_rate, double grad_scale = 1.0) {
-    if (parameters.size() != square_.size() || gradients.size() != square_.size()) {
-      throw ShapeError("RmsProp::step: expected " + std::to_string(square_.size()) + " parameters and gradients, found " +
-                       std::to_string(parameters.size()) + " and " + std::to_string(gradients.size()));
+  /**
+   * @brief One step of parameters [begin, begin + count). Ranges may be updated in any order and by different threads: each
+   *        parameter depends on itself alone.
+   * @param grad_scale  multiplies all gradients
+   * @throws ShapeError if the buffers' lengths differ from the optimiser's, or the range lies outside
+   */
+  void apply(std::span<S> parameters, std::span<const S> gradients, double learning_rate, double grad_scale, std::size_t begin,
+             std::size_t count) {
+    if (parameters.size() != square_.size() || gradients.size() != square_.size() || begin > square_.size() ||
+        count > square_.size() - begin) {
+      throw ShapeError("RmsProp: expected " + std::to_string(square_.size()) +
+                       " parameters and gradients and a range among them, found " + std::to_string(parameters.size()) +
+                       " and " + std::to_string(gradients.size()) + ", from " + std::to_string(begin) + " on " +
+                       std::to_string(count));
     }
     const S scale = static_cast<S>(grad_scale);
     const S alpha = static_cast<S>(config_.alpha);
     const S complement = static_cast<S>(1.0 - config_.alpha);
     const S epsilon = static_cast<S>(config_.epsilon);
     const S rate = static_cast<S>(learning_rate);
-    S* p = parameters.data();
-    const S* g = gradients.data();
-    S* v = square_.data();
+    S* p = parameters.data() + begin;
+    const S* g = gradients.data() + begin;
+    S* v = square_.data() + begin;
     constexpr std::size_t width = detail::lanes<S>;
     const auto update = [&](detail::Vec<S> gradient, detail::Vec<S> square, detail::Vec<S> parameter, auto put) {
       gradient *= scale;
@@ -58,16 +67,20 @@ class BasicRmsProp {
       put(v, square);
       put(p, parameter - rate * gradient / (detail::square_root(square) + epsilon));
     };
-    const std::size_t n = square_.size();
     std::size_t i = 0;
-    for (; i + width <= n; i += width) {
+    for (; i + width <= count; i += width) {
       update(detail::load<S>(g + i), detail::load<S>(v + i), detail::load<S>(p + i),
              [i](S* to, detail::Vec<S> x) { detail::store<S>(to + i, x); });
     }
-    if (const std::size_t rest = n - i; rest > 0) {
+    if (const std::size_t rest = count - i; rest > 0) {
       update(detail::load_partial<S>(g + i, rest), detail::load_partial<S>(v + i, rest), detail::load_partial<S>(p + i, rest),
              [i, rest](S* to, detail::Vec<S> x) { detail::store_partial<S>(to + i, x, rest); });
     }
+  }
+
+  /// One whole step. @throws ShapeError as `apply`
+  void step(std::span<S> parameters, std::span<const S> gradients, double learning_rate, double grad_scale = 1.0) {
+    apply(parameters, gradients, learning_rate, grad_scale, 0, square_.size());
   }
   void step(ParameterStore<S>& store, double learning_rate, double grad_scale = 1.0) {
     step(store.parameters(), static_cast<const ParameterStore<S>&>(store).gradients(), learning_rate, grad_scale);

@@ -61,7 +61,7 @@ namespace detail {
 template <class P, class E>
 EpisodeStatistics evaluate_episode(const P& policy, E& env, typename P::Workspace& workspace, std::size_t episode,
                                    std::size_t copy, const EvaluationConfig& config, std::span<float> row,
-                                   std::span<std::uint8_t> mask) {
+                                   std::span<std::uint8_t> mask, std::span<typename E::ActionScalar> action) {
   EpisodeStatistics statistics;
   statistics.env = static_cast<std::uint32_t>(copy);
   statistics.episode = episode;
@@ -71,7 +71,7 @@ EpisodeStatistics evaluate_episode(const P& policy, E& env, typename P::Workspac
     env.set_source(statistics.source);
   }
   env.reset(statistics.seed, row);
-  std::array<std::int32_t, 1> action{};
+  if constexpr (requires { workspace.begin_episode(); }) workspace.begin_episode();
   for (bool ended = false; !ended;) {
     if (statistics.length == config.max_episode_steps) {
       throw EnvironmentError("evaluation episode " + std::to_string(episode) + " did not end within max_episode_steps = " +
@@ -80,9 +80,9 @@ EpisodeStatistics evaluate_episode(const P& policy, E& env, typename P::Workspac
     }
     if constexpr (MaskedEnvironment<E>) env.action_masks(mask);
     RandomStream random({config.seed, Purpose::evaluation_action, static_cast<std::uint32_t>(episode), statistics.length});
-    policy.act(std::span<const float>(row), std::span<const std::uint8_t>(mask), std::span<std::int32_t>(action), workspace,
+    policy.act(std::span<const float>(row), std::span<const std::uint8_t>(mask), action, workspace,
                ActOptions{config.deterministic, &random});
-    const Transition transition = env.step(std::span<const std::int32_t>(action), row);
+    const Transition transition = env.step(std::span<const typename E::ActionScalar>(action), row);
     statistics.episode_return += transition.reward;
     ++statistics.length;
     statistics.terminated = transition.terminated;
@@ -118,14 +118,16 @@ inline void summarise(Evaluation& evaluation, std::uint64_t seed) {
 
 /// Runs whole episodes without autoreset. Episode i runs on copy i mod num_envs, with source i mod sources; each copy runs its
 /// own list and stops, so short episodes are not favoured. Rewards are raw. Masks are read at every step.
-/// @param policy    a `Policy` such as `InferencePolicy`; called from several threads if `config.pool` is set.
+/// @param policy    a `Policy` of the environment's actions, such as `InferencePolicy`; called from several threads if
+/// `config.pool` is set.
 /// @param make_env  make_env(copy) returns an environment; called once per copy on this thread.
 /// @throws ConfigError for 0 episodes or copies; EnvironmentError for an episode that does not end.
-template <Policy P, class MakeEnv>
+template <class P, class MakeEnv>
 Evaluation evaluate_policy(const P& policy, MakeEnv&& make_env, const EvaluationConfig& config = {}) {
   using E = std::remove_cvref_t<decltype(make_env(std::size_t{0}))>;
-  static_assert(Environment<E> && std::same_as<typename E::ActionScalar, std::int32_t>,
-                "rlx: evaluate_policy needs a factory of environments with integer actions: make_env(std::size_t copy)");
+  static_assert(Environment<E>, "rlx: evaluate_policy needs a factory of environments: make_env(std::size_t copy)");
+  static_assert(Policy<P, typename E::ActionScalar>,
+                "rlx: evaluate_policy needs a Policy whose `act` writes the environment's ActionScalar (see rl/policy.hpp)");
   if (config.n_eval_episodes == 0) throw ConfigError("EvaluationConfig.n_eval_episodes = 0; at least one episode is needed");
   if (config.num_envs == 0) throw ConfigError("EvaluationConfig.num_envs = 0; at least one environment is needed");
   const std::size_t copies = std::min(config.num_envs, config.n_eval_episodes);
@@ -140,8 +142,9 @@ Evaluation evaluate_policy(const P& policy, MakeEnv&& make_env, const Evaluation
     typename P::Workspace workspace = policy.make_workspace();
     std::vector<float> row(env.observation_space().size());
     std::vector<std::uint8_t> mask(MaskedEnvironment<E> ? mask_width(env.action_space()) : 0);
+    std::vector<typename E::ActionScalar> action(action_width(env.action_space()));
     for (std::size_t i = c; i < config.n_eval_episodes; i += copies) {
-      evaluation.episodes[i] = detail::evaluate_episode(policy, env, workspace, i, c, config, row, mask);
+      evaluation.episodes[i] = detail::evaluate_episode(policy, env, workspace, i, c, config, row, mask, action);
     }
   };
   if (config.pool != nullptr) {
@@ -166,7 +169,7 @@ struct EvaluationPair {
 };
 
 /// `evaluate_policy` twice; `config.deterministic` is not read.
-template <Policy P, class MakeEnv>
+template <class P, class MakeEnv>
 EvaluationPair evaluate_both(const P& policy, MakeEnv&& make_env, EvaluationConfig config = {}) {
   EvaluationPair pair;
   config.deterministic = true;

@@ -5,14 +5,18 @@
 #define RLX_RL_INFERENCE_POLICY_HPP
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include <rlx/core/error.hpp>
@@ -22,10 +26,10 @@
 #include <rlx/core/running_mean_std.hpp>
 #include <rlx/core/version.hpp>
 #include <rlx/io/safetensors.hpp>
-#include <rlx/nn/categorical.hpp>
 #include <rlx/nn/graph.hpp>
 #include <rlx/nn/graph_json.hpp>
 #include <rlx/nn/parameter_store.hpp>
+#include <rlx/rl/detail/action_head.hpp>
 #include <rlx/rl/policy.hpp>
 
 namespace rlx {
@@ -36,7 +40,11 @@ using PolicyInfo = std::map<std::string, std::string>;
 /// What a policy expects and offers.
 struct PolicyLayout {
   std::size_t observation_size = 0;
-  std::size_t num_actions = 0;
+  std::size_t num_actions = 0;  ///< width of the network's output "action": choices, means or weights
+  /// "categorical", "multi_categorical", "gaussian", "tanh_gaussian" or "dirichlet".
+  std::string distribution = "categorical";
+  std::vector<std::int64_t> nvec = {};         ///< multi_categorical: choices per component
+  std::vector<float> low = {}, high = {};      ///< Gaussians: bounds of the action, may be infinite
   bool mask_required = false;                  ///< the environment had masks, so every call needs one
   std::vector<std::string> observation_names;  ///< empty if the environment has none
   std::vector<std::string> action_names;       ///< likewise
@@ -50,6 +58,10 @@ struct PolicyLayout {
 inline std::string layout_hash(const PolicyLayout& layout) {
   std::string text = std::to_string(layout.observation_size) + ' ' + std::to_string(layout.num_actions) +
                      (layout.mask_required ? " mask" : " none");
+  if (layout.distribution != "categorical") text += ' ' + layout.distribution;
+  for (const std::int64_t n : layout.nvec) text += ' ' + std::to_string(n);
+  for (const auto* bounds : {&layout.low, &layout.high})
+    for (const float x : *bounds) text += ' ' + std::to_string(std::bit_cast<std::uint32_t>(x));
   for (const auto* names : {&layout.observation_names, &layout.action_names}) {
     text += '\n';
     for (const std::string& name : *names) text += name + '\t';
@@ -70,6 +82,19 @@ namespace detail {
 inline constexpr std::string_view policy_format = "rlx-policy";
 inline constexpr std::string_view checkpoint_format = "rlx-checkpoint";
 
+/// null stands for an infinite bound.
+inline nlohmann::json bounds_to_json(const std::vector<float>& bounds) {
+  nlohmann::json json = nlohmann::json::array();
+  for (const float x : bounds) json.push_back(is_finite(x) ? nlohmann::json(x) : nlohmann::json());
+  return json;
+}
+inline std::vector<float> bounds_from_json(const nlohmann::json& json, float infinite, const std::string& where) {
+  if (!json.is_array()) throw CheckpointError(where + ": expected an array of numbers or null");
+  std::vector<float> bounds;
+  for (const nlohmann::json& x : json) bounds.push_back(x.is_null() ? infinite : json_as<float>(x, where));
+  return bounds;
+}
+
 inline nlohmann::json layout_to_json(const PolicyLayout& layout) {
   return {{"observation_size", layout.observation_size},
           {"num_actions", layout.num_actions},
@@ -77,7 +102,10 @@ inline nlohmann::json layout_to_json(const PolicyLayout& layout) {
           {"observation_names", layout.observation_names},
           {"action_names", layout.action_names},
           {"layout_sha256", layout.layout_sha256},
-          {"distribution", "categorical"},
+          {"distribution", layout.distribution},
+          {"nvec", layout.nvec},
+          {"low", bounds_to_json(layout.low)},
+          {"high", bounds_to_json(layout.high)},
           {"normalize_observation", layout.normalize_observation},
           {"clip_obs", layout.clip_obs},
           {"info", layout.info}};
@@ -86,16 +114,19 @@ inline nlohmann::json layout_to_json(const PolicyLayout& layout) {
 inline PolicyLayout layout_from_json(const nlohmann::json& json, const std::string& where) {
   JsonObject object(json, where);
   PolicyLayout layout;
-  std::string distribution;
   std::string mask;
-  nlohmann::json info;
+  nlohmann::json info, low, high;
+  constexpr float infinity = std::numeric_limits<float>::infinity();
   object.read("observation_size", layout.observation_size);
   object.read("num_actions", layout.num_actions);
   object.read("mask", mask);
   object.read("observation_names", layout.observation_names);
   object.read("action_names", layout.action_names);
   object.read("layout_sha256", layout.layout_sha256);
-  object.read("distribution", distribution);
+  object.read("distribution", layout.distribution);
+  object.read("nvec", layout.nvec);
+  if (object.read("low", low)) layout.low = bounds_from_json(low, -infinity, where + ".low");
+  if (object.read("high", high)) layout.high = bounds_from_json(high, infinity, where + ".high");
   object.read("normalize_observation", layout.normalize_observation);
   object.read("clip_obs", layout.clip_obs);
   if (object.read("info", info)) {
@@ -103,11 +134,36 @@ inline PolicyLayout layout_from_json(const nlohmann::json& json, const std::stri
     for (const auto& [key, value] : info.items()) layout.info[key] = json_as<std::string>(value, where + ".info." + key);
   }
   object.finish();
-  if (distribution != "categorical") {
-    throw CheckpointError(where + ": distribution '" + distribution + "' is not known to this version; expected 'categorical'");
-  }
   layout.mask_required = mask == "required";
   return layout;
+}
+
+/// The distribution that a layout names. @throws CheckpointError for an unknown one, or sizes that contradict each other
+inline AnyActionHead head_of(const PolicyLayout& layout) {
+  const auto fail = [&](const std::string& what) {
+    throw CheckpointError("policy layout: distribution '" + layout.distribution + "': " + what);
+  };
+  if (layout.distribution == "categorical") return CategoricalHead(layout.num_actions);
+  if (layout.distribution == "dirichlet") return DirichletHead(layout.num_actions);
+  if (layout.distribution == "multi_categorical") {
+    std::size_t sum = 0;
+    for (const std::int64_t n : layout.nvec) {
+      if (n < 1 || static_cast<std::uint64_t>(n) > layout.num_actions) fail("nvec has the entry " + std::to_string(n));
+      sum += static_cast<std::size_t>(n);
+    }
+    if (sum != layout.num_actions)
+      fail("nvec adds up to " + std::to_string(sum) + ", num_actions is " + std::to_string(layout.num_actions));
+    return MultiCategoricalHead(layout.nvec);
+  }
+  if (layout.distribution == "gaussian" || layout.distribution == "tanh_gaussian") {
+    if (layout.low.size() != layout.num_actions || layout.high.size() != layout.num_actions) {
+      fail("low and high have " + std::to_string(layout.low.size()) + " and " + std::to_string(layout.high.size()) +
+           " bounds, num_actions is " + std::to_string(layout.num_actions));
+    }
+    return GaussianHead(layout.low, layout.high, layout.distribution == "tanh_gaussian");
+  }
+  fail("not known to this version; expected categorical, multi_categorical, gaussian, tanh_gaussian or dirichlet");
+  return CategoricalHead(0);
 }
 
 /// The "rlx" text of a file, parsed; whatever is wrong with it is a CheckpointError.
@@ -155,22 +211,8 @@ inline void append_normalizer(const std::string& name, const RunningMeanStd& sta
   tensors.push_back(io::tensor_view("normalizer/" + name + "/count", std::span<const double>(&count, 1)));
 }
 
-/// Columns of the observation that say whether a slot is filled. 0 means empty there, so they must not be shifted.
-inline std::vector<std::size_t> validity_columns(const nn::GraphSpec& spec) {
-  std::vector<std::size_t> columns;
-  for (const nn::NodeSpec& node : spec.nodes) {
-    if (node.kind != nn::NodeKind::slots || !node.valid_column) continue;
-    std::size_t offset = node.begin;
-    std::size_t input = node.inputs.at(0);
-    for (; spec.nodes.at(input).kind == nn::NodeKind::slice; input = spec.nodes[input].inputs.at(0))
-      offset += spec.nodes[input].begin;
-    if (input != 0) continue;  // computed inside the network: the observation has no such column
-    for (std::size_t s = 0; s < node.count; ++s) columns.push_back(offset + s * node.width + *node.valid_column);
-  }
-  return columns;
-}
-
-/// How observations reach the network: scaled by running statistics and clipped, except the validity columns.
+/// How observations reach the network: scaled by running statistics and clipped, except the columns that say whether
+/// a slot is filled and those that hold categories.
 struct ObservationScaling {
   double clip = 10.0;
   std::vector<std::size_t> unscaled;
@@ -205,10 +247,21 @@ inline float mean_output(std::span<const float> outputs) {
 /// @endcode
 class InferencePolicy {
  public:
-  /// Scratch memory of one thread.
-  struct Workspace {
-    nn::Workspace<float> network;
-    std::vector<float> observation;
+  /// Scratch memory of one thread, and with an lstm what the network remembers of one episode.
+  class Workspace {
+   public:
+    /// Forgets the episode; to be called before the first observation of the next one.
+    void begin_episode() noexcept { starts_ = 1; }
+
+   private:
+    friend class InferencePolicy;
+    Workspace(nn::Workspace<float> network, std::size_t observation, std::size_t action, std::size_t state)
+        : network_(std::move(network)), observation_(observation), stored_(action), state_(state) {}
+    nn::Workspace<float> network_;
+    std::vector<float> observation_;  // scaled
+    std::vector<float> stored_;       // a sample before it is clipped or squashed
+    std::vector<float> state_;
+    std::uint8_t starts_ = 1;
   };
 
   /// From a policy file or a full checkpoint. @throws IoError, CheckpointError
@@ -230,40 +283,44 @@ class InferencePolicy {
   /// Number of parameters.
   std::size_t parameter_count() const noexcept { return store_.count(); }
   Workspace make_workspace() const {
-    return {graph_.make_workspace(1, false), std::vector<float>(layout_.normalize_observation ? layout_.observation_size : 0)};
+    return {graph_.make_workspace(1, false), layout_.normalize_observation ? layout_.observation_size : 0, layout_.low.size(),
+            graph_.state_size()};
   }
 
-  /// Chooses an action.
-  /// @param observation raw, `layout().observation_size` numbers. @param mask one byte per action, non-zero = valid; empty only
-  ///        if the policy needs none. @param action one number, written.
-  /// @throws ShapeError for a wrong size, a missing mask or one without a valid action; NumericError if the observation or
-  ///         the network's outputs are not finite; ConfigError for a draw without random numbers.
+  /// Chooses an action: of Discrete and MultiDiscrete spaces.
+  /// @param observation raw, `layout().observation_size` numbers. @param mask one byte per choice or weight, non-zero = valid;
+  ///        empty only if the policy needs none. @param action one number per component, written.
+  /// @throws ShapeError for a wrong size, the other kind of action, a missing mask or one without a valid action; NumericError
+  ///         if the observation or the network's outputs are not finite; ConfigError for a draw without random numbers.
   Decision act(std::span<const float> observation, std::span<const std::uint8_t> mask, std::span<std::int32_t> action,
                Workspace& workspace, ActOptions options = {}) const {
-    const std::span<const float> logits = evaluate(observation, mask, workspace);
-    if (action.size() != 1) {
-      throw ShapeError("InferencePolicy::act: action has " + std::to_string(action.size()) + " numbers, expected 1");
-    }
-    if (options.deterministic) {
-      action[0] = static_cast<std::int32_t>(nn::categorical::mode(logits, mask));
-    } else {
-      if (options.random == nullptr) {
-        throw ConfigError("InferencePolicy::act: ActOptions.random must be set when deterministic is false");
-      }
-      action[0] = static_cast<std::int32_t>(nn::categorical::sample(logits, mask, options.random->uniform()));
-    }
-    const auto row = nn::categorical::evaluate(logits, mask, static_cast<std::size_t>(action[0]));
-    return {detail::mean_output(workspace.network.output(value_).row(0)), row.log_prob, std::exp(row.log_prob), row.entropy};
+    return choose(observation, mask, action, workspace, options);
+  }
+  /// The same for Box (clipped or squashed into the bounds) and Simplex (weights that sum to 1, 0 where the mask forbids).
+  Decision act(std::span<const float> observation, std::span<const std::uint8_t> mask, std::span<float> action,
+               Workspace& workspace, ActOptions options = {}) const {
+    return choose(observation, mask, action, workspace, options);
   }
 
-  /// Probabilities of all actions, exactly 0 for invalid ones. @param p `layout().num_actions` numbers, written.
+  /// Probabilities of all choices, exactly 0 for invalid ones; the components of a MultiDiscrete one after another.
+  /// @param p `layout().num_actions` numbers, written. @throws ShapeError also for actions that are no choices
   void probabilities(std::span<const float> observation, std::span<const std::uint8_t> mask, std::span<float> p,
                      Workspace& workspace) const {
     if (p.size() != layout_.num_actions) {
       throw ShapeError("InferencePolicy::probabilities: room for " + std::to_string(p.size()) + " actions, expected " +
                        std::to_string(layout_.num_actions));
     }
-    nn::categorical::probabilities(evaluate(observation, mask, workspace), mask, p);
+    const detail::HeadRow<float> row = evaluate(observation, mask, workspace);
+    std::visit(
+        [&]<class Head>(const Head& head) {
+          if constexpr (Head::is_discrete) {
+            head.probabilities(row, p);
+          } else {
+            throw ShapeError("InferencePolicy::probabilities: the actions of this policy (" + layout_.distribution +
+                             ") are no choices; use act");
+          }
+        },
+        head_);
   }
 
   /// Name of an action; its number as text if the environment gave no names. Allocates. @throws ShapeError outside the range
@@ -295,9 +352,10 @@ class InferencePolicy {
   InferencePolicy(nn::GraphSpec spec, PolicyLayout layout)
       : spec_(std::move(spec)),
         layout_(std::move(layout)),
-        graph_(nn::Graph<float>::build(spec_, store_)),
+        head_(detail::head_of(layout_)),
+        graph_(build_graph()),
         statistics_(layout_.observation_size),
-        scaling_{layout_.clip_obs, detail::validity_columns(spec_)} {
+        scaling_{layout_.clip_obs, nn::unscaled_columns(spec_)} {
     action_ = graph_.output_index("action");
     value_ = graph_.output_index("value");
     if (graph_.input_width() != layout_.observation_size || graph_.output_width("action") != layout_.num_actions) {
@@ -305,6 +363,12 @@ class InferencePolicy {
                        std::to_string(graph_.output_width("action")) + " actions, the layout says " +
                        std::to_string(layout_.observation_size) + " and " + std::to_string(layout_.num_actions));
     }
+  }
+
+  nn::Graph<float> build_graph() {
+    const std::size_t log_std = std::visit([](const auto& head) { return head.log_std_size(); }, head_);
+    if (log_std > 0) store_.add("log_std", {log_std}, "actor");
+    return nn::Graph<float>::build(spec_, store_);
   }
 
   static InferencePolicy read(const io::Safetensors& file) {
@@ -331,20 +395,55 @@ class InferencePolicy {
     }
   }
 
-  /// Runs the network; the logits are finite where the mask is valid.
-  std::span<const float> evaluate(std::span<const float> observation, std::span<const std::uint8_t> mask,
+  template <class A>
+  Decision choose(std::span<const float> observation, std::span<const std::uint8_t> mask, std::span<A> action,
+                  Workspace& workspace, const ActOptions& options) const {
+    if (!options.deterministic && options.random == nullptr) {
+      throw ConfigError("InferencePolicy::act: ActOptions.random must be set when deterministic is false");
+    }
+    const detail::HeadRow<float> row = evaluate(observation, mask, workspace);
+    const auto decide = [&]<class Head>(const Head& head) -> Decision {
+      if constexpr (Head::is_discrete != std::same_as<A, std::int32_t>) {
+        throw ShapeError("InferencePolicy::act: the actions of this policy (" + layout_.distribution + ") are " +
+                         (Head::is_discrete ? "integers; pass a std::span<std::int32_t>" : "numbers; pass a std::span<float>"));
+      } else {
+        if (action.size() != head.action_width()) {
+          throw ShapeError("InferencePolicy::act: action has " + std::to_string(action.size()) + " numbers, expected " +
+                           std::to_string(head.action_width()));
+        }
+        constexpr bool transforms = requires(const Head& h, std::span<float> x) { h.to_environment(x, x); };
+        std::span<typename Head::template Stored<float>> stored = action;
+        if constexpr (transforms) stored = workspace.stored_;
+        detail::HeadEvaluation<float> result;
+        if (options.deterministic) {
+          head.mode(row, stored);
+          result = head.evaluate(row, std::span<const typename Head::template Stored<float>>(stored));
+        } else {
+          result = head.sample(row, *options.random, stored);
+        }
+        if constexpr (transforms) head.to_environment(stored, action);
+        return {detail::mean_output(workspace.network_.output(value_).row(0)), result.log_prob, std::exp(result.log_prob),
+                result.entropy};
+      }
+    };
+    return std::visit(decide, head_);
+  }
+
+  /// Runs the network; its outputs are finite where the mask is valid.
+  detail::HeadRow<float> evaluate(std::span<const float> observation, std::span<const std::uint8_t> mask,
                                   Workspace& workspace) const {
     if (observation.size() != layout_.observation_size) {
       throw ShapeError("InferencePolicy: the observation has " + std::to_string(observation.size()) + " numbers, expected " +
                        std::to_string(layout_.observation_size));
     }
-    if (mask.empty() ? layout_.mask_required : mask.size() != layout_.num_actions) {
+    const std::size_t mask_width = std::visit([](const auto& head) { return head.mask_width(); }, head_);
+    if (mask.empty() ? layout_.mask_required : mask.size() != mask_width) {
       throw ShapeError("InferencePolicy: the mask has " + std::to_string(mask.size()) + " entries, expected " +
-                       std::to_string(layout_.num_actions) + " (this policy was trained with" +
-                       (layout_.mask_required ? "" : "out") + " masks)");
+                       std::to_string(mask_width) + " (this policy was trained with" + (layout_.mask_required ? "" : "out") +
+                       " masks)");
     }
-    if (!mask.empty() && std::all_of(mask.begin(), mask.end(), [](std::uint8_t m) { return m == 0; })) {
-      throw ShapeError("InferencePolicy: the mask allows no action; at least one must be valid");
+    if (!mask.empty() && !std::visit([&](const auto& head) { return head.has_choice(mask); }, head_)) {
+      throw ShapeError("InferencePolicy: the mask allows no action; at least one (of every component) must be valid");
     }
     if (const std::size_t bad = first_non_finite(observation); bad != observation.size()) {
       const std::string name = layout_.observation_names.empty() ? std::string() : " (" + layout_.observation_names[bad] + ')';
@@ -353,21 +452,33 @@ class InferencePolicy {
     }
     std::span<const float> row = observation;
     if (layout_.normalize_observation) {
-      scaling_.apply(statistics_, observation, workspace.observation);
-      row = workspace.observation;
+      scaling_.apply(statistics_, observation, workspace.observation_);
+      row = workspace.observation_;
     }
-    graph_.forward(store_.parameters(), MatrixView<const float>(row.data(), 1, row.size()), workspace.network);
-    const std::span<const float> logits = workspace.network.output(action_).row(0);
-    for (std::size_t i = 0; i < logits.size(); ++i) {
-      if ((mask.empty() || mask[i] != 0) && !is_finite(logits[i])) {
-        throw NumericError("InferencePolicy: the logit of action " + std::to_string(i) + " is not finite", "action");
+    nn::Recurrence<float> recurrence;
+    if (!workspace.state_.empty()) {
+      recurrence.sequences = 1;
+      recurrence.state = {workspace.state_.data(), 1, workspace.state_.size()};
+      recurrence.next_state = {workspace.state_.data(), 1, workspace.state_.size()};
+      recurrence.starts = {&workspace.starts_, 1};
+    }
+    graph_.forward(store_.parameters(), MatrixView<const float>(row.data(), 1, row.size()), workspace.network_, recurrence);
+    workspace.starts_ = 0;
+    const std::span<const float> outputs = workspace.network_.output(action_).row(0);
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      if ((mask.empty() || mask[i] != 0) && !is_finite(outputs[i])) {
+        throw NumericError("InferencePolicy: output " + std::to_string(i) + " of 'action' (" +
+                               (layout_.action_names.empty() ? "action " + std::to_string(i) : layout_.action_names[i]) +
+                               ") is not finite",
+                           "action");
       }
     }
-    return logits;
+    return {outputs, mask, store_.parameters().first(layout_.low.size())};
   }
 
   nn::GraphSpec spec_;
   PolicyLayout layout_;
+  detail::AnyActionHead head_;
   nn::ParameterStore<float> store_;
   nn::Graph<float> graph_;
   RunningMeanStd statistics_;

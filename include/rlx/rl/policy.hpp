@@ -30,9 +30,11 @@ struct ActOptions {
 ///   }
 /// };
 /// @endcode
-template <class P>
+/// If the workspace has `begin_episode()`, it is called before the first action of every episode.
+/// @tparam A number type of an action: std::int32_t, or float for Box and Simplex
+template <class P, class A = std::int32_t>
 concept Policy = requires(const P& policy, std::span<const float> observation, std::span<const std::uint8_t> mask,
-                          std::span<std::int32_t> action, ActOptions options) {
+                          std::span<A> action, ActOptions options) {
   typename P::Workspace;
   { policy.make_workspace() } -> std::same_as<typename P::Workspace>;
   requires requires(typename P::Workspace & workspace) { policy.act(observation, mask, action, workspace, options); };

@@ -15,6 +15,7 @@
 #include <rlx/core/error.hpp>
 #include <rlx/core/finite.hpp>
 #include <rlx/nn/schedule.hpp>
+#include <rlx/rl/detail/config_checks.hpp>
 #include <rlx/rl/losses.hpp>
 
 namespace rlx {
@@ -38,11 +39,14 @@ struct PpoConfig {
   std::optional<double> target_kl = {};  ///< > 0; the update ends at a minibatch whose approx_kl exceeds 1.5 times this
   bool normalize_observation = false;
   bool normalize_reward = false;  ///< divide rewards by the standard deviation of the discounted return
+  bool normalize_value = false;   ///< the critic learns (R - mean) / std of the returns; not with normalize_reward
   double clip_obs = 10.0;         ///< > 0, after normalisation
   double clip_reward = 10.0;      ///< > 0, after scaling
   double adam_eps = 1e-5;
   double weight_decay = 0.0;            ///< decoupled
   bool ortho_init = true;               ///< orthogonal with the gains of the graph; false: as torch initialises
+  bool squash = false;                  ///< Box actions: squash samples into the bounds by tanh; false: clip them
+  double log_std_init = 0.0;            ///< Box actions: ln of the initial standard deviation
   std::size_t stats_window_size = 100;  ///< finished episodes behind rollout/ep_rew_mean, >= 1
   std::size_t gradient_shards = 0;      ///< parts of a minibatch that may run in parallel; 0: clamp(batch_size / 32, 1, 8)
   std::uint64_t seed = 0;
@@ -51,6 +55,7 @@ struct PpoConfig {
 
 /// Calls `f(name, field)` for every field, in the order of the struct.
 template <class Config, class F>
+requires std::same_as<std::remove_const_t<Config>, PpoConfig>
 void for_each_field(Config& config, F&& f) {
   f("learning_rate", config.learning_rate);
   f("n_steps", config.n_steps);
@@ -68,11 +73,14 @@ void for_each_field(Config& config, F&& f) {
   f("target_kl", config.target_kl);
   f("normalize_observation", config.normalize_observation);
   f("normalize_reward", config.normalize_reward);
+  f("normalize_value", config.normalize_value);
   f("clip_obs", config.clip_obs);
   f("clip_reward", config.clip_reward);
   f("adam_eps", config.adam_eps);
   f("weight_decay", config.weight_decay);
   f("ortho_init", config.ortho_init);
+  f("squash", config.squash);
+  f("log_std_init", config.log_std_init);
   f("stats_window_size", config.stats_window_size);
   f("gradient_shards", config.gradient_shards);
   f("seed", config.seed);
@@ -81,72 +89,33 @@ void for_each_field(Config& config, F&& f) {
 
 /// The number of gradient shards that a configuration means.
 inline std::size_t resolved_gradient_shards(const PpoConfig& config) {
-  if (config.gradient_shards != 0) return config.gradient_shards;
-  return std::clamp<std::size_t>(config.batch_size / 32, 1, 8);
+  return detail::choose_gradient_shards(config.gradient_shards, config.batch_size);
 }
 
+/// @param recurrent  the network has an lstm, so minibatches are whole sequences
 /// @throws ConfigError naming the field, its value and its range.
-inline void validate(const PpoConfig& config, std::size_t num_envs) {
-  const auto fail = [](const char* field, const std::string& value, const char* range) {
-    throw ConfigError(std::string("PpoConfig.") + field + " = " + value + "; " + range);
-  };
-  const auto positive = [&](const char* field, std::size_t value) {
-    if (value == 0) fail(field, "0", "it must be at least 1");
-  };
-  const auto above_zero = [&](const char* field, double value) {
-    if (!is_finite(value) || value <= 0.0) fail(field, std::to_string(value), "it must be above 0 and finite");
-  };
-  // Infinity, told from NaN on its bits so that this holds under -ffast-math, switches a limit off.
-  const auto limit = [&](const char* field, double value) {
-    const bool infinite = std::bit_cast<std::uint64_t>(value) == 0x7FF0000000000000ULL;
-    if (!infinite && (!is_finite(value) || value <= 0.0)) fail(field, std::to_string(value), "it must be above 0");
-  };
-  const auto share = [&](const char* field, double value) {
-    if (!is_finite(value) || value < 0.0 || value > 1.0) fail(field, std::to_string(value), "it must lie in [0, 1]");
-  };
-  const auto not_negative = [&](const char* field, double value) {
-    if (!is_finite(value) || value < 0.0) fail(field, std::to_string(value), "it must be finite and at least 0");
-  };
-  // A schedule is looked at where it is used: at its ends and between.
-  const auto schedule = [&](const char* field, const nn::Schedule& s, bool zero_at_end) {
-    for (const double p : {1.0, 0.75, 0.5, 0.25, 0.0}) {
-      const double value = s(p);
-      if (!is_finite(value) || value < 0.0 || (value == 0.0 && !zero_at_end && p > 0.0)) {
-        fail(field, std::to_string(value) + " at progress remaining " + std::to_string(p),
-             zero_at_end ? "it must be finite and at least 0" : "it must be above 0");
-      }
-    }
-  };
-  positive("n_steps", config.n_steps);
-  positive("n_epochs", config.n_epochs);
-  positive("batch_size", config.batch_size);
-  positive("stats_window_size", config.stats_window_size);
-  share("gamma", config.gamma);
-  share("gae_lambda", config.gae_lambda);
-  schedule("learning_rate", config.learning_rate, true);
-  schedule("clip_range", config.clip_range, false);
-  if (config.clip_range_vf) schedule("clip_range_vf", *config.clip_range_vf, false);
-  schedule("ent_coef", config.ent_coef, true);
-  not_negative("vf_coef", config.vf_coef);
-  not_negative("weight_decay", config.weight_decay);
-  limit("max_grad_norm", config.max_grad_norm);
-  if (config.target_kl) above_zero("target_kl", *config.target_kl);
-  limit("clip_obs", config.clip_obs);
-  limit("clip_reward", config.clip_reward);
-  above_zero("adam_eps", config.adam_eps);
+inline void validate(const PpoConfig& config, std::size_t num_envs, bool recurrent = false) {
+  const detail::ConfigChecks check("PpoConfig");
+  check.on_policy(config, num_envs);
+  check.positive("n_epochs", config.n_epochs);
+  check.positive("batch_size", config.batch_size);
+  check.schedule("clip_range", config.clip_range, false);
+  if (config.clip_range_vf) check.schedule("clip_range_vf", *config.clip_range_vf, false);
+  if (config.target_kl) check.above_zero("target_kl", *config.target_kl);
 
   const std::size_t rows = config.n_steps * num_envs;
   if (config.batch_size > rows) {
-    fail("batch_size", std::to_string(config.batch_size),
-         ("it exceeds n_steps * num_envs = " + std::to_string(rows) + "; lower it or collect longer rollouts").c_str());
+    check.fail("batch_size", std::to_string(config.batch_size),
+               "it exceeds n_steps * num_envs = " + std::to_string(rows) + "; lower it or collect longer rollouts");
   }
-  if (rows == 1 && config.normalize_advantage) {
-    fail("normalize_advantage", "true", "a rollout of one row cannot be normalised; collect longer rollouts");
+  if (recurrent && config.batch_size % config.n_steps != 0) {
+    check.fail(
+        "batch_size", std::to_string(config.batch_size),
+        "with an lstm a minibatch holds whole sequences: it must be a multiple of n_steps = " + std::to_string(config.n_steps));
   }
-  if (rows > 0xFFFFFFFFU) fail("n_steps", std::to_string(config.n_steps), "n_steps * num_envs must be below 2^32");
   if (config.gradient_shards > config.batch_size) {
-    fail("gradient_shards", std::to_string(config.gradient_shards),
-         "a shard needs a row: at most batch_size (0 chooses a number)");
+    check.fail("gradient_shards", std::to_string(config.gradient_shards),
+               "a shard needs a row: at most batch_size (0 chooses a number)");
   }
 }
 

@@ -55,33 +55,41 @@ struct RolloutShape {
   std::size_t critic_outputs = 1;    ///< K
   std::size_t target_width = 1;      ///< W
   bool scaled_rewards = false;       ///< keep scaled rewards beside the raw ones
+  std::size_t action_width = 1;      ///< A
+  std::size_t state_size = 0;        ///< floats of recurrent state per environment, 0 without
 };
 
-/// Storage of one rollout: T N (4 D + 4 + M + 26) bytes, one more row of observations and masks (the current ones, which the
-/// next rollout starts from), and what wider critics and scaled rewards ask for. Allocates in the constructor only.
+/// Storage of one rollout: T N (4 D + 4 A + M + 26) bytes, one more row of observations and masks (the current ones, which the
+/// next rollout starts from), and what wider critics, scaled rewards and recurrent networks ask for. Allocates in the
+/// constructor only.
 ///
 /// Environments write straight into these rows: step t reads row t and writes row t + 1.
+/// @tparam A number type of an action: std::int32_t or float.
+template <class A = std::int32_t>
 struct Rollout {
   explicit Rollout(const RolloutShape& sizes)
       : shape(sizes),
         observations((sizes.n_steps + 1) * sizes.num_envs * sizes.observation_size),
         masks((sizes.n_steps + 1) * sizes.num_envs * sizes.mask_width),
-        actions(sizes.n_steps * sizes.num_envs),
-        log_probs(actions.size()),
-        values(actions.size()),
-        rewards(actions.size()),
-        scaled_rewards(sizes.scaled_rewards ? actions.size() : 0),
-        final_values(actions.size()),
-        advantages(actions.size()),
-        targets(actions.size() * sizes.target_width),
-        terminated(actions.size()),
-        truncated(actions.size()),
+        actions(rows() * sizes.action_width),
+        log_probs(rows()),
+        values(rows()),
+        rewards(rows()),
+        scaled_rewards(sizes.scaled_rewards ? rows() : 0),
+        final_values(rows()),
+        advantages(rows()),
+        targets(rows() * sizes.target_width),
+        terminated(rows()),
+        truncated(rows()),
         last_values(sizes.num_envs),
-        critic_outputs(sizes.critic_outputs > 1 ? actions.size() * sizes.critic_outputs : 0),
+        critic_outputs(sizes.critic_outputs > 1 ? rows() * sizes.critic_outputs : 0),
         final_critic_outputs(critic_outputs.size()),
         last_critic_outputs(sizes.critic_outputs > 1 ? sizes.num_envs * sizes.critic_outputs : 0),
-        returns(sizes.target_width > 1 ? actions.size() : 0),
-        running_returns(sizes.num_envs) {}
+        returns(sizes.target_width > 1 ? rows() : 0),
+        running_returns(sizes.num_envs),
+        state(sizes.num_envs * sizes.state_size),
+        initial_state(state.size()),
+        episode_starts(sizes.state_size > 0 ? (sizes.n_steps + 1) * sizes.num_envs : 0) {}
 
   std::size_t rows() const noexcept { return shape.n_steps * shape.num_envs; }
   /// Observations before step t; t = n_steps: the current ones.
@@ -98,6 +106,12 @@ struct Rollout {
   std::span<const std::uint8_t> mask(std::size_t row) const {
     return {masks.data() + row * shape.mask_width, shape.mask_width};
   }
+  std::span<A> action(std::size_t row) { return {actions.data() + row * shape.action_width, shape.action_width}; }
+  std::span<const A> action(std::size_t row) const { return {actions.data() + row * shape.action_width, shape.action_width}; }
+  /// Which of the observations before step t are the first of an episode; empty without recurrent state.
+  std::span<std::uint8_t> starts_at(std::size_t t) {
+    return std::span(episode_starts).subspan(t * (episode_starts.empty() ? 0 : shape.num_envs), starts_width());
+  }
   std::span<const float> used_rewards() const { return shape.scaled_rewards ? scaled_rewards : rewards; }
   /// A critic of width 1 is trained on the returns themselves, so both share their memory.
   std::span<float> gae_returns() { return returns.empty() ? std::span<float>(targets) : std::span<float>(returns); }
@@ -105,8 +119,10 @@ struct Rollout {
   MatrixView<float> all_final_critic_outputs() { return wide(final_critic_outputs, final_values, rows()); }
   MatrixView<float> all_last_critic_outputs() { return wide(last_critic_outputs, last_values, shape.num_envs); }
 
-  /// The current observations and masks become those of step 0.
+  /// The current observations and masks become those of step 0, the current recurrent state the one before it.
   void begin_next() {
+    std::copy(state.begin(), state.end(), initial_state.begin());
+    std::copy_n(episode_starts.end() - static_cast<std::ptrdiff_t>(starts_width()), starts_width(), episode_starts.begin());
     const std::size_t width = shape.num_envs * shape.observation_size;
     std::copy_n(observations.end() - static_cast<std::ptrdiff_t>(width), width, observations.begin());
     const std::size_t mask_bytes = shape.num_envs * shape.mask_width;
@@ -131,19 +147,23 @@ struct Rollout {
   }
 
   RolloutShape shape;
-  std::vector<float> observations;    ///< [T + 1][N][D], raw
-  std::vector<std::uint8_t> masks;    ///< [T + 1][N][M]
-  std::vector<std::int32_t> actions;  ///< [T][N]
+  std::vector<float> observations;  ///< [T + 1][N][D], raw
+  std::vector<std::uint8_t> masks;  ///< [T + 1][N][M]
+  std::vector<A> actions;           ///< [T][N][A], as drawn
   std::vector<float> log_probs, values, rewards, scaled_rewards, final_values, advantages;
   std::vector<float> targets;  ///< [T][N][W]
   std::vector<std::uint8_t> terminated, truncated;
   std::vector<float> last_values;                                                ///< [N]
   std::vector<float> critic_outputs, final_critic_outputs, last_critic_outputs;  ///< empty if K = 1
   std::vector<float> returns;                                                    ///< empty if W = 1
-  std::vector<double> running_returns;  ///< [N], of the episodes that are cut by the end of the rollout
+  std::vector<double> running_returns;       ///< [N], of the episodes that are cut by the end of the rollout
+  std::vector<float> state;                  ///< [N][S], after the last step
+  std::vector<float> initial_state;          ///< [N][S], before the first
+  std::vector<std::uint8_t> episode_starts;  ///< [T + 1][N]; empty if S = 0
   std::vector<EpisodeSlice> episodes;
 
  private:
+  std::size_t starts_width() const noexcept { return episode_starts.empty() ? 0 : shape.num_envs; }
   MatrixView<float> wide(std::vector<float>& outputs, std::vector<float>& narrow, std::size_t count) {
     return {outputs.empty() ? narrow.data() : outputs.data(), count, shape.critic_outputs};
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include <rlx/rl/detail/ppo_loss.hpp>
+#include <rlx/rl/detail/on_policy_loss.hpp>
 
 #include <cmath>
 #include <vector>
@@ -27,13 +27,8 @@ struct Batch {
   std::vector<std::int32_t> taken = std::vector<std::int32_t>(rows);
 
   rlx::detail::LossRows<double> view() const {
-    return {indices,
-            {masks.data(), rows, actions},
-            taken,
-            old_log_probs,
-            advantages,
-            {old_values.data(), rows, 1},
-            {targets.data(), rows, 1}};
+    return {indices,    {masks.data(), rows, actions}, {taken.data(), rows, 1},  old_log_probs,
+            advantages, {old_values.data(), rows, 1},  {targets.data(), rows, 1}};
   }
 };
 
@@ -49,9 +44,10 @@ struct Loss {
   double operator()(std::span<const double> parameters, std::span<double> gradient) {
     graph.forward(parameters, {batch.inputs.data(), Batch::rows, Batch::observation}, workspace);
     const std::size_t action = graph.output_index("action"), value = graph.output_index("value");
-    sums = rlx::detail::ppo_loss<double>(batch.view(), settings, workspace.output(action), workspace.output(value),
-                                         workspace.output_gradient(action), workspace.output_gradient(value), scratch,
-                                         rlx::ScalarCritic{}, rlx::ExpectedReturn{});
+    sums = rlx::detail::on_policy_loss<double>(rlx::detail::CategoricalHead(Batch::actions), batch.view(), settings,
+                                               workspace.output(action), workspace.output(value), {},
+                                               workspace.output_gradient(action), workspace.output_gradient(value), {}, scratch,
+                                               rlx::ScalarCritic{}, rlx::ExpectedReturn{});
     if (!gradient.empty()) graph.backward(parameters, gradient, workspace);
     const double n = static_cast<double>(settings.batch_rows);
     return sums.policy / n - settings.ent_coef * sums.entropy / n + settings.vf_coef * sums.value + sums.extra;
@@ -98,7 +94,8 @@ Batch draw(const rlx::nn::Graph<double>& graph, std::span<const double> paramete
 
 }  // namespace
 
-TEST_CASE("The gradient of the whole loss is right, with masks and every value clip", "[rl][ppo_loss][detail_C10][gradient]") {
+TEST_CASE("The gradient of the whole loss is right, with masks and every value clip",
+          "[rl][on_policy_loss][detail_C10][gradient]") {
   for (const bool slots : {false, true}) {
     rlx::nn::GraphSpec spec = rlx::nn::mlp_actor_critic({.observation = 6, .action = 5, .pi = {7, 6}, .vf = {8}});
     if (slots) {
@@ -133,7 +130,7 @@ TEST_CASE("The gradient of the whole loss is right, with masks and every value c
   }
 }
 
-TEST_CASE("Actions that are never valid get no gradient, the sums are those of the pure functions", "[rl][ppo_loss]") {
+TEST_CASE("Actions that are never valid get no gradient, the sums are those of the pure functions", "[rl][on_policy_loss]") {
   const rlx::nn::GraphSpec spec = rlx::nn::mlp_actor_critic({.observation = 6, .action = 5, .pi = {7}, .vf = {7}});
   rlx::nn::ParameterStore<double> store;
   const auto graph = rlx::nn::Graph<double>::build(spec, store);
@@ -183,7 +180,7 @@ TEST_CASE("Actions that are never valid get no gradient, the sums are those of t
                WithinAbs(rlx::clip_fraction<double>(log_ratios, 0.2), 1e-12));
 }
 
-TEST_CASE("A row that is not finite stops the pass and is named", "[rl][ppo_loss][errors]") {
+TEST_CASE("A row that is not finite stops the pass and is named", "[rl][on_policy_loss][errors]") {
   const rlx::nn::GraphSpec spec = rlx::nn::mlp_actor_critic({.observation = 6, .action = 5, .pi = {7}, .vf = {7}});
   rlx::nn::ParameterStore<double> store;
   const auto graph = rlx::nn::Graph<double>::build(spec, store);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include <rlx/rl/ppo_config_json.hpp>
+#include <rlx/rl/config_json.hpp>
 
 #include <limits>
 
@@ -7,7 +7,7 @@
 
 using namespace rlx_test;
 
-TEST_CASE("A configuration survives JSON", "[rl][ppo_config_json]") {
+TEST_CASE("A configuration survives JSON", "[rl][config_json]") {
   rlx::PpoConfig c;
   c.learning_rate = rlx::nn::Schedule::linear(3e-4, 0.0);
   c.clip_range = rlx::nn::Schedule::piecewise({{1.0, 0.3}, {0.5, 0.2}});
@@ -32,7 +32,7 @@ TEST_CASE("A configuration survives JSON", "[rl][ppo_config_json]") {
   REQUIRE(rlx::config_hash(json) != rlx::config_hash(rlx::config_to_json(rlx::PpoConfig{})));
 }
 
-TEST_CASE("Unknown keys and wrong types are refused with the nearest key", "[rl][ppo_config_json][errors]") {
+TEST_CASE("Unknown keys and wrong types are refused with the nearest key", "[rl][config_json][errors]") {
   REQUIRE_THROWS_WITH(rlx::ppo_config_from_json({{"n_step", 5}}), ContainsSubstring("did you mean 'n_steps'"));
   REQUIRE_THROWS_AS(rlx::ppo_config_from_json({{"n_steps", -5}}), rlx::ConfigError);
   REQUIRE_THROWS_AS(rlx::ppo_config_from_json({{"gamma", "high"}}), rlx::ConfigError);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// @brief PPO's whole loss over the rows of one gradient shard: one pass forward, one pass back to the network's outputs.
-#ifndef RLX_RL_DETAIL_PPO_LOSS_HPP
-#define RLX_RL_DETAIL_PPO_LOSS_HPP
+/// @brief The whole loss of PPO or A2C over the rows of one gradient shard: one pass forward, one pass back to the network's
+/// outputs.
+#ifndef RLX_RL_DETAIL_ON_POLICY_LOSS_HPP
+#define RLX_RL_DETAIL_ON_POLICY_LOSS_HPP
 
 #include <algorithm>
 #include <cmath>
@@ -15,19 +16,25 @@
 
 #include <rlx/core/finite.hpp>
 #include <rlx/core/matrix.hpp>
-#include <rlx/nn/categorical.hpp>
 #include <rlx/rl/critic.hpp>
+#include <rlx/rl/detail/action_head.hpp>
 #include <rlx/rl/losses.hpp>
 #include <rlx/rl/risk_objective.hpp>
 
 namespace rlx::detail {
 
-/// What a minibatch needs besides the network's outputs; one entry per row of the shard.
-template <std::floating_point S>
+/// What the policy's loss is made of.
+enum class Surrogate : std::uint8_t {
+  clipped,  ///< PPO: min(ratio A, clip(ratio) A)
+  log_prob  ///< A2C: A log pi
+};
+
+/// What a minibatch needs besides the network's outputs; one entry per row of the shard. @tparam A number type of an action
+template <std::floating_point S, class A = std::int32_t>
 struct LossRows {
   std::span<const std::uint32_t> rows;
   MatrixView<const std::uint8_t> masks;  ///< [rows][M], M = 0: all valid
-  std::span<const std::int32_t> actions;
+  MatrixView<const A> actions;
   std::span<const S> old_log_probs;
   std::span<const S> advantages;  ///< normalised
   MatrixView<const S> old_critic_outputs;
@@ -36,6 +43,7 @@ struct LossRows {
 
 template <std::floating_point S>
 struct LossSettings {
+  Surrogate surrogate = Surrogate::clipped;
   S clip_range = S(0.2);
   std::optional<S> clip_range_vf;
   ValueClip value_clip = ValueClip::sb3;
@@ -54,7 +62,8 @@ struct LossScratch {
 /// Sums over rows (`value` and `extra` are shares of the mean already).
 struct LossSums {
   double policy = 0, value = 0, extra = 0;
-  double entropy = 0;
+  double entropy = 0;           ///< what the bonus is paid for
+  double minus_log_prob = 0;    ///< estimates the entropy where it has no closed form
   double rescaled_entropy = 0;  ///< H ln(n) / ln(n_valid) over rows with at least two valid actions
   double log_valid = 0;         ///< ln(n_valid) over those rows
   std::size_t rows_with_choice = 0;
@@ -64,30 +73,36 @@ struct LossSums {
 
   void add(const LossSums& other) {
     policy += other.policy, value += other.value, extra += other.extra;
-    entropy += other.entropy, rescaled_entropy += other.rescaled_entropy, log_valid += other.log_valid;
+    entropy += other.entropy, minus_log_prob += other.minus_log_prob, rescaled_entropy += other.rescaled_entropy,
+        log_valid += other.log_valid;
     rows_with_choice += other.rows_with_choice;
     kl += other.kl, kl_k1 += other.kl_k1;
     clipped += other.clipped;
   }
 };
 
-/// Writes d(loss)/d(logits) and d(loss)/d(critic outputs) of these rows and returns their share of the sums. A row that is
-/// not finite is reported in `first_bad` and stops the pass. Allocates nothing.
-template <std::floating_point S, class C, class R>
-LossSums ppo_loss(const LossRows<S>& in, const LossSettings<S>& settings, MatrixView<const S> logits,
-                  MatrixView<const S> critic_outputs, MatrixView<S> d_logits, MatrixView<S> d_critic, LossScratch<S>& scratch,
-                  const C& critic, const R& objective) {
+/// Writes d(loss)/d(outputs) of these rows, adds d(loss)/d(log_std), and returns their share of the sums. A row that is not
+/// finite is reported in `first_bad` and stops the pass. Allocates nothing.
+/// @param log_std, d_log_std of Gaussian heads; else empty
+template <std::floating_point S, class Head, class C, class R>
+LossSums on_policy_loss(const Head& head, const LossRows<S, typename Head::template Stored<S>>& in,
+                        const LossSettings<S>& settings, MatrixView<const S> outputs, MatrixView<const S> critic_outputs,
+                        std::span<const S> log_std, MatrixView<S> d_outputs, MatrixView<S> d_critic, std::span<S> d_log_std,
+                        LossScratch<S>& scratch, const C& critic, const R& objective) {
   const std::size_t n = in.rows.size();
-  const std::size_t actions = logits.cols();
   const S share = S{1} / static_cast<S>(settings.batch_rows);
-  const double log_actions = std::log(static_cast<double>(actions));
+  const auto head_row = [&](std::size_t i) {
+    return HeadRow<S>{outputs.row(i), in.masks.cols() == 0 ? std::span<const std::uint8_t>() : in.masks.row(i), log_std};
+  };
   LossSums sums;
   for (std::size_t i = 0; i < n; ++i) {
-    const std::span<const std::uint8_t> mask = in.masks.cols() == 0 ? std::span<const std::uint8_t>() : in.masks.row(i);
-    const auto row = nn::categorical::evaluate(logits.row(i), mask, static_cast<std::size_t>(in.actions[i]));
+    const HeadRow<S> distribution = head_row(i);
+    const HeadEvaluation<S> row = head.evaluate(distribution, in.actions.row(i));
     const S log_ratio = row.log_prob - in.old_log_probs[i];
     const S ratio = std::exp(log_ratio);
-    const ClippedObjective<S> objective_row = clipped_surrogate(ratio, in.advantages[i], settings.clip_range);
+    const ClippedObjective<S> objective_row = settings.surrogate == Surrogate::clipped
+                                                  ? clipped_surrogate(ratio, in.advantages[i], settings.clip_range)
+                                                  : ClippedObjective<S>{in.advantages[i] * row.log_prob, in.advantages[i]};
     scratch.log_probs[i] = row.log_prob;
     scratch.entropies[i] = row.entropy;
     scratch.d_log_prob[i] = -objective_row.d_log_prob * share;
@@ -99,15 +114,14 @@ LossSums ppo_loss(const LossRows<S>& in, const LossSettings<S>& settings, Matrix
     }
     sums.policy -= static_cast<double>(objective_row.objective);
     sums.entropy += static_cast<double>(row.entropy);
-    const auto valid = mask.empty()
-                           ? static_cast<std::ptrdiff_t>(actions)
-                           : static_cast<std::ptrdiff_t>(mask.size()) - std::count(mask.begin(), mask.end(), std::uint8_t{0});
-    if (valid > 1) {
-      const double log_valid =
-          valid == static_cast<std::ptrdiff_t>(actions) ? log_actions : std::log(static_cast<double>(valid));
-      sums.rescaled_entropy += static_cast<double>(row.entropy) * (log_actions / log_valid);
-      sums.log_valid += log_valid;
-      ++sums.rows_with_choice;
+    sums.minus_log_prob -= static_cast<double>(row.log_prob);
+    if constexpr (Head::is_discrete) {
+      const double log_valid = head.log_valid(distribution.mask);
+      if (log_valid > 0.0) {
+        sums.rescaled_entropy += static_cast<double>(row.entropy) * (head.log_actions() / log_valid);
+        sums.log_valid += log_valid;
+        ++sums.rows_with_choice;
+      }
     }
     sums.kl += std::expm1(static_cast<double>(log_ratio)) - static_cast<double>(log_ratio);
     sums.kl_k1 -= static_cast<double>(log_ratio);
@@ -126,13 +140,11 @@ LossSums ppo_loss(const LossRows<S>& in, const LossSettings<S>& settings, Matrix
                               BasicLossGradient<S>{rows(scratch.d_log_prob), rows(scratch.d_entropy), d_critic});
 
   for (std::size_t i = 0; i < n; ++i) {
-    const std::span<const std::uint8_t> mask = in.masks.cols() == 0 ? std::span<const std::uint8_t>() : in.masks.row(i);
-    nn::categorical::backward(logits.row(i), mask, static_cast<std::size_t>(in.actions[i]), scratch.d_log_prob[i],
-                              scratch.d_entropy[i], d_logits.row(i));
+    head.backward(head_row(i), in.actions.row(i), scratch.d_log_prob[i], scratch.d_entropy[i], d_outputs.row(i), d_log_std);
   }
   return sums;
 }
 
 }  // namespace rlx::detail
 
-#endif  // RLX_RL_DETAIL_PPO_LOSS_HPP
+#endif  // RLX_RL_DETAIL_ON_POLICY_LOSS_HPP

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// @brief PpoConfig as JSON, its digest, and what differs between two.
-#ifndef RLX_RL_PPO_CONFIG_JSON_HPP
-#define RLX_RL_PPO_CONFIG_JSON_HPP
+/// @brief PpoConfig and A2cConfig as JSON, their digest, and what differs between two.
+#ifndef RLX_RL_CONFIG_JSON_HPP
+#define RLX_RL_CONFIG_JSON_HPP
 
 #include <array>
 #include <limits>
@@ -17,6 +17,7 @@
 #include <rlx/core/hash.hpp>
 #include <rlx/core/json.hpp>
 #include <rlx/nn/schedule.hpp>
+#include <rlx/rl/a2c_config.hpp>
 #include <rlx/rl/ppo_config.hpp>
 
 namespace rlx {
@@ -60,8 +61,9 @@ inline nn::Schedule schedule_from_json(const nlohmann::json& json, const std::st
   return kind == Kind::linear ? nn::Schedule::linear(start, end) : nn::Schedule::cosine(start, end);
 }
 
-/// All fields by name. An infinite limit is written as null.
-inline nlohmann::json config_to_json(const PpoConfig& config) {
+/// All fields by name. An infinite limit is written as null. @tparam Config PpoConfig or A2cConfig
+template <class Config>
+nlohmann::json config_to_json(const Config& config) {
   nlohmann::json json = nlohmann::json::object();
   for_each_field(config, [&]<class T>(const char* name, const T& field) {
     if constexpr (std::is_same_v<T, nn::Schedule>) {
@@ -82,9 +84,11 @@ inline nlohmann::json config_to_json(const PpoConfig& config) {
 }
 
 /// Reads fields by name; absent ones keep their default. null means infinity for the limits clip_obs, clip_reward and
-/// max_grad_norm. @throws ConfigError for an unknown key, with the nearest one, or a value of the wrong type
-inline PpoConfig ppo_config_from_json(const nlohmann::json& json, const std::string& where = "ppo") {
-  PpoConfig config;
+/// max_grad_norm. @tparam Config PpoConfig or A2cConfig
+/// @throws ConfigError for an unknown key, with the nearest one, or a value of the wrong type
+template <class Config>
+Config config_from_json(const nlohmann::json& json, const std::string& where) {
+  Config config;
   JsonObject object(json, where);
   for_each_field(config, [&]<class T>(const char* name, T& field) {
     if (!object.has(name)) return;
@@ -106,9 +110,16 @@ inline PpoConfig ppo_config_from_json(const nlohmann::json& json, const std::str
   return config;
 }
 
+inline PpoConfig ppo_config_from_json(const nlohmann::json& json, const std::string& where = "ppo") {
+  return config_from_json<PpoConfig>(json, where);
+}
+inline A2cConfig a2c_config_from_json(const nlohmann::json& json, const std::string& where = "a2c") {
+  return config_from_json<A2cConfig>(json, where);
+}
+
 /// SHA-256 of the configuration: equal configurations have equal digests.
 inline std::string config_hash(const nlohmann::json& config) { return sha256_hex(config.dump()); }
 
 }  // namespace rlx
 
-#endif  // RLX_RL_PPO_CONFIG_JSON_HPP
+#endif  // RLX_RL_CONFIG_JSON_HPP

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief Checkpoints of the on-policy learners: what they hold, and a load that changes everything or nothing.
+#ifndef RLX_RL_DETAIL_ON_POLICY_CHECKPOINT_HPP
+#define RLX_RL_DETAIL_ON_POLICY_CHECKPOINT_HPP
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include <rlx/core/hash.hpp>
+#include <rlx/io/atomic_file.hpp>
+#include <rlx/io/safetensors.hpp>
+#include <rlx/nn/graph_json.hpp>
+#include <rlx/rl/checkpoint.hpp>
+#include <rlx/rl/config_json.hpp>
+#include <rlx/rl/detail/on_policy_learner.hpp>
+
+namespace rlx::detail {
+
+template <class X>
+inline constexpr bool has_state = requires(const X& constant, X& x, StateWriter& out, StateReader& in) {
+  constant.save_state(out);
+  x.load_state(in);
+};
+
+/// State of a critic or an objective that has some.
+template <class X>
+void save_extension(const X& extension, std::vector<std::byte>& bytes) {
+  if constexpr (has_state<X>) {
+    StateWriter writer(bytes);
+    extension.save_state(writer);
+  }
+}
+
+template <class X>
+X load_extension(X extension, const io::Safetensors& file, const char* name) {
+  if constexpr (has_state<X>) {
+    StateReader reader(file.at(name).data);
+    extension.load_state(reader);
+    reader.expect_end();
+  } else {
+    static_cast<void>(file);
+    static_cast<void>(name);
+  }
+  return extension;
+}
+
+inline std::string environment_tensor(std::size_t e) { return "environment/" + std::to_string(e); }
+
+template <class E, class Rule, Critic C, RiskObjective R, Clock K>
+void OnPolicyLearner<E, Rule, C, R, K>::save(const std::string& path) const {
+  StateBuffers state = state_buffers();
+  const nlohmann::json description = metadata();
+  io::write_safetensors(path, {{"rlx", description.dump()}}, tensors(state));
+  io::write_file_atomically(description_path(path), description.dump(2) + '\n');
+}
+
+template <class E, class Rule, Critic C, RiskObjective R, Clock K>
+std::string OnPolicyLearner<E, Rule, C, R, K>::state_hash() const {
+  Sha256 hash;
+  StateBuffers state = state_buffers();
+  for (const io::TensorView& tensor : tensors(state)) {
+    hash.update(tensor.name);
+    hash.update(tensor.data);
+  }
+  const std::array<std::uint64_t, 4> counters{num_timesteps_, n_updates_, epochs_, env_steps_};
+  hash.update(std::as_bytes(std::span(counters)));
+  return hash.hex();
+}
+
+template <class E, class Rule, Critic C, RiskObjective R, Clock K>
+nlohmann::json OnPolicyLearner<E, Rule, C, R, K>::run_description() const {
+  nlohmann::json run = config_to_json(config_);
+  run["gradient_shards"] = gradients_.count();
+  run["num_envs"] = envs_->num_envs();
+  run["num_shards"] = envs_->num_shards();
+  run["env_seed"] = envs_->config().seed;
+  run["layout_sha256"] = layout_.layout_sha256;
+  run["graph_sha256"] = sha256_hex(nlohmann::json(spec_).dump());
+  for (const auto& [key, value] : identity) run[key] = value;
+  return run;
+}
+
+/// The layout with the texts of `identity`, so that whoever loads the policy alone can check them too.
+template <class E, class Rule, Critic C, RiskObjective R, Clock K>
+PolicyLayout OnPolicyLearner<E, Rule, C, R, K>::described_layout() const {
+  PolicyLayout layout = layout_;
+  for (const auto& [key, value] : identity) layout.info[key] = value;
+  return layout;
+}
+
+template <class E, class Rule, Critic C, RiskObjective R, Clock K>
+nlohmann::json OnPolicyLearner<E, Rule, C, R, K>::metadata() const {
+  const nlohmann::json run = run_description();
+  nlohmann::json meta = {{"format", checkpoint_format},
+                         {"version", 1},
+                         {"library", RLX_VERSION_STRING},
+                         {"algorithm", Rule::algorithm},
+                         {"run", run},
+                         {"run_sha256", config_hash(run)},
+                         {"graph", nlohmann::json(spec_)},
+                         {"policy", layout_to_json(described_layout())},
+                         {"notes", notes},
+                         {"environment_state", VectorEnv<E>::saves_environments ? "present" : "absent"}};
+  meta["counters"] = {{"num_timesteps", num_timesteps_},
+                      {"total_timesteps", total_timesteps_},
+                      {"n_updates", n_updates_},
+                      {"epochs", epochs_},
+                      {"adam_t", optimizer_.steps()},
+                      {"env_steps", env_steps_},
+                      {"num_episodes", num_episodes_},
+                      {"forward_rows", forward_rows_},
+                      {"trained_rows", trained_rows_},
+                      {"started", started_},
+                      {"first_row_is_new", first_row_is_new_}};
+  meta["best"] =
+      best ? nlohmann::json{{"score", best->score}, {"num_timesteps", best->num_timesteps}, {"episode", best->episode}}
+           : nlohmann::json();
+  return meta;
+}
+
+template <class E, class Rule, Critic C, RiskObjective R, Clock K>
+auto OnPolicyLearner<E, Rule, C, R, K>::state_buffers() const -> StateBuffers {
+  StateBuffers state;
+  state.environments.resize(envs_->num_envs());
+  for (std::size_t e = 0; e < envs_->num_envs(); ++e) {
+    envs_->save_environment(e, state.environments[e]);
+    state.episode_lengths.push_back(static_cast<std::int64_t>(envs_->episode_length(e)));
+  }
+  StateWriter writer(state.sampler);
+  envs_->sampler().save_state(writer);
+  save_extension(critic_, state.critic);
+  save_extension(objective_, state.objective);
+  state.observation_count = observation_statistics_.count();
+  state.return_count = return_statistics_.count();
+  state.value = {value_scale_.mean(), value_scale_.variance(), value_scale_.updates()};
+  return state;
+}
+
+/// Views of everything a checkpoint holds; `state` must outlive them.
+template <class E, class Rule, Critic C, RiskObjective R, Clock K>
+std::vector<io::TensorView> OnPolicyLearner<E, Rule, C, R, K>::tensors(const StateBuffers& state) const {
+  const std::size_t n = rollout_.shape.num_envs;
+  const auto bytes = [](std::string tensor, const std::vector<std::byte>& data) {
+    return io::TensorView{std::move(tensor), io::DType::U8, {data.size()}, data};
+  };
+  std::vector<io::TensorView> all;
+  append_parameters(store_, all);
+  optimizer_.append_state(all);
+  if (config_.normalize_observation) append_normalizer("observation", observation_statistics_, state.observation_count, all);
+  if (config_.normalize_reward) {
+    append_normalizer("reward", return_statistics_, state.return_count, all);
+    all.push_back(io::tensor_view("rollout/discounted_returns", std::span<const double>(discounted_returns_)));
+  }
+  if (config_.normalize_value) {
+    const std::span<const double> value(state.value);
+    all.push_back(io::tensor_view("normalizer/value/mean", value.subspan(0, 1)));
+    all.push_back(io::tensor_view("normalizer/value/var", value.subspan(1, 1)));
+    all.push_back(io::tensor_view("normalizer/value/count", value.subspan(2, 1)));
+  }
+  const std::size_t width = n * rollout_.shape.observation_size;
+  const std::size_t mask_bytes = n * rollout_.shape.mask_width;
+  all.push_back(io::tensor_view("rollout/current_observations", std::span(rollout_.observations).last(width),
+                                {n, rollout_.shape.observation_size}));
+  if (mask_bytes != 0)
+    all.push_back(
+        io::tensor_view("rollout/current_masks", std::span(rollout_.masks).last(mask_bytes), {n, rollout_.shape.mask_width}));
+  all.push_back(io::tensor_view("rollout/episode_returns", std::span<const double>(rollout_.running_returns)));
+  all.push_back(io::tensor_view("rollout/episode_lengths", std::span<const std::int64_t>(state.episode_lengths)));
+  all.push_back(io::tensor_view("statistics/returns", std::span<const double>(window_returns_)));
+  all.push_back(io::tensor_view("statistics/lengths", std::span<const double>(window_lengths_)));
+  if (is_recurrent()) {
+    all.push_back(io::tensor_view("recurrent/state", std::span<const float>(rollout_.state), {n, rollout_.shape.state_size}));
+    all.push_back(io::tensor_view("recurrent/starts", std::span(rollout_.episode_starts).last(n)));
+  }
+  for (std::size_t e = 0; e < n; ++e) all.push_back(bytes(environment_tensor(e), state.environments[e]));
+  all.push_back(bytes("sampler", state.sampler));
+  if constexpr (has_state<C>) all.push_back(bytes("critic", state.critic));
+  if constexpr (has_state<R>) all.push_back(bytes("risk", state.objective));
+  return all;
+}
+
+template <class E, class Rule, Critic C, RiskObjective R, Clock K>
+void OnPolicyLearner<E, Rule, C, R, K>::load(const std::string& path, const LoadOptions& options) {
+  const io::Safetensors file = io::Safetensors::open(path);
+  const nlohmann::json meta = read_metadata(file);
+  if (meta.value("format", std::string()) != checkpoint_format || meta.value("version", 0) != 1 ||
+      meta.value("algorithm", std::string()) != Rule::algorithm) {
+    throw CheckpointError(path + ": expected a " + std::string(Rule::algorithm) + " checkpoint of version 1, found format " +
+                          meta.value("format", nlohmann::json()).dump() + ", algorithm " +
+                          meta.value("algorithm", nlohmann::json()).dump() + ", version " +
+                          meta.value("version", nlohmann::json()).dump());
+  }
+  try {
+    std::vector<std::string> differences;
+    list_differences(meta.at("run"), run_description(), options.allow, differences);
+    refuse_differences(path, differences);
+    constexpr bool restores = VectorEnv<E>::saves_environments;
+    if (!restores && options.exact) {
+      throw CheckpointError(
+          path +
+          ": the environment has no save_state, so training cannot continue exactly; set LoadOptions.exact = false "
+          "to start new episodes");
+    }
+
+    // Everything is read into copies first, so that a damaged file leaves this learner as it is.
+    StateBuffers state = state_buffers();
+    refuse_other_tensors(file, tensors(state));
+    nn::ParameterStore<float> store = store_;
+    read_parameters(file, store);
+    const nlohmann::json& counters = meta.at("counters");
+    Optimizer optimizer = optimizer_;
+    optimizer.read_state(file);
+    optimizer.set_steps(counters.at("adam_t").get<std::uint64_t>());
+    RunningMeanStd observation_statistics = observation_statistics_;
+    RunningMeanStd return_statistics = return_statistics_;
+    std::vector<double> discounted(discounted_returns_.size());
+    if (config_.normalize_observation) read_normalizer(file, "observation", observation_statistics);
+    if (config_.normalize_reward) {
+      read_normalizer(file, "reward", return_statistics);
+      file.read_into("rollout/discounted_returns", std::span<double>(discounted));
+    }
+    ValueScale value_scale = value_scale_;
+    if (config_.normalize_value) {
+      std::array<double, 3> value{};
+      const std::span<double> numbers(value);
+      file.read_into("normalizer/value/mean", numbers.subspan(0, 1));
+      file.read_into("normalizer/value/var", numbers.subspan(1, 1));
+      file.read_into("normalizer/value/count", numbers.subspan(2, 1));
+      if (first_non_finite(std::span<const double>(value)) != value.size() || value[1] < 0.0 || value[2] < 0.0) {
+        throw CheckpointError(path + ": normalizer/value: expected finite numbers and a variance and count of at least 0");
+      }
+      value_scale.set(value[0], value[1], value[2]);
+    }
+    const std::size_t n = rollout_.shape.num_envs;
+    std::vector<float> recurrent(rollout_.state.size());
+    std::vector<std::uint8_t> starts(is_recurrent() ? n : 0);
+    if (is_recurrent()) {
+      file.read_into("recurrent/state", std::span<float>(recurrent));
+      file.read_into("recurrent/starts", std::span<std::uint8_t>(starts));
+    }
+    std::vector<float> observations(n * rollout_.shape.observation_size);
+    std::vector<std::uint8_t> masks(n * rollout_.shape.mask_width);
+    std::vector<double> running(n);
+    std::vector<double> returns(window_returns_.size());
+    std::vector<double> lengths(window_lengths_.size());
+    file.read_into("rollout/current_observations", std::span<float>(observations));
+    if (!masks.empty()) file.read_into("rollout/current_masks", std::span<std::uint8_t>(masks));
+    file.read_into("rollout/episode_returns", std::span<double>(running));
+    std::vector<std::int64_t> episode_lengths(n);  // the environments know them; read so that a wrong size is refused
+    file.read_into("rollout/episode_lengths", std::span<std::int64_t>(episode_lengths));
+    file.read_into("statistics/returns", std::span<double>(returns));
+    file.read_into("statistics/lengths", std::span<double>(lengths));
+    C critic = load_extension(critic_, file, "critic");
+    R objective = load_extension(objective_, file, "risk");
+    const auto number = [&](const char* name) { return counters.at(name).get<std::uint64_t>(); };
+    const std::array<std::uint64_t, 8> numbers{number("num_timesteps"), number("total_timesteps"), number("n_updates"),
+                                               number("epochs"),        number("env_steps"),       number("num_episodes"),
+                                               number("forward_rows"),  number("trained_rows")};
+    const bool started = counters.at("started").get<bool>();
+    const bool first_row_is_new = counters.at("first_row_is_new").get<bool>();
+    std::optional<BestScore> saved_best;
+    if (const nlohmann::json& b = meta.at("best"); !b.is_null()) {
+      saved_best = BestScore{b.at("score").get<double>(), b.at("num_timesteps").get<std::uint64_t>(),
+                             b.at("episode").get<std::uint64_t>()};
+    }
+    auto saved_notes = meta.at("notes").get<std::map<std::string, std::string>>();
+    AnyEpisodeSampler sampler = envs_->sampler();
+    StateReader sampler_state(file.at("sampler").data);
+    sampler.load_state(sampler_state);
+    sampler_state.expect_end();
+    std::vector<std::span<const std::byte>> episodes(n);
+    for (std::size_t e = 0; e < n; ++e) episodes[e] = file.at(environment_tensor(e)).data;
+    bool restored = restores;
+    try {
+      envs_->load_environments(episodes);
+    } catch (const CheckpointError&) {
+      if (options.exact) throw;
+      restored = false;
+    }
+    envs_->set_sampler(std::move(sampler));
+
+    std::copy(store.parameters().begin(), store.parameters().end(), store_.parameters().begin());
+    optimizer_ = std::move(optimizer);
+    value_scale_ = value_scale;
+    observation_statistics_ = std::move(observation_statistics);
+    return_statistics_ = std::move(return_statistics);
+    discounted_returns_ = std::move(discounted);
+    std::copy(observations.begin(), observations.end(),
+              rollout_.observations.end() - static_cast<std::ptrdiff_t>(observations.size()));
+    std::copy(masks.begin(), masks.end(), rollout_.masks.end() - static_cast<std::ptrdiff_t>(masks.size()));
+    rollout_.running_returns = std::move(running);
+    rollout_.state = std::move(recurrent);
+    std::copy(starts.begin(), starts.end(), rollout_.episode_starts.end() - static_cast<std::ptrdiff_t>(starts.size()));
+    window_returns_ = std::move(returns);
+    window_lengths_ = std::move(lengths);
+    critic_ = std::move(critic);
+    objective_ = std::move(objective);
+    num_timesteps_ = numbers[0], total_timesteps_ = numbers[1], n_updates_ = numbers[2], epochs_ = numbers[3];
+    env_steps_ = numbers[4], num_episodes_ = numbers[5], forward_rows_ = numbers[6], trained_rows_ = numbers[7];
+    started_ = started && restored;
+    first_row_is_new_ = first_row_is_new;
+    best = saved_best;
+    notes = std::move(saved_notes);
+  } catch (const nlohmann::json::exception& error) {
+    throw CheckpointError(path + ": the metadata is damaged: " + error.what());
+  } catch (const ConfigError& error) {
+    throw CheckpointError(path + ": " + error.what());
+  }
+}
+
+}  // namespace rlx::detail
+
+#endif  // RLX_RL_DETAIL_ON_POLICY_CHECKPOINT_HPP
