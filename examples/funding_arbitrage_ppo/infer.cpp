@@ -100,7 +100,8 @@ int decide_states(const Options& o, const rlx::InferencePolicy& policy) {
     } catch (const rlx::Error& error) {
       out = {{"error", error.what()}, {"line", number}};
     }
-    fmt::print("{}\n", out.dump());
+    // A line with bytes that are not UTF-8 is an error that quotes them; the answer is JSON all the same.
+    fmt::print("{}\n", out.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
     std::fflush(stdout);
   }
   if (in.bad()) throw rlx::DataError(fmt::format("--state {}: cannot be read; expected one state as JSON per line", o.state));
@@ -116,7 +117,9 @@ int run_episodes(const Options& o, const rlx::InferencePolicy& policy) {
   config.window_end = window.end - 1;
   config.close_at_end = true;
   std::unique_ptr<rlx::io::JsonlWriter> states;
-  if (!o.states_output.empty()) states = std::make_unique<rlx::io::JsonlWriter>(o.states_output);
+  if (!o.states_output.empty()) {
+    states = std::make_unique<rlx::io::JsonlWriter>(o.states_output, rlx::io::JsonlConfig{.append = false});
+  }
 
   Decider decider(policy, o);
   std::vector<double> returns;

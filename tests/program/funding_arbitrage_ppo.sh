@@ -133,7 +133,8 @@ case $case_name in
     make_data
     run train $tape $small --num-episodes 4
     run infer $tape --checkpoint checkpoints/best_model.safetensors --episodes 1 --episode-length-days 1 --states-output states.jsonl
-    [ "$(wc -l <states.jsonl)" -eq 24 ] || fail "expected 24 states"
+    run infer $tape --checkpoint checkpoints/best_model.safetensors --episodes 1 --episode-length-days 1 --states-output states.jsonl
+    [ "$(wc -l <states.jsonl)" -eq 24 ] || fail "expected the 24 states of the last call"
     # The states of the episode, decided again from their JSON: same action and same observation hash on every line.
     run infer --checkpoint checkpoints/best_model.safetensors --state states.jsonl
     [ "$(wc -l <out)" -eq 24 ] || fail "expected 24 decisions"
@@ -142,10 +143,10 @@ case $case_name in
     cmp expected found || fail "decisions from JSON differ from the environment's"
     refuse 3 'cannot be read' infer --checkpoint checkpoints/best_model.safetensors --state data
     # A line that is wrong gets one error object; the stream goes on.
-    { head -1 states.jsonl; echo '{"time": 3}'; echo 'nonsense'; tail -1 states.jsonl; } >mixed.jsonl
+    { head -1 states.jsonl; echo '{"time": 3}'; echo 'nonsense'; printf '"\377"\n'; tail -1 states.jsonl; } >mixed.jsonl
     "$program" infer --checkpoint checkpoints/best_model.safetensors --state - <mixed.jsonl >out 2>err || fail "mixed stream"
-    [ "$(wc -l <out)" -eq 4 ] || fail "expected four lines"
-    [ "$(grep -c '"error"' out)" -eq 2 ] || fail "expected two error objects"
+    [ "$(wc -l <out)" -eq 5 ] || fail "expected five lines"
+    [ "$(grep -c '"error"' out)" -eq 3 ] || fail "expected three error objects"
     ;;
   resume)
     make_data
