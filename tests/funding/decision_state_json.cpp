@@ -132,4 +132,15 @@ TEST_CASE("state json: what is wrong is named by its path", "[funding][state_jso
   refused("positions[0].long.bid_ask_bps: expected 0 to 20000",
           [](json& s) { s["positions"][0]["long"]["bid_ask_bps"] = -0.5; });
   refused("positions[1]", [](json& s) { s["positions"][1]["quantity"] = "two"; });
+  // Out of range: a feature would leave [-5, 5], or a cost would become a gain.
+  refused("opportunities[0].long.interval_h: expected 1, 2, 4",
+          [](json& s) { s["opportunities"][0]["long"]["interval_h"] = 1e300; });
+  refused("positions[0].short.interval_h", [](json& s) { s["positions"][0]["short"]["interval_h"] = 3; });
+  refused("opportunities[0].sign_share", [](json& s) { s["opportunities"][0]["sign_share"] = -7; });
+  refused("opportunities[0].volume_usd: expected 0 or more", [](json& s) { s["opportunities"][0]["volume_usd"] = -1; });
+  refused("opportunities[0].short.depth_usd", [](json& s) { s["opportunities"][0]["short"]["depth_usd"] = -1; });
+  refused("opportunities[0].long.lot", [](json& s) { s["opportunities"][0]["long"]["lot"] = -1; });
+  refused("positions[0].long.margin", [](json& s) { s["positions"][0]["long"]["margin"] = -1; });
+  refused("execution.fee_scale = -1", [](json& s) { s["execution"]["fee_scale"] = -1; });
+  refused("execution.multipliers", [](json& s) { s["execution"]["multipliers"] = {0.1, -0.2, 0.3}; });
 }

@@ -35,6 +35,7 @@
 #include <rlx/core/finite.hpp>
 #include <rlx/core/json.hpp>
 #include <rlx/funding/decision_state.hpp>
+#include <rlx/funding/detail/sort_rows.hpp>
 #include <rlx/funding/market_tape.hpp>
 #include <rlx/funding/opportunity.hpp>
 #include <rlx/funding/venues.hpp>
@@ -85,6 +86,16 @@ class LiveState {
     const double value = number_or_missing(in, "bid_ask_bps");
     if (is_finite(value) && (value < 0.0 || value > detail::max_bid_ask_bps))
       refuse(in.path("bid_ask_bps"), "0 to 20000, or null, found " + std::to_string(value));
+    return value;
+  }
+  // A number at or above 0; missing (NaN) passes.
+  static double not_negative(const JsonObject& in, std::string_view key, double value) {
+    if (value < 0.0) refuse(in.path(key), "0 or more, found " + std::to_string(value));
+    return value;
+  }
+  static double interval_of(JsonObject& in) {
+    const double value = in.get<double>("interval_h");
+    if (!detail::valid_interval(value)) refuse(in.path("interval_h"), "1, 2, 4, 8, 12 or 24, found " + std::to_string(value));
     return value;
   }
   static double positive(JsonObject& in, std::string_view key) {
@@ -158,6 +169,9 @@ class LiveState {
     execution.read("min_notional", config.min_notional);
     execution.read("max_depth_share", config.max_depth_share);
     execution.finish();
+    EnvironmentConfig checked;
+    checked.execution = config;
+    checked.validate();
   }
 
   VenueId venue(const std::string& name, const std::string& path) const {
@@ -178,7 +192,7 @@ class LiveState {
     const VenueId venue_id = venue(leg.get<std::string>("venue"), leg.path("venue"));
     const auto account = std::find(storage_->accounts.begin(), storage_->accounts.end(), venue_id);
     if (account == storage_->accounts.end()) refuse(leg.path("venue"), "a venue with an entry in free_cash");
-    const double lot = leg.get_or("lot", 0.0);
+    const double lot = not_negative(leg, "lot", leg.get_or("lot", 0.0));
     const std::pair key{venue_id, symbol_id};
     auto& instruments = storage_->instruments;
     const auto found = std::find(instruments.begin(), instruments.end(), key);
@@ -219,9 +233,9 @@ class LiveState {
       price = positive(leg, "price");
       leg.read("fresh", fresh);
       rate = leg.get<double>("rate_bph");
-      interval = positive(leg, "interval_h");
+      interval = interval_of(leg);
       next = leg.get<std::int64_t>("next_ms");
-      depth = number_or_missing(leg, "depth_usd");
+      depth = not_negative(leg, "depth_usd", number_or_missing(leg, "depth_usd"));
       bid_ask = bid_ask_of(leg);
       leg.finish();
     };
@@ -231,7 +245,7 @@ class LiveState {
              o.short_depth_usd, o.short_bid_ask_bps);
     if (storage_->terms[o.long_leg].venue == storage_->terms[o.short_leg].venue)
       refuse(in.path("short.venue"), "another venue than the long leg's");
-    o.volume_usd = number_or_missing(in, "volume_usd");
+    o.volume_usd = not_negative(in, "volume_usd", number_or_missing(in, "volume_usd"));
     const double known = !is_finite(o.long_depth_usd)    ? o.short_depth_usd
                          : !is_finite(o.short_depth_usd) ? o.long_depth_usd
                                                          : std::min(o.long_depth_usd, o.short_depth_usd);
@@ -253,11 +267,13 @@ class LiveState {
     pair.net_bph = in.get_or("net_bph", net);
     pair.net24_bph = in.get<double>("net24_bph");
     pair.net72_bph = in.get<double>("net72_bph");
-    in.read("net_std_bph", pair.net_std_bph);
+    pair.net_std_bph = not_negative(in, "net_std_bph", in.get_or("net_std_bph", 0.0));
     in.read("sign_share", pair.sign_share);
+    if (!(pair.sign_share >= 0.0 && pair.sign_share <= 1.0))
+      refuse(in.path("sign_share"), "a share from 0 to 1, found " + std::to_string(pair.sign_share));
     pair.spread_bp = in.get_or("spread_bp", spread);
     pair.spread_mean_bp = in.get_or("spread_mean_bp", pair.spread_bp);
-    in.read("spread_std_bp", pair.spread_std_bp);
+    pair.spread_std_bp = not_negative(in, "spread_std_bp", in.get_or("spread_std_bp", 0.0));
   }
 
   void read_positions(JsonObject& in) {
@@ -302,9 +318,9 @@ class LiveState {
     leg.side = side;
     leg.fill = positive(from, "fill");
     leg.mark = positive(from, "mark");
-    leg.margin = from.get<double>("margin");
+    leg.margin = not_negative(from, "margin", from.get<double>("margin"));
     leg.bid_ask_bps = bid_ask_of(from);
-    leg.depth_usd = number_or_missing(from, "depth_usd");
+    leg.depth_usd = not_negative(from, "depth_usd", number_or_missing(from, "depth_usd"));
     from.read("fresh", leg.fresh);
     leg.value = side * position.quantity * (leg.mark - leg.fill);
     leg.tier = tier_at(leg.terms.tiers, position.quantity * leg.fill);
@@ -317,7 +333,7 @@ class LiveState {
     view.row = &row;
     view.fresh = leg.fresh;
     view.rho_bph = from.get<double>("rate_bph");
-    view.interval_hours = positive(from, "interval_h");
+    view.interval_hours = interval_of(from);
     view.last_settle_ms = from.get<std::int64_t>("last_ms");
     view.next_settle_ms = from.get<std::int64_t>("next_ms");
     from.finish();
