@@ -186,6 +186,12 @@ void refuse_wrapped_numbers(CLI::App& command) {
   }
 }
 
+/// The end of a message about an unknown name: the nearest known one, if any is near.
+std::string suggestion(const std::string& wrong, const std::vector<std::string>& known) {
+  const std::string meant = rlx::nearest(wrong, known);
+  return meant.empty() ? "" : fmt::format(": did you mean '{}'?", meant);
+}
+
 /// What the command runs with, flag by flag, in the form that --config reads.
 std::map<std::string, std::string> values_of(const CLI::App& command) {
   std::map<std::string, std::string> values;
@@ -259,7 +265,7 @@ std::vector<std::string> arguments_of_config(const std::string& path, const CLI:
     std::string flag = key;
     for (char& c : flag) c = c == '_' ? '-' : c;
     if (std::find(names.begin(), names.end(), flag) == names.end()) {
-      throw UsageError(fmt::format("--config {}: unknown key '{}': did you mean '{}'?", path, key, rlx::nearest(flag, names)));
+      throw UsageError(fmt::format("--config {}: unknown key '{}'{}", path, key, suggestion(flag, names)));
     }
     arguments.push_back(fmt::format("--{}={}", flag, argument_text(key, value, path)));
   }
@@ -413,8 +419,8 @@ std::optional<Options> parse_options(int argc, char** argv) {
     } else {
       for (const auto& [sub, value] : commands) names.push_back(sub->get_name());
     }
-    throw UsageError(fmt::format("unknown {} '{}': did you mean '{}'? (--help lists all)",
-                                 wrong.rfind("--", 0) == 0 ? "flag" : "command", wrong, rlx::nearest(wrong, names)));
+    throw UsageError(fmt::format("unknown {} '{}'{} (--help lists all)", wrong.rfind("--", 0) == 0 ? "flag" : "command", wrong,
+                                 suggestion(wrong, names)));
   } catch (const CLI::ParseError& error) {
     throw UsageError(error.what());
   }

@@ -50,6 +50,9 @@ case $case_name in
     refuse 2 "unknown command 'trian'.*train" trian
     refuse 2 'cuda.*--threads' --device cuda
     refuse 2 'network' --network tiny
+    # Where nothing is near, nothing is suggested.
+    refuse 2 "unknown command 'zzzzzz' \(--help lists all\)$" zzzzzz
+    refuse 2 "unknown flag '--zzzzzzzzzz' \(--help lists all\)$" --zzzzzzzzzz 3
     refuse 2 'go together' --prices-path data/prices.csv
     refuse 2 'num-episodes' --num-episodes many
     # A negative number is no huge one, and a number that does not fit is not cut.
@@ -72,6 +75,8 @@ case $case_name in
     refuse 2 'walk-forward' --resume-from final_model.safetensors --walk-forward 2
     echo '{"num_episode": 3}' >config.json
     refuse 2 "unknown key 'num_episode'.*num-episodes" train --config config.json
+    echo '{"zzzzzzzzzz": 3}' >config.json
+    refuse 2 "unknown key 'zzzzzzzzzz'$" train --config config.json
     ;;
   config_errors)
     refuse 4 'max_leverage = 20' --max-leverage 20
