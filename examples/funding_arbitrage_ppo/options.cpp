@@ -206,11 +206,8 @@ std::map<std::string, std::string> values_of(const CLI::App& command) {
 
 /// Values that the type of a flag does not exclude, and flags that would have no effect.
 void check_values(const Options& o) {
-  if (!o.funding_path.empty() && o.prices_path.empty())
+  if (o.funding_path.empty() != o.prices_path.empty())
     throw UsageError("--prices-path and --funding-path go together; one of them is missing");
-  if (!o.prices_path.empty() && o.funding_path.empty() && o.data_path.empty()) {
-    throw UsageError("--prices-path and --funding-path go together; one of them is missing");
-  }
   if (!o.indicative_path.empty() && o.prices_path.empty())
     throw UsageError("--indicative-path goes with --prices-path and --funding-path");
   if (!o.instruments_path.empty() && o.prices_path.empty())
@@ -221,6 +218,7 @@ void check_values(const Options& o) {
   if (!(std::isfinite(o.initial_capital) && o.initial_capital > 0.0))
     throw rlx::ConfigError(fmt::format("--initial-capital {}: expected an amount in USD above 0", o.initial_capital));
   if (o.num_episodes == 0 && o.total_steps == 0) throw UsageError("--num-episodes 0: expected at least 1");
+  if (o.n_envs == 0) throw UsageError("--n-envs 0: expected at least 1");
   for (const auto& [flag, threshold] : {std::pair{"enter", o.enter_threshold}, std::pair{"exit", o.exit_threshold}}) {
     if (!(threshold >= 0.0 && threshold <= 1.0))
       throw UsageError(fmt::format("--{}-threshold {}: expected a probability from 0 to 1", flag, threshold));
@@ -296,9 +294,9 @@ TradingConfig Options::trading() const {
 
 std::size_t Options::episode_steps() const {
   const double steps = std::round(episode_length_days * 24.0 * 60.0 / step_minutes);
-  if (!(steps >= 1.0)) {
-    throw rlx::ConfigError(
-        fmt::format("--episode-length-days = {}: expected at least one step of {} minutes", episode_length_days, step_minutes));
+  if (!(steps >= 1.0 && steps <= 1e9)) {
+    throw rlx::ConfigError(fmt::format("--episode-length-days = {}: expected between one and 1e9 steps of {} minutes",
+                                       episode_length_days, step_minutes));
   }
   return static_cast<std::size_t>(steps);
 }

@@ -59,12 +59,14 @@ case $case_name in
     refuse 2 "num-episodes.*'-5'" --num-episodes -5
     refuse 2 "seed.*'99999999999999999999999'" --seed 99999999999999999999999
     refuse 2 'num-episodes 0' --num-episodes 0
+    refuse 2 'n-envs 0' --n-envs 0
     refuse 2 'days' --days -3
     refuse 2 "unexpected 'more' after train" train more
     # Flags that would have no effect.
     refuse 2 'indicative-path' --indicative-path data/funding.csv
     refuse 2 'instruments-path' --instruments-path lots.csv
     refuse 2 'go together' --data-path o.csv --funding-path data/funding.csv
+    refuse 2 'go together' --data-path o.csv --prices-path data/prices.csv
     refuse 2 'input' generate-data --input bars.csv
     for flag in '--days 30' '--synthetic planted' '--step-minutes 480' '--seed 7'; do
       refuse 2 "${flag%% *} has no effect with --from settlements" generate-data --from settlements --input bars.csv $flag
@@ -81,6 +83,7 @@ case $case_name in
   config_errors)
     refuse 4 'max_leverage = 20' --max-leverage 20
     refuse 4 'stop_loss' --stop-loss 0.5
+    refuse 4 'episode-length-days = 1e\+18' --episode-length-days 1e18
     for capital in -5 0 nan inf; do
       refuse 4 "--initial-capital $capital: expected an amount in USD above 0" --initial-capital $capital
     done
