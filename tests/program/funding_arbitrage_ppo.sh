@@ -165,6 +165,7 @@ case $case_name in
     for run in whole parts; do cut -d, -f1 $run/progress.csv >$run.steps; done
     cmp whole.steps parts.steps || fail "the log of the resumed run differs"
     [ "$(wc -l <whole/episodes.jsonl)" -eq "$(wc -l <parts/episodes.jsonl)" ] || fail "the resumed run lost lines of episodes.jsonl"
+    refuse 5 'nowhere' train $tape $small --total-steps 960 --checkpoint-dir parts --resume-from nowhere.safetensors
     refuse 5 'seed|learning_rate' train $tape $small --total-steps 960 --seed 9 --checkpoint-dir parts --resume-from parts/final_model.safetensors
     # What was learned belongs to one reward and one kind of episode.
     for change in '--reward-scale 50' '--shaping-scale 1' '--episode-length-days 2'; do
