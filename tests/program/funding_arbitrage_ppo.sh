@@ -180,6 +180,33 @@ case $case_name in
     run train --prices-path longer/prices.csv --funding-path longer/funding.csv $small --total-steps 1300 --checkpoint-dir parts \
       --resume-from parts/final_model.safetensors --allow-data-change
     ;;
+  split)
+    # The choice of the model does not depend on the test window: with noise in its place every evaluation is the same.
+    make_data
+    choice() { sed -n '/"evaluations": \[/,/\]/p; /"chosen": /p; /"score": /p' "$1/run.json"; }
+    run train $tape $small --num-episodes 40 --eval-every 5 --checkpoint-dir one
+    grep '^hysteresis  ' out >one.table
+    from=$(sed -n '/"test": {/,/}/s/.*"from": "\(.*\)".*/\1/p' one/run.json)
+    from_ms=$(date -u -d "$from" +%s)000
+    mkdir noise
+    awk -F, -v OFS=, -v from="$from_ms" 'BEGIN { srand(1) } NR > 1 && $1 >= from { $4 *= 0.5 + rand(); $8 = $9 = "" } 1' \
+      data/prices.csv >noise/prices.csv
+    awk -F, -v OFS=, -v from="$from_ms" 'BEGIN { srand(2) } NR > 1 && $1 >= from { $4 = 0.02 * rand() - 0.01 } 1' \
+      data/funding.csv >noise/funding.csv
+    run train --prices-path noise/prices.csv --funding-path noise/funding.csv $small --num-episodes 40 --eval-every 5 \
+      --checkpoint-dir two
+    grep '^hysteresis  ' out >two.table
+    if cmp -s one.table two.table; then fail "the noise is not in the test window"; fi
+    for run in one two; do choice $run >$run.choice; done
+    [ "$(grep -c growth_per_day one.choice)" -ge 5 ] || fail "fewer than five evaluations"
+    cmp one.choice two.choice || fail "the chosen model depends on the test window"
+    # A period: only its rows are used, and one without rows is refused.
+    run evaluate $tape --checkpoint one/best_model.safetensors --episode-length-days 1 --bootstrap 50 --window all \
+      --start 2025-01-06 --end 2025-01-16
+    has out '2025-01-06 to 2025-01-15'
+    refuse 4 'leave no data' train $tape --start 2026-01-01
+    refuse 4 "expected a time such as .*found 'soon'" train $tape --end soon
+    ;;
   threads)
     make_data
     for n in 1 2 3 8; do
