@@ -6,7 +6,9 @@
 #include <rlx/env/vector_env.hpp>
 #include <rlx/funding/environment.hpp>
 #include <rlx/funding/observation.hpp>
+#include <rlx/io/atomic_file.hpp>
 #include <rlx/io/iso8601.hpp>
+#include <rlx/io/mapped_file.hpp>
 #include <rlx/nn/networks.hpp>
 #include <rlx/rl/callbacks.hpp>
 #include <rlx/rl/health.hpp>
@@ -122,8 +124,18 @@ struct FoldResult {
   bool complete = false;
 };
 
+/// The best model so far belongs to the run: it goes with it to another folder.
+void bring_best_model(const std::string& checkpoint, const std::string& directory) {
+  const std::filesystem::path from = std::filesystem::path(checkpoint).parent_path() / "best_model.safetensors";
+  const std::filesystem::path to = std::filesystem::path(directory) / "best_model.safetensors";
+  std::error_code failed;
+  if (!std::filesystem::exists(from, failed) || std::filesystem::equivalent(from, to, failed)) return;
+  rlx::io::write_file_atomically(to.string(), rlx::io::read_file(from.string()));
+}
+
+/// @param resume_from  checkpoint to continue; empty: start anew
 FoldResult train_fold(const Options& o, const Data& data, const funding::Fold& fold, const std::string& directory,
-                      rlx::ThreadPool& threads) {
+                      const std::string& resume_from, rlx::ThreadPool& threads) {
   const Stopwatch since;
   std::error_code failed;
   std::filesystem::create_directories(directory, failed);
@@ -149,16 +161,13 @@ FoldResult train_fold(const Options& o, const Data& data, const funding::Fold& f
                   {"episode", fmt::format("{} steps, {} USD", environment.episode_steps, environment.initial_capital)},
                   {"reward", fmt::format("scale {}, shaping {}", environment.reward.scale, environment.reward.shaping_scale)},
                   {"train_window", fmt::format("{}..{}", fold.train.begin, fold.train.end)}};
-  if (!o.resume_from.empty()) {
+  if (!resume_from.empty()) {
     rlx::LoadOptions options;
     if (o.allow_data_change) options.allow = {"data_sha256", "venues_sha256", "train_window"};
     options.exact = !o.allow_data_change;  // the running episodes are of the old data; new ones are started
-    try {
-      ppo.load(o.resume_from, options);
-    } catch (const rlx::IoError& error) {  // no such file: the exit code that evaluate and infer have for it
-      throw rlx::CheckpointError(error.what());
-    }
-    if (!o.quiet) fmt::print("resumed from {} at step {}\n", o.resume_from, ppo.num_timesteps());
+    ppo.load(resume_from, options);
+    if (ppo.best) bring_best_model(resume_from, directory);
+    if (!o.quiet) fmt::print("resumed from {} at step {}\n", resume_from, ppo.num_timesteps());
   }
   if (!o.quiet) {
     fmt::print(
@@ -197,8 +206,8 @@ FoldResult train_fold(const Options& o, const Data& data, const funding::Fold& f
 
   // What was learned when: one row per update, one line per episode. A resumed run continues the files.
   rlx::Logger logger;
-  logger.add<rlx::CsvOutput>(directory + "/progress.csv", !o.resume_from.empty());
-  logger.add<rlx::JsonlOutput>(directory + "/progress.jsonl", directory + "/episodes.jsonl", !o.resume_from.empty());
+  logger.add<rlx::CsvOutput>(directory + "/progress.csv", !resume_from.empty());
+  logger.add<rlx::JsonlOutput>(directory + "/progress.jsonl", directory + "/episodes.jsonl", !resume_from.empty());
 
   FoldResult result;
   result.warnings = rlx::config_warnings(ppo.config(), envs.num_envs());
@@ -207,7 +216,7 @@ FoldResult train_fold(const Options& o, const Data& data, const funding::Fold& f
     rlx::LearnOptions learn;
     learn.logger = &logger;
     learn.callbacks = {&monitor, &health, &validation, &stop_after, &record, &progress, &checkpoints};
-    learn.reset_num_timesteps = o.resume_from.empty();
+    learn.reset_num_timesteps = resume_from.empty();
     learn.stop = &interrupted;
     if (ppo.num_timesteps() < sizes.total_steps) ppo.learn(sizes.total_steps - ppo.num_timesteps(), learn);
   } catch (const std::exception& error) {
@@ -219,8 +228,8 @@ FoldResult train_fold(const Options& o, const Data& data, const funding::Fold& f
   result.learning = monitor.learning(validation);
   result.complete = ppo.num_timesteps() >= sizes.total_steps;
   if (!result.complete) {
-    fmt::print("stopped at step {} of {}; continue with --resume-from {}/final_model.safetensors\n", ppo.num_timesteps(),
-               sizes.total_steps, directory);
+    fmt::print("stopped at step {} of {}; continue with --resume-from {}\n", ppo.num_timesteps(), sizes.total_steps,
+               o.walk_forward > 1 ? o.checkpoint_dir : directory + "/final_model.safetensors");
     return result;
   }
 
@@ -258,8 +267,21 @@ ReportInput report_input(const Options& o, const Data& data, const FoldResult& l
   input.candidates = last.candidates;
   input.chosen = last.chosen;
   input.warnings.insert(input.warnings.end(), last.warnings.begin(), last.warnings.end());
-  input.manifest = last.manifest.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);  // paths need not be UTF-8
+  input.manifest = last.manifest.dump(2);
   return input;
+}
+
+/// Checkpoint that a fold continues: that of its own folder in a run with several, if it has got that far.
+std::string resume_point(const Options& o, std::size_t fold, std::size_t folds) {
+  if (o.resume_from.empty() || folds == 1) return o.resume_from;
+  const std::string checkpoint = fmt::format("{}/fold{}/final_model.safetensors", o.resume_from, fold + 1);
+  if (std::filesystem::exists(checkpoint)) return checkpoint;
+  if (fold == 0) {
+    throw rlx::CheckpointError(
+        fmt::format("--resume-from {}: there is no {}; expected the --checkpoint-dir of a run with --walk-forward {}",
+                    o.resume_from, checkpoint, folds));
+  }
+  return {};
 }
 
 }  // namespace
@@ -276,7 +298,7 @@ int train(const Options& o) {
   for (std::size_t i = 0; i < data.folds.size(); ++i) {
     const std::string directory = data.folds.size() == 1 ? o.checkpoint_dir : fmt::format("{}/fold{}", o.checkpoint_dir, i + 1);
     if (data.folds.size() > 1 && !o.quiet) fmt::print("Fold {} of {}\n", i + 1, data.folds.size());
-    folds.push_back(train_fold(o, data, data.folds[i], directory, threads));
+    folds.push_back(train_fold(o, data, data.folds[i], directory, resume_point(o, i, data.folds.size()), threads));
     if (!folds.back().complete) return interrupted ? exit_interrupted : 0;
     if (data.folds.size() > 1) print_tables(folds.back().tables);
   }
