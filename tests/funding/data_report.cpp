@@ -4,9 +4,11 @@
 #include <string>
 #include <vector>
 
+#include <rlx/core/random.hpp>
 #include <rlx/funding/convert.hpp>
 #include <rlx/funding/market_tape.hpp>
 #include <rlx/funding/synthetic_tape.hpp>
+#include <rlx/io/gzip.hpp>
 #include <rlx/io/mapped_file.hpp>
 
 #include "funding/real_data.hpp"
@@ -213,6 +215,53 @@ TEST_CASE("Data report: bars longer than the step are compared with the bar befo
   REQUIRE(report_at(2).price_mismatches.size() == 4);
 }
 
+TEST_CASE("Data report: rates of a venue that come some settlements later", "[funding]") {
+  // Both venues settle what one market decides, with noise of their own; Bybit does so `lag` settlements after Binance.
+  const auto report_with = [](int lag, double noise, std::size_t settlements) {
+    rlx::RandomStream random(rlx::StreamId{.seed = 5, .purpose = rlx::Purpose::user});
+    std::vector<double> market;
+    for (std::size_t i = 0; i < settlements + 10; ++i)
+      market.push_back((i == 0 ? 0.0 : 0.7 * market.back()) + 1e-4 * random.normal());
+    std::vector<InstrumentData> both;
+    for (const char* venue : {"binance", "bybit"}) {
+      both.push_back(steady(venue, "ETHUSDT", static_cast<int>(settlements) * 8, 0.0, 8));
+      const int later = venue == std::string("bybit") ? lag : 0;
+      for (std::size_t i = 0; i < both.back().settlements.size(); ++i)
+        both.back().settlements[i].rate =
+            market[static_cast<std::size_t>(static_cast<int>(i) + 5 - later)] + 1e-4 * noise * random.normal();
+    }
+    return report_of(both);
+  };
+  for (const int lag : {-3, -2, -1, 1, 2, 3}) {
+    CAPTURE(lag);
+    const DataReport r = report_with(lag, 0.5, 300);
+    REQUIRE(r.rate_mismatches.size() == 1);
+    REQUIRE(r.rate_mismatches[0].lag == lag);
+    REQUIRE(r.rate_mismatches[0].symbols == 1);
+    REQUIRE(r.rate_mismatches[0].lagged_correlation > 0.5);
+    REQUIRE(warns(r, lag > 0 ? "what binance settles shows at bybit " + std::to_string(lag) + " settlement"
+                             : "what bybit settles shows at binance " + std::to_string(-lag) + " settlement"));
+    REQUIRE_THAT(to_text(r), ContainsSubstring("Venues with rates of different times: 1"));
+  }
+  REQUIRE(report_with(0, 0.5, 300).rate_mismatches.empty());
+  REQUIRE(report_with(2, 20.0, 300).rate_mismatches.empty());  // nothing in common: nothing to tell
+  REQUIRE(report_with(2, 0.5, 31).rate_mismatches.empty());    // too few to tell
+}
+
+TEST_CASE("Data report: rates that swing to and fro, or stand still, are of no other time", "[funding]") {
+  // Opposite swings go together one settlement apart, to both sides.
+  std::vector<InstrumentData> both{steady("binance", "ETHUSDT", 2'400, 0.0, 8), steady("bybit", "ETHUSDT", 2'400, 0.0, 8)};
+  rlx::RandomStream random(rlx::StreamId{.seed = 6, .purpose = rlx::Purpose::user});
+  for (std::size_t i = 0; i < both[0].settlements.size(); ++i) {
+    const double swing = i % 2 == 0 ? 1e-4 : -1e-4;
+    both[0].settlements[i].rate = swing + 2e-5 * random.normal();
+    both[1].settlements[i].rate = -swing + 2e-5 * random.normal();
+  }
+  REQUIRE(report_of(both).rate_mismatches.empty());
+  for (Settlement& s : both[1].settlements) s.rate = 1e-4;
+  REQUIRE(report_of(both).rate_mismatches.empty());
+}
+
 TEST_CASE("Data report: no false alarm on synthetic markets", "[funding]") {
   for (const SyntheticPreset preset : {SyntheticPreset::calibrated, SyntheticPreset::planted})
     for (const int step_minutes : {5, 60})
@@ -220,6 +269,7 @@ TEST_CASE("Data report: no false alarm on synthetic markets", "[funding]") {
         CAPTURE(static_cast<int>(preset), step_minutes, seed);
         const SyntheticTape market = make_synthetic_tape(small_market(preset, seed, step_minutes, step_minutes == 5 ? 15 : 60));
         REQUIRE(market.tape->report().price_mismatches.empty());
+        REQUIRE(market.tape->report().rate_mismatches.empty());
       }
 }
 
@@ -232,7 +282,9 @@ TEST_CASE("Data report: no false alarm on whole synthetic markets", "[funding][.
         config.preset = preset;
         config.seed = seed;
         config.step_minutes = step_minutes;
-        REQUIRE(make_synthetic_tape(config).tape->report().price_mismatches.empty());
+        const SyntheticTape market = make_synthetic_tape(config);
+        REQUIRE(market.tape->report().price_mismatches.empty());
+        REQUIRE(market.tape->report().rate_mismatches.empty());
       }
 }
 
@@ -255,6 +307,39 @@ TEST_CASE("Data report: in the real 8 h bars, Binance's prices are of other time
   REQUIRE(warns(r, "prices of binance and okx do not belong to the same time (BTCUSDT and 1 more)"));
 }
 
+TEST_CASE("Data report: in the real 8 h bars, OKX settles two bars later what Binance and Bybit settle", "[funding]") {
+  if (!rlx_test::have_funding_data("spot_perp_funding_8h_btc_eth.csv")) return;
+  const std::string path = rlx_test::funding_data_path("spot_perp_funding_8h_btc_eth.csv");
+  const rlx::io::MappedFile file(path);
+  TapeConfig config;
+  config.step_ms = 8 * ms_per_hour;
+  const DataReport r = MarketTape(convert_spot_perp_8h({file.text(), path}), config, VenueTable::builtin()).report();
+  // Worked out from the file on its own (correlation of changes, mean of BTC and ETH): Binance and OKX -0.054 at equal stamps,
+  // 0.235 two apart; Bybit and OKX -0.021 and 0.185; Binance and Bybit 0.595 at equal stamps.
+  REQUIRE(r.rate_mismatches.size() == 2);
+  for (const RateMismatch& one : r.rate_mismatches) {
+    REQUIRE(one.second_venue == "okx");
+    REQUIRE(one.lag == 2);
+    REQUIRE(one.symbols == 2);
+  }
+  REQUIRE(r.rate_mismatches[0].first_venue == "binance");
+  REQUIRE(r.rate_mismatches[0].equal_correlation == Approx(-0.054).margin(0.001));
+  REQUIRE(r.rate_mismatches[0].lagged_correlation == Approx(0.235).margin(0.001));
+  REQUIRE(r.rate_mismatches[1].first_venue == "bybit");
+  REQUIRE(r.rate_mismatches[1].lagged_correlation == Approx(0.185).margin(0.001));
+  REQUIRE(warns(r, "rates of binance and okx do not belong to the same time: what binance settles shows at okx 2 settlements"));
+}
+
+TEST_CASE("Data report: the rates of the real settlements belong to their stamps", "[funding]") {
+  if (!rlx_test::have_funding_data("settlements_binance_bybit_hyperliquid.csv.gz")) return;
+  const std::string path = rlx_test::funding_data_path("settlements_binance_bybit_hyperliquid.csv.gz");
+  const std::string text = rlx::io::gunzip_file(path);
+  TapeConfig config;
+  config.step_ms = 8 * ms_per_hour;
+  const MarketTape tape(convert_settlements({text, path}), config, VenueTable::builtin());
+  REQUIRE(tape.report().rate_mismatches.empty());
+}
+
 TEST_CASE("Data report: every warning has advice, and the text says all", "[funding]") {
   DataReport r;
   r.files = {{"prices.csv", 123, 45, {"note"}}};
@@ -267,6 +352,7 @@ TEST_CASE("Data report: every warning has advice, and the text says all", "[fund
   r.missing_settlements = 4;
   r.gaps = {{"binance X", 5, 12.5}};
   r.price_mismatches = {{"X", "binance", "bybit", 34.9, 33.7}, {"Y", "binance", "bybit", 34.9, 33.7}};
+  r.rate_mismatches = {{"binance", "okx", 2, -1, 0.1, 0.4}};
   r.apr_mismatches = 6;
   r.late_detections = 11;
   r.defaulted_intervals = 7;
@@ -278,14 +364,31 @@ TEST_CASE("Data report: every warning has advice, and the text says all", "[fund
   r.approximations = {"something was assumed"};
   const std::string text = to_text(r);
   for (const char* part :
-       {"prices.csv, 123 bytes, 45 rows", "note", "Duplicates: 2", "Conflicts: 1", "Out of order: 3",
-        "binance X: 5 gaps, longest 12.5 h", "Missing settlements: 4", "Coverage: 50.00 %", "Stale share: 50.00 %",
-        "APR mismatches: 6", "Rows detected after their time: 11", "inverse contracts: 9", "other strategies: 8",
-        "without use: 10", "something was assumed", "suspicious", "60 min", "different times: 2"})
+       {"prices.csv, 123 bytes, 45 rows",
+        "note",
+        "Duplicates: 2",
+        "Conflicts: 1",
+        "Out of order: 3",
+        "binance X: 5 gaps, longest 12.5 h",
+        "Missing settlements: 4",
+        "Coverage: 50.00 %",
+        "Stale share: 50.00 %",
+        "APR mismatches: 6",
+        "Rows detected after their time: 11",
+        "inverse contracts: 9",
+        "other strategies: 8",
+        "without use: 10",
+        "something was assumed",
+        "suspicious",
+        "60 min",
+        "different times: 2",
+        "rates of different times: 1",
+        "binance and okx: what okx settles shows at binance 1 settlement later (correlation of changes 0.40, "
+        "at equal stamps 0.10; 2 symbols)"})
     REQUIRE_THAT(text, ContainsSubstring(part));
   for (const DataWarning& one : warnings(r)) {
     REQUIRE_FALSE(one.advice.empty());
     REQUIRE_THAT(text, ContainsSubstring("WARNING: " + one.finding + ". " + one.advice));
   }
-  REQUIRE(warnings(r).size() == 13);
+  REQUIRE(warnings(r).size() == 14);
 }

@@ -35,6 +35,15 @@ struct PriceMismatch {
   double equal_bp = 0.0, lagged_bp = 0.0;
 };
 
+/// Two venues whose settled rates change together only when those of one are taken some settlements later: their stamps differ,
+/// or one settles what the other announces. The net rate of such a pair compares different times.
+struct RateMismatch {
+  std::string first_venue, second_venue;
+  std::size_t symbols = 0;  ///< with equal intervals at both venues and enough settlements
+  int lag = 0;              ///< settlements by which the rates of the second venue come later; negative: earlier
+  double equal_correlation = 0.0, lagged_correlation = 0.0;  ///< of the changes, mean over the symbols
+};
+
 /// A finding that a user should act on, and what to do about it.
 struct DataWarning {
   std::string finding;
@@ -58,6 +67,7 @@ struct DataReport {
   std::size_t out_of_order = 0;                 ///< rows that stood before an earlier one, sorted
   std::vector<PriceGaps> gaps;                  ///< instruments with gaps, most gaps first
   std::vector<PriceMismatch> price_mismatches;  ///< by symbol, then by venues
+  std::vector<RateMismatch> rate_mismatches;    ///< by venues
   std::size_t missing_settlements = 0;          ///< expected by the interval, absent; nothing is paid for them
   std::size_t interval_changes = 0;
   std::size_t interval_differences = 0;       ///< symbols whose interval differs between venues at the end of the data

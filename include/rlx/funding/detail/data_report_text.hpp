@@ -44,6 +44,16 @@ inline std::vector<DataWarning> mismatch_warnings(const DataReport& r) {
   return list;
 }
 
+inline std::string rate_mismatch_text(const RateMismatch& one) {
+  const auto distance = static_cast<std::size_t>(one.lag < 0 ? -one.lag : one.lag);
+  const std::string& early = one.lag < 0 ? one.second_venue : one.first_venue;
+  const std::string& late = one.lag < 0 ? one.first_venue : one.second_venue;
+  return "what " + early + " settles shows at " + late + ' ' + std::to_string(distance) +
+         (distance == 1 ? " settlement later" : " settlements later") + " (correlation of changes " +
+         io::fixed(one.lagged_correlation, 2) + ", at equal stamps " + io::fixed(one.equal_correlation, 2) + "; " +
+         std::to_string(one.symbols) + (one.symbols == 1 ? " symbol)" : " symbols)");
+}
+
 }  // namespace detail
 
 inline std::vector<DataWarning> warnings(const DataReport& r) {
@@ -58,6 +68,11 @@ inline std::vector<DataWarning> warnings(const DataReport& r) {
        "detection as entry_time; --strict-data refuses such data",
        strict);
   for (DataWarning& one : detail::mismatch_warnings(r)) list.push_back(std::move(one));
+  for (const RateMismatch& one : r.rate_mismatches)
+    warn(true,
+         "the settled rates of " + one.first_venue + " and " + one.second_venue +
+             " do not belong to the same time: " + detail::rate_mismatch_text(one),
+         "their net rate is not what a position would have earned: shift the stamps of one venue, or drop it");
   warn(r.coverage < 0.8, "coverage is " + io::fixed(100.0 * r.coverage, 1) + " %, below 80 %",
        "positions would be held at stale prices: fill the gaps, drop symbols that come and go, or use a longer step "
        "(--step-minutes); --strict-data refuses such data",
@@ -128,6 +143,9 @@ inline std::string to_text(const DataReport& r) {
   }
   if (r.price_mismatches.size() > shown_pairs)
     text += "  and " + std::to_string(r.price_mismatches.size() - shown_pairs) + " more\n";
+  count("Venues with rates of different times", r.rate_mismatches.size());
+  for (const RateMismatch& one : r.rate_mismatches)
+    line("  " + one.first_venue + " and " + one.second_venue, detail::rate_mismatch_text(one));
   count("Missing settlements", r.missing_settlements);
   count("Interval changes", r.interval_changes);
   count("Symbols with unequal intervals between venues", r.interval_differences);

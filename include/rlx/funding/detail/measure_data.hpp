@@ -15,6 +15,7 @@
 
 #include <rlx/core/finite.hpp>
 #include <rlx/funding/data_report.hpp>
+#include <rlx/funding/detail/measure_rates.hpp>
 #include <rlx/funding/detail/measure_spreads.hpp>
 #include <rlx/funding/tape_data.hpp>
 #include <rlx/funding/types.hpp>
@@ -112,6 +113,7 @@ inline void measure(DataReport& report, std::span<const Instrument> instruments,
     }
     if (largest > smallest) ++report.interval_differences;
   }
+  measure_rates(report, instruments, settlements);
   measure_spreads(report, instruments, rows, row_counts, start_ms, config.step_ms, config.max_price_age_ms);
 }
 
