@@ -34,6 +34,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -229,8 +230,8 @@ class OnPolicyLearner : public Learner {
     const RunningMeanStd* const statistics = config_.normalize_observation ? &observation_statistics_ : nullptr;
     if (!config_.normalize_value) return {spec_, store_, described_layout(), statistics};
     nn::ParameterStore<float> real = store_;  // the policy's value is in the units of the rewards
-    const auto [weight, bias] = value_head();
-    rescale_value_head(real.tensor(weight), real.tensor(bias), value_scale_.mean(), value_scale_.std(), 0.0, 1.0);
+    rescale_value_head(real.tensor(value_head_.weight), real.tensor(value_head_.bias), value_scale_.mean(), value_scale_.std(),
+                       0.0, 1.0);
     return {spec_, real, described_layout(), statistics};
   }
   /// Writes the policy alone, for `InferencePolicy`. @throws IoError
@@ -367,19 +368,24 @@ class OnPolicyLearner : public Learner {
     expect("output 'value'", graph.output_width("value"), critic_.outputs(), "(outputs of the critic)");
     action_output_ = graph.output_index("action");
     value_output_ = graph.output_index("value");
-    if (config_.normalize_value) value_head();
+    if (config_.normalize_value) value_head_ = find_value_head();
     return graph;
   }
 
-  /// Names of the tensors of the linear node behind the output "value". @throws ConfigError if it is none
-  std::pair<std::string, std::string> value_head() const {
+  /// Weight and bias of the linear node behind the output "value".
+  struct ValueHead {
+    nn::TensorId weight = 0, bias = 0;
+  };
+  /// @throws ConfigError if there is no such node
+  ValueHead find_value_head() const {
     if (!std::same_as<C, ScalarCritic>) {
       throw ConfigError(name() + "Config.normalize_value = true; it needs the ScalarCritic, whose one output is the value");
     }
     for (const nn::OutputSpec& output : spec_.outputs) {
       if (output.name != "value") continue;
       const nn::NodeSpec& node = spec_.nodes.at(output.node);
-      if (node.kind == nn::NodeKind::linear && node.bias) return {node.name + ".weight", node.name + ".bias"};
+      if (node.kind == nn::NodeKind::linear && node.bias)
+        return {store_.find(node.name + ".weight"), store_.find(node.name + ".bias")};
     }
     throw ConfigError(name() +
                       "Config.normalize_value = true; it needs a network whose output 'value' is a linear layer with bias");
@@ -632,8 +638,8 @@ class OnPolicyLearner : public Learner {
   void rescale_values() {
     const double mean = value_scale_.mean(), std = value_scale_.std();
     value_scale_.update(rollout_.gae_returns());
-    const auto [weight, bias] = value_head();
-    rescale_value_head(store_.tensor(weight), store_.tensor(bias), mean, std, value_scale_.mean(), value_scale_.std());
+    rescale_value_head(store_.tensor(value_head_.weight), store_.tensor(value_head_.bias), mean, std, value_scale_.mean(),
+                       value_scale_.std());
   }
 
   /// Observations are counted after the update, so that a rollout and its update see them scaled alike.
@@ -1024,6 +1030,7 @@ class OnPolicyLearner : public Learner {
   nn::GraphSpec spec_;
   nn::ParameterStore<float> store_;
   std::size_t action_output_ = 0, value_output_ = 0;
+  ValueHead value_head_{};  // with normalize_value
   nn::Graph<float> graph_;
   PolicyLayout layout_;
   ObservationScaling scaling_;
