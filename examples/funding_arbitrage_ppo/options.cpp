@@ -189,6 +189,12 @@ void refuse_wrapped_numbers(CLI::App& command) {
   }
 }
 
+/// The end of a message about an unknown name: the nearest known one, if any is near.
+std::string suggestion(const std::string& wrong, const std::vector<std::string>& known) {
+  const std::string meant = rlx::nearest(wrong, known);
+  return meant.empty() ? "" : fmt::format(": did you mean '{}'?", meant);
+}
+
 /// What the command runs with, flag by flag, in the form that --config reads.
 std::map<std::string, std::string> values_of(const CLI::App& command) {
   std::map<std::string, std::string> values;
@@ -203,11 +209,8 @@ std::map<std::string, std::string> values_of(const CLI::App& command) {
 
 /// Values that the type of a flag does not exclude, and flags that would have no effect.
 void check_values(const Options& o) {
-  if (!o.funding_path.empty() && o.prices_path.empty())
+  if (o.funding_path.empty() != o.prices_path.empty())
     throw UsageError("--prices-path and --funding-path go together; one of them is missing");
-  if (!o.prices_path.empty() && o.funding_path.empty() && o.data_path.empty()) {
-    throw UsageError("--prices-path and --funding-path go together; one of them is missing");
-  }
   if (!o.indicative_path.empty() && o.prices_path.empty())
     throw UsageError("--indicative-path goes with --prices-path and --funding-path");
   if (!o.instruments_path.empty() && o.prices_path.empty())
@@ -223,6 +226,7 @@ void check_values(const Options& o) {
   if (!(std::isfinite(o.initial_capital) && o.initial_capital > 0.0))
     throw rlx::ConfigError(fmt::format("--initial-capital {}: expected an amount in USD above 0", o.initial_capital));
   if (o.num_episodes == 0 && o.total_steps == 0) throw UsageError("--num-episodes 0: expected at least 1");
+  if (o.n_envs == 0) throw UsageError("--n-envs 0: expected at least 1");
   for (const auto& [flag, threshold] : {std::pair{"enter", o.enter_threshold}, std::pair{"exit", o.exit_threshold}}) {
     if (!(threshold >= 0.0 && threshold <= 1.0))
       throw UsageError(fmt::format("--{}-threshold {}: expected a probability from 0 to 1", flag, threshold));
@@ -267,7 +271,7 @@ std::vector<std::string> arguments_of_config(const std::string& path, const CLI:
     std::string flag = key;
     for (char& c : flag) c = c == '_' ? '-' : c;
     if (std::find(names.begin(), names.end(), flag) == names.end()) {
-      throw UsageError(fmt::format("--config {}: unknown key '{}': did you mean '{}'?", path, key, rlx::nearest(flag, names)));
+      throw UsageError(fmt::format("--config {}: unknown key '{}'{}", path, key, suggestion(flag, names)));
     }
     arguments.push_back(fmt::format("--{}={}", flag, argument_text(key, value, path)));
   }
@@ -298,9 +302,9 @@ TradingConfig Options::trading() const {
 
 std::size_t Options::episode_steps() const {
   const double steps = std::round(episode_length_days * 24.0 * 60.0 / step_minutes);
-  if (!(steps >= 1.0)) {
-    throw rlx::ConfigError(
-        fmt::format("--episode-length-days = {}: expected at least one step of {} minutes", episode_length_days, step_minutes));
+  if (!(steps >= 1.0 && steps <= 1e9)) {
+    throw rlx::ConfigError(fmt::format("--episode-length-days = {}: expected between one and 1e9 steps of {} minutes",
+                                       episode_length_days, step_minutes));
   }
   return static_cast<std::size_t>(steps);
 }
@@ -421,8 +425,8 @@ std::optional<Options> parse_options(int argc, char** argv) {
     } else {
       for (const auto& [sub, value] : commands) names.push_back(sub->get_name());
     }
-    throw UsageError(fmt::format("unknown {} '{}': did you mean '{}'? (--help lists all)",
-                                 wrong.rfind("--", 0) == 0 ? "flag" : "command", wrong, rlx::nearest(wrong, names)));
+    throw UsageError(fmt::format("unknown {} '{}'{} (--help lists all)", wrong.rfind("--", 0) == 0 ? "flag" : "command", wrong,
+                                 suggestion(wrong, names)));
   } catch (const CLI::ParseError& error) {
     throw UsageError(error.what());
   }

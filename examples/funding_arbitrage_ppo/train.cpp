@@ -165,7 +165,11 @@ FoldResult train_fold(const Options& o, const Data& data, const funding::Fold& f
     rlx::LoadOptions options;
     if (o.allow_data_change) options.allow = {"data_sha256", "venues_sha256", "train_window"};
     options.exact = !o.allow_data_change;  // the running episodes are of the old data; new ones are started
-    ppo.load(resume_from, options);
+    try {
+      ppo.load(resume_from, options);
+    } catch (const rlx::IoError& error) {  // no such file: the exit code that evaluate and infer have for it
+      throw rlx::CheckpointError(error.what());
+    }
     if (ppo.best) bring_best_model(resume_from, directory);
     if (!o.quiet) fmt::print("resumed from {} at step {}\n", resume_from, ppo.num_timesteps());
   }
@@ -267,7 +271,7 @@ ReportInput report_input(const Options& o, const Data& data, const FoldResult& l
   input.candidates = last.candidates;
   input.chosen = last.chosen;
   input.warnings.insert(input.warnings.end(), last.warnings.begin(), last.warnings.end());
-  input.manifest = last.manifest.dump(2);
+  input.manifest = last.manifest.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);  // paths need not be UTF-8
   return input;
 }
 

@@ -50,18 +50,23 @@ case $case_name in
     refuse 2 "unknown command 'trian'.*train" trian
     refuse 2 'cuda.*--threads' --device cuda
     refuse 2 'network' --network tiny
+    # Where nothing is near, nothing is suggested.
+    refuse 2 "unknown command 'zzzzzz' \(--help lists all\)$" zzzzzz
+    refuse 2 "unknown flag '--zzzzzzzzzz' \(--help lists all\)$" --zzzzzzzzzz 3
     refuse 2 'go together' --prices-path data/prices.csv
     refuse 2 'num-episodes' --num-episodes many
     # A negative number is no huge one, and a number that does not fit is not cut.
     refuse 2 "num-episodes.*'-5'" --num-episodes -5
     refuse 2 "seed.*'99999999999999999999999'" --seed 99999999999999999999999
     refuse 2 'num-episodes 0' --num-episodes 0
+    refuse 2 'n-envs 0' --n-envs 0
     refuse 2 'days' --days -3
     refuse 2 "unexpected 'more' after train" train more
     # Flags that would have no effect.
     refuse 2 'indicative-path' --indicative-path data/funding.csv
     refuse 2 'instruments-path' --instruments-path lots.csv
     refuse 2 'go together' --data-path o.csv --funding-path data/funding.csv
+    refuse 2 'go together' --data-path o.csv --prices-path data/prices.csv
     refuse 2 'input' generate-data --input bars.csv
     for flag in '--days 30' '--synthetic planted' '--step-minutes 480' '--seed 7'; do
       refuse 2 "${flag%% *} has no effect with --from settlements" generate-data --from settlements --input bars.csv $flag
@@ -74,6 +79,8 @@ case $case_name in
     refuse 2 'name a checkpoint, such as folder/final_model.safetensors' --resume-from folder
     echo '{"num_episode": 3}' >config.json
     refuse 2 "unknown key 'num_episode'.*num-episodes" train --config config.json
+    echo '{"zzzzzzzzzz": 3}' >config.json
+    refuse 2 "unknown key 'zzzzzzzzzz'$" train --config config.json
     ;;
   config_errors)
     refuse 4 'max_leverage = 20' --max-leverage 20
@@ -81,6 +88,7 @@ case $case_name in
     for capital in -5 0 nan inf; do
       refuse 4 "--initial-capital $capital: expected an amount in USD above 0" --initial-capital $capital
     done
+    refuse 4 'episode-length-days = 1e\+18' --episode-length-days 1e18
     make_data
     refuse 4 'too short' $tape --episode-length-days 30 --num-episodes 1
     refuse 4 'reward.scale' $tape --reward-scale nan --num-episodes 1 --episode-length-days 1
@@ -135,7 +143,8 @@ case $case_name in
     make_data
     run train $tape $small --num-episodes 4
     run infer $tape --checkpoint checkpoints/best_model.safetensors --episodes 1 --episode-length-days 1 --states-output states.jsonl
-    [ "$(wc -l <states.jsonl)" -eq 24 ] || fail "expected 24 states"
+    run infer $tape --checkpoint checkpoints/best_model.safetensors --episodes 1 --episode-length-days 1 --states-output states.jsonl
+    [ "$(wc -l <states.jsonl)" -eq 24 ] || fail "expected the 24 states of the last call"
     # The states of the episode, decided again from their JSON: same action and same observation hash on every line.
     run infer --checkpoint checkpoints/best_model.safetensors --state states.jsonl
     [ "$(wc -l <out)" -eq 24 ] || fail "expected 24 decisions"
@@ -144,10 +153,10 @@ case $case_name in
     cmp expected found || fail "decisions from JSON differ from the environment's"
     refuse 3 'cannot be read' infer --checkpoint checkpoints/best_model.safetensors --state data
     # A line that is wrong gets one error object; the stream goes on.
-    { head -1 states.jsonl; echo '{"time": 3}'; echo 'nonsense'; tail -1 states.jsonl; } >mixed.jsonl
+    { head -1 states.jsonl; echo '{"time": 3}'; echo 'nonsense'; printf '"\377"\n'; tail -1 states.jsonl; } >mixed.jsonl
     "$program" infer --checkpoint checkpoints/best_model.safetensors --state - <mixed.jsonl >out 2>err || fail "mixed stream"
-    [ "$(wc -l <out)" -eq 4 ] || fail "expected four lines"
-    [ "$(grep -c '"error"' out)" -eq 2 ] || fail "expected two error objects"
+    [ "$(wc -l <out)" -eq 5 ] || fail "expected five lines"
+    [ "$(grep -c '"error"' out)" -eq 3 ] || fail "expected three error objects"
     ;;
   resume)
     make_data
@@ -158,6 +167,7 @@ case $case_name in
     for run in whole parts; do cut -d, -f1 $run/progress.csv >$run.steps; done
     cmp whole.steps parts.steps || fail "the log of the resumed run differs"
     [ "$(wc -l <whole/episodes.jsonl)" -eq "$(wc -l <parts/episodes.jsonl)" ] || fail "the resumed run lost lines of episodes.jsonl"
+    refuse 5 'nowhere' train $tape $small --total-steps 960 --checkpoint-dir parts --resume-from nowhere.safetensors
     refuse 5 'seed|learning_rate' train $tape $small --total-steps 960 --seed 9 --checkpoint-dir parts --resume-from parts/final_model.safetensors
     # What was learned belongs to one reward and one kind of episode.
     for change in '--reward-scale 50' '--shaping-scale 1' '--episode-length-days 2'; do
@@ -192,6 +202,33 @@ case $case_name in
     run train $folds --checkpoint-dir all --resume-from all
     tail -1 out | cmp - some.verdict || fail "another verdict after resume"
     refuse 5 'there is no data/fold1/final_model.safetensors' train $folds --resume-from data
+    ;;
+  split)
+    # The choice of the model does not depend on the test window: with noise in its place every evaluation is the same.
+    make_data
+    choice() { sed -n '/"evaluations": \[/,/\]/p; /"chosen": /p; /"score": /p' "$1/run.json"; }
+    run train $tape $small --num-episodes 40 --eval-every 5 --checkpoint-dir one
+    grep '^hysteresis  ' out >one.table
+    from=$(sed -n '/"test": {/,/}/s/.*"from": "\(.*\)".*/\1/p' one/run.json)
+    from_ms=$(date -u -d "$from" +%s)000
+    mkdir noise
+    awk -F, -v OFS=, -v from="$from_ms" 'BEGIN { srand(1) } NR > 1 && $1 >= from { $4 *= 0.5 + rand(); $8 = $9 = "" } 1' \
+      data/prices.csv >noise/prices.csv
+    awk -F, -v OFS=, -v from="$from_ms" 'BEGIN { srand(2) } NR > 1 && $1 >= from { $4 = 0.02 * rand() - 0.01 } 1' \
+      data/funding.csv >noise/funding.csv
+    run train --prices-path noise/prices.csv --funding-path noise/funding.csv $small --num-episodes 40 --eval-every 5 \
+      --checkpoint-dir two
+    grep '^hysteresis  ' out >two.table
+    if cmp -s one.table two.table; then fail "the noise is not in the test window"; fi
+    for run in one two; do choice $run >$run.choice; done
+    [ "$(grep -c growth_per_day one.choice)" -ge 5 ] || fail "fewer than five evaluations"
+    cmp one.choice two.choice || fail "the chosen model depends on the test window"
+    # A period: only its rows are used, and one without rows is refused.
+    run evaluate $tape --checkpoint one/best_model.safetensors --episode-length-days 1 --bootstrap 50 --window all \
+      --start 2025-01-06 --end 2025-01-16
+    has out '2025-01-06 to 2025-01-15'
+    refuse 4 'leave no data' train $tape --start 2026-01-01
+    refuse 4 "expected a time such as .*found 'soon'" train $tape --end soon
     ;;
   threads)
     make_data
