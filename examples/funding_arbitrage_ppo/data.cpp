@@ -3,6 +3,7 @@
 
 #include <rlx/core/hash.hpp>
 #include <rlx/funding/convert.hpp>
+#include <rlx/funding/environment.hpp>
 #include <rlx/funding/opportunity_csv.hpp>
 #include <rlx/funding/synthetic_tape.hpp>
 #include <rlx/funding/tape_csv.hpp>
@@ -14,6 +15,7 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <utility>
 
 namespace app {
 namespace {
@@ -189,6 +191,26 @@ funding::EnvironmentConfig environment_config(const Options& o) {
   config.reward.shaping_gamma = o.shaping_scale > 0.0 ? o.discount() : 0.0;
   config.validate();
   return config;
+}
+
+void check_windows(const Options& o, const Data& data) {
+  for (const funding::Fold& fold : data.folds) {
+    for (const auto& [name, window] :
+         {std::pair{"train", fold.train}, std::pair{"validation", fold.validation}, std::pair{"test", fold.test}}) {
+      funding::EnvironmentConfig config = environment_config(o);
+      config.window_begin = window.begin;
+      config.window_end = window.end - 1;
+      for (const Market& market : data.markets) {
+        try {
+          funding::FundingArbitrageEnv(market.tape, config);
+        } catch (const rlx::ConfigError& error) {
+          throw rlx::ConfigError(fmt::format("{} window, {} to {}: {}", name,
+                                             rlx::io::format_time_ms(market.tape->time(window.begin)),
+                                             rlx::io::format_time_ms(market.tape->time(window.end - 1)), error.what()));
+        }
+      }
+    }
+  }
 }
 
 std::string data_block(const Options& o, const Data& data) {

@@ -36,6 +36,10 @@ Data load_data(const Options& o);
 /// One of the windows of a fold by the name of --window.
 funding::Window window_of(const Data& data, const funding::Fold& fold, const std::string& name);
 
+/// Refuses windows of the folds in which nothing could be traded, before any time goes into training.
+/// @throws ConfigError naming the window, its times and the reasons
+void check_windows(const Options& o, const Data& data);
+
 /// The environment that the flags describe, without a window.
 funding::EnvironmentConfig environment_config(const Options& o);
 

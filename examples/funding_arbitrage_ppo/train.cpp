@@ -297,6 +297,7 @@ int train(const Options& o) {
   const Data data = load_data(o);
   if (!o.quiet) fmt::print("{}", data_block(o, data));
   print_warnings(o, data);
+  check_windows(o, data);
 
   std::vector<FoldResult> folds;
   for (std::size_t i = 0; i < data.folds.size(); ++i) {

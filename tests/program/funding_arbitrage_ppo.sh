@@ -223,6 +223,11 @@ case $case_name in
     for run in one two; do choice $run >$run.choice; done
     [ "$(grep -c growth_per_day one.choice)" -ge 5 ] || fail "fewer than five evaluations"
     cmp one.choice two.choice || fail "the chosen model depends on the test window"
+    # A window in which nothing can be traded is named before the training.
+    awk -F, -v OFS=, -v from="$from_ms" 'NR > 1 && $1 >= from { $6 = 60 } 1' data/prices.csv >noise/wide.csv
+    refuse 4 'test window, 2025-01-17T09:00:00Z to .*: no eligible pair .* 64 a wide spread' train --prices-path noise/wide.csv \
+      --funding-path data/funding.csv $small --num-episodes 4
+    if grep -q 'Episode' out; then fail "trained before it looked at the windows"; fi
     # A period: only its rows are used, and one without rows is refused.
     run evaluate $tape --checkpoint one/best_model.safetensors --episode-length-days 1 --bootstrap 50 --window all \
       --start 2025-01-06 --end 2025-01-16
