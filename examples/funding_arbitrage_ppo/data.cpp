@@ -143,8 +143,9 @@ std::vector<Market> load_markets(const Options& o) {
     check_strict(o, markets[0].tape->report());
     return markets;
   }
+  const funding::VenueTable venues = load_venues(o);
   for (std::size_t i = 0; i < o.tapes; ++i) {
-    funding::SyntheticTape synthetic = funding::make_synthetic_tape(synthetic_config(o, i));
+    funding::SyntheticTape synthetic = funding::make_synthetic_tape(synthetic_config(o, i), venues);
     markets.push_back({synthetic.tape, std::move(synthetic.regimes)});
   }
   return markets;

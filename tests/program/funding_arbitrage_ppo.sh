@@ -289,6 +289,16 @@ case $case_name in
     has report.html '<svg'
     if grep -Eq '<script|src="http|href="http' report.html; then fail "the report needs something from elsewhere"; fi
     has out 'hysteresis'
+    # Other fees count on the embedded market too.
+    run evaluate --synthetic planted --days 20 --episode-length-days 1 --bootstrap 50 --checkpoint checkpoints/best_model.safetensors
+    grep '^planted oracle  ' out >usual.table
+    echo '{"schema": "rlx.venues/1", "as_of": "2025-11-01", "venues": {"bybit": {"maker": 0.001, "taker": 0.002,
+      "default_interval_hours": 8, "liquidation": {"rule": "entry", "fee": 0.005}, "status": "assumed",
+      "classes": [{"symbols": "*", "tiers": [[0, 0.02, 25]]}]}}}' >dear.json
+    run evaluate --synthetic planted --days 20 --episode-length-days 1 --bootstrap 50 --checkpoint checkpoints/best_model.safetensors \
+      --venues-path dear.json
+    if grep '^planted oracle  ' out | cmp -s - usual.table; then fail "--venues-path changes nothing on the embedded market"; fi
+    refuse 3 'no_table.json' evaluate --checkpoint checkpoints/best_model.safetensors --venues-path no_table.json
     # Where nothing can be written is said before the training, not after it.
     refuse 3 'report.html' train $tape $small --num-episodes 8 --report data/prices.csv/report.html
     refuse 3 'trades-output /proc' train $tape $small --num-episodes 8 --trades-output /proc/nowhere/trades.csv
