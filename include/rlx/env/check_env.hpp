@@ -398,13 +398,11 @@ class EnvironmentChecker {
                          : "; throw rlx::InvalidActionError, or state `static constexpr bool accepts_invalid_actions = true` "
                            "and give an ordinary, finite transition"));
         };
-        GuardedRow<float> row(env.observation_space().size());
-        row.fill(0.0F);
         try {
-          const Transition t = env.step(action, row.row());
-          if constexpr (!flag_accepts_invalid_actions<E>) {
+          const bool finite = step_guarded(env, action);
+          if (!flag_accepts_invalid_actions<E>) {
             fault("was accepted");
-          } else if (!is_finite(t.reward) || first_non_finite(std::span<const float>(row.row())) != row.row().size()) {
+          } else if (!finite) {
             fault("gives a reward or an observation that is not finite");
           }
         } catch (const EnvironmentError& e) {
@@ -459,15 +457,22 @@ class EnvironmentChecker {
     }
   }
   bool throws_library_error(E& env, const std::vector<Scalar>& action) const {
-    GuardedRow<float> row(env.observation_space().size());
-    row.fill(0.0F);
     try {
-      env.step(action, row.row());
+      step_guarded(env, action);
     } catch (const Error&) {
       return true;
     } catch (...) {
     }
     return false;
+  }
+
+  /// A step between guard zones; whether the reward and the observation are finite.
+  static bool step_guarded(E& env, const std::vector<Scalar>& action) {
+    GuardedRow<float> row(env.observation_space().size());
+    GuardedRow<Scalar> action_row(action.size());
+    std::copy(action.begin(), action.end(), action_row.row().begin());
+    const Transition t = env.step(action_row.row(), row.row());
+    return is_finite(t.reward) && first_non_finite(std::span<const float>(row.row())) == row.row().size();
   }
 
   void check_ends() {
