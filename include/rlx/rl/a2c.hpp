@@ -10,6 +10,7 @@
 #include <utility>
 
 #include <rlx/rl/a2c_config.hpp>
+#include <rlx/rl/detail/learner_environment.hpp>
 #include <rlx/rl/detail/on_policy_checkpoint.hpp>
 #include <rlx/rl/detail/on_policy_learner.hpp>
 
@@ -53,6 +54,19 @@ class A2c final : public detail::OnPolicyLearner<E, detail::A2cRule, C, R, K> {
       : detail::OnPolicyLearner<E, detail::A2cRule, C, R, K>(std::move(config), envs, std::move(graph), threads,
                                                              std::move(critic), std::move(objective), std::move(clock)) {}
 };
+
+/// @cond
+/// Chosen for what cannot be trained on, to say why in one sentence.
+template <detail::NotTrainable E, Critic C, RiskObjective R, Clock K>
+class A2c<E, C, R, K> : detail::TrainableEnvironment<E> {
+ public:
+  template <class... Arguments>
+  explicit A2c(Arguments&&...) {}
+};
+template <class V, class... Rest>
+requires(!detail::is_vector_env<V>) A2c(A2cConfig, V&, nn::GraphSpec, ThreadPool&, Rest...)
+->A2c<detail::NoVectorEnv<V>>;
+/// @endcond
 
 }  // namespace rlx
 

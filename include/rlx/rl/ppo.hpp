@@ -10,6 +10,7 @@
 #include <string_view>
 #include <utility>
 
+#include <rlx/rl/detail/learner_environment.hpp>
 #include <rlx/rl/detail/on_policy_checkpoint.hpp>
 #include <rlx/rl/detail/on_policy_learner.hpp>
 #include <rlx/rl/ppo_config.hpp>
@@ -69,6 +70,19 @@ class Ppo final : public detail::OnPolicyLearner<E, detail::PpoRule, C, R, K> {
       : detail::OnPolicyLearner<E, detail::PpoRule, C, R, K>(std::move(config), envs, std::move(graph), threads,
                                                              std::move(critic), std::move(objective), std::move(clock)) {}
 };
+
+/// @cond
+/// Chosen for what cannot be trained on, to say why in one sentence.
+template <detail::NotTrainable E, Critic C, RiskObjective R, Clock K>
+class Ppo<E, C, R, K> : detail::TrainableEnvironment<E> {
+ public:
+  template <class... Arguments>
+  explicit Ppo(Arguments&&...) {}
+};
+template <class V, class... Rest>
+requires(!detail::is_vector_env<V>) Ppo(PpoConfig, V&, nn::GraphSpec, ThreadPool&, Rest...)
+->Ppo<detail::NoVectorEnv<V>>;
+/// @endcond
 
 }  // namespace rlx
 
