@@ -21,3 +21,7 @@ rlx_need(xtensor 0.24 xtensor)
 if(NOT TARGET Threads::Threads)
   find_package(Threads REQUIRED)
 endif()
+if(RLX_WITH_BLAS)  # written into the installed config too, since the headers of such a build call it
+  find_package(BLAS REQUIRED)
+  find_path(RLX_CBLAS_INCLUDE_DIR cblas.h PATH_SUFFIXES openblas cblas REQUIRED)
+endif()

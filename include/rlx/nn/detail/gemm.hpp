@@ -5,18 +5,77 @@
 /// A register tile of `tile_rows` x (`tile_vectors` vectors) walks down a panel of B. The panel is copied to the stack when
 /// more than two tiles use it; narrow products read B in place. Every element of the result is one chain of multiply-adds in
 /// ascending k, whatever the number of rows, so a row's result does not depend on the rows computed with it.
+///
+/// With RLX_WITH_BLAS (the CMake option of that name) the products go to `cblas_sgemm` and `cblas_dgemm`. Results then repeat
+/// only with a sequential BLAS, and a row's bits may depend on the rows beside it.
 #ifndef RLX_NN_DETAIL_GEMM_HPP
 #define RLX_NN_DETAIL_GEMM_HPP
 
 #include <algorithm>
 #include <cstddef>
+#include <string>
+
+#ifdef RLX_WITH_BLAS
+#  include <cblas.h>
+#endif
 
 #include <rlx/nn/detail/simd.hpp>
+
+namespace rlx::nn {
+
+/// What computes the matrix products, for the record of a run: "rlx", or "blas" (OpenBLAS adds build and threads).
+/// @note allocates
+inline std::string backend_name() {
+#if defined(RLX_WITH_BLAS) && defined(OPENBLAS_VERSION)
+  return "blas: " + std::string(openblas_get_config()) + ", threads " + std::to_string(openblas_get_num_threads());
+#elif defined(RLX_WITH_BLAS)
+  return "blas";
+#else
+  return "rlx";
+#endif
+}
+
+}  // namespace rlx::nn
 
 namespace rlx::nn::detail {
 
 /// What happens to a result element after its sum is complete.
 enum class Epilogue { none, relu };
+
+#ifdef RLX_WITH_BLAS
+
+inline void cblas_gemm(CBLAS_TRANSPOSE a_form, CBLAS_TRANSPOSE b_form, int m, int n, int k, const float* a, int a_stride,
+                       const float* b, int b_stride, float beta, float* c, int c_stride) {
+  cblas_sgemm(CblasRowMajor, a_form, b_form, m, n, k, 1.0F, a, a_stride, b, b_stride, beta, c, c_stride);
+}
+inline void cblas_gemm(CBLAS_TRANSPOSE a_form, CBLAS_TRANSPOSE b_form, int m, int n, int k, const double* a, int a_stride,
+                       const double* b, int b_stride, double beta, double* c, int c_stride) {
+  cblas_dgemm(CblasRowMajor, a_form, b_form, m, n, k, 1.0, a, a_stride, b, b_stride, beta, c, c_stride);
+}
+
+template <class S, bool TransposedA, bool TransposedB>
+void multiply(std::size_t m, std::size_t n, std::size_t k, const S* a, std::size_t a_stride, const S* b, std::size_t b_stride,
+              S* c, std::size_t c_stride, bool accumulate, const S* bias, Epilogue epilogue) {
+  if (m == 0 || n == 0) return;
+  const bool biased = bias != nullptr && !accumulate;
+  for (std::size_t i = 0; biased && i < m; ++i) std::copy_n(bias, n, c + i * c_stride);
+  // BLAS wants a row to fit into its stride, also where there is one row and the stride means nothing.
+  const auto stride = [](std::size_t given, std::size_t columns) {
+    return static_cast<int>(std::max({given, columns, std::size_t{1}}));
+  };
+  cblas_gemm(TransposedA ? CblasTrans : CblasNoTrans, TransposedB ? CblasTrans : CblasNoTrans, static_cast<int>(m),
+             static_cast<int>(n), static_cast<int>(k), a, stride(a_stride, TransposedA ? m : k), b,
+             stride(b_stride, TransposedB ? k : n), accumulate || biased ? S{1} : S{0}, c, stride(c_stride, n));
+  if (epilogue != Epilogue::relu) return;
+  for (std::size_t i = 0; i < m; ++i) {
+    S* const row = c + i * c_stride;
+    std::size_t j = 0;
+    for (; j + lanes<S> <= n; j += lanes<S>) store<S>(row + j, rectify<S>(load<S>(row + j)));
+    if (j < n) store_partial<S>(row + j, rectify<S>(load_partial<S>(row + j, n - j)), n - j);
+  }
+}
+
+#else
 
 inline constexpr std::size_t tile_rows = vector_bytes == 64 ? 8 : 4;
 inline constexpr std::size_t tile_vectors = 3;
@@ -229,6 +288,8 @@ void multiply(std::size_t m, std::size_t n, std::size_t k, const S* a, std::size
     t += depth;
   } while (t < k);
 }
+
+#endif  // RLX_WITH_BLAS
 
 /**
  * @brief C [m,n] = A [m,k] B [k,n] (+ bias on every row), then the epilogue; with `accumulate` C += A B.
