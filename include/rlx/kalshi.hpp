@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief All of rlx/kalshi, without what needs JSON, zlib or SQLite.
+#ifndef RLX_KALSHI_HPP
+#define RLX_KALSHI_HPP
+
+#include <rlx/kalshi/account.hpp>
+#include <rlx/kalshi/fees.hpp>
+#include <rlx/kalshi/order_book.hpp>
+#include <rlx/kalshi/tick_grid.hpp>
+#include <rlx/kalshi/types.hpp>
+
+#endif  // RLX_KALSHI_HPP
