@@ -30,7 +30,7 @@ class ValueScale {
     for (const float x : returns) squares += (static_cast<double>(x) - batch_mean) * (static_cast<double>(x) - batch_mean);
     updates_ += 1.0;
     // The bias-corrected average m_t / (1 - 0.9^t) follows from the one before with this weight, which is 1 at t = 1.
-    const double weight = 0.1 / (1.0 - std::pow(0.9, updates_));
+    const double weight = std::min(1.0, 0.1 / (1.0 - std::pow(0.9, updates_)));
     const double step = batch_mean - mean_;
     variance_ = (1.0 - weight) * variance_ + weight * (squares / n) + weight * (1.0 - weight) * step * step;
     mean_ += weight * step;
