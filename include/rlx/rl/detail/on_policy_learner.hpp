@@ -926,7 +926,7 @@ class OnPolicyLearner : public Learner {
                     config_.vf_coef * metrics_.value_loss + totals.extra / batches;
     metrics_.approx_kl = totals.kl / n;
     metrics_.approx_kl_k1 = totals.kl_k1 / n;
-    metrics_.clip_fraction = static_cast<double>(totals.clipped) / n;
+    if constexpr (Rule::clips) metrics_.clip_fraction = static_cast<double>(totals.clipped) / n;
     if (metrics_.minibatches != 0) metrics_.grad_norm /= static_cast<double>(metrics_.minibatches);
     metrics_.n_updates = n_updates_;
   }
