@@ -15,6 +15,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <numeric>
 #include <span>
 #include <string>
@@ -191,6 +192,10 @@ class GaussianHead {
         throw ConfigError("squash = true needs bounds: element " + std::to_string(i) +
                           " of the action's Box has none; give the Box finite low and high, or set squash = false");
       }
+      if (!(low_[i] < high_[i])) {
+        throw ConfigError("squash = true needs low below high: element " + std::to_string(i) +
+                          " of the action's Box has no width; leave it out, or set squash = false");
+      }
     }
   }
   std::string_view distribution() const noexcept { return squash_ ? "tanh_gaussian" : "gaussian"; }
@@ -261,6 +266,13 @@ class DirichletHead {
 
   template <std::floating_point S>
   HeadEvaluation<S> sample(const HeadRow<S>& row, RandomStream& random, std::span<S> action) const {
+    // As with the other heads the result says that something was wrong: the caller knows where. No sampler would end.
+    for (std::size_t i = 0; i < n_; ++i) {
+      if ((row.mask.empty() || row.mask[i] != 0) && !is_finite(row.outputs[i])) {
+        std::fill(action.begin(), action.end(), S(0));
+        return {std::numeric_limits<S>::quiet_NaN(), std::numeric_limits<S>::quiet_NaN()};
+      }
+    }
     const auto result = nn::dirichlet::sample_and_evaluate(row.outputs, row.mask, random, action);
     return {result.log_prob, result.entropy};
   }
