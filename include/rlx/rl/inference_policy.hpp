@@ -5,12 +5,14 @@
 #define RLX_RL_INFERENCE_POLICY_HPP
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -30,6 +32,7 @@
 #include <rlx/nn/graph_json.hpp>
 #include <rlx/nn/parameter_store.hpp>
 #include <rlx/rl/detail/action_head.hpp>
+#include <rlx/rl/detail/value_scale.hpp>
 #include <rlx/rl/policy.hpp>
 
 namespace rlx {
@@ -134,15 +137,31 @@ inline PolicyLayout layout_from_json(const nlohmann::json& json, const std::stri
     for (const auto& [key, value] : info.items()) layout.info[key] = json_as<std::string>(value, where + ".info." + key);
   }
   object.finish();
+  if (mask != "required" && mask != "none")
+    throw CheckpointError(where + ".mask: expected \"required\" or \"none\", found \"" + mask + '"');
   layout.mask_required = mask == "required";
   return layout;
 }
 
-/// The distribution that a layout names. @throws CheckpointError for an unknown one, or sizes that contradict each other
+/// The distribution that a layout names. @throws ConfigError for an unknown one, or sizes that contradict each other
 inline AnyActionHead head_of(const PolicyLayout& layout) {
   const auto fail = [&](const std::string& what) {
-    throw CheckpointError("policy layout: distribution '" + layout.distribution + "': " + what);
+    throw ConfigError("policy layout: distribution '" + layout.distribution + "': " + what);
   };
+  const bool has_bounds = layout.distribution == "gaussian" || layout.distribution == "tanh_gaussian";
+  if (!layout.nvec.empty() && layout.distribution != "multi_categorical")
+    fail("it has no nvec, found " + std::to_string(layout.nvec.size()) + " entries");
+  if (!has_bounds && !(layout.low.empty() && layout.high.empty())) {
+    fail("it has no bounds, found " + std::to_string(layout.low.size()) + " and " + std::to_string(layout.high.size()) +
+         " in low and high");
+  }
+  if (!layout.observation_names.empty() && layout.observation_names.size() != layout.observation_size) {
+    fail(std::to_string(layout.observation_names.size()) + " observation_names, observation_size is " +
+         std::to_string(layout.observation_size));
+  }
+  if (!layout.action_names.empty() && layout.action_names.size() != layout.num_actions) {
+    fail(std::to_string(layout.action_names.size()) + " action_names, num_actions is " + std::to_string(layout.num_actions));
+  }
   if (layout.distribution == "categorical") return CategoricalHead(layout.num_actions);
   if (layout.distribution == "dirichlet") return DirichletHead(layout.num_actions);
   if (layout.distribution == "multi_categorical") {
@@ -155,10 +174,13 @@ inline AnyActionHead head_of(const PolicyLayout& layout) {
       fail("nvec adds up to " + std::to_string(sum) + ", num_actions is " + std::to_string(layout.num_actions));
     return MultiCategoricalHead(layout.nvec);
   }
-  if (layout.distribution == "gaussian" || layout.distribution == "tanh_gaussian") {
+  if (has_bounds) {
     if (layout.low.size() != layout.num_actions || layout.high.size() != layout.num_actions) {
       fail("low and high have " + std::to_string(layout.low.size()) + " and " + std::to_string(layout.high.size()) +
            " bounds, num_actions is " + std::to_string(layout.num_actions));
+    }
+    for (std::size_t i = 0; i < layout.low.size(); ++i) {
+      if (layout.low[i] > layout.high[i]) fail("low exceeds high at element " + std::to_string(i));
     }
     return GaussianHead(layout.low, layout.high, layout.distribution == "tanh_gaussian");
   }
@@ -202,6 +224,21 @@ inline void read_normalizer(const io::Safetensors& file, const std::string& name
   } catch (const NumericError& error) {
     throw CheckpointError(file.name() + ": normalizer/" + name + ": " + error.what());
   }
+}
+
+/// @throws CheckpointError
+inline ValueScale read_value_scale(const io::Safetensors& file) {
+  std::array<double, 3> value{};
+  const std::span<double> numbers(value);
+  file.read_into("normalizer/value/mean", numbers.subspan(0, 1));
+  file.read_into("normalizer/value/var", numbers.subspan(1, 1));
+  file.read_into("normalizer/value/count", numbers.subspan(2, 1));
+  if (first_non_finite(std::span<const double>(value)) != value.size() || value[1] < 0.0 || value[2] < 0.0) {
+    throw CheckpointError(file.name() + ": normalizer/value: expected finite numbers and a variance and count of at least 0");
+  }
+  ValueScale scale;
+  scale.set(value[0], value[1], value[2]);
+  return scale;
 }
 
 inline void append_normalizer(const std::string& name, const RunningMeanStd& statistics, const double& count,
@@ -310,11 +347,10 @@ class InferencePolicy {
       throw ShapeError("InferencePolicy::probabilities: room for " + std::to_string(p.size()) + " actions, expected " +
                        std::to_string(layout_.num_actions));
     }
-    const detail::HeadRow<float> row = evaluate(observation, mask, workspace);
     std::visit(
         [&]<class Head>(const Head& head) {
           if constexpr (Head::is_discrete) {
-            head.probabilities(row, p);
+            head.probabilities(evaluate(observation, mask, workspace), p);
           } else {
             throw ShapeError("InferencePolicy::probabilities: the actions of this policy (" + layout_.distribution +
                              ") are no choices; use act");
@@ -358,17 +394,28 @@ class InferencePolicy {
         scaling_{layout_.clip_obs, nn::unscaled_columns(spec_)} {
     action_ = graph_.output_index("action");
     value_ = graph_.output_index("value");
-    if (graph_.input_width() != layout_.observation_size || graph_.output_width("action") != layout_.num_actions) {
-      throw ShapeError("InferencePolicy: the graph maps " + std::to_string(graph_.input_width()) + " inputs to " +
-                       std::to_string(graph_.output_width("action")) + " actions, the layout says " +
-                       std::to_string(layout_.observation_size) + " and " + std::to_string(layout_.num_actions));
-    }
   }
 
   nn::Graph<float> build_graph() {
     const std::size_t log_std = std::visit([](const auto& head) { return head.log_std_size(); }, head_);
     if (log_std > 0) store_.add("log_std", {log_std}, "actor");
-    return nn::Graph<float>::build(spec_, store_);
+    nn::Graph<float> graph = nn::Graph<float>::build(spec_, store_);
+    // Here, before memory is taken for the numbers that a file claims.
+    if (graph.input_width() != layout_.observation_size || graph.output_width("action") != layout_.num_actions) {
+      throw ShapeError("InferencePolicy: the graph maps " + std::to_string(graph.input_width()) + " inputs to " +
+                       std::to_string(graph.output_width("action")) + " actions, the layout says " +
+                       std::to_string(layout_.observation_size) + " and " + std::to_string(layout_.num_actions));
+    }
+    return graph;
+  }
+
+  /// A checkpoint trained with normalize_value holds a head of scaled values; decisions are in the units of the rewards.
+  void unscale_values(const io::Safetensors& file) {
+    if (file.find("normalizer/value/mean") == nullptr) return;
+    const std::optional<detail::ValueHead> head = detail::find_value_head(spec_, store_);
+    if (!head) throw CheckpointError(file.name() + ": normalizer/value belongs to no linear layer with bias");
+    const detail::ValueScale scale = detail::read_value_scale(file);
+    detail::rescale_value_head(store_.tensor(head->weight), store_.tensor(head->bias), scale.mean(), scale.std(), 0.0, 1.0);
   }
 
   static InferencePolicy read(const io::Safetensors& file) {
@@ -384,6 +431,7 @@ class InferencePolicy {
       InferencePolicy policy(nn::read_graph(root.at("graph"), file.name() + ".graph"),
                              detail::layout_from_json(root.at("policy"), file.name()));
       detail::read_parameters(file, policy.store_);
+      policy.unscale_values(file);
       if (policy.layout_.normalize_observation) detail::read_normalizer(file, "observation", policy.statistics_);
       return policy;
     } catch (const nlohmann::json::exception& error) {
@@ -401,7 +449,6 @@ class InferencePolicy {
     if (!options.deterministic && options.random == nullptr) {
       throw ConfigError("InferencePolicy::act: ActOptions.random must be set when deterministic is false");
     }
-    const detail::HeadRow<float> row = evaluate(observation, mask, workspace);
     const auto decide = [&]<class Head>(const Head& head) -> Decision {
       if constexpr (Head::is_discrete != std::same_as<A, std::int32_t>) {
         throw ShapeError("InferencePolicy::act: the actions of this policy (" + layout_.distribution + ") are " +
@@ -411,6 +458,8 @@ class InferencePolicy {
           throw ShapeError("InferencePolicy::act: action has " + std::to_string(action.size()) + " numbers, expected " +
                            std::to_string(head.action_width()));
         }
+        // After the checks: a refused call leaves the memory of the episode as it was.
+        const detail::HeadRow<float> row = evaluate(observation, mask, workspace);
         constexpr bool transforms = requires(const Head& h, std::span<float> x) { h.to_environment(x, x); };
         std::span<typename Head::template Stored<float>> stored = action;
         if constexpr (transforms) stored = workspace.stored_;

@@ -194,14 +194,13 @@ template <class E, class Rule, Critic C, RiskObjective R, Clock K>
 void OnPolicyLearner<E, Rule, C, R, K>::load(const std::string& path, const LoadOptions& options) {
   const io::Safetensors file = io::Safetensors::open(path);
   const nlohmann::json meta = read_metadata(file);
-  if (meta.value("format", std::string()) != checkpoint_format || meta.value("version", 0) != 1 ||
-      meta.value("algorithm", std::string()) != Rule::algorithm) {
-    throw CheckpointError(path + ": expected a " + std::string(Rule::algorithm) + " checkpoint of version 1, found format " +
-                          meta.value("format", nlohmann::json()).dump() + ", algorithm " +
-                          meta.value("algorithm", nlohmann::json()).dump() + ", version " +
-                          meta.value("version", nlohmann::json()).dump());
-  }
   try {
+    const auto found = [&](const char* key) { return meta.value(key, nlohmann::json()); };
+    if (found("format") != checkpoint_format || found("version") != 1 || found("algorithm") != Rule::algorithm) {
+      throw CheckpointError(path + ": expected a " + std::string(Rule::algorithm) + " checkpoint of version 1, found format " +
+                            found("format").dump() + ", algorithm " + found("algorithm").dump() + ", version " +
+                            found("version").dump());
+    }
     std::vector<std::string> differences;
     list_differences(meta.at("run"), run_description(), options.allow, differences);
     refuse_differences(path, differences);
@@ -231,17 +230,7 @@ void OnPolicyLearner<E, Rule, C, R, K>::load(const std::string& path, const Load
       file.read_into("rollout/discounted_returns", std::span<double>(discounted));
     }
     ValueScale value_scale = value_scale_;
-    if (config_.normalize_value) {
-      std::array<double, 3> value{};
-      const std::span<double> numbers(value);
-      file.read_into("normalizer/value/mean", numbers.subspan(0, 1));
-      file.read_into("normalizer/value/var", numbers.subspan(1, 1));
-      file.read_into("normalizer/value/count", numbers.subspan(2, 1));
-      if (first_non_finite(std::span<const double>(value)) != value.size() || value[1] < 0.0 || value[2] < 0.0) {
-        throw CheckpointError(path + ": normalizer/value: expected finite numbers and a variance and count of at least 0");
-      }
-      value_scale.set(value[0], value[1], value[2]);
-    }
+    if (config_.normalize_value) value_scale = read_value_scale(file);
     const std::size_t n = rollout_.shape.num_envs;
     std::vector<float> recurrent(rollout_.state.size());
     std::vector<std::uint8_t> starts(is_recurrent() ? n : 0);

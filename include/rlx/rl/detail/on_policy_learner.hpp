@@ -372,23 +372,17 @@ class OnPolicyLearner : public Learner {
     return graph;
   }
 
-  /// Weight and bias of the linear node behind the output "value".
-  struct ValueHead {
-    nn::TensorId weight = 0, bias = 0;
-  };
-  /// @throws ConfigError if there is no such node
+  /// @throws ConfigError if there is none whose scale could be changed
   ValueHead find_value_head() const {
     if (!std::same_as<C, ScalarCritic>) {
       throw ConfigError(name() + "Config.normalize_value = true; it needs the ScalarCritic, whose one output is the value");
     }
-    for (const nn::OutputSpec& output : spec_.outputs) {
-      if (output.name != "value") continue;
-      const nn::NodeSpec& node = spec_.nodes.at(output.node);
-      if (node.kind == nn::NodeKind::linear && node.bias)
-        return {store_.find(node.name + ".weight"), store_.find(node.name + ".bias")};
+    const std::optional<ValueHead> head = detail::find_value_head(spec_, store_);
+    if (!head) {
+      throw ConfigError(name() +
+                        "Config.normalize_value = true; it needs a network whose output 'value' is a linear layer with bias");
     }
-    throw ConfigError(name() +
-                      "Config.normalize_value = true; it needs a network whose output 'value' is a linear layer with bias");
+    return *head;
   }
 
   RolloutShape rollout_shape() const {
@@ -415,10 +409,17 @@ class OnPolicyLearner : public Learner {
     if constexpr (std::same_as<Space, Box>) layout.low = head_.low(), layout.high = head_.high();
     if constexpr (NamedLayout<E>) {
       const E& env = envs_->environment(0);
-      for (std::size_t i = 0; i < layout.observation_size; ++i)
-        layout.observation_names.emplace_back(std::string_view(env.observation_names()[i]));
-      for (std::size_t i = 0; i < layout.num_actions; ++i)
-        layout.action_names.emplace_back(std::string_view(env.action_names()[i]));
+      const auto copy = [](const char* what, const auto& names, std::size_t expected, std::vector<std::string>& out) {
+        if constexpr (requires { names.size(); }) {
+          if (names.size() != expected) {
+            throw ConfigError("the environment gives " + std::to_string(names.size()) + ' ' + what + ", expected " +
+                              std::to_string(expected) + ": one per element of the observation, choice, element or weight");
+          }
+        }
+        for (std::size_t i = 0; i < expected; ++i) out.emplace_back(std::string_view(names[i]));
+      };
+      copy("observation_names", env.observation_names(), layout.observation_size, layout.observation_names);
+      copy("action_names", env.action_names(), layout.num_actions, layout.action_names);
     }
     layout.layout_sha256 = layout_hash(layout);
     layout.normalize_observation = config_.normalize_observation;

@@ -7,7 +7,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <optional>
 #include <span>
+
+#include <rlx/nn/graph_spec.hpp>
+#include <rlx/nn/parameter_store.hpp>
 
 namespace rlx::detail {
 
@@ -42,6 +46,22 @@ class ValueScale {
  private:
   double mean_ = 0.0, variance_ = 1.0, updates_ = 0.0;
 };
+
+/// Weight and bias of the linear node behind the output "value".
+struct ValueHead {
+  nn::TensorId weight = 0, bias = 0;
+};
+
+/// Nothing if that output is no linear layer with bias.
+inline std::optional<ValueHead> find_value_head(const nn::GraphSpec& spec, const nn::ParameterStore<float>& store) {
+  for (const nn::OutputSpec& output : spec.outputs) {
+    if (output.name != "value") continue;
+    const nn::NodeSpec& node = spec.nodes.at(output.node);
+    if (node.kind == nn::NodeKind::linear && node.bias)
+      return ValueHead{store.find(node.name + ".weight"), store.find(node.name + ".bias")};
+  }
+  return std::nullopt;
+}
 
 /// Changes a linear head so that std' y' + mean' = std y + mean: W' = W std / std', b' = (std b + mean - mean') / std'.
 inline void rescale_value_head(std::span<float> weight, std::span<float> bias, double mean, double std, double new_mean,
