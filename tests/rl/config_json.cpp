@@ -41,3 +41,39 @@ TEST_CASE("Unknown keys and wrong types are refused with the nearest key", "[rl]
   REQUIRE_THROWS_AS(rlx::ppo_config_from_json(nlohmann::json::array()), rlx::ConfigError);
   REQUIRE(rlx::ppo_config_from_json({{"n_steps", 5}}).n_steps == 5);
 }
+
+TEST_CASE("A2C's configuration survives JSON", "[rl][config_json]") {
+  rlx::A2cConfig c;
+  c.learning_rate = rlx::nn::Schedule::linear(7e-4, 0.0);
+  c.ent_coef = rlx::nn::Schedule::cosine(0.1, 0.01);
+  c.n_steps = 8;
+  c.gae_lambda = 0.9;
+  c.use_rms_prop = false;
+  c.weight_decay = 0.01;
+  c.rms_prop_alpha = 0.95;
+  c.rms_prop_eps = 1e-6;
+  c.clip_obs = std::numeric_limits<double>::infinity();
+  c.normalize_value = true;
+  c.squash = true;
+  c.log_std_init = -0.5;
+  c.seed = 17;
+  const nlohmann::json json = rlx::config_to_json(c);
+  const rlx::A2cConfig back = rlx::a2c_config_from_json(nlohmann::json::parse(json.dump()));
+  REQUIRE(rlx::config_to_json(back) == json);
+  REQUIRE(back.learning_rate == c.learning_rate);
+  REQUIRE(back.ent_coef == c.ent_coef);
+  REQUIRE(back.clip_obs == c.clip_obs);
+  REQUIRE_FALSE(back.use_rms_prop);
+  REQUIRE(back.rms_prop_alpha == 0.95);
+  REQUIRE(back.log_std_init == -0.5);
+  REQUIRE(rlx::config_hash(json) != rlx::config_hash(rlx::config_to_json(rlx::A2cConfig{})));
+  REQUIRE(json.size() == 25);
+}
+
+TEST_CASE("A2C's unknown keys are refused with the nearest key", "[rl][config_json][errors]") {
+  REQUIRE_THROWS_WITH(rlx::a2c_config_from_json({{"use_rmsprop", false}}), ContainsSubstring("did you mean 'use_rms_prop'"));
+  REQUIRE_THROWS_WITH(rlx::a2c_config_from_json({{"n_step", 5}}), ContainsSubstring("did you mean 'n_steps'"));
+  REQUIRE_THROWS_AS(rlx::a2c_config_from_json({{"clip_range", 0.2}}), rlx::ConfigError);  // PPO's
+  REQUIRE_THROWS_AS(rlx::a2c_config_from_json({{"use_rms_prop", 1}}), rlx::ConfigError);
+  REQUIRE(rlx::a2c_config_from_json({{"use_rms_prop", false}}).use_rms_prop == false);
+}
