@@ -195,7 +195,7 @@ TEST_CASE("NormalizeObservation, NormalizeReward: a saved state continues exactl
   }
 }
 
-TEST_CASE("NormalizeObservation, NormalizeReward: no allocation per step or reset; threads do not matter", "[env]") {
+TEST_CASE("NormalizeObservation, NormalizeReward: no allocation per step or reset, threads do not matter", "[env]") {
   const auto run = [](std::size_t threads) {
     rlx::ThreadPool pool(threads);
     rlx::VectorEnv envs({.num_envs = 20}, pool, [](std::size_t) { return rlx::TimeLimit(rlx::Pendulum(), 9); });

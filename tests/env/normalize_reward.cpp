@@ -66,7 +66,7 @@ TEST_CASE("NormalizeReward: discounted returns restart after an end and at a res
   REQUIRE_THAT(scaled.rewards()[0], WithinRel(9.0 / std::sqrt(variance + 1e-8), 1e-12));
 }
 
-TEST_CASE("NormalizeReward: termination restarts the return too; rewards are clipped", "[env]") {
+TEST_CASE("NormalizeReward: termination restarts the return too, rewards are clipped", "[env]") {
   rlx::ThreadPool pool(1);
   rlx::VectorEnv envs({.num_envs = 1}, pool, [](std::size_t) { return rlx::CountEnv(1); });  // terminated at every step
   rlx::NormalizeReward scaled(envs, {.gamma = 1.0, .clip_reward = 0.5});

@@ -32,7 +32,7 @@ class RecordedEpisode {
   RecordedEpisode() = default;
   /// @param capacity  most steps that are kept, >= 1; the widths are those of one row.
   RecordedEpisode(std::size_t capacity, std::size_t observation_size, std::size_t mask_width, std::size_t action_width,
-                std::vector<std::string> metric_names)
+                  std::vector<std::string> metric_names)
       : metric_names_(std::move(metric_names)),
         capacity_(capacity),
         observation_size_(observation_size),
