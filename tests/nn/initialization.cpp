@@ -108,7 +108,7 @@ TEST_CASE("torch_like weights lie within PyTorch's bounds and fill them") {
   within("linear2.weight", 1 / std::sqrt(67.0));
 }
 
-TEST_CASE("lstm starts orthogonal with gain 1 and bias 0, or as PyTorch's; embeddings are normal numbers") {
+TEST_CASE("lstm starts orthogonal with gain 1 and bias 0, or as PyTorch's, and embeddings are normal numbers") {
   nn::GraphBuilder builder;
   const auto x = builder.input(10);
   builder.output("y", x.lstm(16));
