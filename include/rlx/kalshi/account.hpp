@@ -55,10 +55,15 @@ class Account {
   bool can_pay(const Fill& fill) const noexcept { return cash_ + gross(fill.price, fill.dx) - fill.fee >= 0; }
 
   /// Books a fill with its fee; one that goes through zero closes first, then opens.
-  /// @throws std::logic_error (account unchanged) for a price outside 0..10,000 or a fill that cash does not pay
+  /// @throws std::logic_error (account unchanged) for a price outside 0..10,000, a position beyond max_level_size or a fill
+  /// that
+  ///         cash does not pay
   void apply_fill(const Fill& fill) {
     RLX_REQUIRE(fill.price >= 0 && fill.price <= one_dollar,
                 "fill at price " + std::to_string(fill.price) + " outside 0..10000");
+    RLX_REQUIRE(fill.dx >= -max_level_size - position_ && fill.dx <= max_level_size - position_,
+                "fill of " + std::to_string(fill.dx) + " takes the position of " + std::to_string(position_) + " beyond " +
+                    std::to_string(max_level_size));
     RLX_REQUIRE(can_pay(fill), "fill of " + std::to_string(fill.dx) + " at " + std::to_string(fill.price) + " with fee " +
                                    std::to_string(fill.fee) + " exceeds cash of " + std::to_string(cash_) +
                                    "; cut it to what cash allows");
@@ -111,12 +116,15 @@ class Account {
          {&read.cash_, &read.starting_cash_, &read.position_, &read.basis_, &read.realized_, &read.fees_}) {
       in.read(*field);
     }
-    // The identity of the class, in wide numbers: damaged fields may be of any size.
+    // What holds for every account, in wide numbers: damaged fields may be of any size.
     const detail::Wide cash = detail::Wide{read.starting_cash_} + read.realized_ - read.basis_ - read.fees_;
-    if (read.cash_ < 0 || read.starting_cash_ < 0 || read.basis_ < 0 || cash != read.cash_) {
+    const detail::Wide held = read.position_ < 0 ? -detail::Wide{read.position_} : detail::Wide{read.position_};
+    if (read.cash_ < 0 || read.starting_cash_ < 0 || cash != read.cash_ || held > max_level_size || read.basis_ < 0 ||
+        read.basis_ > held * one_dollar) {
       throw CheckpointError(
-          "account state: expected cash of at least 0 that equals starting cash + realized - basis - fees, found " +
-          std::to_string(read.cash_) + "; the state is damaged");
+          "account state: expected cash = starting cash + realized - basis - fees >= 0 and a basis of at most one dollar per "
+          "contract, found cash " +
+          std::to_string(read.cash_) + " and position " + std::to_string(read.position_) + "; the state is damaged");
     }
     *this = read;
   }
