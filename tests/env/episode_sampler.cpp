@@ -66,3 +66,12 @@ TEST_CASE("AnyEpisodeSampler: holds any model, copies its state, saves and loads
   const rlx::AnyEpisodeSampler moved = std::move(copy);
   REQUIRE(moved.source(key) == 4);
 }
+
+TEST_CASE("AnyEpisodeSampler: target shows the sampler that is held, by its type", "[env]") {
+  rlx::AnyEpisodeSampler sampler{Learning{}};
+  sampler.update(std::vector<rlx::EpisodeStatistics>(2));
+  REQUIRE(std::as_const(sampler).target<Learning>()->seen == 2);
+  REQUIRE(sampler.target<rlx::CyclingSampler>() == nullptr);
+  sampler.target<Learning>()->seen = 5;
+  REQUIRE(sampler.source({0, 0, 0, 1, 10}) == 5);
+}

@@ -85,6 +85,18 @@ class AnyEpisodeSampler {
   void save_state(StateWriter& writer) const { held_->save_state(writer); }
   void load_state(StateReader& reader) { held_->load_state(reader); }
 
+  /// The sampler that is held, to read what it shows beside the concept (its log of events); null if it is of another type.
+  template <EpisodeSampler P>
+  const P* target() const noexcept {
+    const auto* held = dynamic_cast<const Held<P>*>(held_.get());
+    return held == nullptr ? nullptr : &held->sampler;
+  }
+  template <EpisodeSampler P>
+  P* target() noexcept {
+    auto* held = dynamic_cast<Held<P>*>(held_.get());
+    return held == nullptr ? nullptr : &held->sampler;
+  }
+
  private:
   struct Interface {
     Interface() = default;
