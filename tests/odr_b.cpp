@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <rlx/curriculum.hpp>
 #include <rlx/funding.hpp>
 #include <rlx/rlx.hpp>
 
