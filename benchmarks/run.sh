@@ -4,6 +4,7 @@
 #
 #   sh benchmarks/run.sh               build and run the short ones
 #   sh benchmarks/run.sh NAME [args]   one of them, e.g. `funding_acceptance` (acceptance A1: about 6 minutes for each seed)
+#                                      or `learning_gates` (see learning_gates.sh)
 #   sh benchmarks/run.sh --build-only
 set -eu
 cd "$(dirname "$0")/.."
@@ -18,6 +19,6 @@ if [ $# -gt 0 ]; then
   exec "build/release/benchmarks/benchmark_$name" "$@"
 fi
 for program in build/release/benchmarks/benchmark_*; do
-  case $program in *funding_acceptance) continue ;; esac
+  case $program in *funding_acceptance | *learning_gates) continue ;; esac
   [ -x "$program" ] && [ -f "$program" ] && "$program"
 done

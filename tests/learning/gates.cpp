@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief One test case for each learning gate; the slow ones run with `ctest -L learning` only.
+#include "learning/gate.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "rlx_catch.hpp"
+
+using rlx_learning::Criterion;
+using rlx_learning::Gate;
+using rlx_learning::GateResult;
+
+namespace {
+
+/// Prints the gate's row, so that a log shows how far from its limit it was.
+void require_gate(const std::string& name) {
+  const std::vector<Gate> gates = rlx_learning::all_gates();
+  const auto gate = std::find_if(gates.begin(), gates.end(), [&](const Gate& g) { return g.name == name; });
+  REQUIRE(gate != gates.end());
+  const GateResult result = rlx_learning::run_gate(*gate, 2);
+  std::printf("%s\n", rlx_learning::table_row(*gate, result).c_str());
+  std::fflush(stdout);
+  INFO(rlx_learning::json_line(*gate, result));
+  REQUIRE(result.passed);
+}
+
+Gate constant_gate(Criterion criterion) {
+  return {"test", "task", "setting", criterion, [](std::uint64_t seed) { return 10.0 * static_cast<double>(seed); }, 4};
+}
+
+}  // namespace
+
+TEST_CASE("Criteria judge the worst, the best, the middle and its interval", "[learning][gate]") {
+  // Scores 10, 20, 30, 40: the interquartile mean is 25.
+  const auto passed = [](const Criterion& criterion) { return rlx_learning::run_gate(constant_gate(criterion), 3).passed; };
+  REQUIRE(passed({.every_at_least = 10}));
+  REQUIRE_FALSE(passed({.every_at_least = 11}));
+  REQUIRE(passed({.every_at_most = 40}));
+  REQUIRE_FALSE(passed({.every_at_most = 39}));
+  REQUIRE(passed({.iqm_at_least = 25}));
+  REQUIRE_FALSE(passed({.iqm_at_least = 25.1}));
+  REQUIRE(passed({.low_at_least = 10}));
+  REQUIRE_FALSE(passed({.iqm_at_least = 25, .low_at_least = 25}));
+  const GateResult result = rlx_learning::run_gate(constant_gate({.every_at_least = 90, .iqm_at_least = 95.5}), 1);
+  REQUIRE(result.scores == std::vector<double>{10, 20, 30, 40});
+  const std::string row = rlx_learning::table_row(constant_gate({.every_at_least = 90, .iqm_at_least = 95.5}), result);
+  REQUIRE_THAT(row, rlx_test::ContainsSubstring("| every seed ≥ 90, IQM ≥ 95.5 | 25.00 |"));
+  REQUIRE_THAT(row, rlx_test::ContainsSubstring("| 10.00 | 40.00 | **no** |"));
+  REQUIRE_THAT(rlx_learning::json_line(constant_gate({}), result),
+               rlx_test::ContainsSubstring("\"scores\":[10.0000,20.0000,30.0000,40.0000],\"met\":false"));
+  Gate failing = constant_gate({});
+  failing.score = [](std::uint64_t seed) -> double {
+    if (seed == 2) throw rlx::NumericError("the loss is nan");
+    return 0.0;
+  };
+  REQUIRE_THROWS_AS(rlx_learning::run_gate(failing, 2), rlx::NumericError);
+}
+
+TEST_CASE("Every gate has a test case of its own", "[learning][gate]") {
+  std::set<std::string> names;
+  for (const Gate& gate : rlx_learning::all_gates()) {
+    REQUIRE(names.insert(gate.name).second);
+    REQUIRE(gate.seeds == 10);
+  }
+  const std::set<std::string> tested{"ppo.identity",
+                                     "ppo.invalid_action_20_19",
+                                     "ppo.invalid_action_70_55",
+                                     "ppo.invalid_action_70_55_without_mask",
+                                     "ppo.invalid_action_80_60",
+                                     "ppo.ring",
+                                     "ppo.ring_cut_as_end",
+                                     "ppo.cart_pole",
+                                     "ppo.acrobot",
+                                     "ppo.mountain_car",
+                                     "ppo.slot_network"};
+  REQUIRE(names == tested);
+}
+
+TEST_CASE("PPO: IdentityEnv(4)", "[learning]") { require_gate("ppo.identity"); }
+TEST_CASE("PPO: InvalidActionEnv(20, 19) needs no training", "[learning]") { require_gate("ppo.invalid_action_20_19"); }
+TEST_CASE("PPO: InvalidActionEnv(70, 55)", "[learning]") { require_gate("ppo.invalid_action_70_55"); }
+TEST_CASE("PPO: InvalidActionEnv(70, 55) is not learned without masks", "[learning]") {
+  require_gate("ppo.invalid_action_70_55_without_mask");
+}
+TEST_CASE("PPO: InvalidActionEnv(80, 60)", "[learning]") { require_gate("ppo.invalid_action_80_60"); }
+TEST_CASE("PPO: the value of RingEnv", "[learning][.slow]") { require_gate("ppo.ring"); }
+TEST_CASE("PPO: the value of RingEnv is wrong if a cut is an end", "[learning][.slow]") { require_gate("ppo.ring_cut_as_end"); }
+TEST_CASE("PPO: CartPole-v1", "[learning][.slow]") { require_gate("ppo.cart_pole"); }
+TEST_CASE("PPO: Acrobot-v1", "[learning][.slow]") { require_gate("ppo.acrobot"); }
+TEST_CASE("PPO: MountainCar-v0", "[learning][.slow]") { require_gate("ppo.mountain_car"); }
+TEST_CASE("PPO: the modular network of 791,989 parameters", "[learning][.slow]") { require_gate("ppo.slot_network"); }
