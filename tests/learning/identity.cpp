@@ -18,7 +18,6 @@ namespace {
 /// The same task without its masks.
 struct Unmasked {
   using ActionScalar = std::int32_t;
-  static constexpr bool accepts_invalid_actions = true;
   rlx::InvalidActionEnv inner;
   const rlx::Box& observation_space() const { return inner.observation_space(); }
   const rlx::Discrete& action_space() const { return inner.action_space(); }

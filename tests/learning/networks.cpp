@@ -17,7 +17,6 @@ namespace {
 /// InvalidActionEnv(36, 26) at the front of 275 inputs, the others 0.
 struct Padded {
   using ActionScalar = std::int32_t;
-  static constexpr bool accepts_invalid_actions = true;
   rlx::InvalidActionEnv inner{36, 26};
   rlx::Box box = rlx::Box::uniform(275, 0.0F, 1.0F);
   const rlx::Box& observation_space() const { return box; }
