@@ -12,7 +12,7 @@
 #include <rlx/env/vector_env.hpp>
 #include <rlx/nn/networks.hpp>
 #include <rlx/rl/ppo.hpp>
-#include <rlx/rl/ppo_config_json.hpp>
+#include <rlx/rl/config_json.hpp>
 
 #include "rl/fake_learner.hpp"
 #include "rlx_catch.hpp"
