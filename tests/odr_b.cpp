@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <rlx/curriculum.hpp>
 #include <rlx/funding.hpp>
+#include <rlx/kalshi.hpp>
 #include <rlx/rlx.hpp>
 
 int odr_b();
