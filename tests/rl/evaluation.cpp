@@ -2,10 +2,15 @@
 #include <rlx/rl/evaluation.hpp>
 
 #include <cmath>
+#include <cstdint>
+#include <utility>
 #include <vector>
 
 #include <rlx/env/classic/cart_pole.hpp>
 #include <rlx/env/testing.hpp>
+#include <rlx/nn/initialization.hpp>
+#include <rlx/nn/networks.hpp>
+#include <rlx/rl/inference_policy.hpp>
 
 #include "rlx_catch.hpp"
 
@@ -52,6 +57,57 @@ struct Sourced {
     return {1.0, ++steps == source + 1, false};
   }
 };
+
+/// A new network as a policy, its outputs spread out; `layout` needs the distribution and what belongs to it.
+rlx::InferencePolicy untrained(const rlx::nn::MlpSpec& network, rlx::PolicyLayout layout) {
+  const rlx::nn::GraphSpec spec = rlx::nn::mlp_actor_critic(network);
+  rlx::nn::ParameterStore<float> store;
+  if (!layout.low.empty()) store.add("log_std", {layout.low.size()}, "actor");
+  rlx::nn::Graph<float>::build(spec, store);
+  rlx::nn::initialize(store, spec, rlx::nn::Initialization::torch_like, 3);
+  for (float& x : store.parameters()) x *= 3.0F;
+  layout.observation_size = network.observation;
+  layout.num_actions = network.action;
+  return {spec, store, std::move(layout), nullptr};
+}
+
+/// Counts how often an episode is announced, and what is remembered when it is.
+struct Remembering {
+  struct Workspace {
+    int episodes = 0, steps = 0;
+    void begin_episode() {
+      ++episodes;
+      steps = 0;
+    }
+  };
+  Workspace make_workspace() const { return {}; }
+  /// The number of the step within the episode.
+  void act(std::span<const float>, std::span<const std::uint8_t>, std::span<std::int32_t> action, Workspace& w,
+           rlx::ActOptions) const {
+    action[0] = w.episodes == 0 ? 9 : w.steps++;
+  }
+};
+
+/// One after another, in 5 copies, and in 5 copies on 3 threads.
+template <class P, class Make>
+void require_equal_for_all_copies(const P& policy, Make&& make) {
+  rlx::ThreadPool pool(3);
+  for (const bool deterministic : {true, false}) {
+    rlx::EvaluationConfig config{.n_eval_episodes = 12, .deterministic = deterministic, .seed = 4};
+    const auto one = rlx::evaluate_policy(policy, make, config);
+    config.num_envs = 5;
+    const auto five = rlx::evaluate_policy(policy, make, config);
+    config.pool = &pool;
+    const auto threaded = rlx::evaluate_policy(policy, make, config);
+    REQUIRE(one.returns() == five.returns());
+    REQUIRE(one.returns() == threaded.returns());
+    for (std::size_t i = 0; i < 12; ++i) {
+      REQUIRE(one.episodes[i].seed == five.episodes[i].seed);
+      REQUIRE(one.episodes[i].length == five.episodes[i].length);
+      REQUIRE(one.episodes[i].terminated == five.episodes[i].terminated);
+    }
+  }
+}
 
 }  // namespace
 
@@ -111,4 +167,45 @@ TEST_CASE("Evaluations that cannot work are refused", "[rl][evaluation][errors]"
   REQUIRE_THROWS_AS(rlx::evaluate_policy(Simple{}, [](std::size_t) { return rlx::RingEnv(4); },
                                          {.n_eval_episodes = 1, .max_episode_steps = 50}),
                     rlx::EnvironmentError);
+}
+
+TEST_CASE("A policy with memory plays the same episodes in 1 and in 5 environments", "[rl][evaluation][recurrent]") {
+  rlx::PolicyLayout layout;
+  layout.mask_required = true;
+  require_equal_for_all_copies(untrained({.observation = 7, .action = 7, .pi = {8}, .vf = {8}, .lstm = 8}, layout),
+                               [](std::size_t) { return rlx::InvalidActionEnv(7, 4, 13); });
+  require_equal_for_all_copies(untrained({.observation = 2, .action = 2, .pi = {8}, .vf = {8}, .lstm = 8}, {}),
+                               [](std::size_t) { return rlx::CartPoleWithoutVelocities(); });
+}
+
+TEST_CASE("The memory of an episode begins and ends with it", "[rl][evaluation][recurrent]") {
+  // CountEnv pays the action: 0 + 1 + ... + 4 per episode, whatever came before in that copy.
+  for (const std::size_t num_envs : {1U, 3U}) {
+    const auto result = rlx::evaluate_policy(Remembering{}, [](std::size_t) { return rlx::CountEnv(5); },
+                                             {.n_eval_episodes = 7, .num_envs = num_envs});
+    REQUIRE(result.returns() == std::vector<double>(7, 10.0));
+  }
+}
+
+TEST_CASE("Box, Simplex and MultiDiscrete policies play the same episodes in 1 and in 5 environments", "[rl][evaluation]") {
+  rlx::PolicyLayout box;
+  box.distribution = "gaussian";
+  box.low = {-1.0F};
+  box.high = {1.0F};
+  require_equal_for_all_copies(untrained({.observation = 1, .action = 1, .pi = {8}, .vf = {8}}, box),
+                               [](std::size_t) { return rlx::IdentityBoxEnv(0.3, 13); });
+  box.distribution = "tanh_gaussian";
+  require_equal_for_all_copies(untrained({.observation = 1, .action = 1, .pi = {8}, .vf = {8}, .lstm = 4}, box),
+                               [](std::size_t) { return rlx::IdentityBoxEnv(0.3, 13); });
+  rlx::PolicyLayout simplex;
+  simplex.distribution = "dirichlet";
+  simplex.mask_required = true;
+  require_equal_for_all_copies(untrained({.observation = 10, .action = 5, .pi = {8}, .vf = {8}}, simplex),
+                               [](std::size_t) { return rlx::SimplexBanditEnv(5, 2, 13); });
+  rlx::PolicyLayout choices;
+  choices.distribution = "multi_categorical";
+  choices.nvec = {3, 4};
+  require_equal_for_all_copies(untrained({.observation = 7, .action = 7, .pi = {8}, .vf = {8}}, choices), [](std::size_t) {
+    return rlx::IdentityMultiDiscreteEnv({3, 4}, 13);
+  });
 }

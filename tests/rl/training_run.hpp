@@ -281,6 +281,48 @@ struct EarningsSampler {
   void load_state(rlx::StateReader& reader) { earned = reader.read<double>(); }
 };
 
+/// An action space with the environment that has it and a network that fits both.
+struct Choices {
+  using Env = MaskedChoicesEnv;
+  static constexpr const char* name = "multi_discrete";
+  static constexpr bool squash = false;
+  static Env make(std::size_t) { return Env(); }
+  static rlx::nn::GraphSpec graph(std::size_t lstm = 0) {
+    return rlx::nn::mlp_actor_critic({.observation = 9, .action = 9, .pi = {16}, .vf = {16}, .lstm = lstm});
+  }
+};
+struct Numbers {
+  using Env = NumbersEnv;
+  static constexpr const char* name = "box";
+  static constexpr bool squash = false;
+  static Env make(std::size_t) { return Env(); }
+  static rlx::nn::GraphSpec graph(std::size_t lstm = 0) {
+    return rlx::nn::mlp_actor_critic({.observation = 2, .action = 3, .pi = {16}, .vf = {16}, .lstm = lstm});
+  }
+};
+struct Squashed : Numbers {
+  static constexpr const char* name = "squashed_box";
+  static constexpr bool squash = true;
+  static Env make(std::size_t) { return Env(true); }
+};
+struct Weights {
+  using Env = rlx::SimplexBanditEnv;
+  static constexpr const char* name = "simplex";
+  static constexpr bool squash = false;
+  static Env make(std::size_t) { return Env(5, 2, 11); }
+  static rlx::nn::GraphSpec graph(std::size_t lstm = 0) {
+    return rlx::nn::mlp_actor_critic({.observation = 10, .action = 5, .pi = {16}, .vf = {16}, .lstm = lstm});
+  }
+};
+
+/// Multiplies the weights of the head with that many outputs: those of a new network say almost nothing.
+inline void strengthen(rlx::nn::ParameterStore<float>& store, std::size_t outputs, float factor) {
+  for (const rlx::nn::TensorInfo& tensor : store.layout()) {
+    if (tensor.shape.size() != 2 || tensor.shape.back() != outputs) continue;
+    for (float& x : store.parameters().subspan(tensor.offset, tensor.size)) x *= factor;
+  }
+}
+
 /// A critic whose derivative or loss is not a number.
 struct NanCritic : rlx::ScalarCritic {
   explicit NanCritic(bool gradient) : in_gradient(gradient) {}
