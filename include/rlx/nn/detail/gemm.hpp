@@ -182,14 +182,24 @@ void multiply_panel(TileInput<S> in, std::size_t m) {
   }
 }
 
-/// Copies `depth` rows of `columns` numbers into rows of `vectors` vectors, filled up with zeros.
+/// At least the first `count` lanes; the others hold what stands in memory before `end`, or zeros. They cost nothing where a
+/// whole vector may be read, and nobody reads them: lanes behind a panel's columns and depth never reach a result.
+template <class S>
+RLX_NN_INLINE Vec<S> load_at_least(const S* p, std::size_t count, const S* end) {
+  if (static_cast<std::size_t>(end - p) >= lanes<S>) [[likely]]
+    return load<S>(p);
+  return load_partial<S>(p, count);
+}
+
+/// Copies `depth` rows of `columns` numbers into rows of `vectors` vectors; see `load_at_least` for the rest of a row.
 template <class S>
 void pack_rows(const S* b, std::size_t stride, std::size_t depth, std::size_t columns, std::size_t vectors, S* panel) {
   const std::size_t width = vectors * lanes<S>;
+  const S* const end = depth == 0 ? b : b + (depth - 1) * stride + columns;
   for (std::size_t t = 0; t < depth; ++t, b += stride, panel += width) {
     std::size_t j = 0;
     for (; j + lanes<S> <= columns; j += lanes<S>) store<S>(panel + j, load<S>(b + j));
-    if (j < columns) store<S>(panel + j, load_partial<S>(b + j, columns - j));
+    if (j < columns) store<S>(panel + j, load_at_least<S>(b + j, columns - j, end));
   }
 }
 
@@ -198,6 +208,7 @@ template <class S>
 void pack_columns(const S* b, std::size_t stride, std::size_t depth, std::size_t columns, std::size_t vectors, S* panel) {
   constexpr std::size_t width = lanes<S>;
   const std::size_t panel_stride = vectors * width;
+  const S* const end = b + (columns - 1) * stride + depth;
   for (std::size_t v = 0; v < vectors; ++v) {
     const std::size_t present = std::min(width, columns - v * width);
     const S* from = b + v * width * stride;
@@ -209,7 +220,7 @@ void pack_columns(const S* b, std::size_t stride, std::size_t depth, std::size_t
         for (std::size_t j = 0; j < width; ++j) square[j] = load<S>(from + j * stride + t);
       } else {
         for (std::size_t j = 0; j < width; ++j) {
-          square[j] = j < present ? load_partial<S>(from + j * stride + t, count) : Vec<S>{};
+          square[j] = j < present ? load_at_least<S>(from + j * stride + t, count, end) : Vec<S>{};
         }
       }
       transpose<S>(square);
