@@ -4,6 +4,7 @@
 #ifndef RLX_CURRICULUM_PROGRESSIVE_HPP
 #define RLX_CURRICULUM_PROGRESSIVE_HPP
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -108,6 +109,11 @@ class CurriculumSampler {
     reader.read(next.stage_steps_);
     reader.read_into(next.counts_);
     next.events_ = reader.read_vector<SamplerEvent>();
+    if (next.stage_ < stages && next.all_done()) {
+      throw CheckpointError("CurriculumSampler: every source of the saved stage has " +
+                            std::to_string(config_.stage_episodes) +
+                            " episodes already; resume with the stage_episodes of the saved run");
+    }
     next.set_masses();
     *this = std::move(next);
   }
@@ -115,11 +121,16 @@ class CurriculumSampler {
  private:
   std::size_t stage_begin(std::size_t k) const noexcept { return k * table_.size() / config_.stages; }
 
-  void end_stage_if_due() {
-    bool all = true;
+  /// Whether every source of the stage has its episodes.
+  bool all_done() const noexcept {
     for (std::size_t i = 0; i < counts_.size(); ++i) {
-      all = all && (stage_of_[i] != stage_ || counts_[i] >= config_.stage_episodes);
+      if (stage_of_[i] == stage_ && counts_[i] < config_.stage_episodes) return false;
     }
+    return true;
+  }
+
+  void end_stage_if_due() {
+    const bool all = all_done();
     const bool used_up = config_.steps > 0 && stage_steps_ >= (config_.steps + config_.stages - 1) / config_.stages;
     if (!all && !used_up) return;
     events_.push_back({.kind = SamplerEventKind::stage_ended,
