@@ -19,8 +19,8 @@
 namespace rlx::curriculum {
 
 struct BalancedConfig {
-  std::uint64_t target_episodes = 0;        ///< the log tells when every source has so many; 0: no target
-  std::optional<double> max_session_share;  ///< in (0, 1]; empty: max(0.1, 2 / sessions)
+  std::uint64_t target_episodes = 0;          ///< the log tells when every source has so many; 0: no target
+  std::optional<double> max_session_share{};  ///< in (0, 1]; empty: max(0.1, 2 / sessions)
 };
 
 /// P_i in proportion to 1 / (1 + finished episodes of i), then every session whose share of the probability exceeds

@@ -162,9 +162,9 @@ class PhasedSampler {
 
 /// Settings of the presets' samplers; `curriculum.steps` is set by the preset.
 struct PresetConfig {
-  CurriculumConfig curriculum;
-  BalancedConfig balanced;
-  RefinementConfig refinement;
+  CurriculumConfig curriculum{};
+  BalancedConfig balanced{};
+  RefinementConfig refinement{};
 };
 
 namespace detail {

@@ -24,11 +24,11 @@
 namespace rlx::curriculum {
 
 struct CurriculumConfig {
-  std::size_t stages = 5;                   ///< K: 1 .. number of sources
-  std::uint64_t stage_episodes = 50;        ///< target of each source of a stage, >= 1
-  double revisit = 0.2;                     ///< probability of a source of an earlier stage, in [0, 1)
-  std::uint64_t steps = 0;                  ///< steps of all stages together; a stage may use 1/K of them; 0: no limit
-  std::optional<double> max_session_share;  ///< in (0, 1]; empty: max(0.1, 2 / sessions that have a source to choose)
+  std::size_t stages = 5;                     ///< K: 1 .. number of sources
+  std::uint64_t stage_episodes = 50;          ///< target of each source of a stage, >= 1
+  double revisit = 0.2;                       ///< probability of a source of an earlier stage, in [0, 1)
+  std::uint64_t steps = 0;                    ///< steps of all stages together; a stage may use 1/K of them; 0: no limit
+  std::optional<double> max_session_share{};  ///< in (0, 1]; empty: max(0.1, 2 / sessions that have a source to choose)
 };
 
 /// K stages of equal size by difficulty (ties by source number; stage k holds the ranks floor(k n / K) .. floor((k+1) n / K)).
@@ -110,8 +110,7 @@ class CurriculumSampler {
     reader.read_into(next.counts_);
     next.events_ = reader.read_vector<SamplerEvent>();
     if (next.stage_ < stages && next.all_done()) {
-      throw CheckpointError("CurriculumSampler: every source of the saved stage has " +
-                            std::to_string(config_.stage_episodes) +
+      throw CheckpointError("CurriculumSampler: every source of the saved stage has " + std::to_string(config_.stage_episodes) +
                             " episodes already; resume with the stage_episodes of the saved run");
     }
     next.set_masses();

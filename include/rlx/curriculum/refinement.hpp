@@ -24,11 +24,11 @@
 namespace rlx::curriculum {
 
 struct RefinementConfig {
-  double struggling_share = 0.7;            ///< probability of a struggling source, in [0, 1]
-  double alpha = 0.1;                       ///< weight of a new episode in the averages, in (0, 1]
-  double min_success = 0.5;                 ///< an average success below it is struggling
-  double lowest_share = 0.25;               ///< so is an average return whose rank F is below it
-  std::optional<double> max_session_share;  ///< in (0, 1]; empty: max(0.1, 2 / sessions)
+  double struggling_share = 0.7;              ///< probability of a struggling source, in [0, 1]
+  double alpha = 0.1;                         ///< weight of a new episode in the averages, in (0, 1]
+  double min_success = 0.5;                   ///< an average success below it is struggling
+  double lowest_share = 0.25;                 ///< so is an average return whose rank F is below it
+  std::optional<double> max_session_share{};  ///< in (0, 1]; empty: max(0.1, 2 / sessions)
 };
 
 /// With probability `struggling_share` a struggling source, in proportion to 1 / (1 + episodes in this phase); else any
