@@ -69,3 +69,17 @@ TEST_CASE("Episodes are cut out with their whole returns", "[rl][rollout]") {
   check(0, 0, 0, 1, 5.0, true);  // 4 of the rollout before and 1
   check(2, 1, 0, 3, 70.0, false);
 }
+
+TEST_CASE("The sums of running episodes do not depend on whether the slices are wanted", "[rl][rollout]") {
+  rlx::Rollout sliced({.n_steps = 3, .num_envs = 2, .observation_size = 1});
+  sliced.rewards = {1.25F, 10, 0.1F, 20, 4, 40};
+  sliced.terminated = {0, 0, 1, 0, 0, 0};
+  sliced.truncated = {0, 1, 0, 0, 0, 0};
+  rlx::Rollout summed = sliced;
+  for (int i = 0; i < 2; ++i) {
+    sliced.find_episodes();
+    summed.add_rewards();
+    REQUIRE(summed.running_returns == sliced.running_returns);
+  }
+  REQUIRE(summed.running_returns == std::vector<double>{4.0, 60.0});
+}

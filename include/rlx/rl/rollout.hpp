@@ -146,6 +146,14 @@ struct Rollout {
     }
   }
 
+  /// The same sums where nobody asks for the slices, so that what is saved does not depend on who does.
+  void add_rewards() {
+    for (std::size_t row = 0; row < rows(); ++row) {
+      double& sum = running_returns[row % shape.num_envs];
+      sum = terminated[row] != 0 || truncated[row] != 0 ? 0.0 : sum + static_cast<double>(rewards[row]);
+    }
+  }
+
   RolloutShape shape;
   std::vector<float> observations;  ///< [T + 1][N][D], raw
   std::vector<std::uint8_t> masks;  ///< [T + 1][N][M]

@@ -142,6 +142,7 @@ class OnPolicyLearner : public Learner {
       c.truncated.reserve(n);
       c.finals.resize(n * envs_->observation_size());
     });
+    if constexpr (needs_view) rollout_.episodes.reserve(rollout_.rows());
     finished_.reserve(rollout_.rows());
     by_environment_.reserve(rollout_.rows());
     cursors_.resize(envs.num_shards());
@@ -631,6 +632,8 @@ class OnPolicyLearner : public Learner {
       const RolloutView view = rollout_view();
       critic_.prepare(view, std::span<float>(rollout_.targets));
       objective_.on_rollout(view, std::span<float>(rollout_.advantages));
+    } else {
+      rollout_.add_rewards();
     }
     update_sampler();
   }
