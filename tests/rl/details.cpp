@@ -23,6 +23,7 @@
 
 #include <rlx/env/testing.hpp>
 #include <rlx/nn/networks.hpp>
+#include <rlx/rl/a2c.hpp>
 
 #include "rlx_catch.hpp"
 
@@ -778,4 +779,136 @@ TEST_CASE("M1: components of an action are drawn independently", "[rl][details][
     entropies.push_back(entropy);
   }
   REQUIRE_THAT(run.ppo.last_update().entropy, WithinAbs(mean_of(entropies), 1e-5));
+}
+
+namespace {
+
+/// Stops after the first update, in the middle of the schedules.
+struct StopAtOnce final : rlx::Callback {
+  bool on_update_end(rlx::Learner&) override { return false; }
+};
+
+/// Digests after one rollout of a schedule that is at its middle there, and of the constant that it has there.
+template <class L, class Config, class F>
+bool schedule_equals_its_middle(Config config, double middle, F&& field) {
+  const auto digest = [&](const rlx::nn::Schedule& schedule) {
+    field(config) = schedule;
+    rlx::ThreadPool pool(1);
+    rlx::VectorEnv<rlx::InvalidActionEnv> envs({.num_envs = 4, .seed = 3}, pool,
+                                               [](std::size_t) { return make_env<rlx::InvalidActionEnv>(); });
+    L learner(config, envs, rlx::nn::mlp_actor_critic({.observation = 5, .action = 5, .pi = {8}, .vf = {8}}), pool);
+    StopAtOnce stop;
+    learner.learn(2 * config.n_steps * 4, {.callbacks = {&stop}});
+    return learner.parameters().sha256();
+  };
+  const std::string constant = digest(middle);
+  const std::string linear = digest(rlx::nn::Schedule::linear(1.5 * middle, 0.5 * middle));
+  return linear == constant && digest(2 * middle) != constant;
+}
+
+}  // namespace
+
+TEST_CASE("Besides: every schedule reaches the update with its value after the rollout", "[rl][details]") {
+  rlx::PpoConfig ppo = config_of(0.02);
+  ppo.n_epochs = 4;
+  using P = rlx::Ppo<rlx::InvalidActionEnv>;
+  REQUIRE(schedule_equals_its_middle<P>(
+      ppo, 0.02, [](auto& c) -> auto& { return c.learning_rate; }));
+  REQUIRE(schedule_equals_its_middle<P>(
+      ppo, 0.05, [](auto& c) -> auto& { return c.clip_range; }));
+  REQUIRE(schedule_equals_its_middle<P>(
+      ppo, 0.05, [](auto& c) -> auto& { return c.clip_range_vf; }));
+  REQUIRE(schedule_equals_its_middle<P>(
+      ppo, 0.1, [](auto& c) -> auto& { return c.ent_coef; }));
+  rlx::A2cConfig a2c;
+  a2c.n_steps = 8;
+  using A = rlx::A2c<rlx::InvalidActionEnv>;
+  REQUIRE(schedule_equals_its_middle<A>(
+      a2c, 0.02, [](auto& c) -> auto& { return c.learning_rate; }));
+  REQUIRE(schedule_equals_its_middle<A>(
+      a2c, 0.1, [](auto& c) -> auto& { return c.ent_coef; }));
+}
+
+TEST_CASE("Besides: target_kl steps on the first minibatch, evaluates the second and stops", "[rl][details]") {
+  rlx::PpoConfig config = config_of(0.02);
+  config.target_kl = 1e-9;
+  Run stopped(config);
+  stopped.learn();
+  REQUIRE(stopped.ppo.last_update().stopped_by_kl);
+  REQUIRE(stopped.ppo.last_update().minibatches == 1);
+  REQUIRE(stopped.seen().minibatches.size() == 2);
+  const auto kl = [](const Minibatch& b) {
+    double sum = 0;
+    for (std::size_t i = 0; i < b.rows.size(); ++i) {
+      const double log_ratio = b.log_probs[i] - b.old_log_probs[i];
+      sum += std::exp(log_ratio) - 1 - log_ratio;
+    }
+    return sum / static_cast<double>(b.rows.size());
+  };
+  REQUIRE(kl(stopped.seen().minibatches[0]) <= 1.5e-9);
+  REQUIRE(kl(stopped.seen().minibatches[1]) > 1.5e-9);
+  REQUIRE(hash([](rlx::PpoConfig& c) { c.target_kl = 1e9; }) == base_hash());
+  REQUIRE(hash([](rlx::PpoConfig& c) { c.target_kl = 1e-9; }) != base_hash());
+}
+
+TEST_CASE("Besides: masks count in sampling and in the update", "[rl][details]") {
+  Run run(config_of(0.02));
+  run.learn();
+  const auto& rollout = run.ppo.rollout();
+  Run before(config_of(0.02));
+  Outputs outputs(before, rollout.observations, 32);
+  for (std::size_t i = 0; i < 32; ++i) {
+    const auto action = static_cast<std::size_t>(rollout.actions[i]);
+    REQUIRE(rollout.mask(i)[action] != 0);
+    REQUIRE_THAT(static_cast<double>(rollout.log_probs[i]),
+                 WithinAbs(log_softmax(outputs, i, 0, 5, action, rollout.mask(i)), 1e-5));
+  }
+  // The first minibatch is evaluated by the parameters of the rollout: under the same masks the ratio is 1.
+  const Minibatch& first = run.seen().minibatches[0];
+  for (std::size_t i = 0; i < first.rows.size(); ++i) REQUIRE_THAT(first.log_probs[i], WithinAbs(first.old_log_probs[i], 1e-5));
+}
+
+TEST_CASE("Besides: a gradient over shards is the gradient of the whole", "[rl][details]") {
+  const auto parameters = [](std::size_t shards) {
+    rlx::PpoConfig config = config_of(0.02);
+    config.n_epochs = 1;
+    config.gradient_shards = shards;
+    config.adam_eps = 1.0;  // near-linear in the gradient, so that rounding stays small
+    Run run(config);
+    run.learn();
+    return std::vector<float>(run.ppo.parameters().parameters().begin(), run.ppo.parameters().parameters().end());
+  };
+  const std::vector<float> whole = parameters(1);
+  for (const std::size_t shards : {2U, 3U, 5U, 16U}) {
+    const std::vector<float> parts = parameters(shards);
+    for (std::size_t i = 0; i < whole.size(); ++i)
+      REQUIRE_THAT(static_cast<double>(parts[i]), WithinAbs(static_cast<double>(whole[i]), 1e-6));
+  }
+}
+
+TEST_CASE("An objective that changes nothing leaves A2C's bytes alone and sees the whole rollout", "[rl][details][risk]") {
+  rlx::A2cConfig config;
+  config.n_steps = 8;
+  config.gradient_shards = 1;
+  const auto graph = rlx::nn::mlp_actor_critic({.observation = 5, .action = 5, .pi = {8}, .vf = {8}});
+  const auto make = [](std::size_t) { return make_env<rlx::InvalidActionEnv>(); };
+  rlx::ThreadPool pool(1);
+  rlx::VectorEnv plain_envs({.num_envs = 4, .seed = 3}, pool, make), watched_envs({.num_envs = 4, .seed = 3}, pool, make);
+  const Recorder recorder;
+  rlx::A2c plain(config, plain_envs, graph, pool);
+  rlx::A2c watched(config, watched_envs, graph, pool, rlx::ScalarCritic{}, recorder);
+  plain.learn(5 * 32);
+  watched.learn(5 * 32);
+  REQUIRE(watched.state_hash() == plain.state_hash());
+  REQUIRE(recorder.seen->minibatches.size() == 1);
+  const Minibatch& b = recorder.seen->minibatches[0];
+  std::vector<double> losses;
+  for (std::size_t i = 0; i < 32; ++i) {
+    REQUIRE(b.rows[i] == i);
+    REQUIRE_THAT(b.log_probs[i], WithinAbs(b.old_log_probs[i], 1e-6));
+    REQUIRE(b.advantages[i] == static_cast<double>(recorder.seen->advantages[i]));  // not normalised by default
+    losses.push_back(-b.advantages[i] * b.log_probs[i]);
+  }
+  REQUIRE_THAT(watched.last_update().policy_gradient_loss, WithinAbs(mean_of(losses), 1e-6));
+  REQUIRE(watched.last_update().clip_fraction == 0.0);
 }
