@@ -62,15 +62,18 @@ int main(int argc, char** argv) {
     std::printf("{\"name\": \"%s\", \"value\": %.1f, \"unit\": \"GFLOP/s\", \"machine_peak_gflops\": %.1f}\n", name.c_str(),
                 value, peak);
   };
-  line("gemm/own/2048", own_peak);
-  line("gemm/eigen/2048", eigen_peak);
+  // "rlx", or "blas" with RLX_WITH_BLAS
+  const std::string backend = rlx::nn::backend_name();
+  const std::string own_name = "gemm/" + backend.substr(0, backend.find(':')) + "/";
+  line(own_name + std::to_string(size), own_peak);
+  line("gemm/eigen/" + std::to_string(size), eigen_peak);
   const struct {
     std::size_t m, n, k;
     int repeats;
   } shapes[] = {{128, 768, 256, 200}, {32, 256, 128, 2000}, {16, 512, 512, 500}, {8, 512, 512, 1000}, {1, 512, 512, 5000}};
   for (const auto& s : shapes) {
     const std::string name = std::to_string(s.m) + "x" + std::to_string(s.n) + "x" + std::to_string(s.k);
-    line("gemm/own/" + name, own(s.m, s.n, s.k, s.repeats));
+    line(own_name + name, own(s.m, s.n, s.k, s.repeats));
     line("gemm/eigen/" + name, eigen(s.m, s.n, s.k, s.repeats));
   }
 }

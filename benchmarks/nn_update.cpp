@@ -12,11 +12,12 @@
 #include <rlx/core/random.hpp>
 #include <rlx/nn/adam.hpp>
 #include <rlx/nn/categorical.hpp>
-#include <rlx/nn/detail/gemm.hpp>
 #include <rlx/nn/grad_norm.hpp>
 #include <rlx/nn/graph.hpp>
 #include <rlx/nn/initialization.hpp>
 #include <rlx/nn/networks.hpp>
+
+#include "common.hpp"
 
 namespace {
 
@@ -43,31 +44,6 @@ void print(const std::string& name, double value, const char* unit) {
   std::printf("{\"name\": \"%s\", \"value\": %.4g, \"unit\": \"%s\", \"machine_peak_gflops\": %.1f}\n", name.c_str(), value,
               unit, peak);
   std::fflush(stdout);
-}
-
-double measure_peak() {
-  constexpr std::size_t n = 2048;
-  const std::vector<float> a(n * n, 0.5F);
-  const std::vector<float> b(n * n, 0.25F);
-  std::vector<float> c(n * n);
-  return 2e-9 * n * n * n /
-         seconds_per_call(1, [&] { nn::detail::product_ab<float>(n, n, n, a.data(), n, b.data(), n, c.data(), n); });
-}
-
-nn::GraphSpec modular() {
-  nn::SlotSpec spec{.observation = 275, .action = 36};
-  spec.flats = {{.name = "config", .offset = 0, .width = 5, .hidden = 16},
-                {.name = "portfolio", .offset = 5, .width = 10, .hidden = 32}};
-  spec.slots = {{.name = "execution", .offset = 15, .count = 5, .width = 12, .hidden = 32, .heads = 2, .output = 64},
-                {.name = "opportunity", .offset = 75, .count = 10, .width = 20, .hidden = 64, .heads = 4, .output = 128}};
-  return nn::slot_actor_critic(spec);
-}
-
-nn::GraphSpec pointer() {
-  nn::PointerSpec spec{.observation = 275, .context_width = 15};
-  spec.sets = {{.name = "opportunity", .head = "enter", .offset = 75, .count = 10, .width = 20, .choices = 3},
-               {.name = "position", .head = "exit", .offset = 15, .count = 5, .width = 12, .choices = 1}};
-  return nn::pointer_actor_critic(spec);
 }
 
 /// Rows like the funding environment's: all opportunities valid, two positions open.
@@ -171,11 +147,11 @@ void bench_philox() {
 int main(int argc, char** argv) {
   const std::string only = argc > 1 ? argv[1] : "";
   const auto wanted = [&](const char* name) { return only.empty() || only == name; };
-  peak = measure_peak();
+  peak = bench::peak_gflops();
   if (wanted("philox")) bench_philox();
   if (wanted("categorical")) bench_categorical();
-  if (wanted("modular")) bench_network("modular", modular());
-  if (wanted("pointer")) bench_network("pointer", pointer());
+  if (wanted("modular")) bench_network("modular", bench::modular_792k());
+  if (wanted("pointer")) bench_network("pointer", bench::pointer_99k());
   if (wanted("cartpole")) bench_network("cartpole", nn::mlp_actor_critic({.observation = 4, .action = 2}));
   if (wanted("mlp52")) bench_network("mlp52", nn::mlp_actor_critic({.observation = 52, .action = 5}));
 }

@@ -54,7 +54,7 @@ void measure(const std::string& name, rlx::VectorEnvConfig config, Make make) {
     sample = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC * 1e9 / static_cast<double>(n * steps);
   }
   std::sort(samples, samples + 9);
-  std::printf("{\"name\": \"%s N=%zu\", \"value\": %.4g, \"unit\": \"ns per step\"}\n", name.c_str(), n, samples[4]);
+  std::printf("{\"name\": \"vector_env_%s_n%zu\", \"value\": %.4g, \"unit\": \"ns/step\"}\n", name.c_str(), n, samples[4]);
 }
 
 }  // namespace
@@ -62,9 +62,9 @@ void measure(const std::string& name, rlx::VectorEnvConfig config, Make make) {
 int main() {
   const auto empty = [](std::size_t) { return EmptyEnv(); };
   const auto pole = [](std::size_t) { return rlx::CartPole(); };
-  measure("empty environment", {.num_envs = 256}, empty);
-  measure("empty environment, unchecked", {.num_envs = 256, .check_finite = false, .check_masks = false}, empty);
-  for (const std::size_t n : {1U, 16U, 256U}) measure("CartPole", {.num_envs = n}, pole);
-  measure("CartPole, unchecked", {.num_envs = 256, .check_finite = false}, pole);
-  measure("CartPoleBatch", {.num_envs = 4096}, [](std::size_t size) { return rlx::CartPoleBatch(size); });
+  measure("empty", {.num_envs = 256}, empty);
+  measure("empty_unchecked", {.num_envs = 256, .check_finite = false, .check_masks = false}, empty);
+  for (const std::size_t n : {1U, 16U, 256U}) measure("cart_pole", {.num_envs = n}, pole);
+  measure("cart_pole_unchecked", {.num_envs = 256, .check_finite = false}, pole);
+  measure("cart_pole_batch", {.num_envs = 4096}, [](std::size_t size) { return rlx::CartPoleBatch(size); });
 }

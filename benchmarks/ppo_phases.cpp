@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief The phases of learning apart, on one thread: collection in steps/s, updates as a share of the machine's peak, the
+/// cost of the checks as a share of collection, and throughput with an LSTM. Processor time, medians over iterations.
+///
+/// Usage: ppo_phases [part of a case's name, default all]
+#include <cstdio>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include <rlx/env/classic/cart_pole.hpp>
+#include <rlx/env/testing.hpp>
+#include <rlx/env/vector_env.hpp>
+#include <rlx/rl/ppo.hpp>
+
+#include "common.hpp"
+
+namespace {
+
+/// Processor seconds of every collection (advantages included) and every update.
+class PhaseTimer : public rlx::Callback {
+ public:
+  std::vector<double> collections, updates;
+  void on_rollout_start(rlx::Learner&) override { last_ = bench::cpu_seconds(); }
+  bool on_rollout_end(rlx::Learner&) override { return lap(collections); }
+  bool on_update_end(rlx::Learner&) override { return lap(updates); }
+
+ private:
+  bool lap(std::vector<double>& samples) {
+    const double now = bench::cpu_seconds();
+    samples.push_back(now - last_);
+    last_ = now;
+    return true;
+  }
+  double last_ = 0.0;
+};
+
+struct Sizes {
+  std::size_t num_envs, n_steps, batch_size, n_epochs;
+  std::size_t iterations = 11;
+};
+
+rlx::PpoConfig ppo_config(const Sizes& sizes) {
+  rlx::PpoConfig config;
+  config.n_steps = sizes.n_steps;
+  config.batch_size = sizes.batch_size;
+  config.n_epochs = sizes.n_epochs;
+  return config;
+}
+
+template <class Make>
+void measure(const std::string& name, Make make, const rlx::nn::GraphSpec& graph, const Sizes& sizes, double peak) {
+  rlx::ThreadPool pool(1);
+  rlx::VectorEnv envs({.num_envs = sizes.num_envs, .seed = 1}, pool, make);
+  rlx::Ppo ppo(ppo_config(sizes), envs, graph, pool);
+  const std::size_t rows = sizes.num_envs * sizes.n_steps;
+  PhaseTimer timer;
+  ppo.learn(rows);
+  ppo.learn(rows * sizes.iterations, {.callbacks = {&timer}, .reset_num_timesteps = false});
+  const double collection = bench::median(timer.collections), update = bench::median(timer.updates);
+  bench::print("collect_" + name, static_cast<double>(rows) / collection, "steps/s");
+  const double gflops =
+      3e-9 * static_cast<double>(ppo.graph().flops_per_row()) * static_cast<double>(rows * sizes.n_epochs) / update;
+  bench::print("update_" + name + "_of_peak", 100.0 * gflops / peak, "%",
+               bench::member("gflops", gflops) + ", " + bench::member("machine_peak_gflops", peak) + ", " +
+                   bench::member("steps_per_second", static_cast<double>(rows * sizes.n_epochs) / update));
+}
+
+/// Collections with and without all checks in turn; the median of the ratios of neighbours.
+template <class Make>
+void measure_checks(const std::string& name, Make make, const rlx::nn::GraphSpec& graph, const Sizes& sizes) {
+  rlx::ThreadPool pool(1);
+  const std::size_t rows = sizes.num_envs * sizes.n_steps;
+  rlx::PpoConfig config = ppo_config(sizes);
+  rlx::VectorEnv checked_envs({.num_envs = sizes.num_envs, .seed = 1}, pool, make);
+  rlx::Ppo checked(config, checked_envs, graph, pool);
+  config.check_finite = false;
+  rlx::VectorEnv free_envs({.num_envs = sizes.num_envs, .seed = 1, .check_finite = false, .check_masks = false}, pool, make);
+  rlx::Ppo unchecked(config, free_envs, graph, pool);
+  PhaseTimer warm, with, without;
+  checked.learn(rows, {.callbacks = {&warm}});
+  unchecked.learn(rows, {.callbacks = {&warm}});
+  std::vector<double> shares;
+  for (std::size_t i = 0; i < sizes.iterations; ++i) {
+    checked.learn(rows, {.callbacks = {&with}, .reset_num_timesteps = false});
+    unchecked.learn(rows, {.callbacks = {&without}, .reset_num_timesteps = false});
+    shares.push_back(100.0 * (with.collections.back() - without.collections.back()) / with.collections.back());
+  }
+  bench::print("checks_" + name, bench::median(shares), "% of collection",
+               bench::member("with_ms", 1e3 * bench::median(with.collections)) + ", " +
+                   bench::member("without_ms", 1e3 * bench::median(without.collections)));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const char* const only = argc > 1 ? argv[1] : "";
+  const auto wanted = [&](const char* name) { return std::strstr(name, only) != nullptr; };
+  const double peak = bench::peak_gflops();
+  const auto cart_pole = [](std::size_t) { return rlx::CartPole(); };
+  const auto hidden_velocities = [](std::size_t) { return rlx::CartPoleWithoutVelocities(); };
+  const auto wide = [](std::size_t) { return bench::WideEnv(); };
+  const auto mlp = rlx::nn::mlp_actor_critic({.observation = 4, .action = 2});
+
+  for (const std::size_t batch : {64U, 256U, 1024U}) {
+    const std::string name = "64_64_n16_batch" + std::to_string(batch);
+    if (wanted(name.c_str())) measure(name, cart_pole, mlp, {16, 512, batch, 2}, peak);
+  }
+  if (wanted("64_64_n64")) measure("64_64_n64_batch256", cart_pole, mlp, {64, 256, 256, 1}, peak);
+  for (const std::size_t batch : {256U, 1024U}) {
+    const std::string name = "792k_n16_batch" + std::to_string(batch);
+    if (wanted(name.c_str())) measure(name, wide, bench::modular_792k(), {16, 64, batch, 1, 7}, peak);
+  }
+  if (wanted("checks_64_64_n16")) measure_checks("64_64_n16", cart_pole, mlp, {16, 512, 8192, 1, 101});
+  if (wanted("checks_mlp_275_36_masked")) {
+    measure_checks("mlp_275_36_masked_n16", wide, rlx::nn::mlp_actor_critic({.observation = 275, .action = 36}),
+                   {16, 128, 2048, 1, 101});
+  }
+  for (const std::size_t width : {64U, 256U}) {
+    const std::string name = "lstm" + std::to_string(width) + "_n16_batch512";
+    if (!wanted(name.c_str())) continue;
+    measure(name, hidden_velocities, rlx::nn::mlp_actor_critic({.observation = 2, .action = 2, .lstm = width}),
+            {16, 128, 512, 1, 7}, peak);
+  }
+}
