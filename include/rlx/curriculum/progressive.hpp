@@ -130,7 +130,8 @@ class CurriculumSampler {
 
   void end_stage_if_due() {
     const bool all = all_done();
-    const bool used_up = config_.steps > 0 && stage_steps_ >= (config_.steps + config_.stages - 1) / config_.stages;
+    const std::uint64_t share = config_.steps / config_.stages + (config_.steps % config_.stages != 0 ? 1 : 0);
+    const bool used_up = config_.steps > 0 && stage_steps_ >= share;
     if (!all && !used_up) return;
     events_.push_back({.kind = SamplerEventKind::stage_ended,
                        .reason = all ? EndReason::episodes : EndReason::steps,
