@@ -135,7 +135,7 @@ TEST_CASE("balanced: sources that are not listed are not chosen and not counted"
   }
 }
 
-TEST_CASE("balanced: save, load, same choices; any thread, no allocation", "[curriculum]") {
+TEST_CASE("balanced: save, load, same choices, from any thread, no allocation", "[curriculum]") {
   const BalancedConfig config{.target_episodes = 1};
   BalancedSampler sampler(make_sources(11, 5), config);
   require_pure(sampler, 11);

@@ -174,7 +174,7 @@ TEST_CASE("presets: phases and their steps", "[curriculum]") {
   REQUIRE(hybrid.events()[0].reason == EndReason::steps);
 }
 
-TEST_CASE("phases: save, load, same choices in every phase; any thread, no allocation", "[curriculum]") {
+TEST_CASE("phases: save, load, same choices in every phase, from any thread, no allocation", "[curriculum]") {
   const auto sources = make_sources(10, 4);
   PhasedSampler sampler = hybrid_sampler(sources, 2'000);
   for (std::size_t i = 0; i < 30; ++i) {

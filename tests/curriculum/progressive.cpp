@@ -114,7 +114,7 @@ TEST_CASE("curriculum: the session cap holds inside a stage as far as it has ses
   REQUIRE(sampler.probabilities()[20] == 0.0);
 }
 
-TEST_CASE("curriculum: save, load, same choices; any thread, no allocation", "[curriculum]") {
+TEST_CASE("curriculum: save, load, same choices, from any thread, no allocation", "[curriculum]") {
   const CurriculumConfig config{.stages = 4, .stage_episodes = 3, .steps = 4'000};
   CurriculumSampler sampler(make_sources(13, 3), config);
   require_pure(sampler, 13);

@@ -66,7 +66,7 @@ TEST_CASE("refinement: shares by hand, and a million draws", "[curriculum]") {
   require_frequencies(frequencies(sampler, 4, 1'000'000), expected);
 }
 
-TEST_CASE("refinement: save, load, same choices; any thread, no allocation", "[curriculum]") {
+TEST_CASE("refinement: save, load, same choices, from any thread, no allocation", "[curriculum]") {
   RefinementSampler sampler(make_sources(10, 4));
   for (std::size_t i = 0; i < 30; ++i) {
     if (i < 12) sampler.observe(finished_times(1, i % 10, i % 3 == 0 ? 1.0 : -2.0));

@@ -175,7 +175,7 @@ TEST_CASE("sequential: adaptive passes are covered exactly by environments of an
   REQUIRE(passes > 40);
 }
 
-TEST_CASE("sequential: save, load, same choices; any thread, no allocation", "[curriculum]") {
+TEST_CASE("sequential: save, load, same choices, from any thread, no allocation", "[curriculum]") {
   const SequentialConfig adaptive{.budget = {.kind = BudgetKind::adaptive, .episodes = 3}, .num_envs = 4};
   SequentialSampler sampler(make_sources(9), adaptive);
   require_pure(sampler, 9);
