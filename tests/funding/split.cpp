@@ -54,7 +54,31 @@ TEST_CASE("a window that cannot hold an episode is refused with lengths and advi
     REQUIRE_THAT(text, rlx_test::ContainsSubstring("168 steps"));
     REQUIRE_THAT(text, rlx_test::ContainsSubstring("use more data"));
   }
-  REQUIRE_THROWS_AS(split_by_time(40, ms_per_hour, {}, 1), rlx::ConfigError);  // shorter than the embargoes
+}
+
+TEST_CASE("what is too short to split is told with the times of the windows, and an embargo that is too long is named",
+          "[funding]") {
+  const auto message = [](std::size_t n_steps, const rlx::funding::SplitConfig& config, std::size_t min_steps) {
+    try {
+      (void)split_by_time(n_steps, ms_per_hour, config, min_steps, 1'735'689'600'000);  // from 2025-01-01
+    } catch (const rlx::ConfigError& error) {
+      return std::string(error.what());
+    }
+    return std::string("no error");
+  };
+  using rlx_test::ContainsSubstring;
+  // 100 hourly steps less 2 x 24: span 52 = 31 | 10 | 11, at 0, 55 and 89.
+  const std::string text = message(100, {}, 12);
+  REQUIRE_THAT(text, ContainsSubstring("the data of 100 steps (4.17 days) from 2025-01-01T00:00:00Z to 2025-01-05T03:00:00Z"));
+  REQUIRE_THAT(text, ContainsSubstring("train 31 steps (1.29 days) from 2025-01-01T00:00:00Z to 2025-01-02T06:00:00Z"));
+  REQUIRE_THAT(text, ContainsSubstring("validation 10 steps (0.42 days) from 2025-01-03T07:00:00Z to 2025-01-03T16:00:00Z"));
+  REQUIRE_THAT(text, ContainsSubstring("test 11 steps (0.46 days) from 2025-01-04T17:00:00Z to 2025-01-05T03:00:00Z"));
+  // Without an embargo the windows are 60 | 20 | 20: enough for 12 steps, not for 24.
+  REQUIRE_THAT(text, ContainsSubstring("the embargo is too long for these data"));
+  REQUIRE_THAT(message(100, {}, 24), !ContainsSubstring("the embargo is too long"));
+  REQUIRE(message(100, {.embargo_hours = 0.0}, 12) == "no error");
+  REQUIRE_THAT(message(40, {}, 1),
+               ContainsSubstring("the embargo of 24 steps (1.00 days), which stands twice, leaves nothing"));
 }
 
 TEST_CASE("fractions, embargo and folds out of range are refused", "[funding]") {
