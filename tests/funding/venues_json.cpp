@@ -80,6 +80,8 @@ TEST_CASE("Venues JSON: tiers that do not rise are refused with their path", "[f
 TEST_CASE("Venues JSON: as_of and the schema are required", "[funding]") {
   refused(with("\"as_of\": \"2025-12-31\", ", ""), "$", "as_of");
   refused(with("2025-12-31", "31.12.2025"), "$.as_of", "YYYY-MM-DD");
+  for (const char* day : {"2025-13-45", "2025-02-29", "2025-1-031", "2025-12-31T"})
+    refused(with("2025-12-31", day), "$.as_of", "YYYY-MM-DD");
   refused(with("rlx.venues/1", "rlx.venues/2"), "$.schema", "rlx.venues/1");
 }
 

@@ -27,6 +27,7 @@
 #include <rlx/core/json.hpp>
 #include <rlx/funding/detail/sort_rows.hpp>
 #include <rlx/funding/venues.hpp>
+#include <rlx/io/iso8601.hpp>
 
 namespace rlx::funding {
 
@@ -122,9 +123,7 @@ inline VenueTable read_venue_table(const nlohmann::json& json) {
   const std::string schema = in.get<std::string>("schema");
   if (schema != "rlx.venues/1") refuse_venue_value(in.path("schema"), "'" + schema + "': expected rlx.venues/1");
   std::string as_of = in.get<std::string>("as_of");
-  bool dated = as_of.size() == 10;
-  for (std::size_t i = 0; dated && i < as_of.size(); ++i)
-    dated = i == 4 || i == 7 ? as_of[i] == '-' : as_of[i] >= '0' && as_of[i] <= '9';
+  const bool dated = as_of.size() == 10 && io::try_parse_time_ms(as_of).has_value();
   if (!dated) refuse_venue_value(in.path("as_of"), "'" + as_of + "': expected the date of the numbers as YYYY-MM-DD");
   const nlohmann::json& list = in.value("venues");
   if (!list.is_object() || list.empty()) refuse_venue_value(in.path("venues"), "expected an object with at least one venue");
