@@ -124,6 +124,10 @@ TEST_CASE("state json: what is wrong is named by its path", "[funding][state_jso
   });
   refused("each slot once", [](json& s) { s["positions"][1]["slot"] = s["positions"][0]["slot"]; });
   refused("slot", [](json& s) { s["positions"][0]["slot"] = 5; });
+  refused("positions[1].symbol: expected each symbol once",
+          [](json& s) { s["positions"][1]["symbol"] = s["positions"][0]["symbol"]; });
+  refused("opportunities[1].symbol: expected each symbol once",
+          [](json& s) { s["opportunities"][1]["symbol"] = s["opportunities"][0]["symbol"]; });
   refused("opportunities[0].long", [](json& s) { s["opportunities"][0]["long"].erase("price"); });
   refused("venue", [](json& s) { s["opportunities"][0]["long"]["venue"] = "kraken"; });
   refused("short.venue", [](json& s) { s["opportunities"][0]["short"]["venue"] = s["opportunities"][0]["long"]["venue"]; });

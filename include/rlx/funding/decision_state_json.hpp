@@ -50,7 +50,7 @@ class LiveState {
   /// @param venues  fees, tiers and liquidation rules of the venues named in the state; must outlive this object
   /// @param where   name of the text in messages
   /// @throws ConfigError  a field missing, unknown, of the wrong type or out of range; more than 10 opportunities or 5
-  ///                      positions; an unknown venue. Names the JSON path.
+  ///                      positions; two of one symbol; an unknown venue. Names the JSON path.
   static LiveState from_json(const nlohmann::json& json, const VenueTable& venues, const std::string& where = "state") {
     LiveState live(venues);
     live.read(json, where);
@@ -219,6 +219,11 @@ class LiveState {
     for (std::size_t k = 0; k < list.size(); ++k) {
       JsonObject one(list[k], in.path("opportunities") + '[' + std::to_string(k) + ']');
       storage_->opportunities.push_back(opportunity(one, k));
+      const SymbolId listed = storage_->opportunities.back().symbol;
+      for (std::size_t other = 0; other < k; ++other) {
+        if (storage_->opportunities[other].symbol == listed)
+          refuse(one.path("symbol"), "each symbol once, found that of opportunity " + std::to_string(other) + " again");
+      }
       one.finish();
     }
   }
@@ -296,6 +301,11 @@ class LiveState {
     PositionState& held = storage_->state.positions[slot];
     position.id = in.get_or<std::uint64_t>("id", slot + 1);
     position.symbol = symbol(in.get<std::string>("symbol"));
+    for (std::size_t other = 0; other < max_position_slots; ++other) {
+      const Position* const open = storage_->state.positions[other].position;
+      if (open != nullptr && open->symbol == position.symbol)
+        refuse(in.path("symbol"), "each symbol once, found that of slot " + std::to_string(other) + " again");
+    }
     position.quantity = positive(in, "quantity");
     position.mid_entry = positive(in, "mid_entry");
     position.spread_entry_bp = in.get<double>("spread_entry_bp");
