@@ -141,6 +141,39 @@ TEST_CASE("Data report: a small BTC volume is suspicious", "[funding]") {
   REQUIRE_FALSE(report_of({a}).volume_suspicious);
 }
 
+TEST_CASE("Data report: pairs that never pass the filter", "[funding]") {
+  const auto market = [](float spread, float depth, float volume, int hours = 24 * 20) {
+    InstrumentData a = steady("binance", "ETHUSDT", hours, 0.0001, 8), b = steady("bybit", "ETHUSDT", hours, 0.0001, 8);
+    for (PriceRow& one : a.rows) {
+      one.bid_ask_bps = spread;
+      one.depth_usd = depth;
+      one.volume_quote_24h = volume;
+    }
+    return std::vector<InstrumentData>{a, b};
+  };
+  REQUIRE(report_of(market(50.0F, 25'000.0F, 500'000.0F)).filtered_pairs == 0);  // at the limits
+  const DataReport wide = report_of(market(51.0F, 25'000.0F, 500'000.0F));
+  REQUIRE(wide.filtered_pairs == 1);
+  REQUIRE(wide.never_narrow == 1);
+  REQUIRE(wide.never_deep + wide.never_busy + wide.never_settled == 0);
+  REQUIRE(warns(wide, "no pair ever passes the filter: of 2 instruments 1 always have too wide a spread"));
+  REQUIRE(report_of(market(1.0F, 24'999.0F, 1e9F)).never_deep == 1);
+  REQUIRE(warns(report_of(market(1.0F, 1e6F, 499'000.0F)), "1 too little volume"));
+  const DataReport brief = report_of(market(1.0F, 1e6F, 1e9F, 20));
+  REQUIRE(brief.never_settled == 2);
+  REQUIRE(warns(brief, "2 too few settlements"));
+  // One good hour is enough, and one good pair of many.
+  std::vector<InstrumentData> once = market(51.0F, 1e6F, 1e9F);
+  once[0].rows[7].bid_ask_bps = 3.0F;
+  REQUIRE_FALSE(warns(report_of(once), "no pair ever"));
+  std::vector<InstrumentData> more = market(51.0F, 1e6F, 1e9F);
+  more.push_back(steady("okx", "ETHUSDT", 24 * 20, 0.0001, 8));
+  const DataReport one_of_three = report_of(more);
+  REQUIRE(one_of_three.pairs == 3);
+  REQUIRE(one_of_three.filtered_pairs == 2);
+  REQUIRE_FALSE(warns(one_of_three, "no pair ever"));
+}
+
 TEST_CASE("Data report: prices of a venue that are older than their stamps say", "[funding]") {
   REQUIRE(report_with_old_prices("bybit", 0).price_mismatches.empty());
   for (const char* venue : {"binance", "bybit"})
@@ -346,6 +379,8 @@ TEST_CASE("Data report: every warning has advice, and the text says all", "[fund
   r.coverage = 0.5;
   r.stale_share = 0.5;
   r.volume_suspicious = true;
+  r.pairs = 12;
+  r.filtered_pairs = 12;
   r.conflicts = 1;
   r.duplicates = 2;
   r.out_of_order = 3;
@@ -380,6 +415,7 @@ TEST_CASE("Data report: every warning has advice, and the text says all", "[fund
         "without use: 10",
         "something was assumed",
         "suspicious",
+        "Pairs that never pass the filter: 12",
         "60 min",
         "different times: 2",
         "rates of different times: 1",

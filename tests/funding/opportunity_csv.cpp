@@ -85,6 +85,28 @@ TEST_CASE("Opportunity CSV: camelCase names and the other time column", "[fundin
   REQUIRE(a.opportunities(0)[0].pair.net_bph == Approx(5.7644));
 }
 
+TEST_CASE("Opportunity CSV: a column in two spellings is refused", "[funding]") {
+  const std::string twice = header + ",longExchange\n" + row + ",okx\n";
+  refused(twice, "list.csv:1", "'long_exchange' and 'longExchange', two spellings of one column");
+  refused(header + extra + ",orderbook_depth_usd\n" + row + row_extra + ",1\n", "list.csv:1", "orderbookDepthUsd");
+  // Another name for the same thing is no other spelling: the first of the list counts.
+  const MarketTape tape = build(header + ",hourly_timestamp\n" + row + ",2025-10-04T00:00:00Z\n");
+  REQUIRE(tape.time(0) == 1'759'507'200'000);
+}
+
+TEST_CASE("Opportunity CSV: rows outside of the range are left out of all counts", "[funding]") {
+  const std::string text = header + '\n' + row + '\n' + replaced(row, "T16:", "T20:") + '\n';
+  REQUIRE(build(text).report().opportunity_rows == 2);
+  REQUIRE(build(text).report().defaulted_intervals == 2);
+  TapeConfig config;
+  config.end_ms = 1'759'507'200'000 + ms_per_hour;
+  const MarketTape cut = build(text, {}, config);
+  REQUIRE(cut.report().opportunity_rows == 1);
+  REQUIRE(cut.report().defaulted_intervals == 1);
+  config.end_ms = 1'759'507'200'000;
+  REQUIRE_THROWS_WITH(build(text, {}, config), ContainsSubstring("no data from the beginning to before 2025-10-03T16:00:00Z"));
+}
+
 TEST_CASE("Opportunity CSV: candidates are those of the last step, latest per pair, direction as given", "[funding]") {
   const std::string text = header + extra + '\n' + row + row_extra + '\n' +
                            replaced(replaced(row, "T16:00:00", "T16:20:00"), "Binance,Bybit", "Bybit,Binance") + row_extra +

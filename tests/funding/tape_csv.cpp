@@ -126,6 +126,42 @@ TEST_CASE("Tape CSV: indicative rates and instruments", "[funding]") {
   REQUIRE_THROWS_WITH(with("binance,BTCUSDT,1,spot\n"), ContainsSubstring("linear or inverse"));
 }
 
+TEST_CASE("Tape CSV: an instrument has one lot", "[funding]") {
+  const std::string two = "venue,symbol,lot\nbinance,BTCUSDT,0.001\nbybit,BTCUSDT,0.01\nbinance,BTCUSDT,0.002\n";
+  REQUIRE_THROWS_AS(read(prices, funding, {}, {}, two), rlx::DataError);
+  REQUIRE_THROWS_WITH(read(prices, funding, {}, {}, two), ContainsSubstring("instruments.csv:4:") &&
+                                                              ContainsSubstring("0.002") &&
+                                                              ContainsSubstring("0.001 on line 2"));
+  TapeConfig last;
+  last.conflict_last_wins = true;
+  const TapeData settled = read(prices, funding, last, {}, two);
+  REQUIRE(settled.instruments[0].lot == 0.002);
+  REQUIRE(settled.report.conflicts == 1);
+  const TapeData again = read(prices, funding, {}, {}, replaced(two, "0.002", "0.001"));
+  REQUIRE(again.report.duplicates == 1);
+  REQUIRE(again.instruments[0].lot == 0.001);
+}
+
+TEST_CASE("Tape CSV: a range leaves out all that is stamped outside of it", "[funding]") {
+  TapeConfig config;
+  config.first_ms = 1'759'280'400'000;  // 01:00
+  config.end_ms = 1'759'305'600'000;    // 08:00, not included
+  const MarketTape cut = tape(prices, funding, config);
+  REQUIRE(cut.report().price_rows == 2);
+  REQUIRE(cut.report().settlements == 0);
+  REQUIRE(cut.report().first_ms == config.first_ms);
+  REQUIRE(cut.n_steps() == 1);
+  // A conflict outside of the range is none, and the lines of one inside are those of the file.
+  const std::string conflicts = prices + "1759276800000,binance,BTCUSDT,90,,,,,\n";
+  REQUIRE_THROWS_AS(tape(conflicts, funding), rlx::DataError);
+  REQUIRE_NOTHROW(tape(conflicts, funding, config));
+  REQUIRE_THROWS_WITH(tape(prices + "1759280400000,bybit,BTCUSDT,90,,,,,\n", funding, config),
+                      ContainsSubstring("prices.csv:7") && ContainsSubstring("line 5"));
+  config.first_ms = 1'759'363'200'000;  // the next day
+  REQUIRE_THROWS_AS(tape(prices, funding, config), rlx::ConfigError);
+  REQUIRE_THROWS_WITH(tape(prices, funding, config), ContainsSubstring("no data from 2025-10-02T00:00:00Z"));
+}
+
 TEST_CASE("Tape CSV: intervals can be derived from the stamps", "[funding]") {
   const std::string f =
       "settle_ms_utc,venue,symbol,funding_rate\n"

@@ -76,6 +76,9 @@ struct DataReport {
   std::array<double, 4> rate_quantiles_bp{};  ///< |rate| per 8 h: median, 90 %, 99 %, largest
   bool volume_suspicious = false;             ///< BTC volume below 10 M USD: coins read as dollars?
   double history_days = 0.0;
+  std::size_t filtered_pairs = 0;  ///< pairs of which a leg is at no time within the limits of the OpportunityFilter
+  /// Instruments that never have a narrow enough spread, enough depth, enough volume, enough settlements. Unknown passes.
+  std::size_t never_narrow = 0, never_deep = 0, never_busy = 0, never_settled = 0;
 
   std::size_t late_detections = 0;          ///< opportunity rows detected after their own time: they know the future
   std::size_t apr_mismatches = 0;           ///< opportunity rows whose fund_apr differs from the formula by more than 1 %

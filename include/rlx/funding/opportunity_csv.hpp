@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -85,15 +86,22 @@ class OpportunityCsvReader {
 
   // Checked rows in order of time, without duplicates.
   std::vector<OpportunityRow> read() {
+    refuse_two_spellings();
     std::vector<OpportunityRow> rows;
+    std::size_t outside = 0;
     while (reader_.next()) {
       if (!reader_.missing(sub_type) && reader_.integer(sub_type) != 1) {
         ++data_.report.dropped_strategies;
         continue;
       }
+      if (!config_.in_range(time_of(entry_time))) {
+        ++outside;
+        continue;
+      }
       rows.push_back(read_row());
     }
     require_rows(reader_, "an opportunity CSV with entry_time, symbol, long_exchange, short_exchange and the other columns");
+    if (rows.empty() && outside > 0) refuse_empty_range(config_);
     if (rows.empty())
       throw DataError(reader_.file(), 0, 0,
                       "no rows of this strategy: all " + std::to_string(reader_.rows()) + " have a subType other than 1");
@@ -157,6 +165,28 @@ class OpportunityCsvReader {
             optional({"price_spread_24h_avg", "priceSpread24hAvg"}),
             optional({"detected_at", "detectedAt"}),
             optional({"sub_type", "subType"})};
+  }
+
+  // A file with long_exchange and longExchange does not say which of them counts.
+  void refuse_two_spellings() const {
+    const auto plain = [](const std::string& name) {
+      std::string text;
+      for (const char c : name)
+        if (c != '_') text += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+      return text;
+    };
+    const std::span<const std::string> header = reader_.header();
+    for (const io::CsvColumn& column : columns()) {
+      const std::string* first = nullptr;
+      for (const std::string& name : column.headers) {
+        if (std::find(header.begin(), header.end(), name) == header.end()) continue;
+        if (first != nullptr && plain(*first) == plain(name))
+          throw DataError(
+              reader_.file(), 1, 0,
+              "the header has '" + *first + "' and '" + name + "', two spellings of one column; remove one of them");
+        if (first == nullptr) first = &name;
+      }
+    }
   }
 
   OpportunityRow read_row() {

@@ -238,15 +238,30 @@ inline void read_indicative(const CsvText& file, InstrumentIndex& index, TapeDat
   data.indicative_name = file.name;
 }
 
-inline void read_instruments(const CsvText& file, InstrumentIndex& index, TapeData& data) {
+inline void read_instruments(const CsvText& file, const TapeConfig& config, InstrumentIndex& index, TapeData& data) {
   enum : std::size_t { venue, symbol, lot, contract };
   io::CsvReader rows(file.text, file.name,
                      {venue_column(), symbol_column(), optional_column("lot"), optional_column("contract")});
+  std::vector<std::size_t> first_lines;  // by instrument; 0: not seen
   while (rows.next()) {
     const auto fail_venue = [&](const std::string& message) { rows.fail(venue, message); };
-    InstrumentData& one = data.instruments[index.at(rows.required_text(venue), rows.required_text(symbol), fail_venue)];
-    one.lot = rows.number_or(lot, 0.0);
-    if (one.lot < 0.0) rows.fail(lot, "lot " + number_text(one.lot) + ": expected a number > 0, or nothing if unknown");
+    const std::size_t id = index.at(rows.required_text(venue), rows.required_text(symbol), fail_venue);
+    InstrumentData& one = data.instruments[id];
+    const double step = rows.number_or(lot, 0.0);
+    if (step < 0.0) rows.fail(lot, "lot " + number_text(step) + ": expected a number > 0, or nothing if unknown");
+    if (first_lines.size() <= id) first_lines.resize(data.instruments.size(), 0);
+    if (first_lines[id] == 0) {
+      first_lines[id] = rows.line();
+    } else if (step == one.lot) {
+      ++data.report.duplicates;
+    } else if (config.conflict_last_wins) {
+      ++data.report.conflicts;
+    } else {
+      rows.fail(lot, one.venue + ' ' + one.symbol + " has the lot " + number_text(step) + " here and " + number_text(one.lot) +
+                         " on line " + std::to_string(first_lines[id]) +
+                         "; remove one row, or keep the last with --on-conflict last");
+    }
+    one.lot = step;
     const std::string_view kind = rows.text(contract);
     if (kind == "inverse")
       rows.fail(contract,
@@ -279,7 +294,7 @@ inline TapeData read_tape_csv(const TapeTexts& texts, const TapeConfig& config, 
   detail::read_prices(texts.prices, config, index, data);
   detail::read_funding(texts.funding, config, index, data);
   if (!texts.indicative.name.empty()) detail::read_indicative(texts.indicative, index, data);
-  if (!texts.instruments.name.empty()) detail::read_instruments(texts.instruments, index, data);
+  if (!texts.instruments.name.empty()) detail::read_instruments(texts.instruments, config, index, data);
   return data;
 }
 

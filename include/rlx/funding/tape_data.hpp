@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,7 @@
 #include <rlx/core/finite.hpp>
 #include <rlx/funding/data_report.hpp>
 #include <rlx/funding/types.hpp>
+#include <rlx/io/iso8601.hpp>
 
 namespace rlx::funding {
 
@@ -45,8 +47,25 @@ struct TapeConfig {
   bool conflict_last_wins = false;  ///< rows of equal key and other values: keep the last instead of refusing
   bool volume_is_base = false;      ///< CSV volumes are coins, not USD
   bool derive_intervals = false;    ///< funding CSV without an interval: take it from the distance of the stamps
+  /// Rows and settlements stamped outside [first_ms, end_ms) are left out, as if the data did not hold them.
+  std::int64_t first_ms = std::numeric_limits<std::int64_t>::min();
+  std::int64_t end_ms = std::numeric_limits<std::int64_t>::max();
+
+  bool in_range(std::int64_t ms) const noexcept { return ms >= first_ms && ms < end_ms; }
   bool operator==(const TapeConfig&) const = default;
 };
+
+namespace detail {
+
+[[noreturn]] inline void refuse_empty_range(const TapeConfig& config) {
+  const auto shown = [](std::int64_t ms, const char* open) {
+    return ms > io::first_plausible_ms && ms < io::end_plausible_ms ? io::format_time_ms(ms) : std::string(open);
+  };
+  throw ConfigError("no data from " + shown(config.first_ms, "the beginning") + " to before " +
+                    shown(config.end_ms, "the end") + ": choose times within the data (--start, --end)");
+}
+
+}  // namespace detail
 
 /// @throws ConfigError naming the field, its value and its range.
 inline void validate(const TapeConfig& config) {

@@ -91,6 +91,11 @@ inline std::vector<DataWarning> warnings(const DataReport& r) {
   warn(r.defaulted_intervals > 0, number(r.defaulted_intervals) + " rows have no funding interval; 8 h was assumed",
        "add long_funding_interval_hours and short_funding_interval_hours: a wrong interval is a wrong rate per hour");
   warn(r.pairs == 0, "no symbol is on two venues", "add a second venue: without a pair there is nothing to trade");
+  warn(r.pairs > 0 && r.filtered_pairs == r.pairs,
+       "no pair ever passes the filter: of " + number(r.instruments) + " instruments " + number(r.never_narrow) +
+           " always have too wide a spread, " + number(r.never_deep) + " too little depth, " + number(r.never_busy) +
+           " too little volume, " + number(r.never_settled) + " too few settlements or too short a history",
+       "nothing can be traded: check the units of spread, depth and volume (--volume-unit), or use more data");
   warn(r.history_days < 14.0, "the history is " + io::fixed(r.history_days, 1) + " days long",
        "train on at least 14 days, better 60: split, embargo and episodes must fit in");
   warn(r.duplicates > 0, number(r.duplicates) + " exact duplicate rows were dropped",
@@ -154,6 +159,7 @@ inline std::string to_text(const DataReport& r) {
   line("|rate| per 8 h in bp", "median " + io::fixed(r.rate_quantiles_bp[0], 3) + ", 90 % " +
                                    io::fixed(r.rate_quantiles_bp[1], 3) + ", 99 % " + io::fixed(r.rate_quantiles_bp[2], 3) +
                                    ", largest " + io::fixed(r.rate_quantiles_bp[3], 3));
+  count("Pairs that never pass the filter", r.filtered_pairs);
   line("Volume unit", r.volume_suspicious ? "suspicious (BTC below 10 M USD)" : "plausible or not given");
   if (r.late_detections > 0) count("Rows detected after their time", r.late_detections);
   count("APR mismatches", r.apr_mismatches);

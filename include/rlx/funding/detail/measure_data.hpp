@@ -59,6 +59,41 @@ inline std::array<double, 4> quantiles(std::vector<double> values) {
   return result;
 }
 
+// Instruments that are at no time within the limits of the filter, and the pairs that are never offered for it.
+inline void measure_filter(DataReport& report, std::span<const Instrument> instruments,
+                           std::span<const std::span<const PriceRow>> rows,
+                           std::span<const std::span<const Settlement>> settlements, std::int64_t last_ms,
+                           const OpportunityFilter& filter, bool history_rule) {
+  const auto within = [](float value, auto&& good) { return !is_finite(value) || good(static_cast<double>(value)); };
+  const auto passes = [&](std::size_t i) {
+    bool narrow = false, deep = false, busy = false, all = false;
+    for (std::size_t r = 0; r < rows[i].size() && !all; ++r) {
+      const PriceRow& row = rows[i][r];
+      const bool spread = within(row.bid_ask_bps, [&](double x) { return x <= filter.max_bid_ask_bps; });
+      const bool depth = within(row.depth_usd, [&](double x) { return x >= filter.min_depth; });
+      const bool volume = within(row.volume_quote_24h, [&](double x) { return x >= filter.min_volume; });
+      narrow |= spread;
+      deep |= depth;
+      busy |= volume;
+      all = spread && depth && volume;
+    }
+    const double known = settlements[i].empty() ? -1.0 : static_cast<double>(last_ms - settlements[i].front().settle_ms);
+    const bool old = !history_rule || (settlements[i].size() >= filter.min_settlements &&
+                                       known >= filter.min_history_h * static_cast<double>(ms_per_hour));
+    report.never_narrow += !narrow;
+    report.never_deep += !deep;
+    report.never_busy += !busy;
+    report.never_settled += !old;
+    return all && old;
+  };
+  for (std::size_t i = 0, j = 0; i < instruments.size(); i = j) {
+    std::size_t passing = 0;
+    for (; j < instruments.size() && instruments[j].symbol == instruments[i].symbol; ++j) passing += passes(j);
+    const std::size_t all = j - i;
+    report.filtered_pairs += all * (all - 1) / 2 - (passing > 0 ? passing * (passing - 1) / 2 : 0);
+  }
+}
+
 // @param row_counts per instrument: number of usable rows at each grid time, one entry more than steps
 inline void measure(DataReport& report, std::span<const Instrument> instruments,
                     std::span<const std::span<const PriceRow>> rows, std::span<const std::span<const Settlement>> settlements,

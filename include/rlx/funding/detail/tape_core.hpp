@@ -125,6 +125,7 @@ class TapeCore {
     for (const VenueId id : venue_ids) report.venues.push_back(venues.at(id).name);
     for (const Series& s : series) report.indicative_rows += s.indicative.size();
     measure(report, instruments, rows, settlements, row_counts, grid.start_ms, config);
+    measure_filter(report, instruments, rows, settlements, time(grid.steps - 1), config.filter, !candidates_only);
   }
 
   std::int64_t time(std::size_t k) const noexcept { return grid.start_ms + static_cast<std::int64_t>(k) * config.step_ms; }
@@ -348,12 +349,33 @@ class TapeCore {
   void take_rows(TapeData& data, std::size_t position, InstrumentId id) {
     InstrumentData& one = data.instruments[position];
     Series& s = series[id];
+    keep_range(one.rows, one.row_lines, [](const PriceRow& row) { return row.ts_ms; });
+    keep_range(one.settlements, one.settlement_lines, [](const Settlement& x) { return x.settle_ms; });
+    keep_range(one.indicative, one.indicative_lines, [](const IndicativeRate& x) { return x.ts_ms; });
     const std::string name = one.venue + ' ' + one.symbol;
     RowSorter sorter{name, config.conflict_last_wins, report};
     s.rows = sorter.sort(std::move(one.rows), std::move(one.row_lines), data.prices_name);
     s.settlements = sorter.sort(std::move(one.settlements), std::move(one.settlement_lines), data.funding_name);
     s.indicative = sorter.sort(std::move(one.indicative), std::move(one.indicative_lines), data.indicative_name);
     for (Settlement& settlement : s.settlements) settlement.instrument = id;
+  }
+
+  // Drops what is stamped outside the range of the configuration, with its lines.
+  template <class Row, class Time>
+  void keep_range(std::vector<Row>& rows, std::vector<std::uint32_t>& lines, Time&& time_of) {
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      if (!config.in_range(time_of(rows[i]))) continue;
+      if (kept != i) {
+        rows[kept] = rows[i];
+        if (!lines.empty()) lines[kept] = lines[i];
+      }
+      ++kept;
+    }
+    if (kept == rows.size()) return;
+    cut_ = true;
+    rows.erase(rows.begin() + static_cast<std::ptrdiff_t>(kept), rows.end());
+    if (!lines.empty()) lines.resize(kept);
   }
 
   // From the first to the last time at which a price row is usable, rounded up to the grid.
@@ -365,6 +387,7 @@ class TapeCore {
       first = std::min(first, s.rows.front().ts_ms);
       last = std::max(last, s.rows.back().ts_ms);
     }
+    if (first > last && cut_) refuse_empty_range(config);
     if (first > last)
       throw DataError(
           "no rows: a tape needs at least one price row; expected a prices file with ts_ms_utc, venue, symbol, price");
@@ -607,6 +630,7 @@ class TapeCore {
     return hash.hex();
   }
 
+  bool cut_ = false;  // first_ms and end_ms left something out
   mutable std::once_flag hashed_;
   mutable std::string hash_;
 };
