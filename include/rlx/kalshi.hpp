@@ -5,9 +5,12 @@
 #define RLX_KALSHI_HPP
 
 #include <rlx/kalshi/account.hpp>
+#include <rlx/kalshi/features.hpp>
 #include <rlx/kalshi/fees.hpp>
+#include <rlx/kalshi/market_session_view.hpp>
 #include <rlx/kalshi/order_book.hpp>
 #include <rlx/kalshi/tick_grid.hpp>
 #include <rlx/kalshi/types.hpp>
+#include <rlx/kalshi/view_filter.hpp>
 
 #endif  // RLX_KALSHI_HPP
