@@ -111,16 +111,19 @@ class SessionBuilder {
   /// @throws DataError naming market and time: time before 2020 or after 2100, price outside 0..10,000 or off the grid,
   ///         negative snapshot size or trade, size beyond max_level_size, a level size outside a snapshot; if strict also what
   ///         is repaired otherwise. The builder stays as it was.
-  void append(std::size_t handle, const EventRow& row) {
+  /// @return false if the row was skipped or dropped; a snapshot level of size 0 is, since it says nothing
+  bool append(std::size_t handle, const EventRow& row) {
     Market& market = markets_[handle];
     check(market, row);
-    if (row.kind == EventKind::gap_end) return;
+    const bool level = row.kind == EventKind::level_set_yes || row.kind == EventKind::level_set_no;
+    if (row.kind == EventKind::gap_end) return false;
     if (market.report.snapshots == 0 && row.kind != EventKind::book_clear) {
-      if (row.kind == EventKind::gap_begin) return;  // there is no book that it could break
+      if (row.kind == EventKind::gap_begin) return false;  // there is no book that it could break
       if (strict_) fail(market, row, "comes before the market's first snapshot; expected a snapshot first");
       ++market.report.before_snapshot;
-      return;
+      return false;
     }
+    if (level && row.count == 0) return false;
     EventRow stored = row;
     if (!market.rows.empty() && row.ts_us < market.rows.back().ts_us) {
       if (strict_) {
@@ -130,12 +133,11 @@ class SessionBuilder {
       ++market.report.backwards;
       stored.ts_us = market.rows.back().ts_us;
     }
-    const bool level = row.kind == EventKind::level_set_yes || row.kind == EventKind::level_set_no;
     if (level) stored.ts_us = market.rows.back().ts_us;
     switch (row.kind) {
       case EventKind::gap_begin:
         ++market.report.gaps;
-        if (std::exchange(market.in_gap, true)) return;
+        if (std::exchange(market.in_gap, true)) return false;
         break;
       case EventKind::book_clear:
         if (std::exchange(market.in_gap, false)) market.rows.push_back({stored.ts_us, EventKind::gap_end, 0, 0});
@@ -146,7 +148,7 @@ class SessionBuilder {
         std::size_t at = market.rows.size();
         while (market.rows[at - 1].kind == EventKind::level_set_no) --at;
         market.rows.insert(market.rows.begin() + static_cast<std::ptrdiff_t>(at), stored);
-        return;
+        return true;
       }
       case EventKind::level_delta_yes:
       case EventKind::level_delta_no:
@@ -161,8 +163,9 @@ class SessionBuilder {
         break;
     }
     market.rows.push_back(stored);
+    return true;
   }
-  void append(std::string_view ticker, const EventRow& row) { append(market(ticker), row); }
+  bool append(std::string_view ticker, const EventRow& row) { return append(market(ticker), row); }
 
   /// Counts a repeated row of the market that was not appended.
   void count_duplicate(std::size_t handle) { ++markets_[handle].report.duplicates; }
