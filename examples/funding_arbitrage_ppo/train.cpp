@@ -133,6 +133,20 @@ void bring_best_model(const std::string& checkpoint, const std::string& director
   rlx::io::write_file_atomically(to.string(), rlx::io::read_file(from.string()));
 }
 
+/// Why a checkpoint is refused, with the flags of this program instead of the options of the library.
+std::string resume_problem(std::string text) {
+  const std::string advice = "use the saved values, or name the keys in LoadOptions.allow";
+  const std::size_t at = text.find(advice);
+  if (at == std::string::npos) return text;
+  std::string flags = "give the flags of the saved run";
+  for (const char* key : {"data_sha256:", "venues_sha256:", "train_window:"}) {
+    if (text.find(key) == std::string::npos) continue;
+    flags += "; --allow-data-change accepts other data, another venue table and another split";
+    break;
+  }
+  return text.replace(at, advice.size(), flags);
+}
+
 /// @param resume_from  checkpoint to continue; empty: start anew
 FoldResult train_fold(const Options& o, const Data& data, const funding::Fold& fold, const std::string& directory,
                       const std::string& resume_from, rlx::ThreadPool& threads) {
@@ -167,6 +181,8 @@ FoldResult train_fold(const Options& o, const Data& data, const funding::Fold& f
     options.exact = !o.allow_data_change;  // the running episodes are of the old data; new ones are started
     try {
       ppo.load(resume_from, options);
+    } catch (const rlx::CheckpointError& error) {
+      throw rlx::CheckpointError(resume_problem(error.what()));
     } catch (const rlx::IoError& error) {  // no such file: the exit code that evaluate and infer have for it
       throw rlx::CheckpointError(error.what());
     }
