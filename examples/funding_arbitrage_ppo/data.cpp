@@ -39,6 +39,14 @@ rlx::io::DateOrder date_order(const Options& o) {
   return rlx::io::DateOrder::none;
 }
 
+std::int64_t time_of(const char* flag, const std::string& text) {
+  try {
+    return rlx::io::parse_time_ms(text);
+  } catch (const rlx::Error& error) {
+    throw rlx::ConfigError(fmt::format("{} {}: {}", flag, text, error.what()));
+  }
+}
+
 funding::TapeConfig tape_config(const Options& o) {
   funding::TapeConfig config;
   config.step_ms = std::int64_t{o.step_minutes} * 60'000;
@@ -46,6 +54,16 @@ funding::TapeConfig tape_config(const Options& o) {
   config.conflict_last_wins = o.on_conflict == "last";
   config.volume_is_base = o.volume_unit == "base";
   config.derive_intervals = o.derive_intervals;
+  return config;
+}
+
+/// The same, and for a check of the data only what lies between --start and --end. All else keeps the rows before --start:
+/// they are known there, and the means of the last days need them.
+funding::TapeConfig tape_config_in_range(const Options& o) {
+  funding::TapeConfig config = tape_config(o);
+  if (o.command != Command::validate_data) return config;
+  if (!o.start.empty()) config.first_ms = time_of("--start", o.start);
+  if (!o.end.empty()) config.end_ms = time_of("--end", o.end);
   return config;
 }
 
@@ -68,7 +86,7 @@ struct TapeSources {
 };
 
 std::shared_ptr<const funding::MarketTape> load_tape(const Options& o) {
-  const funding::TapeConfig config = tape_config(o);
+  const funding::TapeConfig config = tape_config_in_range(o);
   const funding::VenueTable venues = load_venues(o);
   funding::TapeData data;
   const bool with_tape = !o.prices_path.empty();
@@ -99,19 +117,12 @@ funding::SyntheticConfig synthetic_config(const Options& o, std::uint64_t index)
 /// Steps of the tape between --start and --end.
 funding::Window range_of(const Options& o, const funding::MarketTape& tape) {
   funding::Window range{0, tape.n_steps()};
-  const auto parse = [](const char* flag, const std::string& text) {
-    try {
-      return rlx::io::parse_time_ms(text);
-    } catch (const rlx::Error& error) {
-      throw rlx::ConfigError(fmt::format("{} {}: {}", flag, text, error.what()));
-    }
-  };
   if (!o.start.empty()) {
-    const std::int64_t start = parse("--start", o.start);
+    const std::int64_t start = time_of("--start", o.start);
     while (range.begin < range.end && tape.time(range.begin) < start) ++range.begin;
   }
   if (!o.end.empty()) {
-    const std::int64_t end = parse("--end", o.end);
+    const std::int64_t end = time_of("--end", o.end);
     while (range.end > range.begin && tape.time(range.end - 1) >= end) --range.end;
   }
   if (range.size() < 2) {
@@ -146,6 +157,8 @@ std::vector<Market> load_markets(const Options& o) {
   const funding::VenueTable venues = load_venues(o);
   for (std::size_t i = 0; i < o.tapes; ++i) {
     funding::SyntheticTape synthetic = funding::make_synthetic_tape(synthetic_config(o, i), venues);
+    if (const funding::TapeConfig config = tape_config_in_range(o); config != tape_config(o))
+      synthetic.tape = std::make_shared<const funding::MarketTape>(synthetic.tape->data(), config, venues);
     markets.push_back({synthetic.tape, std::move(synthetic.regimes)});
   }
   return markets;
@@ -156,12 +169,14 @@ Data load_data(const Options& o) {
   data.markets = load_markets(o);
   const funding::MarketTape& tape = *data.markets[0].tape;
   data.range = range_of(o, tape);
-  data.folds = funding::split_by_time(data.range.size(), tape.step_ms(),
-                                      {.train_fraction = o.train_fraction,
-                                       .validation_fraction = o.val_fraction,
-                                       .embargo_hours = o.embargo_hours,
-                                       .folds = o.walk_forward},
-                                      o.episode_steps() + 1);
+  if (o.command != Command::infer || o.window != "all") {
+    data.folds = funding::split_by_time(data.range.size(), tape.step_ms(),
+                                        {.train_fraction = o.train_fraction,
+                                         .validation_fraction = o.val_fraction,
+                                         .embargo_hours = o.embargo_hours,
+                                         .folds = o.walk_forward},
+                                        o.episode_steps() + 1, tape.time(data.range.begin));
+  }
   for (funding::Fold& fold : data.folds) {
     for (funding::Window* window : {&fold.train, &fold.validation, &fold.test}) {
       window->begin += data.range.begin;
@@ -175,10 +190,11 @@ Data load_data(const Options& o) {
   return data;
 }
 
-funding::Window window_of(const Data& data, const funding::Fold& fold, const std::string& name) {
+funding::Window window_of(const Data& data, const std::string& name) {
+  if (name == "all") return data.range;
+  const funding::Fold& fold = data.folds.back();
   if (name == "train") return fold.train;
-  if (name == "val") return fold.validation;
-  return name == "test" ? fold.test : data.range;
+  return name == "val" ? fold.validation : fold.test;
 }
 
 funding::EnvironmentConfig environment_config(const Options& o) {

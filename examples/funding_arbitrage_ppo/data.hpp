@@ -19,7 +19,7 @@ namespace app {
 struct Data {
   std::vector<Market> markets;
   funding::Window range;             ///< steps between --start and --end
-  std::vector<funding::Fold> folds;  ///< of `range`, in steps of the tape
+  std::vector<funding::Fold> folds;  ///< of `range`, in steps of the tape; empty for `infer --window all`
   std::string sha256;                ///< of all tapes together
   std::string venues_sha256;
 };
@@ -33,8 +33,8 @@ std::vector<Market> load_markets(const Options& o);
 /// The tapes, split. @throws DataError, ConfigError (too short, no eligible pair)
 Data load_data(const Options& o);
 
-/// One of the windows of a fold by the name of --window.
-funding::Window window_of(const Data& data, const funding::Fold& fold, const std::string& name);
+/// The window by the name of --window; of several folds, the last one's.
+funding::Window window_of(const Data& data, const std::string& name);
 
 /// Refuses windows of the folds in which nothing could be traded, before any time goes into training.
 /// @throws ConfigError naming the window, its times and the reasons

@@ -195,7 +195,7 @@ int evaluate(const Options& o) {
   const rlx::InferencePolicy agent = load_policy(o.checkpoint);
   const Data data = load_data(o);
   const funding::Fold& fold = data.folds.back();
-  const funding::Window window = window_of(data, fold, o.window);
+  const funding::Window window = window_of(data, o.window);
   if (!o.quiet) fmt::print("{}", data_block(o, data));
   print_warnings(o, data);
   const std::vector<ScoreTable> tables = judge({{"agent", &agent}}, data, fold, window, o, threads);

@@ -111,7 +111,7 @@ int decide_states(const Options& o, const rlx::InferencePolicy& policy) {
 int run_episodes(const Options& o, const rlx::InferencePolicy& policy) {
   const Data data = load_data(o);
   print_warnings(o, data);
-  const funding::Window window = window_of(data, data.folds.back(), o.window);
+  const funding::Window window = window_of(data, o.window);
   funding::EnvironmentConfig config = environment_config(o);
   config.window_begin = window.begin;
   config.window_end = window.end - 1;
