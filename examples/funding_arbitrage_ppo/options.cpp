@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "options.hpp"
 
+#include <rlx/core/json.hpp>
 #include <rlx/core/nearest.hpp>
 #include <rlx/core/version.hpp>
 #include <rlx/io/mapped_file.hpp>
@@ -94,7 +95,14 @@ void add_config_flags(CLI::App& app, Options& o) {
 void add_train_flags(CLI::App& app, Options& o) {
   const char* group = "Training";
   app.add_option("--num-episodes", o.num_episodes, "episodes to train")->capture_default_str()->group(group);
-  app.add_option("--total-steps", o.total_steps, "environment steps to train; replaces --num-episodes")->group(group);
+  app.add_option("--total-steps", o.total_steps, "environment steps to train; replaces --num-episodes")
+      ->check(CLI::Validator(
+          [](std::string& text) {
+            return text.find_first_not_of('0') == std::string::npos ? "expected at least 1, found '" + text + "'"
+                                                                    : std::string();
+          },
+          ""))
+      ->group(group);
   app.add_option("--stop-after-steps", o.stop_after_steps, "save and stop here, to be continued with --resume-from; 0: do not")
       ->capture_default_str()
       ->group(group);
@@ -195,12 +203,68 @@ std::string suggestion(const std::string& wrong, const std::vector<std::string>&
   return meant.empty() ? "" : fmt::format(": did you mean '{}'?", meant);
 }
 
+/// Flags of the command line alone, which a configuration file cannot hold.
+bool stands_alone(const std::string& name) { return name == "help" || name == "version" || name == "config"; }
+
+/// "a", "a and b", "a, b and c".
+std::string listed(const std::vector<std::string>& words) {
+  std::string text;
+  for (std::size_t i = 0; i < words.size(); ++i) text += (i == 0 ? "" : i + 1 == words.size() ? " and " : ", ") + words[i];
+  return text;
+}
+
+/// What is wrong with a flag that only other commands have; empty if none has it.
+std::string belongs_elsewhere(const std::string& flag, const CLI::App& command, const CLI::App& app) {
+  std::vector<std::string> owners;
+  for (const CLI::App* other : app.get_subcommands({}))
+    if (other->get_option_no_throw(flag) != nullptr) owners.push_back(other->get_name());
+  if (owners.empty()) return {};
+  const std::string asked = command.get_name().empty() ? "without a command the program trains, which" : command.get_name();
+  return fmt::format("{} belongs to {}: {} does not take it (--help lists all)", flag, listed(owners), asked);
+}
+
+/// Flags that change nothing beside others, each with the reason.
+using UnusedFlags = std::map<std::string, std::string>;
+
+UnusedFlags unused_flags(const Options& o, const CLI::App& command) {
+  UnusedFlags unused;
+  const auto add = [&unused](bool applies, std::initializer_list<const char*> names, const std::string& why) {
+    if (!applies) return;
+    for (const char* name : names) unused.emplace(name, why);
+  };
+  if (o.command == Command::generate_data) {  // a conversion takes what its file holds
+    add(!o.from.empty(), {"synthetic", "days", "step-minutes", "seed"},
+        fmt::format("with --from {}: it belongs to synthetic data; leave one of them out", o.from));
+    return unused;
+  }
+  if (!o.state.empty()) {  // a state holds its market and its trading configuration
+    for (const CLI::Option* option : command.get_options()) unused.emplace(option->get_single_name(), "with --state");
+    for (const char* name : {"state", "checkpoint", "enter-threshold", "exit-threshold", "venues-path", "seed", "threads",
+                             "device", "quiet", "config"})
+      unused.erase(name);
+    return unused;
+  }
+  add(o.uses_files(), {"synthetic", "tapes", "days"},
+      "with data files: it belongs to the embedded market; leave one of them out");
+  add(!o.uses_files(), {"volume-unit", "on-conflict", "strict-data"}, "without data files, such as --data-path");
+  add(o.data_path.empty(), {"date-order"}, "without --data-path: other files have their times in milliseconds");
+  add(o.funding_path.empty(), {"derive-intervals"}, "without --funding-path");
+  return unused;
+}
+
+void refuse_unused_flags(const UnusedFlags& unused, const CLI::App& command) {
+  for (const auto& [name, why] : unused) {
+    const CLI::Option* option = command.get_option_no_throw("--" + name);
+    if (option != nullptr && option->count() > 0) throw UsageError(fmt::format("--{} has no effect {}", name, why));
+  }
+}
+
 /// What the command runs with, flag by flag, in the form that --config reads.
-std::map<std::string, std::string> values_of(const CLI::App& command) {
+std::map<std::string, std::string> values_of(const CLI::App& command, const UnusedFlags& unused) {
   std::map<std::string, std::string> values;
   for (const CLI::Option* option : command.get_options()) {
     const std::string name = option->get_single_name();
-    if (name == "help" || name == "version" || name == "config") continue;
+    if (stands_alone(name) || unused.count(name) > 0) continue;
     const std::string value = option->count() > 0 ? option->results().back() : option->get_default_str();
     if (!value.empty()) values[name] = value;
   }
@@ -237,16 +301,6 @@ void check_values(const Options& o) {
   if (!o.common_prices.empty() && o.from != "spot-perp-8h") throw UsageError("--common-prices goes with --from spot-perp-8h");
 }
 
-/// A conversion takes what its file holds: flags of the synthetic market would be ignored.
-void refuse_unused_flags(const Options& o, const CLI::App& generate) {
-  if (o.from.empty()) return;
-  for (const char* flag : {"--synthetic", "--days", "--step-minutes", "--seed"}) {
-    if (generate.get_option(flag)->count() > 0)
-      throw UsageError(
-          fmt::format("{} has no effect with --from {}: it belongs to synthetic data; leave one of them out", flag, o.from));
-  }
-}
-
 /// One value of the configuration file as the text the command line would hold.
 std::string argument_text(const std::string& key, const nlohmann::json& value, const std::string& path) {
   if (value.is_string()) return value.get<std::string>();
@@ -256,23 +310,29 @@ std::string argument_text(const std::string& key, const nlohmann::json& value, c
 }
 
 /// The keys of the JSON file as arguments, to stand before those of the command line.
-std::vector<std::string> arguments_of_config(const std::string& path, const CLI::App& command) {
+std::vector<std::string> arguments_of_config(const std::string& path, const CLI::App& command, const CLI::App& app) {
   nlohmann::json config;
   try {
-    config = nlohmann::json::parse(rlx::io::read_file(path));
-  } catch (const nlohmann::json::exception& error) {
-    throw UsageError(fmt::format("--config {}: {}", path, error.what()));
+    config = rlx::parse_json(rlx::io::read_file(path), path);
+  } catch (const rlx::DataError& error) {
+    throw UsageError(fmt::format("--config {}", error.what()));
   }
   if (!config.is_object()) throw UsageError(fmt::format("--config {}: expected an object of flags", path));
   std::vector<std::string> names;
-  for (const CLI::Option* option : command.get_options()) names.push_back(option->get_single_name());
+  for (const CLI::Option* option : command.get_options())
+    if (!stands_alone(option->get_single_name())) names.push_back(option->get_single_name());
+  std::map<std::string, std::string> keys;  // by flag
   std::vector<std::string> arguments;
   for (const auto& [key, value] : config.items()) {
     std::string flag = key;
     for (char& c : flag) c = c == '_' ? '-' : c;
     if (std::find(names.begin(), names.end(), flag) == names.end()) {
+      const std::string elsewhere = belongs_elsewhere("--" + flag, command, app);
+      if (!elsewhere.empty() && !stands_alone(flag)) throw UsageError(fmt::format("--config {}: {}", path, elsewhere));
       throw UsageError(fmt::format("--config {}: unknown key '{}'{}", path, key, suggestion(flag, names)));
     }
+    const auto [first, added] = keys.emplace(flag, key);
+    if (!added) throw UsageError(fmt::format("--config {}: '{}' and '{}' are one flag", path, first->second, key));
     arguments.push_back(fmt::format("--{}={}", flag, argument_text(key, value, path)));
   }
   return arguments;
@@ -401,7 +461,7 @@ std::optional<Options> parse_options(int argc, char** argv) {
     parse(arguments);
     chosen = app.get_subcommands().empty() ? nullptr : app.get_subcommands().front();
     if (!config_path.empty()) {
-      auto expanded = arguments_of_config(config_path, chosen != nullptr ? *chosen : app);
+      auto expanded = arguments_of_config(config_path, chosen != nullptr ? *chosen : app, app);
       expanded.insert(expanded.end(), arguments.begin() + (chosen != nullptr ? 1 : 0), arguments.end());
       if (chosen != nullptr) expanded.insert(expanded.begin(), arguments.front());
       parse(expanded);
@@ -421,6 +481,8 @@ std::optional<Options> parse_options(int argc, char** argv) {
           fmt::format("unexpected '{}' after {}: values belong to flags (--help lists all)", wrong, command->get_name()));
     }
     if (wrong.rfind("--", 0) == 0) {
+      if (const std::string elsewhere = belongs_elsewhere(wrong, *command, app); !elsewhere.empty())
+        throw UsageError(elsewhere);
       for (const CLI::Option* option : command->get_options()) names.push_back(option->get_name());
     } else {
       for (const auto& [sub, value] : commands) names.push_back(sub->get_name());
@@ -431,10 +493,12 @@ std::optional<Options> parse_options(int argc, char** argv) {
     throw UsageError(error.what());
   }
   if (chosen != nullptr) o.command = commands.at(chosen);
-  if (chosen == generate) refuse_unused_flags(o, *generate);
   check_device(o);
   check_values(o);
-  o.flags = values_of(chosen != nullptr ? *chosen : app);
+  const CLI::App& command = chosen != nullptr ? *chosen : app;
+  const UnusedFlags unused = unused_flags(o, command);
+  refuse_unused_flags(unused, command);
+  o.flags = values_of(command, unused);
   return o;
 }
 

@@ -89,7 +89,7 @@ struct Options {
   bool quiet = false;
 
   std::vector<std::string> command_line;
-  std::map<std::string, std::string> flags;  ///< every flag that has a value, given or default, for the manifest
+  std::map<std::string, std::string> flags;  ///< every flag with a value that counts, given or default, for the manifest
 
   rlx::funding::TradingConfig trading() const;
   std::size_t episode_steps() const;

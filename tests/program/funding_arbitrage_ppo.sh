@@ -71,7 +71,28 @@ case $case_name in
     for flag in '--days 30' '--synthetic planted' '--step-minutes 480' '--seed 7'; do
       refuse 2 "${flag%% *} has no effect with --from settlements" generate-data --from settlements --input bars.csv $flag
     done
-    refuse 2 "unknown flag '--tapes'" generate-data --from settlements --input bars.csv --tapes 4
+    refuse 2 '--total-steps: expected at least 1' --total-steps 0
+    for command in train evaluate infer; do
+      for flag in '--tapes 2' '--days 30' '--synthetic planted'; do
+        refuse 2 "${flag%% *} has no effect with data files" $command --data-path o.csv $flag
+        refuse 2 "${flag%% *} has no effect with data files" $command $tape $flag
+      done
+      refuse 2 'date-order has no effect without --data-path' $command --date-order mdy
+      refuse 2 'date-order has no effect without --data-path' $command $tape --date-order mdy
+      refuse 2 'derive-intervals has no effect without --funding-path' $command --data-path o.csv --derive-intervals
+      for flag in '--volume-unit base' '--on-conflict last' --strict-data; do
+        refuse 2 "${flag%% *} has no effect without data files" $command --synthetic planted $flag
+      done
+    done
+    refuse 2 'days has no effect with data files' validate-data $tape --days 30
+    for flag in '--max-leverage 3' '--data-path o.csv' '--window val' '--episodes 2'; do
+      refuse 2 "${flag%% *} has no effect with --state" infer --state states.jsonl $flag
+    done
+    # A flag of another command is told apart from one that does not exist.
+    refuse 2 '--tapes belongs to train, evaluate, infer and validate-data: generate-data does not take it' generate-data --tapes 4
+    refuse 2 '--learning-rate belongs to train: evaluate does not take it' evaluate --learning-rate 1e-4
+    refuse 2 '--sensitivity belongs to train and evaluate: infer does not take it' infer --sensitivity
+    refuse 2 '--episodes belongs to infer: without a command the program trains' --episodes=3
     refuse 2 'enter-threshold' infer --enter-threshold nan
     refuse 2 'exit-threshold' infer --exit-threshold 1.5
     refuse 2 'with --walk-forward above 1, name the folder of the run' --resume-from final_model.safetensors --walk-forward 2
@@ -81,6 +102,14 @@ case $case_name in
     refuse 2 "unknown key 'num_episode'.*num-episodes" train --config config.json
     echo '{"zzzzzzzzzz": 3}' >config.json
     refuse 2 "unknown key 'zzzzzzzzzz'$" train --config config.json
+    echo '{"learning_rate": 1e-4}' >config.json
+    refuse 2 'config.json: --learning-rate belongs to train: evaluate does not take it' evaluate --config config.json
+    echo '{"seed": 1, "seed": 2}' >config.json
+    refuse 2 "each key once per object, found 'seed' again" train --config config.json
+    echo '{"num_episodes": 1, "num-episodes": 2}' >config.json
+    refuse 2 "'num-episodes' and 'num_episodes' are one flag" train --config config.json
+    echo '{"config": "other.json"}' >config.json
+    refuse 2 "unknown key 'config'" train --config config.json
     ;;
   config_errors)
     refuse 4 'max_leverage = 20' --max-leverage 20
@@ -90,7 +119,11 @@ case $case_name in
     done
     refuse 4 'episode-length-days = 1e\+18' --episode-length-days 1e18
     make_data
-    refuse 4 'too short' $tape --episode-length-days 30 --num-episodes 1
+    # The split is told with times and lengths, and with the reason where it is the embargo.
+    refuse 4 'too short to split: train 259 steps \(10.79 days\) from 2025-01-01T00:00:00Z to 2025-01-11T18:00:00Z, validation 86 steps' \
+      $tape --episode-length-days 30 --num-episodes 1
+    refuse 4 'the embargo is too long for these data' $tape --start 2025-01-06 --end 2025-01-10 --episode-length-days 0.5
+    refuse 4 'the embargo of 24 steps .*leaves nothing; .*--embargo-hours' $tape --start 2025-01-06 --end 2025-01-08
     refuse 4 'reward.scale' $tape --reward-scale nan --num-episodes 1 --episode-length-days 1
     ;;
   data_errors)
@@ -135,6 +168,13 @@ case $case_name in
     run infer $tape --checkpoint checkpoints/best_model.safetensors --episodes 5 --episode-length-days 1
     has out '^Episode 5: Reward= *-?[0-9.]+, Length=24$'
     has out '^Mean reward: -?[0-9.]+ ± [0-9.]+'
+    # The whole range needs no split: neither windows of 15 days nor room for the embargoes.
+    run infer $tape --checkpoint checkpoints/best_model.safetensors --episodes 1 --episode-length-days 15 --window all
+    has out '^Episode 1: Reward= *-?[0-9.]+, Length=360$'
+    run infer $tape --checkpoint checkpoints/best_model.safetensors --episodes 1 --episode-length-days 0.25 --window all \
+      --start 2025-01-06 --end 2025-01-06T12:00
+    has out '^Episode 1: Reward= *-?[0-9.]+, Length=6$'
+    refuse 4 'too short to split' infer $tape --checkpoint checkpoints/best_model.safetensors --episode-length-days 15
     refuse 5 'nowhere' infer $tape --checkpoint nowhere.safetensors
     head -c 1000 checkpoints/best_model.safetensors >cut.safetensors
     refuse 5 'cut.safetensors' infer $tape --checkpoint cut.safetensors
@@ -171,11 +211,13 @@ case $case_name in
     refuse 5 'seed|learning_rate' train $tape $small --total-steps 960 --seed 9 --checkpoint-dir parts --resume-from parts/final_model.safetensors
     # What was learned belongs to one reward and one kind of episode.
     for change in '--reward-scale 50' '--shaping-scale 1' '--episode-length-days 2'; do
-      refuse 5 'reward|episode' train $tape $small --total-steps 960 $change --checkpoint-dir parts --resume-from parts/final_model.safetensors
+      refuse 5 '(reward|episode): .*give the flags of the saved run$' train $tape $small --total-steps 960 $change --checkpoint-dir parts \
+        --resume-from parts/final_model.safetensors
     done
     run generate-data --synthetic planted --days 20 --seed 4 --output-dir other
-    refuse 5 'data' train --prices-path other/prices.csv --funding-path other/funding.csv $small --num-episodes 24 --total-steps 960 --save-every 10 \
-      --checkpoint-dir parts --resume-from parts/final_model.safetensors
+    refuse 5 'data_sha256: .*--allow-data-change accepts other data' train --prices-path other/prices.csv --funding-path other/funding.csv \
+      $small --num-episodes 24 --total-steps 960 --save-every 10 --checkpoint-dir parts --resume-from parts/final_model.safetensors
+    if grep -q LoadOptions err; then fail "the advice is for programmers"; fi
     run train --prices-path other/prices.csv --funding-path other/funding.csv $small --total-steps 1200 --checkpoint-dir parts \
       --resume-from parts/final_model.safetensors --allow-data-change  # new episodes on the new data
     run generate-data --synthetic planted --days 30 --seed 4 --output-dir longer
@@ -289,6 +331,33 @@ case $case_name in
     has report.html '<svg'
     if grep -Eq '<script|src="http|href="http' report.html; then fail "the report needs something from elsewhere"; fi
     has out 'hysteresis'
+    # Costs that rise take from every policy that trades: of the sampled agent, whose trades hardly depend on them, each time more.
+    run evaluate --synthetic calibrated --days 20 --profile aggressive --window all --episode-length-days 1 --bootstrap 50 \
+      --checkpoint checkpoints/best_model.safetensors --sensitivity
+    sed -n '/^sensitivity/,$p' out | grep '^x' >rows
+    for fees in x0.5 x1 x2; do
+      for delay in 0 1; do printf '%s %s deterministic\n%s %s sampled\n' $fees $delay $fees $delay; done
+    done >expected
+    awk '{ print $1, $2, $4 }' rows | cmp - expected || fail "rows of the sensitivity table"
+    for delay in 0 1; do
+      awk -v d=$delay '$2 == d && $4 == "sampled" { if (n++ && !($5 < last)) bad = 1; last = $5 } END { exit bad || n != 3 }' rows ||
+        fail "dearer trading does not cost more at delay $delay"
+    done
+    awk '$2 == 0' rows | cut -c 16- >prompt.rows
+    if awk '$2 == 1' rows | cut -c 16- | cmp -s - prompt.rows; then fail "the delay changes nothing"; fi
+    # One of the two agents alone.
+    evaluate="evaluate $tape --checkpoint checkpoints/best_model.safetensors --episode-length-days 1 --bootstrap 50"
+    run $evaluate --policy sampled
+    has out '^agent, sampled  '
+    if grep -q '^agent  ' out; then fail "--policy sampled shows the deterministic agent"; fi
+    run $evaluate --policy deterministic
+    has out '^agent  '
+    if grep -q '^agent, sampled  ' out; then fail "--policy deterministic shows the sampled agent"; fi
+    # A constant learning rate stays, the usual one falls.
+    rates() { awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "train/learning_rate") c = i } NR > 1 { print $c + 0 }' $1/progress.csv | sort -u; }
+    run train $tape $small --num-episodes 8 --lr-schedule constant --learning-rate 1e-4 --checkpoint-dir constant
+    [ "$(rates constant)" = 0.0001 ] || fail "--lr-schedule constant changes the learning rate"
+    [ "$(rates checkpoints | wc -l)" -gt 2 ] || fail "the linear schedule does not fall"
     # Other fees count on the embedded market too.
     run evaluate --synthetic planted --days 20 --episode-length-days 1 --bootstrap 50 --checkpoint checkpoints/best_model.safetensors
     grep '^planted oracle  ' out >usual.table
@@ -331,8 +400,57 @@ case $case_name in
     run validate-data --data-path late.csv
     has out 'WARNING: [0-9]+ rows were detected after the time'
     refuse 3 'strict-data: [0-9]+ rows were detected after the time' validate-data --data-path late.csv --strict-data
+    # A range is the only part that is checked.
+    run validate-data $tape --start 2025-01-05 --end 2025-01-09T12:00
+    has out '^Date range: 2025-01-05T00:00:00Z to 2025-01-09T11:00:00Z'
+    has out '^Price rows: 6912$'
+    run validate-data --data-path late.csv --end 2025-01-03
+    has out '^Date range: .* to 2025-01-02T23:00:00Z'
+    run validate-data --synthetic planted --days 10 --start 2025-01-05
+    has out '^Date range: 2025-01-05T00:00:00Z to 2025-01-10T23:00:00Z'
+    refuse 4 "--start nonsense: expected a time such as .*found 'nonsense'" validate-data $tape --start nonsense
+    refuse 4 'no data from 2026-01-01T00:00:00Z' validate-data $tape --start 2026-01-01
+    refuse 4 'no data from the beginning to before 2024-01-01T00:00:00Z' validate-data --data-path late.csv --end 2024-01-01
     head -5 data/opportunities.csv >short.csv  # one step: nothing is stale, and nothing knows the future
     run validate-data --data-path short.csv --strict-data
+    ;;
+  data_flags)
+    make_data
+    # Two prices at one time: refused, or the last one stands.
+    { cat data/prices.csv; sed -n 2p data/prices.csv | awk -F, -v OFS=, '{ $4 *= 1.5 } 1'; } >conflict.csv
+    refuse 3 'conflict.csv:30722: .* conflicts with line 2 ' validate-data --prices-path conflict.csv --funding-path data/funding.csv
+    run validate-data --prices-path conflict.csv --funding-path data/funding.csv --on-conflict last
+    has out '^Conflicts: 1$'
+    # 1,000 a day are too little in USD, and enough in coins of the dearer ones.
+    awk -F, -v OFS=, 'NR > 1 { $5 = 1000 } 1' data/prices.csv >coins.csv
+    run validate-data --prices-path coins.csv --funding-path data/funding.csv
+    has out '^WARNING: no pair ever passes the filter: of 64 instruments .* 64 too little volume.*--volume-unit'
+    run validate-data --prices-path coins.csv --funding-path data/funding.csv --volume-unit base
+    if grep -q 'no pair ever passes' out; then fail "--volume-unit base does not count coins"; fi
+    # In opportunity files coins are the usual unit.
+    awk -F, -v OFS=, 'NR > 1 { $14 = 1000000 / $5 } 1' data/opportunities.csv >coins.csv
+    run validate-data --data-path coins.csv
+    has out '^Pairs that never pass the filter: 0$'
+    awk -F, -v OFS=, 'NR > 1 { $14 = 1000 } 1' data/opportunities.csv >dollars.csv
+    run validate-data --data-path dollars.csv --volume-unit quote
+    has out 'no pair ever passes the filter'
+    # Dates with slashes: refused without their order, 01/20/2025 is no day of a twentieth month.
+    sed -E '2,$s#^([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9:]{8})Z#\2/\3/\1 \4#' data/opportunities.csv | cut -d, -f1-10,13- >slashes.csv
+    has slashes.csv '^01/02/2025 01:00:00,'
+    refuse 3 'slashes.csv:2:1: .*needs its order' validate-data --data-path slashes.csv
+    refuse 3 "slashes.csv:[0-9]+:1: .*found '01/13/2025" validate-data --data-path slashes.csv --date-order dmy
+    run validate-data --data-path slashes.csv --date-order mdy
+    has out '^Date range: 2025-01-02T01:00:00Z to 2025-01-20T23:00:00Z'
+    # Intervals from the stamps give the same market as the column.
+    run validate-data $tape
+    grep -v '^File' out >whole.report
+    cut -d, -f1-4 data/funding.csv >plain.csv
+    refuse 3 'missing columns: interval_hours' validate-data --prices-path data/prices.csv --funding-path plain.csv
+    run validate-data --prices-path data/prices.csv --funding-path plain.csv --derive-intervals
+    grep -v '^File' out | cmp - whole.report || fail "derived intervals differ from the column"
+    # The lots of instruments: one each.
+    printf 'venue,symbol,lot\nbinance,ADAUSDT,0.1\nbinance,ADAUSDT,0.2\n' >lots.csv
+    refuse 3 'lots.csv:3:.* binance ADAUSDT has the lot 0.2 here and 0.1 on line 2' validate-data $tape --instruments-path lots.csv
     ;;
   *) fail "unknown case $case_name" ;;
 esac
