@@ -38,6 +38,24 @@ concept SessionStore = requires(S store, SessionId id, const SessionData& data) 
   { store.markets() } -> std::convertible_to<std::vector<MarketInfo>>;
 };
 
+namespace detail {
+
+/// Message about a session that cannot be loaded, with the ids that can.
+inline std::string no_session(SessionId id, const std::string& problem, const std::vector<SessionSummary>& sessions) {
+  std::string available;
+  std::size_t shown = 0;
+  for (const SessionSummary& session : sessions) {
+    if (!session.loadable) continue;
+    if (++shown > 20) {
+      available += ", ...";
+      break;
+    }
+    (available += available.empty() ? "" : ", ") += std::to_string(session.id);
+  }
+  return "session " + std::to_string(id) + ' ' + problem + "; available: " + (available.empty() ? "none" : available);
+}
+
+}  // namespace detail
 }  // namespace rlx::kalshi
 
 #endif  // RLX_KALSHI_SESSION_STORE_HPP
