@@ -56,7 +56,7 @@ const char* const setting = "n_steps 512, batch 64, 10 epochs, lr 3e-3, γ 0.98"
 std::vector<Gate> ring_gates() {
   return {
       {"ppo.ring",
-       "RingEnv(4), TimeLimit 8, 100 rollouts: |V − 50| of state 0",
+       "RingEnv(4), TimeLimit 8, 100 rollouts: how far V(state 0) is from 50",
        setting,
        {.every_at_most = 1},
        [](std::uint64_t seed) { return value_error(seed, false); }},
