@@ -22,6 +22,7 @@
 #include <rlx/kalshi/market_session_view.hpp>
 
 #include "kalshi/random_market.hpp"
+#include "kalshi/real_views.hpp"
 
 namespace {
 
@@ -451,6 +452,24 @@ TEST_CASE("every column varies on books with depth and none repeats another") {
   CHECK(found.rank == market_feature_count);
 }
 
+TEST_CASE("on recorded top-of-book data exactly the columns of sizes are constant") {
+  const auto session = rlx_test::real_event("KXHIGHNY-25DEC16");
+  if (session == nullptr) return;
+  std::vector<Row> rows;
+  for (const MarketInfo& market : session->markets()) {
+    const auto view = MarketSessionView::create(session, market.ticker);
+    if (!view) continue;
+    const auto more = replay(*view);
+    rows.insert(rows.end(), more.begin(), more.end());
+  }
+  const ColumnFigures found = figures(rows);
+  for (std::size_t c = 0; c < market_feature_count; ++c) {
+    CAPTURE(c);
+    CHECK((found.deviations[c] == 0.0) == (c >= 10 && c <= 20));
+  }
+  CHECK(found.rank == 25);  // of the 36; the other 16 of the 41 are the account's
+}
+
 TEST_CASE("names and absolute times do not reach a column") {
   TestMarket market = random_market(9, 600);
   const auto rows = replay(view_of(market));
@@ -578,7 +597,7 @@ TEST_CASE("fees of every type enter as they are charged") {
   CHECK(breakeven(scaled_fees(standard_fees(FeeType::quadratic), 500'000)) == Approx((0.04 + 0.017472) / 0.25));
 }
 
-TEST_CASE("feature averages are saved and restored exactly; damage is refused") {
+TEST_CASE("feature averages are saved and restored exactly, damage is refused") {
   const auto view = view_of(random_market(17, 300));
   OrderBook book(TickGrid::linear_cent);
   MarketFeatures features(config_of(view.market())), resumed(config_of(view.market()));

@@ -12,12 +12,12 @@
 #include <rlx/kalshi/order_book.hpp>
 
 #include "kalshi/random_market.hpp"
+#include "kalshi/real_views.hpp"
 
 namespace {
 
 using namespace rlx::kalshi;
 using rlx_test::Approx;
-using rlx_test::ContainsSubstring;
 using rlx_test::make_session;
 using rlx_test::market_start_us;
 using rlx_test::random_rows;
@@ -262,4 +262,17 @@ TEST_CASE("a corrupted future never merges with the decision it follows") {
     const auto bad = view.with_corrupted_future(group, group);
     for (std::size_t k = 0; k <= group; ++k) REQUIRE(bad.group_end(k) == view.group_end(k));
   }
+}
+
+TEST_CASE("the worked figures of a recorded market") {
+  const auto session = rlx_test::real_event("KXHIGHNY-25DEC16");
+  if (session == nullptr) return;
+  const auto view = MarketSessionView::create(session, "KXHIGHNY-25DEC16-B32.5").value();
+  CHECK(view.length() == 6'504);
+  CHECK(view.avg_spread() == Approx(1.564257).margin(5e-7));
+  CHECK(view.market_coverage() == Approx(0.652655).margin(5e-7));
+  CHECK(view.volatility_score() == Approx(0.976942).margin(5e-7));
+  CHECK(view.data_quality_score() > 0.95);
+  CHECK(view.event_ticker() == "KXHIGHNY-25DEC16");
+  CHECK(view.day() == 20'439);  // closes 2025-12-17T05:00Z
 }
