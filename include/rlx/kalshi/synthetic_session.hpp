@@ -5,7 +5,8 @@
 ///
 /// The lag is the planted edge: market makers learn news over some 25 events, so that for a while the true probability lies
 /// beyond the quotes, and sizes and trades lean to its side. With `edge = 0` the belief is the truth, and no taker can expect
-/// to earn.
+/// to earn. To keep that exact, a quote that would lie outside 1..99 cents is withdrawn and leaves its side empty: moved to 99
+/// cents it would sell a sure dollar too cheaply.
 #ifndef RLX_KALSHI_SYNTHETIC_SESSION_HPP
 #define RLX_KALSHI_SYNTHETIC_SESSION_HPP
 
@@ -58,7 +59,7 @@ struct SyntheticConfig {
   double fractional_share = 0.1;                ///< of the levels have hundredths of a contract
   double trade_share = 0.25;                    ///< of the groups in which no quote moves
   FeeSchedule fees = {};                        ///< of every market
-  Micros first_day_us = 1'735'689'600'000'000;  ///< day 0, 2025-01-01; a midnight UTC from 2020-01-10 on
+  Micros first_day_us = 1'735'689'600'000'000;  ///< day 0, 2025-01-01; a midnight UTC from 2020 to 2099
   std::string series = "KXSYN";                 ///< first part of the tickers, without dashes
 
   /// @throws ConfigError naming field and value
@@ -102,7 +103,10 @@ struct SyntheticSession {
 
 /**
  * @brief The session of one day: one event with its brackets, id `day + 1`.
- * @throws ConfigError  for a config that cannot be, or a day after 2099
+ *
+ * The event closes at 23:00 UTC. Each market opens its own duration before that and ends with the result; the information
+ * clock runs from the first opening to the close.
+ * @throws ConfigError  for a config that cannot be, or a day that is not from 2020 to 2099
  * @par Determinism     same config, seed and day, same bytes; no day depends on another
  * @par Complexity      O(events), about 0.2 microseconds each
  */
@@ -133,7 +137,10 @@ class InformationClock {
     for (double& time : times) time = config.news_window * random.uniform();
     std::sort(times.begin(), times.end());
     double total = 0.0;
-    for (const double time : times) jumps_.push_back({time, total -= std::log(1.0 - random.uniform())});
+    for (const double time : times) {
+      total -= std::log(1.0 - random.uniform());
+      jumps_.push_back({time, total});
+    }
     for (Jump& jump : jumps_) jump.sum *= (1.0 - even_) / total;
   }
 
@@ -186,13 +193,15 @@ class SyntheticMarket {
       if (u >= 0.007F && u < 0.02F) half_spread_ = std::max(half_spread_ - 1, 1);
       noise_ = noise_memory * noise_ + noise_innovation * random_.normal();
     }
-    // A quote that would leave 1..99 cents is withdrawn, since no such order can be placed.
     const double center = 100.0 * belief + noise_, width = 0.75 * half_spread_;
     const int bid = static_cast<int>(std::floor(center - width)), ask = static_cast<int>(std::ceil(center + width));
     const std::array<int, 2> quotes = {std::clamp(bid, 0, 99), std::clamp(100 - ask, 0, 99)};
     if (first) return open(quotes);
-    const bool yes_moved = move(BookSide::yes, quotes[0]), no_moved = move(BookSide::no, quotes[1]);
-    if (yes_moved || no_moved) return;
+    // Both sides make room before either improves, or the book would be crossed in between.
+    bool moved = false;
+    for (const BookSide side : {BookSide::yes, BookSide::no}) moved |= retreat(side, quotes[static_cast<std::size_t>(side)]);
+    for (const BookSide side : {BookSide::yes, BookSide::no}) moved |= improve(side, quotes[static_cast<std::size_t>(side)]);
+    if (moved) return;
     if (random_.uniform<float>() < static_cast<float>(config_->trade_share) && trade()) return;
     resize();
   }
@@ -246,19 +255,24 @@ class SyntheticMarket {
     }
   }
 
-  // Levels better than the quote are deleted and its level is made. Both quotes move away before either moves near, or the
-  // book would be crossed in between.
-  bool move(BookSide side, int quote) {
+  // Deletes the levels better than the quote; true if there were any.
+  bool retreat(BookSide side, int quote) {
     Side& book = at(side);
-    bool moved = false;
+    bool changed = false;
     for (; book.quote > quote; --book.quote) {
       const Count size = book.sizes[static_cast<std::size_t>(book.quote)];
       if (size == 0) continue;
       change(side, book.quote, -size);
-      moved = true;
+      changed = true;
     }
+    return changed;
+  }
+
+  // Makes the level of the quote; false if it is there.
+  bool improve(BookSide side, int quote) {
+    Side& book = at(side);
     book.quote = quote;
-    if (quote == 0 || book.sizes[static_cast<std::size_t>(quote)] != 0) return moved;
+    if (quote == 0 || book.sizes[static_cast<std::size_t>(quote)] != 0) return false;
     change(side, quote, draw_size(side, 0));
     return true;
   }
@@ -381,12 +395,10 @@ inline void SyntheticConfig::validate() const {
   check("fractional_share", fractional_share, 0.0, 1.0);
   check("trade_share", trade_share, 0.0, 1.0);
   kalshi::validate(fees, TickGrid::linear_cent);
-  // Ten days of room: the markets of day 0 open before it.
   constexpr Micros day_us = 86'400'000'000;
-  if (first_day_us % day_us != 0 || first_day_us < first_believed_us + 9 * day_us || first_day_us >= end_believed_us) {
-    throw ConfigError(
-        "SyntheticConfig.first_day_us: expected a midnight UTC from 2020-01-10 to 2099-12-31 in microseconds, found " +
-        std::to_string(first_day_us));
+  if (first_day_us % day_us != 0 || first_day_us < first_believed_us || first_day_us >= end_believed_us) {
+    throw ConfigError("SyntheticConfig.first_day_us: expected a midnight UTC from 2020 to 2099 in microseconds, found " +
+                      std::to_string(first_day_us));
   }
   bool clean = !series.empty() && series.size() <= 50;
   for (const char c : series) clean = clean && c > 0x20 && c < 0x7F && c != '-';
@@ -429,6 +441,9 @@ inline SyntheticSession generate_session(const SyntheticConfig& config, std::uin
     arrivals.push_back(
         detail::synthetic_arrivals(config, close_ms, detail::synthetic_stream(seed, day, SyntheticAspect::arrivals, m)));
     open_ms = std::min(open_ms, arrivals.back().front());
+  }
+  if (1000 * open_ms < first_believed_us) {
+    throw ConfigError("synthetic day " + std::to_string(day) + ": a market opens before 2020; expected a later first_day_us");
   }
 
   SessionBuilder builder(static_cast<SessionId>(day) + 1);
