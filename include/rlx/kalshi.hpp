@@ -9,6 +9,7 @@
 #include <rlx/kalshi/fees.hpp>
 #include <rlx/kalshi/market_session_view.hpp>
 #include <rlx/kalshi/order_book.hpp>
+#include <rlx/kalshi/synthetic_session.hpp>
 #include <rlx/kalshi/tick_grid.hpp>
 #include <rlx/kalshi/types.hpp>
 #include <rlx/kalshi/view_filter.hpp>
