@@ -167,10 +167,11 @@ class SessionBuilder {
   }
   bool append(std::string_view ticker, const EventRow& row) { return append(market(ticker), row); }
 
-  /// Counts a repeated row of the market that was not appended.
-  void count_duplicate(std::size_t handle) { ++markets_[handle].report.duplicates; }
-  /// Counts a time that the caller has raised to its predecessor's itself.
-  void count_backwards(std::size_t handle) { ++markets_[handle].report.backwards; }
+  /// Counts rows of the market that were repaired or left out by somebody else: repeated, times raised to their predecessor's,
+  /// ahead of the first snapshot.
+  void count_duplicate(std::size_t handle, std::uint64_t rows = 1) { markets_[handle].report.duplicates += rows; }
+  void count_backwards(std::size_t handle, std::uint64_t rows = 1) { markets_[handle].report.backwards += rows; }
+  void count_before_snapshot(std::size_t handle, std::uint64_t rows = 1) { markets_[handle].report.before_snapshot += rows; }
 
   /// Makes the session and leaves the builder without markets, id, source and span. Replays every market once.
   /// @throws DataError naming the market for a level named twice in a snapshot or a size beyond max_level_size; if strict for
