@@ -7,11 +7,21 @@
 #include <rlx/kalshi/account.hpp>
 #include <rlx/kalshi/features.hpp>
 #include <rlx/kalshi/fees.hpp>
+#include <rlx/kalshi/import_bbo.hpp>
+#include <rlx/kalshi/import_report.hpp>
+#include <rlx/kalshi/import_ws.hpp>
 #include <rlx/kalshi/market_session_view.hpp>
+#include <rlx/kalshi/memory_session_store.hpp>
 #include <rlx/kalshi/order_book.hpp>
+#include <rlx/kalshi/rest_book.hpp>
+#include <rlx/kalshi/session.hpp>
+#include <rlx/kalshi/session_builder.hpp>
+#include <rlx/kalshi/session_store.hpp>
 #include <rlx/kalshi/synthetic_session.hpp>
 #include <rlx/kalshi/tick_grid.hpp>
+#include <rlx/kalshi/ticker.hpp>
 #include <rlx/kalshi/types.hpp>
 #include <rlx/kalshi/view_filter.hpp>
+#include <rlx/kalshi/wire.hpp>
 
 #endif  // RLX_KALSHI_HPP
