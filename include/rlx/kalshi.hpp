@@ -5,8 +5,12 @@
 #define RLX_KALSHI_HPP
 
 #include <rlx/kalshi/account.hpp>
+#include <rlx/kalshi/actions.hpp>
+#include <rlx/kalshi/attribution.hpp>
+#include <rlx/kalshi/environment.hpp>
 #include <rlx/kalshi/features.hpp>
 #include <rlx/kalshi/fees.hpp>
+#include <rlx/kalshi/fill_model.hpp>
 #include <rlx/kalshi/import_bbo.hpp>
 #include <rlx/kalshi/import_report.hpp>
 #include <rlx/kalshi/import_ws.hpp>

@@ -196,6 +196,13 @@ class FillModel {
     const Slot& s = slots_[index_of(slot)];
     return s.in_flight ? &s.message : nullptr;
   }
+  /// Contracts that the message under way would place by now: its size less what the order that it replaces has been filled
+  /// since; 0 without one, for a cancellation, and if that order was filled completely.
+  Count pending_size(BookSlot slot) const noexcept {
+    const Slot& s = slots_[index_of(slot)];
+    if (!s.in_flight || s.message.kind == Message::Kind::cancel || s.replaced_full) return 0;
+    return std::max(s.message.count - s.filled_since, Count{0});
+  }
   /// True if nothing works and nothing is under way.
   bool idle() const noexcept {
     return !slots_[0].in_flight && !slots_[1].in_flight && !slots_[0].order.live() && !slots_[1].order.live();
