@@ -31,10 +31,10 @@ TEST_CASE("Gradient shards follow the batch", "[rl][ppo_config]") {
   rlx::PpoConfig c;
   for (const auto& [batch, shards] : {std::pair{16U, 1U}, {64U, 2U}, {128U, 4U}, {256U, 8U}, {4096U, 8U}}) {
     c.batch_size = batch;
-    REQUIRE(rlx::resolved_gradient_shards(c) == shards);
+    REQUIRE(rlx::detail::choose_gradient_shards(c.gradient_shards, c.batch_size) == shards);
   }
   c.gradient_shards = 3;
-  REQUIRE(rlx::resolved_gradient_shards(c) == 3);
+  REQUIRE(rlx::detail::choose_gradient_shards(c.gradient_shards, c.batch_size) == 3);
 }
 
 TEST_CASE("A batch that does not divide the rollout is worth one warning", "[rl][ppo_config]") {

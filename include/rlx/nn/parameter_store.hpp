@@ -66,8 +66,11 @@ class ParameterStore {
       size *= extent;
     }
     layout_.push_back({std::move(name), std::move(shape), parameters_.size(), size, std::move(group)});
-    parameters_.resize(parameters_.size() + detail::padded<S>(size));
-    gradients_.resize(parameters_.size());
+    const std::size_t total = parameters_.size() + detail::padded<S>(size);
+    parameters_.reserve(total);  // doubling would leave up to half of the memory unused
+    parameters_.resize(total);
+    gradients_.reserve(total);
+    gradients_.resize(total);
     count_ += size;
     return layout_.size() - 1;
   }

@@ -18,6 +18,7 @@
 #include <type_traits>
 
 #include <rlx/core/error.hpp>
+#include <rlx/core/finite.hpp>
 
 namespace rlx {
 
@@ -80,6 +81,46 @@ double value_loss(std::span<const S> values, std::span<const S> old_values, std:
     d_values[i] = row.d_value / static_cast<S>(n);
   }
   return n == 0 ? 0.0 : sum / static_cast<double>(n);
+}
+
+/// How a sum over quantiles is reduced.
+enum class Reduction : std::uint8_t { sum, mean };
+
+/// Quantile regression with the Huber loss (Dabney et al. 2018, eq. 10): of K quantiles q of one row, at tau_i = (i + 1/2) / K,
+/// against J targets y. With u_ij = y_j - q_i and H(u) = u^2 / 2 where |u| <= kappa, else kappa (|u| - kappa / 2):
+/// L = 1/J sum_j sum_i |tau_i - 1[u_ij < 0]| H(u_ij) / kappa; `Reduction::mean` divides by K, so that the size of the loss does
+/// not depend on K. kappa = 0 stands for |u| itself. O(K J).
+/// @param kappa finite, >= 0. @param d_current [K], written: the derivative of L with respect to the quantiles.
+/// @throws ShapeError without quantiles or targets, or if `d_current` differs in size; ConfigError for another kappa
+template <std::floating_point S>
+double quantile_huber(std::span<const S> current, std::type_identity_t<std::span<const S>> target, std::type_identity_t<S> kappa,
+                      Reduction reduction, std::type_identity_t<std::span<S>> d_current) {
+  const std::size_t k = current.size();
+  if (k == 0 || target.empty() || d_current.size() != k) {
+    throw ShapeError("quantile_huber: found " + std::to_string(k) + " quantiles, " + std::to_string(target.size()) +
+                     " targets and " + std::to_string(d_current.size()) +
+                     " derivatives; expected at least one quantile and target, and a derivative per quantile");
+  }
+  if (!is_finite(kappa) || kappa < S{0}) {
+    throw ConfigError("quantile_huber: kappa = " + std::to_string(kappa) + "; it must be finite and at least 0");
+  }
+  const double width = static_cast<double>(kappa);
+  const double terms = static_cast<double>(target.size()) * (reduction == Reduction::mean ? static_cast<double>(k) : 1.0);
+  double sum = 0.0;
+  for (std::size_t i = 0; i < k; ++i) {
+    const double tau = (static_cast<double>(i) + 0.5) / static_cast<double>(k);
+    double slope = 0.0;
+    for (const S y : target) {
+      const double u = static_cast<double>(y) - static_cast<double>(current[i]);
+      const double size = std::abs(u);
+      const double weight = u < 0.0 ? 1.0 - tau : tau;
+      const bool quadratic = size <= width && width > 0.0;
+      sum += weight * (quadratic ? 0.5 * u * u / width : size - 0.5 * width);
+      slope -= weight * (quadratic ? u / width : (u > 0.0 ? 1.0 : u < 0.0 ? -1.0 : 0.0));
+    }
+    d_current[i] = static_cast<S>(slope / terms);
+  }
+  return sum / terms;
 }
 
 /// Mean and standard deviation (n - 1) of a minibatch's advantages; the scale is 1 / (std + 1e-8).

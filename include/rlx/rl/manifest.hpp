@@ -28,6 +28,7 @@
 #include <rlx/core/version.hpp>
 #include <rlx/env/space.hpp>
 #include <rlx/io/atomic_file.hpp>
+#include <rlx/nn/detail/gemm.hpp>
 #include <rlx/io/detail/finite_json.hpp>
 #include <rlx/io/iso8601.hpp>
 #include <rlx/io/mapped_file.hpp>
@@ -160,7 +161,7 @@ class RunManifest {
               {"compiler_flags", compiler_flags_text()},
               {"instruction_set", instruction_set_text()},
               {"scalar", "float"},
-              {"backend", "rlx"},
+              {"backend", nn::backend_name()},
               {"processor", processor_text()},
               {"status", "running"},
               {"data_files", nlohmann::json::array()},

@@ -48,7 +48,8 @@ struct PpoConfig {
   bool squash = false;                  ///< Box actions: squash samples into the bounds by tanh; false: clip them
   double log_std_init = 0.0;            ///< Box actions: ln of the initial standard deviation
   std::size_t stats_window_size = 100;  ///< finished episodes behind rollout/ep_rew_mean, >= 1
-  std::size_t gradient_shards = 0;      ///< parts of a minibatch that may run in parallel; 0: clamp(batch_size / 32, 1, 8)
+  std::size_t gradient_shards = 0;      ///< parts of a minibatch that may run in parallel; 0: clamp(batch_size / 32, 1, 8),
+                                        ///< with an lstm clamp(sequences / 8, 1, 8)
   std::uint64_t seed = 0;
   bool check_finite = true;  ///< stop with NumericError on logits, values, losses or gradients that are not finite
 };
@@ -85,11 +86,6 @@ void for_each_field(Config& config, F&& f) {
   f("gradient_shards", config.gradient_shards);
   f("seed", config.seed);
   f("check_finite", config.check_finite);
-}
-
-/// The number of gradient shards that a configuration means.
-inline std::size_t resolved_gradient_shards(const PpoConfig& config) {
-  return detail::choose_gradient_shards(config.gradient_shards, config.batch_size);
 }
 
 /// @param recurrent  the network has an lstm, so minibatches are whole sequences

@@ -17,9 +17,10 @@
 
 namespace rlx::detail {
 
-/// 0 chooses clamp(batch_rows / 32, 1, 8).
-inline std::size_t choose_gradient_shards(std::size_t given, std::size_t batch_rows) {
-  return given != 0 ? given : std::clamp<std::size_t>(batch_rows / 32, 1, 8);
+/// 0 chooses clamp(rows / 32, 1, 8) for rows, clamp(sequences / 8, 1, 8) for the sequences of an lstm: its products have one
+/// row per sequence, so few sequences to a shard would starve them.
+inline std::size_t choose_gradient_shards(std::size_t given, std::size_t batch_units, bool recurrent = false) {
+  return given != 0 ? given : std::clamp<std::size_t>(batch_units / (recurrent ? 8 : 32), 1, 8);
 }
 
 class ConfigChecks {

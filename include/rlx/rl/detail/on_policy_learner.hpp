@@ -116,7 +116,7 @@ class OnPolicyLearner : public Learner {
         sequence_(is_recurrent() ? config_.n_steps : 1),
         batch_units_(Rule::batch_rows(config_, rollout_.rows()) / sequence_),
         gradients_(store_.gradients(),
-                   std::min(choose_gradient_shards(config_.gradient_shards, batch_units_ * sequence_), batch_units_)),
+                   std::min(choose_gradient_shards(config_.gradient_shards, batch_units_, is_recurrent()), batch_units_)),
         observation_statistics_(envs.observation_size()),
         return_statistics_(1),
         discounted_returns_(envs.num_envs()),
@@ -125,6 +125,9 @@ class OnPolicyLearner : public Learner {
         indices_(rollout_.rows() / sequence_),
         batch_rows_(is_recurrent() ? batch_units_ * sequence_ : 0),
         shard_sums_(gradients_.count()),
+        finished_(rollout_.rows()),
+        finished_steps_(rollout_.rows()),
+        order_(rollout_.rows()),
         window_returns_(config_.stats_window_size),
         window_lengths_(config_.stats_window_size) {
     nn::initialize(store_, spec_, config_.ortho_init ? nn::Initialization::orthogonal : nn::Initialization::torch_like,
@@ -138,14 +141,10 @@ class OnPolicyLearner : public Learner {
       Collected& c = collected_[shard.index];
       const std::size_t n = shard.end - shard.begin;
       c.rewards.resize(envs_->num_envs());
-      c.finished.reserve(config_.n_steps * n);
       c.truncated.reserve(n);
       c.finals.resize(n * envs_->observation_size());
     });
     if constexpr (needs_view) rollout_.episodes.reserve(rollout_.rows());
-    finished_.reserve(rollout_.rows());
-    by_environment_.reserve(rollout_.rows());
-    cursors_.resize(envs.num_shards());
     const std::size_t pool_size = std::max(threads.size(), envs.pool().size());
     for (std::size_t t = 0; t < pool_size; ++t) scratch_.emplace_back(*this, std::max(shard_rows, shard_envs));
   }
@@ -175,6 +174,7 @@ class OnPolicyLearner : public Learner {
       collect();
       prepare_rollout();
       stopped = report_episodes(options) || stopped;
+      update_sampler();
       for (Callback* const callback : options.callbacks) stopped = !callback->on_rollout_end(*this) || stopped;
       update();
       if (logger_ != nullptr) record_update();
@@ -323,14 +323,11 @@ class OnPolicyLearner : public Learner {
     std::vector<std::uint8_t> starts;
     LossScratch<float> loss;
   };
-  struct Finished {
-    std::uint32_t step = 0;
-    EpisodeStatistics statistics;
-  };
   /// What one shard of environments brings back besides the rollout.
   struct alignas(64) Collected {
-    std::vector<double> rewards;           // of one step; indexed by environment
-    std::vector<Finished> finished;        // in time order
+    std::vector<double> rewards;     // of one step; indexed by environment
+    std::size_t first_finished = 0;  // its part of finished_, in time order
+    std::size_t num_finished = 0;
     std::vector<std::uint32_t> truncated;  // environments whose last observation needs a value
     std::vector<float> finals;             // those observations
     std::uint64_t final_rows = 0;
@@ -493,7 +490,7 @@ class OnPolicyLearner : public Learner {
     num_timesteps_ += rows;
     forward_rows_ += rows + rollout_.shape.num_envs;
     for (const Collected& c : collected_) forward_rows_ += c.final_rows;
-    merge_finished();
+    gather_finished();
   }
 
   void collect_shard(Shard& shard, Collected& collected, Scratch& scratch) {
@@ -501,7 +498,8 @@ class OnPolicyLearner : public Learner {
     const std::size_t count = shard.end - shard.begin;
     const std::size_t num_envs = rollout_.shape.num_envs;
     const MatrixView<float> outputs = rollout_.all_critic_outputs();
-    collected.finished.clear();
+    collected.first_finished = config_.n_steps * first;
+    collected.num_finished = 0;
     collected.final_rows = 0;
     for (std::size_t t = 0; t < config_.n_steps; ++t) {
       forward(MatrixView<const float>(rollout_.observations_at(t)).rows_range(first, count), scratch,
@@ -533,8 +531,11 @@ class OnPolicyLearner : public Learner {
         if (is_recurrent()) rollout_.starts_at(t + 1)[e] = rollout_.terminated[row] | rollout_.truncated[row];
       }
       if (!collected.truncated.empty()) value_final_observations(t, collected, scratch);
-      for (const EpisodeStatistics& episode : shard.finished())
-        collected.finished.push_back({static_cast<std::uint32_t>(t), episode});
+      for (const EpisodeStatistics& episode : shard.finished()) {
+        const std::size_t slot = collected.first_finished + collected.num_finished++;
+        finished_[slot] = episode;
+        finished_steps_[slot] = static_cast<std::uint32_t>(t);
+      }
     }
     forward(MatrixView<const float>(rollout_.observations_at(config_.n_steps)).rows_range(first, count), scratch,
             one_step(config_.n_steps, first, count, false));
@@ -603,17 +604,25 @@ class OnPolicyLearner : public Learner {
     collected.final_rows += count;
   }
 
-  /// Episodes of all shards in (time, environment) order.
-  void merge_finished() {
-    finished_.clear();
-    std::fill(cursors_.begin(), cursors_.end(), std::size_t{0});
-    for (std::uint32_t t = 0; t < config_.n_steps; ++t) {
-      for (std::size_t s = 0; s < collected_.size(); ++s) {
-        const std::vector<Finished>& from = collected_[s].finished;
-        for (; cursors_[s] < from.size() && from[cursors_[s]].step == t; ++cursors_[s])
-          finished_.push_back(from[cursors_[s]].statistics);
-      }
+  /// Brings the parts of the shards together; `order_` lists them in (time, environment) order.
+  void gather_finished() {
+    num_finished_ = 0;
+    for (const Collected& c : collected_) {
+      const auto move_down = [&](auto& records) {
+        const auto from = records.begin() + static_cast<std::ptrdiff_t>(c.first_finished);
+        std::copy(from, from + static_cast<std::ptrdiff_t>(c.num_finished),
+                  records.begin() + static_cast<std::ptrdiff_t>(num_finished_));
+      };
+      move_down(finished_);
+      move_down(finished_steps_);
+      num_finished_ += c.num_finished;
     }
+    const std::span<std::uint32_t> order = std::span(order_).first(num_finished_);
+    std::iota(order.begin(), order.end(), std::uint32_t{0});
+    std::sort(order.begin(), order.end(), [this](std::uint32_t a, std::uint32_t b) {
+      return finished_steps_[a] != finished_steps_[b] ? finished_steps_[a] < finished_steps_[b]
+                                                      : finished_[a].env < finished_[b].env;
+    });
   }
 
   // -------------------------------------------------------------------------------------------------------------- preparing
@@ -635,7 +644,6 @@ class OnPolicyLearner : public Learner {
     } else {
       rollout_.add_rewards();
     }
-    update_sampler();
   }
 
   /// The scale follows the returns; the head changes so that every value stays what it was.
@@ -698,19 +706,20 @@ class OnPolicyLearner : public Learner {
     return view;
   }
 
-  /// The sampler gets episodes in (environment, episode) order, whatever the order they ended in.
+  /// The sampler gets episodes in (environment, episode) order, whatever the order they ended in. Loses the order of time.
   void update_sampler() {
-    by_environment_.assign(finished_.begin(), finished_.end());
-    std::sort(by_environment_.begin(), by_environment_.end(), [](const EpisodeStatistics& a, const EpisodeStatistics& b) {
+    const std::span<EpisodeStatistics> finished = std::span(finished_).first(num_finished_);
+    std::sort(finished.begin(), finished.end(), [](const EpisodeStatistics& a, const EpisodeStatistics& b) {
       return a.env != b.env ? a.env < b.env : a.episode < b.episode;
     });
-    envs_->update_sampler(by_environment_);
+    envs_->update_sampler(finished);
   }
 
   /// @return true if a callback asks to stop
   bool report_episodes(const LearnOptions& options) {
     bool stop = false;
-    for (const EpisodeStatistics& episode : finished_) {
+    for (const std::uint32_t index : std::span<const std::uint32_t>(order_).first(num_finished_)) {
+      const EpisodeStatistics& episode = finished_[index];
       const std::size_t slot = num_episodes_ % window_returns_.size();
       window_returns_[slot] = episode.episode_return;
       window_lengths_[slot] = static_cast<double>(episode.length);
@@ -928,6 +937,7 @@ class OnPolicyLearner : public Learner {
     }
     metrics_.loss = metrics_.policy_gradient_loss + metrics_.ent_coef * metrics_.entropy_loss +
                     config_.vf_coef * metrics_.value_loss + totals.extra / batches;
+    if (config_.normalize_value) metrics_.value_loss *= value_scale_.std() * value_scale_.std();  // in the units of the rewards
     metrics_.approx_kl = totals.kl / n;
     metrics_.approx_kl_k1 = totals.kl_k1 / n;
     if constexpr (Rule::clips) metrics_.clip_fraction = static_cast<double>(totals.clipped) / n;
@@ -1051,10 +1061,12 @@ class OnPolicyLearner : public Learner {
   std::vector<std::uint32_t> indices_;      // units in the order of the epoch
   std::vector<std::uint32_t> batch_rows_;   // of a minibatch of sequences
   std::vector<LossSums> shard_sums_;
+  std::vector<EpisodeStatistics> finished_;    // of the rollout
+  std::vector<std::uint32_t> finished_steps_;  // step of the rollout at which each ended
+  std::vector<std::uint32_t> order_;           // of finished_
+  std::size_t num_finished_ = 0;
   std::vector<double> window_returns_, window_lengths_;
   std::vector<Collected> collected_;
-  std::vector<EpisodeStatistics> finished_, by_environment_;
-  std::vector<std::size_t> cursors_;
   mutable std::vector<Scratch> scratch_;
 
   UpdateMetrics metrics_;
