@@ -173,7 +173,11 @@ TEST_CASE("Advantages and explained variance are in real units, the critic learn
         (static_cast<double>(rollout.values[i]) - mean) / std - (static_cast<double>(rollout.targets[i]) - mean) / std;
     loss += error * error / 64;
   }
-  REQUIRE_THAT(ppo.last_update().value_loss, WithinRel(loss, 1e-4));
+  // Learned from normalised errors, logged in money squared; the whole loss adds up what is learned from.
+  REQUIRE_THAT(ppo.last_update().value_loss, WithinRel(loss * std * std, 1e-4));
+  REQUIRE_THAT(ppo.last_update().loss, WithinAbs(ppo.last_update().policy_gradient_loss + config.vf_coef * loss -
+                                                     config.ent_coef(0.0) * ppo.last_update().entropy,
+                                                 1e-4 * loss));
   // explained_variance = 1 - Var(R - V) / Var(R) does not care for the units as long as both are the same.
   REQUIRE(ppo.last_update().explained_variance <= 1.0);
 }
