@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include <rlx/rl/losses.hpp>
 
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <limits>
+#include <span>
 #include <vector>
 
 #include <rlx/core/finite.hpp>
+#include <rlx/core/random.hpp>
+#include <rlx/nn/gradient_check.hpp>
 
 #include "rlx_catch.hpp"
 
@@ -47,6 +53,65 @@ TEST_CASE("Value loss equals the worked examples", "[rl][losses][detail_C9]") {
   REQUIRE_THAT(d[1], WithinAbs(-1.0, 1e-12));
   d.pop_back();
   REQUIRE_THROWS_AS(rlx::value_loss<double>(v, old, target, 0.5, ValueClip::sb3, d), rlx::ShapeError);
+}
+
+TEST_CASE("Quantile Huber loss equals the worked examples", "[rl][losses]") {
+  const std::vector<double> zeros(10, 0.0), ones(10, 1.0);
+  std::vector<double> d(10);
+  REQUIRE_THAT(rlx::quantile_huber<double>(zeros, ones, 1.0, rlx::Reduction::sum, d), WithinAbs(2.5, 1e-12));
+  for (std::size_t i = 0; i < 10; ++i) REQUIRE_THAT(d[i], WithinAbs(-(static_cast<double>(i) + 0.5) / 10.0, 1e-12));
+  REQUIRE_THAT(rlx::quantile_huber<double>(zeros, ones, 1.0, rlx::Reduction::mean, d), WithinAbs(0.25, 1e-12));
+
+  const std::vector<double> two{0.0, 1.0}, target{2.0};
+  std::vector<double> g(2);
+  REQUIRE_THAT(rlx::quantile_huber<double>(two, target, 1.0, rlx::Reduction::mean, g), WithinAbs(0.375, 1e-12));
+  REQUIRE_THAT(g[0], WithinAbs(-0.125, 1e-12));
+  REQUIRE_THAT(g[1], WithinAbs(-0.375, 1e-12));
+  // kappa 0 is the quantile loss itself: 0.25 * 2 + 0.75 * 1 below the target, (1 - tau) above it.
+  REQUIRE_THAT(rlx::quantile_huber<double>(two, target, 0.0, rlx::Reduction::sum, g), WithinAbs(1.25, 1e-12));
+  REQUIRE_THAT(g[1], WithinAbs(-0.75, 1e-12));
+  const std::vector<double> below{-1.0};
+  REQUIRE_THAT(rlx::quantile_huber<double>(two, below, 0.0, rlx::Reduction::sum, g), WithinAbs(0.75 * 1.0 + 0.25 * 2.0, 1e-12));
+  REQUIRE_THAT(g[0], WithinAbs(0.75, 1e-12));
+
+  const std::vector<float> floats{0.0F, 1.0F}, float_target{2.0F};
+  std::vector<float> f(2);
+  REQUIRE_THAT(rlx::quantile_huber<float>(floats, float_target, 1.0F, rlx::Reduction::mean, f), WithinAbs(0.375, 1e-6));
+  REQUIRE(f[1] == -0.375F);
+
+  REQUIRE_THROWS_AS(rlx::quantile_huber<double>({}, target, 1.0, rlx::Reduction::sum, {}), rlx::ShapeError);
+  REQUIRE_THROWS_AS(rlx::quantile_huber<double>(two, {}, 1.0, rlx::Reduction::sum, g), rlx::ShapeError);
+  REQUIRE_THROWS_AS(rlx::quantile_huber<double>(two, target, 1.0, rlx::Reduction::sum, d), rlx::ShapeError);
+  REQUIRE_THROWS_AS(rlx::quantile_huber<double>(two, target, -1.0, rlx::Reduction::sum, g), rlx::ConfigError);
+  REQUIRE_THROWS_AS(
+      rlx::quantile_huber<double>(two, target, std::numeric_limits<double>::quiet_NaN(), rlx::Reduction::sum, g),
+      rlx::ConfigError);
+}
+
+TEST_CASE("The gradient of the quantile Huber loss agrees with central differences", "[rl][losses]") {
+  rlx::RandomStream random({5, rlx::Purpose::user});
+  for (const double kappa : {0.0, 0.3, 1.0}) {
+    for (const auto reduction : {rlx::Reduction::sum, rlx::Reduction::mean}) {
+      std::vector<double> current(7), target(5);
+      const auto near_a_kink = [&] {  // at u = 0 and |u| = kappa
+        for (const double q : current)
+          for (const double y : target)
+            if (std::min(std::abs(y - q), std::abs(std::abs(y - q) - kappa)) < 1e-3) return true;
+        return false;
+      };
+      do {
+        for (double& q : current) q = random.normal();
+        for (double& y : target) y = random.normal();
+      } while (near_a_kink());
+      std::vector<double> scratch(current.size());
+      const double worst = rlx::nn::gradient_check(
+          [&](std::span<const double> q, std::span<double> gradient) {
+            return rlx::quantile_huber(q, target, kappa, reduction, gradient.empty() ? std::span(scratch) : gradient);
+          },
+          current);
+      REQUIRE(worst <= 1e-7);
+    }
+  }
 }
 
 TEST_CASE("Advantages are normalised with n - 1, a single one stays", "[rl][losses][detail_C7]") {

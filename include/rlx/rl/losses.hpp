@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// @brief The terms of PPO's loss and the figures that watch it, as pure functions of numbers and spans.
+/// @brief The terms of the losses of PPO and of quantile critics and the figures that watch them, as pure functions of spans.
 ///
 /// Sums run in double in index order. Nothing allocates.
 #ifndef RLX_RL_LOSSES_HPP
