@@ -114,10 +114,10 @@ class JsonCursor {
         string(decoded);
         return;
       case '{':
-        if (depth == 64) fail("nested deeper than 64");
+        if (depth == 64) fail("expected at most 64 levels of nesting");
         return object([&](std::string_view) { skip(depth + 1); });
       case '[':
-        if (depth == 64) fail("nested deeper than 64");
+        if (depth == 64) fail("expected at most 64 levels of nesting");
         return array([&] { skip(depth + 1); });
       case 't':
         return word("true");
@@ -157,7 +157,7 @@ class JsonCursor {
         ++p_;
         return decoded;
       }
-      if (static_cast<unsigned char>(c) < 0x20) fail("a text holds a control character");
+      if (static_cast<unsigned char>(c) < 0x20) fail("expected a text without control characters");
       ++p_;
       if (c != '\\') {
         decoded += c;
@@ -176,7 +176,7 @@ class JsonCursor {
           if (low < 0xDC00 || low > 0xDFFF) fail("expected the second half of a surrogate pair before this");
           code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
         }
-        if (code >= 0xD800 && code <= 0xDFFF) fail("half of a surrogate pair stands before this");
+        if (code >= 0xD800 && code <= 0xDFFF) fail("expected both halves of a surrogate pair before this");
         append_utf8(code, decoded);
       } else {
         fail("expected an escape such as \\n or \\u0041");
