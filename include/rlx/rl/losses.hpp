@@ -93,8 +93,8 @@ enum class Reduction : std::uint8_t { sum, mean };
 /// @param kappa finite, >= 0. @param d_current [K], written: the derivative of L with respect to the quantiles.
 /// @throws ShapeError without quantiles or targets, or if `d_current` differs in size; ConfigError for another kappa
 template <std::floating_point S>
-double quantile_huber(std::span<const S> current, std::type_identity_t<std::span<const S>> target, std::type_identity_t<S> kappa,
-                      Reduction reduction, std::type_identity_t<std::span<S>> d_current) {
+double quantile_huber(std::span<const S> current, std::type_identity_t<std::span<const S>> target,
+                      std::type_identity_t<S> kappa, Reduction reduction, std::type_identity_t<std::span<S>> d_current) {
   const std::size_t k = current.size();
   if (k == 0 || target.empty() || d_current.size() != k) {
     throw ShapeError("quantile_huber: found " + std::to_string(k) + " quantiles, " + std::to_string(target.size()) +
