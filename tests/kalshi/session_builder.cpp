@@ -111,7 +111,7 @@ TEST_CASE("A gap has one beginning, and one end in front of the next snapshot", 
                                                    {t0 + 30 * ms, K::book_clear, 0, 0},
                                                    {t0 + 30 * ms, K::level_set_yes, 4'600, 100},
                                                    {t0 + 40 * ms, K::level_delta_yes, 4'600, 100}});
-  CHECK(session->reports()[0].gaps == 2);
+  CHECK(session->reports()[0].gaps == 1);
   CHECK(session->data_quality_score(0) == Approx(0.5));  // 20 of 40 ms
 }
 

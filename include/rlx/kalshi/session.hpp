@@ -28,7 +28,7 @@ struct MarketReport {
   std::uint64_t backwards = 0;        ///< times earlier than their predecessor, raised to it
   std::uint64_t duplicates = 0;       ///< repeated rows, dropped
   std::uint64_t before_snapshot = 0;  ///< rows ahead of the first snapshot, skipped
-  std::uint64_t gaps = 0;
+  std::uint64_t gaps = 0;             ///< stretches with a broken book
   bool operator==(const MarketReport&) const = default;
 };
 

@@ -38,7 +38,7 @@ inline constexpr Micros end_believed_us = 4'102'444'800'000'000;
  * - a time earlier than that of the market's row before becomes that time and is counted;
  * - rows ahead of the first `book_clear` are skipped and counted;
  * - in a snapshot the YES levels stand before the NO levels, each in the order given, all at the time of its `book_clear`;
- * - `gap_begin` inside a gap is counted and dropped; `gap_end` is always dropped, the builder writes one in front of the
+ * - `gap_begin` inside a gap is dropped; `gap_end` always is, the builder writes one in front of the
  *   snapshot that ends the gap.
  *
  * One object per thread. `finish` leaves it empty, ready for another session.
@@ -136,8 +136,8 @@ class SessionBuilder {
     if (level) stored.ts_us = market.rows.back().ts_us;
     switch (row.kind) {
       case EventKind::gap_begin:
-        ++market.report.gaps;
         if (std::exchange(market.in_gap, true)) return false;
+        ++market.report.gaps;
         break;
       case EventKind::book_clear:
         if (std::exchange(market.in_gap, false)) market.rows.push_back({stored.ts_us, EventKind::gap_end, 0, 0});
