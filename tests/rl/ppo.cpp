@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <limits>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include <rlx/env/testing.hpp>
 #include <rlx/io/mapped_file.hpp>
 #include <rlx/nn/networks.hpp>
+#include <rlx/rl/manifest.hpp>
 
 #include "counting_allocator.hpp"
 #include <rlx/core/finite.hpp>
@@ -620,7 +622,7 @@ TEST_CASE("Without the environments' state a load needs permission and starts ne
   REQUIRE(loaded.parameters().sha256() == ppo.parameters().sha256());
   loaded.learn(64, {.reset_num_timesteps = false});
   REQUIRE(loaded.num_timesteps() == 6 * 64);
-  for (std::size_t e = 0; e < 4; ++e) REQUIRE(others.episode(e) > envs.episode(e) - 1);
+  for (std::size_t e = 0; e < 4; ++e) REQUIRE(others.episode(e) > envs.episode(e));
 }
 
 namespace {
@@ -663,8 +665,40 @@ TEST_CASE("Environments that refuse the saved state start new episodes if exactn
   rlx::Ppo loaded(config, others, graph, pool);
   REQUIRE_THROWS_WITH(loaded.load(file.path), ContainsSubstring("other data"));
   REQUIRE(loaded.num_timesteps() == 0);
+  REQUIRE(loaded.warnings().empty());
   loaded.load(file.path, {.exact = false});
   REQUIRE(loaded.parameters().sha256() == ppo.parameters().sha256());
-  loaded.learn(64, {.reset_num_timesteps = false});
+  // The log and the manifest say so.
+  std::ostringstream out;
+  rlx::Logger logger;
+  logger.add<rlx::ConsoleTable>(out);
+  rlx::RunManifest manifest(file.path + ".manifest");
+  rlx::ManifestCallback record(manifest);
+  loaded.learn(64, {.callbacks = {&record}, .logger = &logger, .reset_num_timesteps = false});
+  std::remove(manifest.path().c_str());
   REQUIRE(loaded.num_timesteps() == 6 * 64);
+  REQUIRE_THAT(out.str(), ContainsSubstring("warning: " + file.path + " was loaded without its environments"));
+  REQUIRE(manifest.fields.at("warnings").size() == 1);
+  // No episode that was trained on comes again.
+  for (std::size_t e = 0; e < 4; ++e) REQUIRE(others.episode(e) > envs.episode(e));
+}
+
+TEST_CASE("A batch size that does not divide the rollout is said once, in the log and in the manifest", "[rl][ppo]") {
+  const TemporaryFile file("warned");
+  rlx::PpoConfig config = small_config();
+  config.batch_size = 100;  // of 384 rows
+  Run run(config);
+  std::ostringstream out;
+  rlx::Logger logger;
+  logger.add<rlx::ConsoleTable>(out);
+  rlx::RunManifest manifest(file.path + ".manifest");
+  rlx::ManifestCallback record(manifest);
+  run.ppo.learn(2 * run.rollout(), {.callbacks = {&record}, .logger = &logger});
+  run.ppo.learn(run.rollout(), {.callbacks = {&record}, .logger = &logger, .reset_num_timesteps = false});
+  std::remove(manifest.path().c_str());
+  const std::string text = "batch_size 100 does not divide n_steps * num_envs = 384";
+  const std::size_t first = out.str().find(text);
+  REQUIRE(first != std::string::npos);
+  REQUIRE(out.str().find(text, first + 1) == std::string::npos);
+  REQUIRE_THAT(manifest.fields.at("warnings").at(0).get<std::string>(), ContainsSubstring(text));
 }

@@ -376,6 +376,21 @@ requires(Environment<E> || BatchEnvironment<E>) class VectorEnv<E> {
     clear_step_results();
   }
 
+  /// Takes from `save_environment` only how many episodes each environment has begun; all need a reset, which starts the next.
+  /// @param saved  one for each environment
+  /// @throws CheckpointError  damaged, or of another number of environments; then this object is unchanged
+  void load_episode_numbers(const std::vector<std::span<const std::byte>>& saved) {
+    expect(saved.size(), num_envs(), "num_envs");
+    std::vector<Slot> slots(num_envs());
+    for (std::size_t e = 0; e < num_envs(); ++e) {
+      StateReader reader(saved[e]);
+      slots[e] = detail::read_slot(reader);
+      slots[e].phase = Phase::fresh;
+    }
+    for (std::size_t e = 0; e < num_envs(); ++e) slot(e) = slots[e];
+    clear_step_results();
+  }
+
  private:
   using Slot = detail::EpisodeSlot;
   using Phase = detail::EpisodePhase;

@@ -6,8 +6,10 @@
 
 #include <cstddef>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <rlx/rl/a2c_config.hpp>
 #include <rlx/rl/detail/learner_environment.hpp>
@@ -23,6 +25,7 @@ struct A2cRule {
   static constexpr std::string_view algorithm = "a2c", type_name = "A2c";
   static constexpr bool shuffles = false, clips = false;
   static void check(const A2cConfig& config, std::size_t num_envs, bool) { validate(config, num_envs); }
+  static std::vector<std::string> warnings(const A2cConfig&, std::size_t) { return {}; }
   static std::size_t batch_rows(const A2cConfig&, std::size_t rollout_rows) { return rollout_rows; }
   static std::size_t n_epochs(const A2cConfig&) { return 1; }
   static std::optional<double> target_kl(const A2cConfig&) { return std::nullopt; }

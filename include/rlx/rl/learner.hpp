@@ -73,6 +73,8 @@ class Learner {
   virtual void save(const std::string& path) const = 0;
   virtual void export_policy(const std::string& path, const PolicyInfo& info) const = 0;
   virtual Logger* logger() const = 0;  ///< nullptr if nothing is logged
+  /// What readers of the log and the manifest should know: settings that work but may not be meant, a load that was not exact.
+  virtual std::vector<std::string> warnings() const { return {}; }
 
   std::optional<BestScore> best;             ///< kept by EvalCallback
   std::map<std::string, std::string> notes;  ///< texts of callbacks and programs; saved and restored, never compared

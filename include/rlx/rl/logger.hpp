@@ -66,6 +66,8 @@ class LogOutput {
   virtual void open(double /*wall_time*/) {}
   virtual void write(const LogRow& row) = 0;
   virtual void episode(const EpisodeRecord&) {}
+  /// A sentence about the whole run; files of figures leave it out.
+  virtual void warning(std::string_view) {}
 };
 
 /// Collects numbers and hands them to outputs. One thread at a time; it changes nothing in training.
@@ -102,6 +104,10 @@ class Logger {
   }
   void episode(const EpisodeRecord& record) {
     for (const auto& output : outputs_) output->episode(record);
+  }
+  /// Says a sentence once, such as one of `Learner::warnings`.
+  void warning(std::string_view text) {
+    for (const auto& output : outputs_) output->warning(text);
   }
   /// Writes everything recorded since the last dump and forgets it.
   void dump(std::uint64_t step, double wall_time) {
@@ -156,6 +162,7 @@ class ConsoleTable final : public LogOutput {
     *out_ << table << rule << '\n';
     out_->flush();
   }
+  void warning(std::string_view text) override { *out_ << "warning: " << text << '\n'; }
 
  private:
   static std::string text(double value) {
@@ -187,6 +194,8 @@ class EpisodeLine final : public LogOutput {
     *out_ << line(record.number, record.statistics.episode_return, record.loss, record.entropy) << '\n';
     out_->flush();
   }
+
+  void warning(std::string_view text) override { *out_ << "warning: " << text << '\n'; }
 
   /// The line without its end; a figure that is not known yet is a dash.
   static std::string line(std::uint64_t number, double reward, double loss, double entropy) {

@@ -147,8 +147,8 @@ inline nlohmann::json space_json(const Simplex& space) { return {{"type", "simpl
 /// whole.
 ///
 /// Keys set here: library, compiler, compiler_flags, instruction_set, scalar, backend, processor, status ("running",
-/// "finished", "stopped", "failed"), error, started_ms, steps, updates, episodes, wall_seconds, flops, best {metric, value,
-/// step, episode, file}, final, checkpoints, data_files. `describe` adds threads, shards, seeds, config, config_sha256,
+/// "finished", "stopped", "failed"), error, warnings, started_ms, steps, updates, episodes, wall_seconds, flops, best {metric,
+/// value, step, episode, file}, final, checkpoints, data_files. `describe` adds threads, shards, seeds, config, config_sha256,
 /// environment {name, spaces, names, layout hash}, parameters, flops_per_row. Programs add: command.
 class RunManifest {
  public:
@@ -207,6 +207,7 @@ class RunManifest {
   void started(const Learner& learner) {
     fields["started_ms"] = learner.wall_ms();
     fields["status"] = "running";
+    fields["warnings"] = learner.warnings();
     fields.erase("error");
     write();
   }

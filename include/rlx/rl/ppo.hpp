@@ -7,8 +7,10 @@
 
 #include <cstddef>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <rlx/rl/detail/learner_environment.hpp>
 #include <rlx/rl/detail/on_policy_checkpoint.hpp>
@@ -24,6 +26,9 @@ struct PpoRule {
   static constexpr std::string_view algorithm = "ppo", type_name = "Ppo";
   static constexpr bool shuffles = true, clips = true;
   static void check(const PpoConfig& config, std::size_t num_envs, bool recurrent) { validate(config, num_envs, recurrent); }
+  static std::vector<std::string> warnings(const PpoConfig& config, std::size_t num_envs) {
+    return config_warnings(config, num_envs);
+  }
   static std::size_t batch_rows(const PpoConfig& config, std::size_t) { return config.batch_size; }
   static std::size_t n_epochs(const PpoConfig& config) { return config.n_epochs; }
   static std::optional<double> target_kl(const PpoConfig& config) { return config.target_kl; }

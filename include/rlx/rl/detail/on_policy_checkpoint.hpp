@@ -275,6 +275,7 @@ void OnPolicyLearner<E, Rule, C, R, K>::load(const std::string& path, const Load
       envs_->load_environments(episodes);
     } catch (const CheckpointError&) {
       if (options.exact) throw;
+      envs_->load_episode_numbers(episodes);
       restored = false;
     }
     envs_->set_sampler(std::move(sampler));
@@ -298,6 +299,8 @@ void OnPolicyLearner<E, Rule, C, R, K>::load(const std::string& path, const Load
     num_timesteps_ = numbers[0], total_timesteps_ = numbers[1], n_updates_ = numbers[2], epochs_ = numbers[3];
     env_steps_ = numbers[4], num_episodes_ = numbers[5], forward_rows_ = numbers[6], trained_rows_ = numbers[7];
     started_ = started && restored;
+    warned_ = false;
+    load_warning_ = restored ? std::string() : path + " was loaded without its environments: each starts its next episode";
     first_row_is_new_ = first_row_is_new;
     best = saved_best;
     notes = std::move(saved_notes);

@@ -15,6 +15,7 @@
 ///   static LossSettings<float> loss_settings(const Config&, double progress_remaining);  // the rest
 ///   static Optimizer optimizer(const Config&, const nn::ParameterStore<float>&);
 ///   static void check(const Config&, std::size_t num_envs, bool recurrent);
+///   static std::vector<std::string> warnings(const Config&, std::size_t num_envs);
 /// };
 /// @endcode
 #ifndef RLX_RL_DETAIL_ON_POLICY_LEARNER_HPP
@@ -268,6 +269,11 @@ class OnPolicyLearner : public Learner {
   std::uint64_t wall_ms() const override { return static_cast<std::uint64_t>(clock_.now_ms()); }
   double elapsed_seconds() const override { return clock_.monotonic_seconds() - learn_began_; }
   Logger* logger() const override { return logger_; }
+  std::vector<std::string> warnings() const override {
+    std::vector<std::string> all = Rule::warnings(config_, envs_->num_envs());
+    if (!load_warning_.empty()) all.push_back(load_warning_);
+    return all;
+  }
 
   const Config& config() const noexcept { return config_; }
   const nn::GraphSpec& graph_spec() const noexcept { return spec_; }
@@ -451,7 +457,12 @@ class OnPolicyLearner : public Learner {
     }
     learn_began_ = clock_.monotonic_seconds();
     steps_at_begin_ = num_timesteps_;
-    if (options.logger != nullptr) options.logger->open(static_cast<double>(clock_.now_ms()) * 1e-3);
+    if (options.logger != nullptr) {
+      options.logger->open(static_cast<double>(clock_.now_ms()) * 1e-3);
+      if (!std::exchange(warned_, true)) {
+        for (const std::string& text : warnings()) options.logger->warning(text);
+      }
+    }
   }
 
   /// Runs the network on raw observations; rows must be contiguous.
@@ -1076,6 +1087,8 @@ class OnPolicyLearner : public Learner {
   bool started_ = false;           ///< the current rows belong to running episodes
   bool first_row_is_new_ = false;  ///< they come from a reset and were not counted yet
   bool learning_ = false;
+  bool warned_ = false;       ///< the log has the warnings
+  std::string load_warning_;  ///< that the last load was not exact
   Logger* logger_ = nullptr;
   double learn_began_ = 0.0;
   std::uint64_t steps_at_begin_ = 0;
