@@ -7,7 +7,9 @@
 #include <rlx/kalshi/account.hpp>
 #include <rlx/kalshi/actions.hpp>
 #include <rlx/kalshi/attribution.hpp>
+#include <rlx/kalshi/baselines.hpp>
 #include <rlx/kalshi/environment.hpp>
+#include <rlx/kalshi/evaluation.hpp>
 #include <rlx/kalshi/features.hpp>
 #include <rlx/kalshi/fees.hpp>
 #include <rlx/kalshi/fill_model.hpp>
@@ -21,6 +23,7 @@
 #include <rlx/kalshi/session.hpp>
 #include <rlx/kalshi/session_builder.hpp>
 #include <rlx/kalshi/session_store.hpp>
+#include <rlx/kalshi/success_checks.hpp>
 #include <rlx/kalshi/synthetic_session.hpp>
 #include <rlx/kalshi/tick_grid.hpp>
 #include <rlx/kalshi/ticker.hpp>

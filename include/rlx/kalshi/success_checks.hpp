@@ -166,7 +166,7 @@ class CheckList {
     for (const UpdateRecord& update : history_.updates) {
       if (update.mean_reward) rewards.push_back(*update.mean_reward);
     }
-    if (rewards.empty()) return add(name, false, "no episode ended");
+    if (rewards.size() < 2) return add(name, false, "fewer than two updates in which episodes ended");
     const std::optional<risk::Interval> trend = slope(std::span(rewards).last(rewards.size() - rewards.size() / 2));
     const auto [first, last] = first_and_last_tenth(rewards);
     std::string found = "first tenth " + number(first) + ", last tenth " + number(last);
