@@ -376,7 +376,7 @@ inline Transition MarketAgnosticKalshiEnv::step(std::span<const std::int32_t> ac
   info_.max_drawdown = std::max(info_.max_drawdown, info_.peak_equity - info_.equity);
   refresh();
   write_row(row);
-  result.reward = static_cast<double>(info_.equity - before) * 1e-6 / config_.reward_scale;
+  result.reward = static_cast<double>(info_.equity - before) / (1e6 * config_.reward_scale);
   return result;
 }
 
@@ -628,7 +628,7 @@ inline void MarketAgnosticKalshiEnv::write_row(std::span<float> row) const {
 }
 
 inline void MarketAgnosticKalshiEnv::metrics(std::span<double> values) const {
-  const auto in_dollars = [](Money money) { return static_cast<double>(money) * 1e-6; };
+  const auto in_dollars = [](Money money) { return static_cast<double>(money) / 1e6; };
   const auto in_contracts = [](Count count) { return static_cast<double>(count) / static_cast<double>(one_contract); };
   const Attribution& parts = info_.attribution;
   const Micros elapsed = info_.time_us - info_.start_us;
