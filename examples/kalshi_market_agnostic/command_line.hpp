@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief What any program of commands and flags does with its command line: a JSON file of flags, nearest names, one message.
+#ifndef KALSHI_MARKET_AGNOSTIC_COMMAND_LINE_HPP
+#define KALSHI_MARKET_AGNOSTIC_COMMAND_LINE_HPP
+
+#include <rlx/core/error.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace app {
+
+/// A wrong command line: one line on stderr, exit code 2.
+class UsageError : public rlx::Error {
+ public:
+  using rlx::Error::Error;
+};
+
+/// Flags that change nothing beside others, each with the reason, which follows "has no effect".
+using UnusedFlags = std::map<std::string, std::string>;
+
+/// CLI11 reads -5 as a huge unsigned number and cuts what does not fit: both are refused from here on.
+void refuse_wrapped_numbers(CLI::App& command);
+
+/// Parses the arguments and, before them, the JSON file of flags that `config_path` names once they are parsed.
+/// @return the command given; null if help or the version was asked for, and has been printed
+/// @throws UsageError naming the nearest known flag, key or command
+CLI::App* parse_command_line(CLI::App& app, const std::vector<std::string>& arguments, const std::string& config_path);
+
+/// @throws UsageError for a flag that was given although it has no effect
+void refuse_unused_flags(const UnusedFlags& unused, const CLI::App& command);
+
+/// What the command runs with, flag by flag, in the form that a JSON file of flags has.
+std::map<std::string, std::string> values_of(const CLI::App& command, const UnusedFlags& unused);
+
+}  // namespace app
+
+#endif  // KALSHI_MARKET_AGNOSTIC_COMMAND_LINE_HPP

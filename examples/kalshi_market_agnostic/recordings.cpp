@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+#include "recordings.hpp"
+
+#include <rlx/core/hash.hpp>
+
+#ifdef KALSHI_WITH_SQLITE
+#  include <rlx/kalshi/sqlite_session_store.hpp>
+#endif
+
+#include <fmt/format.h>
+
+#include <filesystem>
+
+namespace app {
+
+#ifdef KALSHI_WITH_SQLITE
+namespace {
+
+kalshi::SqliteSessionStore open_store(const std::string& path, rlx::io::SqliteMode mode) {
+  if (mode == rlx::io::SqliteMode::read_only && !std::filesystem::exists(path)) {
+    throw rlx::IoError(fmt::format("--store {}: there is no such file; make one with the commands import or generate", path));
+  }
+  return kalshi::SqliteSessionStore(path, mode);
+}
+
+void load_store(const std::string& path, Recordings& recordings) {
+  const kalshi::SqliteSessionStore store = open_store(path, rlx::io::SqliteMode::read_only);
+  recordings.listed = store.list();
+  for (const kalshi::SessionSummary& session : recordings.listed)
+    if (session.loadable) recordings.store.save(store.load(session.id));
+}
+
+}  // namespace
+
+void require_stores(const std::string&) {}
+
+std::vector<kalshi::SessionId> save_sessions(const std::string& path, std::span<const Session> sessions) {
+  return open_store(path, rlx::io::SqliteMode::create).save_all(sessions);
+}
+
+std::set<std::string, std::less<>> known_tickers(const std::string& path) {
+  std::set<std::string, std::less<>> tickers;
+  if (!std::filesystem::exists(path)) return tickers;
+  for (const kalshi::MarketInfo& market : open_store(path, rlx::io::SqliteMode::read_only).markets())
+    tickers.insert(market.ticker);
+  return tickers;
+}
+
+#else
+namespace {
+
+void load_store(const std::string& path, Recordings&) { require_stores(path); }
+
+}  // namespace
+
+void require_stores(const std::string& path) {
+  throw rlx::ConfigError(fmt::format(
+      "--store {}: this program was built without SQLite; install it and configure with -DRLX_WITH_SQLITE=ON", path));
+}
+
+std::vector<kalshi::SessionId> save_sessions(const std::string& path, std::span<const Session>) {
+  require_stores(path);
+  return {};
+}
+
+std::set<std::string, std::less<>> known_tickers(const std::string& path) {
+  require_stores(path);
+  return {};
+}
+
+#endif
+
+Recordings load_recordings(const Options& o) {
+  Recordings recordings;
+  if (!o.store.empty()) {
+    load_store(o.store, recordings);
+    recordings.origin = o.store;
+  } else {
+    const kalshi::SyntheticConfig config = o.synthetic();
+    for (kalshi::SyntheticSession& made : kalshi::generate_sessions(config, o.data_seed)) {
+      const kalshi::SessionId id = recordings.store.save(std::move(made.session));
+      recordings.truth.emplace(id, std::move(made.truth));
+    }
+    recordings.listed = recordings.store.list();
+    recordings.origin = fmt::format("synthetic: {} events, edge {}, lag {}, seed {}", o.events, o.edge, o.lag, o.data_seed);
+  }
+  rlx::Sha256 hash;
+  for (const kalshi::SessionSummary& session : recordings.store.list())
+    hash.update(recordings.store.load(session.id)->sha256());
+  recordings.sha256 = hash.hex();
+  return recordings;
+}
+
+}  // namespace app

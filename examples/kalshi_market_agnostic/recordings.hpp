@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief Where sessions come from and go to: a store, or the embedded synthetic set.
+#ifndef KALSHI_MARKET_AGNOSTIC_RECORDINGS_HPP
+#define KALSHI_MARKET_AGNOSTIC_RECORDINGS_HPP
+
+#include "options.hpp"
+
+#include <rlx/kalshi/memory_session_store.hpp>
+#include <rlx/kalshi/session.hpp>
+#include <rlx/kalshi/synthetic_session.hpp>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace app {
+
+using Session = std::shared_ptr<const kalshi::SessionData>;
+
+/// Sessions in memory, and what is known beside them.
+struct Recordings {
+  kalshi::MemorySessionStore store;
+  std::vector<kalshi::SessionSummary> listed;                 ///< also those that cannot be loaded
+  std::map<kalshi::SessionId, kalshi::SyntheticTruth> truth;  ///< of synthetic sessions only
+  std::string origin;                                         ///< for people
+  std::string sha256;                                         ///< over the canonical rows of all sessions, by id
+};
+
+/// Loads the store of `--store`, or makes the synthetic set. @throws IoError, DataError, ConfigError
+Recordings load_recordings(const Options& o);
+
+/// Adds sessions to a store, all or none, and gives their ids. @throws IoError, DataError
+std::vector<kalshi::SessionId> save_sessions(const std::string& path, std::span<const Session> sessions);
+
+/// Tickers of a store that may exist already. @throws IoError, DataError
+std::set<std::string, std::less<>> known_tickers(const std::string& path);
+
+/// @throws ConfigError if this build has no stores
+void require_stores(const std::string& path);
+
+}  // namespace app
+
+#endif  // KALSHI_MARKET_AGNOSTIC_RECORDINGS_HPP
