@@ -5,8 +5,16 @@
 
 #include <array>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <limits>
+#include <span>
 #include <vector>
+
+#include <rlx/env/classic/acrobot.hpp>
+#include <rlx/env/classic/cart_pole.hpp>
+#include <rlx/env/classic/mountain_car.hpp>
+#include <rlx/env/classic/pendulum.hpp>
 
 using rlx_test::ContainsSubstring;
 
@@ -250,4 +258,51 @@ TEST_CASE("CartPoleWithoutVelocities: the first and third number of CartPole, th
     REQUIRE(x.terminated == y.terminated);
     end = x.terminated;
   }
+}
+
+namespace {
+
+/// Rows of observations, actions and masks that are one too short or too long are refused, and nothing is written beside them.
+template <class E>
+void require_row_lengths(E env) {
+  using Scalar = typename E::ActionScalar;
+  const std::size_t size = env.observation_space().size(), width = rlx::action_width(env.action_space());
+  std::vector<float> row(size + 2, 7.0F);
+  std::vector<Scalar> action(width + 1, Scalar{0});
+  const std::span<float> fits = std::span(row).first(size);
+  const auto valid = std::span<const Scalar>(action).first(width);
+  for (const std::size_t wrong : {size - 1, size + 1}) {
+    REQUIRE_THROWS_AS(env.reset(1, std::span(row).first(wrong)), rlx::ShapeError);
+  }
+  env.reset(1, fits);
+  for (const std::size_t wrong : {size - 1, size + 1}) {
+    REQUIRE_THROWS_AS(env.step(valid, std::span(row).first(wrong)), rlx::ShapeError);
+  }
+  for (const std::size_t wrong : {width - 1, width + 1}) {
+    REQUIRE_THROWS_AS(env.step(std::span<const Scalar>(action).first(wrong), fits), rlx::ShapeError);
+  }
+  if constexpr (rlx::MaskedEnvironment<E>) {
+    std::vector<std::uint8_t> mask(rlx::mask_width(env.action_space()) + 1);
+    REQUIRE_THROWS_AS(env.action_masks(mask), rlx::ShapeError);
+    REQUIRE_THROWS_AS(env.action_masks(std::span(mask).first(mask.size() - 2)), rlx::ShapeError);
+  }
+  REQUIRE(row[size] == 7.0F);
+  REQUIRE(row[size + 1] == 7.0F);
+}
+
+}  // namespace
+
+TEST_CASE("Rows of another length are refused by every environment of the library", "[env]") {
+  require_row_lengths(rlx::CartPole());
+  require_row_lengths(rlx::MountainCar());
+  require_row_lengths(rlx::Pendulum());
+  require_row_lengths(rlx::Acrobot());
+  require_row_lengths(rlx::IdentityEnv(4));
+  require_row_lengths(rlx::IdentityMultiDiscreteEnv({2, 3}));
+  require_row_lengths(rlx::IdentityBoxEnv(0.5));
+  require_row_lengths(rlx::InvalidActionEnv(4, 2));
+  require_row_lengths(rlx::SimplexBanditEnv(4, 1));
+  require_row_lengths(rlx::RingEnv(4));
+  require_row_lengths(rlx::CountEnv(3));
+  require_row_lengths(rlx::CartPoleWithoutVelocities());
 }

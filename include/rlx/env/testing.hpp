@@ -53,6 +53,7 @@ class TestingEnvironment {
   const Info& info() const noexcept { return info_; }
 
   void reset(std::uint64_t seed, std::span<float> row) {
+    require_length("reset", "observation", row.size(), observations_.size());
     seed_ = seed;
     steps_ = 0;
     phase_ = EpisodePhase::running;
@@ -124,6 +125,11 @@ class RandomMask {
     }
   }
   std::span<const std::uint8_t> row() const noexcept { return mask_; }
+  /// @throws ShapeError  a row of another length.
+  void write(std::span<std::uint8_t> row) const {
+    require_length("action_masks", "mask", row.size(), mask_.size());
+    std::copy(mask_.begin(), mask_.end(), row.begin());
+  }
   void draw(RandomStream& stream, std::size_t right) {
     for (std::size_t i = 0; i < wrong_.size(); ++i) wrong_[i] = i + (i >= right ? 1 : 0);
     std::fill(mask_.begin(), mask_.end(), std::uint8_t{1});
@@ -160,6 +166,7 @@ class IdentityEnv : public detail::TestingEnvironment<IdentityEnv, Discrete, Cho
 
   Transition step(std::span<const std::int32_t> action, std::span<float> row) {
     detail::require_running("IdentityEnv", phase_);
+    detail::require_rows("IdentityEnv", action.size(), action_width(actions_), row.size(), observations_.size());
     const bool right = detail::require_choice("IdentityEnv", action, 0, actions_.n) == info_.state;
     return {right ? 1.0 : 0.0, false, advance(row)};
   }
@@ -188,6 +195,7 @@ class IdentityMultiDiscreteEnv : public detail::TestingEnvironment<IdentityMulti
 
   Transition step(std::span<const std::int32_t> action, std::span<float> row) {
     detail::require_running("IdentityMultiDiscreteEnv", phase_);
+    detail::require_rows("IdentityMultiDiscreteEnv", action.size(), action_width(actions_), row.size(), observations_.size());
     bool right = true;
     for (std::size_t c = 0; c < info_.state.size(); ++c) {
       right &= detail::require_choice("IdentityMultiDiscreteEnv", action, c, actions_.nvec[c]) == info_.state[c];
@@ -231,6 +239,7 @@ class IdentityBoxEnv : public detail::TestingEnvironment<IdentityBoxEnv, Box, Nu
 
   Transition step(std::span<const float> action, std::span<float> row) {
     detail::require_running("IdentityBoxEnv", phase_);
+    detail::require_rows("IdentityBoxEnv", action.size(), action_width(actions_), row.size(), observations_.size());
     const float number = detail::require_number("IdentityBoxEnv", action, 0);
     const bool right = std::abs(static_cast<double>(number) - static_cast<double>(info_.state)) < eps_;
     return {right ? 1.0 : 0.0, false, advance(row)};
@@ -259,10 +268,11 @@ class InvalidActionEnv : public detail::TestingEnvironment<InvalidActionEnv, Dis
 
   Transition step(std::span<const std::int32_t> action, std::span<float> row) {
     detail::require_running("InvalidActionEnv", phase_);
+    detail::require_rows("InvalidActionEnv", action.size(), action_width(actions_), row.size(), observations_.size());
     const bool right = detail::require_choice("InvalidActionEnv", action, 0, actions_.n) == info_.state;
     return {right ? 1.0 : 0.0, false, advance(row)};
   }
-  void action_masks(std::span<std::uint8_t> row) const { std::copy(mask_.row().begin(), mask_.row().end(), row.begin()); }
+  void action_masks(std::span<std::uint8_t> row) const { mask_.write(row); }
 
  private:
   friend TestingEnvironment;
@@ -293,6 +303,7 @@ class SimplexBanditEnv : public detail::TestingEnvironment<SimplexBanditEnv, Sim
 
   Transition step(std::span<const float> action, std::span<float> row) {
     detail::require_running("SimplexBanditEnv", phase_);
+    detail::require_rows("SimplexBanditEnv", action.size(), action_width(actions_), row.size(), observations_.size());
     double sum = 0.0;
     for (std::size_t i = 0; i < action.size(); ++i) {
       const float weight = detail::require_number("SimplexBanditEnv", action, i);
@@ -308,7 +319,7 @@ class SimplexBanditEnv : public detail::TestingEnvironment<SimplexBanditEnv, Sim
     const double reward = static_cast<double>(action[static_cast<std::size_t>(info_.state)]);
     return {reward, false, advance(row)};
   }
-  void action_masks(std::span<std::uint8_t> row) const { std::copy(mask_.row().begin(), mask_.row().end(), row.begin()); }
+  void action_masks(std::span<std::uint8_t> row) const { mask_.write(row); }
 
  private:
   friend TestingEnvironment;
@@ -343,6 +354,7 @@ class RingEnv : public detail::TestingEnvironment<RingEnv, Discrete, RingInfo> {
 
   Transition step(std::span<const std::int32_t> action, std::span<float> row) {
     detail::require_running("RingEnv", phase_);
+    detail::require_rows("RingEnv", action.size(), action_width(actions_), row.size(), observations_.size());
     detail::require_choice("RingEnv", action, 0, actions_.n);
     advance(row);
     return {1.0, false, false};
@@ -375,6 +387,7 @@ class CountEnv : public detail::TestingEnvironment<CountEnv, Discrete, CountInfo
   }
   Transition step(std::span<const std::int32_t> action, std::span<float> row) {
     detail::require_running("CountEnv", phase_);
+    detail::require_rows("CountEnv", action.size(), action_width(actions_), row.size(), observations_.size());
     const std::int32_t reward = detail::require_choice("CountEnv", action, 0, actions_.n);
     return {static_cast<double>(reward), advance(row), false};
   }
@@ -405,10 +418,12 @@ class CartPoleWithoutVelocities {
   static constexpr std::array<std::string_view, 2> action_names() { return CartPole::action_names(); }
 
   void reset(std::uint64_t seed, std::span<float> row) {
+    detail::require_length("CartPoleWithoutVelocities", "observation", row.size(), 2);
     inner_.reset(seed, full_);
     write(row);
   }
   Transition step(std::span<const std::int32_t> action, std::span<float> row) {
+    detail::require_length("CartPoleWithoutVelocities", "observation", row.size(), 2);
     const Transition transition = inner_.step(action, full_);
     write(row);
     return transition;

@@ -50,7 +50,9 @@ class Acrobot {
   }
   static constexpr std::array<std::string_view, 3> action_names() { return {"torque_minus", "no_torque", "torque_plus"}; }
 
+  /// @throws ShapeError  a row of another length.
   void reset(std::uint64_t seed, std::span<float> row) {
+    detail::require_length("Acrobot", "observation", row.size(), 6);
     Pcg64 random(seed);
     std::array<double, 4> start{};
     for (double& x : start) x = static_cast<double>(static_cast<float>(random.uniform(-0.1, 0.1)));
@@ -58,9 +60,10 @@ class Acrobot {
     write(row);
   }
 
-  /// @throws StateError  no running episode.  InvalidActionError  an action outside 0..2.
+  /// @throws StateError  no running episode.  InvalidActionError  an action outside 0..2.  ShapeError  a row of another length.
   Transition step(std::span<const std::int32_t> action, std::span<float> row) {
     detail::require_running("Acrobot", state_.phase);
+    detail::require_rows("Acrobot", action.size(), 1, row.size(), 6);
     const double torque = detail::require_choice("Acrobot", action, 0, 3) - 1;
     std::array<double, 4>& s = state_.numbers;
     s = runge_kutta(s, torque);

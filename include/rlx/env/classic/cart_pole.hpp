@@ -63,7 +63,9 @@ class CartPole {
   }
   static constexpr std::array<std::string_view, 2> action_names() { return {"push_left", "push_right"}; }
 
+  /// @throws ShapeError  a row of another length.
   void reset(std::uint64_t seed, std::span<float> row) {
+    detail::require_length("CartPole", "observation", row.size(), 4);
     Pcg64 random(seed);
     const auto draw = [&] { return random.uniform(config_.reset_low, config_.reset_high); };
     state_.x = draw();
@@ -75,9 +77,11 @@ class CartPole {
     write(row);
   }
 
-  /// @throws StateError  no running episode.  InvalidActionError  an action other than 0 and 1.
+  /// @throws StateError  no running episode.  InvalidActionError  an action other than 0 and 1.  ShapeError  a row of another
+  /// length.
   Transition step(std::span<const std::int32_t> action, std::span<float> row) {
     detail::require_running("CartPole", phase_);
+    detail::require_rows("CartPole", action.size(), 1, row.size(), 4);
     const double force = detail::require_choice("CartPole", action, 0, 2) == 1 ? force_magnitude : -force_magnitude;
     const double cosine = std::cos(state_.theta);
     const double sine = std::sin(state_.theta);

@@ -52,15 +52,18 @@ class MountainCar {
   static constexpr std::array<std::string_view, 2> observation_names() { return {"position", "velocity"}; }
   static constexpr std::array<std::string_view, 3> action_names() { return {"push_left", "coast", "push_right"}; }
 
+  /// @throws ShapeError  a row of another length.
   void reset(std::uint64_t seed, std::span<float> row) {
+    detail::require_length("MountainCar", "observation", row.size(), 2);
     Pcg64 random(seed);
     set_state(random.uniform(config_.reset_low, config_.reset_high), 0.0);
     write(row);
   }
 
-  /// @throws StateError  no running episode.  InvalidActionError  an action outside 0..2.
+  /// @throws StateError  no running episode.  InvalidActionError  an action outside 0..2.  ShapeError  a row of another length.
   Transition step(std::span<const std::int32_t> action, std::span<float> row) {
     detail::require_running("MountainCar", state_.phase);
+    detail::require_rows("MountainCar", action.size(), 1, row.size(), 2);
     const std::int32_t push = detail::require_choice("MountainCar", action, 0, 3) - 1;
     double& position = state_.numbers[0];
     double& velocity = state_.numbers[1];

@@ -63,7 +63,9 @@ class Pendulum {
   }
   static constexpr std::array<std::string_view, 1> action_names() { return {"torque_n_m"}; }
 
+  /// @throws ShapeError  a row of another length.
   void reset(std::uint64_t seed, std::span<float> row) {
+    detail::require_length("Pendulum", "observation", row.size(), 3);
     Pcg64 random(seed);
     const double theta = random.uniform(-config_.x_init, config_.x_init);
     const double theta_dot = random.uniform(-config_.y_init, config_.y_init);
@@ -71,9 +73,11 @@ class Pendulum {
     write(row);
   }
 
-  /// @throws StateError  no running episode.  InvalidActionError  a torque that is not finite.
+  /// @throws StateError  no running episode.  InvalidActionError  a torque that is not finite.  ShapeError  a row of another
+  /// length.
   Transition step(std::span<const float> action, std::span<float> row) {
     detail::require_running("Pendulum", state_.phase);
+    detail::require_rows("Pendulum", action.size(), 1, row.size(), 3);
     const double torque =
         std::clamp(static_cast<double>(detail::require_number("Pendulum", action, 0)), -max_torque, max_torque);
     double& theta = state_.numbers[0];

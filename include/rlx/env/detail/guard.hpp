@@ -44,6 +44,13 @@ inline void require_length(const char* name, const char* what, std::size_t found
   }
 }
 
+/// Throws `ShapeError` unless both rows of a step have the expected lengths.
+inline void require_rows(const char* name, std::size_t action, std::size_t expected_action, std::size_t observation,
+                         std::size_t expected_observation) {
+  require_length(name, "action", action, expected_action);
+  require_length(name, "observation", observation, expected_observation);
+}
+
 [[noreturn]] inline void throw_not_a_choice(const char* name, std::size_t component, std::int32_t action, std::int64_t n) {
   throw InvalidActionError(std::string(name) + ": action[" + std::to_string(component) + "] = " + std::to_string(action) +
                            " is not in [0, " + std::to_string(n) + ')');
