@@ -449,7 +449,7 @@ inline EvaluationTable make_table(std::vector<MarketResult> markets, std::size_t
 namespace detail {
 
 // A few small levels that trades took whole are no alarm: below so many contracts the share says nothing.
-inline constexpr Count least_alarming_decreases = contracts(1'000);
+inline constexpr Count least_alarming_decreases = contracts(100);
 
 // What correct books cannot show, one text each.
 inline void find_alarms(const EpisodeInfoKalshi& info, std::vector<Alarm>& alarms) {
