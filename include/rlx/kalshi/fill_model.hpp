@@ -174,6 +174,7 @@ class FillModel {
       case EventKind::trade_no:
         return credit(event, BookSide::yes);
       case EventKind::book_clear:
+        if (in_snapshot_) settle_snapshot(book, on_fill);
         in_snapshot_ = has_sizes_;
         touch_changed_ = !has_sizes_;
         last_event_us_ = event.ts_us;
