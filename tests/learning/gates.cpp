@@ -53,6 +53,10 @@ TEST_CASE("Criteria judge the worst, the best, the middle and its interval", "[l
   REQUIRE_THAT(row, rlx_test::ContainsSubstring("| 10.00 | 40.00 | **no** |"));
   REQUIRE_THAT(rlx_learning::json_line(constant_gate({}), result),
                rlx_test::ContainsSubstring("\"scores\":[10.0000,20.0000,30.0000,40.0000],\"met\":false"));
+  const Gate reported = constant_gate({});
+  REQUIRE_THAT(rlx_learning::table_row(reported, rlx_learning::run_gate(reported, 1)),
+               rlx_test::ContainsSubstring("| reported only | 25.00 |"));
+  REQUIRE_THAT(rlx_learning::table_row(reported, result), rlx_test::ContainsSubstring("| - |"));
   Gate failing = constant_gate({});
   failing.score = [](std::uint64_t seed) -> double {
     if (seed == 2) throw rlx::NumericError("the loss is nan");
@@ -68,6 +72,14 @@ TEST_CASE("Every gate has a test case of its own", "[learning][gate]") {
     REQUIRE(gate.seeds == 10);
   }
   const std::set<std::string> tested{"ppo.identity",
+                                     "ppo.multi_discrete_4_4",
+                                     "ppo.multi_discrete_2_2_2_2",
+                                     "a2c.identity",
+                                     "a2c.multi_discrete_4_4",
+                                     "a2c.multi_discrete_2_2_2_2",
+                                     "ppo.identity_box",
+                                     "a2c.identity_box",
+                                     "ppo.simplex_bandit",
                                      "ppo.invalid_action_20_19",
                                      "ppo.invalid_action_70_55",
                                      "ppo.invalid_action_70_55_without_mask",
@@ -77,11 +89,23 @@ TEST_CASE("Every gate has a test case of its own", "[learning][gate]") {
                                      "ppo.cart_pole",
                                      "ppo.acrobot",
                                      "ppo.mountain_car",
+                                     "ppo.pendulum",
+                                     "a2c.cart_pole",
+                                     "ppo.cart_pole_without_velocities",
+                                     "ppo.cart_pole_without_velocities_mlp",
                                      "ppo.slot_network"};
   REQUIRE(names == tested);
 }
 
 TEST_CASE("PPO: IdentityEnv(4)", "[learning]") { require_gate("ppo.identity"); }
+TEST_CASE("PPO: MultiDiscrete 4, 4", "[learning]") { require_gate("ppo.multi_discrete_4_4"); }
+TEST_CASE("PPO: MultiDiscrete 2, 2, 2, 2", "[learning]") { require_gate("ppo.multi_discrete_2_2_2_2"); }
+TEST_CASE("A2C: IdentityEnv(4)", "[learning]") { require_gate("a2c.identity"); }
+TEST_CASE("A2C: MultiDiscrete 4, 4", "[learning]") { require_gate("a2c.multi_discrete_4_4"); }
+TEST_CASE("A2C: MultiDiscrete 2, 2, 2, 2", "[learning]") { require_gate("a2c.multi_discrete_2_2_2_2"); }
+TEST_CASE("PPO: IdentityBoxEnv(0.5)", "[learning]") { require_gate("ppo.identity_box"); }
+TEST_CASE("A2C: IdentityBoxEnv(0.5)", "[learning]") { require_gate("a2c.identity_box"); }
+TEST_CASE("PPO: portfolio weights of SimplexBanditEnv", "[learning][.slow]") { require_gate("ppo.simplex_bandit"); }
 TEST_CASE("PPO: InvalidActionEnv(20, 19) needs no training", "[learning]") { require_gate("ppo.invalid_action_20_19"); }
 TEST_CASE("PPO: InvalidActionEnv(70, 55)", "[learning]") { require_gate("ppo.invalid_action_70_55"); }
 TEST_CASE("PPO: InvalidActionEnv(70, 55) is not learned without masks", "[learning]") {
@@ -93,4 +117,12 @@ TEST_CASE("PPO: the value of RingEnv is wrong if a cut is an end", "[learning][.
 TEST_CASE("PPO: CartPole-v1", "[learning][.slow]") { require_gate("ppo.cart_pole"); }
 TEST_CASE("PPO: Acrobot-v1", "[learning][.slow]") { require_gate("ppo.acrobot"); }
 TEST_CASE("PPO: MountainCar-v0", "[learning][.slow]") { require_gate("ppo.mountain_car"); }
+TEST_CASE("PPO: Pendulum-v1", "[learning][.slow]") { require_gate("ppo.pendulum"); }
+TEST_CASE("A2C: CartPole-v1", "[learning][.slow]") { require_gate("a2c.cart_pole"); }
+TEST_CASE("PPO: CartPole without velocities, with an LSTM", "[learning][.slow]") {
+  require_gate("ppo.cart_pole_without_velocities");
+}
+TEST_CASE("PPO: CartPole without velocities, without an LSTM", "[learning][.slow]") {
+  require_gate("ppo.cart_pole_without_velocities_mlp");
+}
 TEST_CASE("PPO: the modular network of 791,989 parameters", "[learning][.slow]") { require_gate("ppo.slot_network"); }

@@ -3,14 +3,14 @@
 /// @brief Gates on tasks whose best action is the state: does the learner learn at all, and what masks are worth.
 #include <cstdint>
 #include <span>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include <rlx/env/testing.hpp>
 #include <rlx/nn/graph_builder.hpp>
 #include <rlx/nn/networks.hpp>
-#include <rlx/rl/ppo.hpp>
-
-#include "learning/gate.hpp"
+#include "learning/score.hpp"
 
 namespace rlx_learning {
 namespace {
@@ -62,42 +62,90 @@ rlx::nn::GraphSpec table_network(std::size_t n) {
 
 rlx::nn::GraphSpec mlp_network(std::size_t n) { return rlx::nn::mlp_actor_critic({.observation = n, .action = n}); }
 
-template <class MakeEnv>
-double score_ppo(std::uint64_t seed, std::uint64_t timesteps, rlx::PpoConfig config, const rlx::nn::GraphSpec& graph,
-                 const MakeEnv& make) {
-  config.seed = seed;
-  return train_and_score(seed, {.timesteps = timesteps}, make,
-                         [&](auto& envs, rlx::ThreadPool& pool) { return rlx::Ppo(config, envs, graph, pool); });
+double identity(std::uint64_t seed) {
+  return score(seed, {.timesteps = 1'200}, identity_config(), mlp_network(4), [](std::size_t) { return rlx::IdentityEnv(4); });
+}
+double identity_a2c(std::uint64_t seed) {
+  rlx::A2cConfig config;
+  config.gamma = 0.4;
+  return score(seed, {.timesteps = 1'200}, config, mlp_network(4), [](std::size_t) { return rlx::IdentityEnv(4); });
 }
 
-double identity(std::uint64_t seed) {
-  return score_ppo(seed, 1'200, identity_config(), mlp_network(4), [](std::size_t) { return rlx::IdentityEnv(4); });
+/// Both tasks have eight inputs and eight logits. The reward of the step alone is credited (lambda 0), since nothing later
+/// depends on the action.
+double multi_discrete(std::uint64_t seed, const std::vector<std::int64_t>& nvec) {
+  rlx::PpoConfig config = identity_config();
+  config.gae_lambda = 0.0;
+  const rlx::nn::GraphSpec graph = rlx::nn::mlp_actor_critic({.observation = 8, .action = 8, .pi = {128}, .vf = {128}});
+  return score(seed, {.timesteps = 1'200}, config, graph, [nvec](std::size_t) { return rlx::IdentityMultiDiscreteEnv(nvec); });
 }
+/// The entropy bonus keeps a component that was rewarded by chance from being settled at once.
+double multi_discrete_a2c(std::uint64_t seed, const std::vector<std::int64_t>& nvec) {
+  rlx::A2cConfig config;
+  config.learning_rate = 1.5e-3;
+  config.gamma = 0.4;
+  config.ent_coef = 0.1;
+  return score(seed, {.timesteps = 1'200}, config, mlp_network(8),
+               [nvec](std::size_t) { return rlx::IdentityMultiDiscreteEnv(nvec); });
+}
+
 double untrained(std::uint64_t seed) {
-  return score_ppo(seed, 0, identity_config(), mlp_network(20), [](std::size_t) { return rlx::InvalidActionEnv(20, 19); });
+  return score(seed, {.timesteps = 0}, identity_config(), mlp_network(20),
+               [](std::size_t) { return rlx::InvalidActionEnv(20, 19); });
 }
 double masked_70(std::uint64_t seed) {
-  return score_ppo(seed, 2'048, invalid_action_config(256, 64), table_network(70),
-                   [](std::size_t) { return rlx::InvalidActionEnv(70, 55); });
+  return score(seed, {.timesteps = 2'048}, invalid_action_config(256, 64), table_network(70),
+               [](std::size_t) { return rlx::InvalidActionEnv(70, 55); });
 }
 double unmasked_70(std::uint64_t seed) {
-  return score_ppo(seed, 2'048, invalid_action_config(256, 64), table_network(70),
-                   [](std::size_t) { return Unmasked{rlx::InvalidActionEnv(70, 55)}; });
+  return score(seed, {.timesteps = 2'048}, invalid_action_config(256, 64), table_network(70),
+               [](std::size_t) { return Unmasked{rlx::InvalidActionEnv(70, 55)}; });
 }
 double masked_80(std::uint64_t seed) {
-  return score_ppo(seed, 5'000, invalid_action_config(250, 50), table_network(80),
-                   [](std::size_t) { return rlx::InvalidActionEnv(80, 60); });
+  return score(seed, {.timesteps = 5'000}, invalid_action_config(250, 50), table_network(80),
+               [](std::size_t) { return rlx::InvalidActionEnv(80, 60); });
 }
 
 }  // namespace
 
 std::vector<Gate> identity_gates() {
+  const std::string ppo_setting = "n_steps 256, 4 epochs, lr 2e-3, γ 0.4, λ 0, one hidden layer of 128";
+  const std::string a2c_setting = "γ 0.4, lr 1.5e-3, ent_coef 0.1";
   return {
       {"ppo.identity",
        "IdentityEnv(4), 1,200 steps",
        "n_steps 256, 4 epochs, lr 2e-3, γ 0.4",
        {.every_at_least = 90},
        identity},
+      {"ppo.multi_discrete_4_4",
+       "MultiDiscrete [4, 4], 1,200 steps",
+       ppo_setting,
+       {.every_at_least = 90},
+       [](std::uint64_t seed) {
+         return multi_discrete(seed, {4, 4});
+       }},
+      {"ppo.multi_discrete_2_2_2_2",
+       "MultiDiscrete [2, 2, 2, 2], 1,200 steps",
+       ppo_setting,
+       {.every_at_least = 90},
+       [](std::uint64_t seed) {
+         return multi_discrete(seed, {2, 2, 2, 2});
+       }},
+      {"a2c.identity", "IdentityEnv(4), 1,200 steps", "γ 0.4", {.every_at_least = 90}, identity_a2c},
+      {"a2c.multi_discrete_4_4",
+       "MultiDiscrete [4, 4], 1,200 steps",
+       a2c_setting,
+       {.every_at_least = 90},
+       [](std::uint64_t seed) {
+         return multi_discrete_a2c(seed, {4, 4});
+       }},
+      {"a2c.multi_discrete_2_2_2_2",
+       "MultiDiscrete [2, 2, 2, 2], 1,200 steps",
+       a2c_setting,
+       {.every_at_least = 90},
+       [](std::uint64_t seed) {
+         return multi_discrete_a2c(seed, {2, 2, 2, 2});
+       }},
       {"ppo.invalid_action_70_55",
        "InvalidActionEnv(70, 55), 2,048 steps",
        "γ 0.4, λ 0, n_steps 256, lr 1, vf_coef 0, linear policy without bias",

@@ -7,9 +7,8 @@
 
 #include <rlx/env/testing.hpp>
 #include <rlx/nn/networks.hpp>
-#include <rlx/rl/ppo.hpp>
 
-#include "learning/gate.hpp"
+#include "learning/score.hpp"
 
 namespace rlx_learning {
 namespace {
@@ -45,10 +44,8 @@ double slot_network(std::uint64_t seed) {
   config.n_epochs = 4;
   config.gamma = 0.4;
   config.target_kl = 0.05;
-  config.seed = seed;
-  return train_and_score(
-      seed, {.timesteps = 100'000, .num_envs = 16}, [](std::size_t) { return Padded(); },
-      [&](auto& envs, rlx::ThreadPool& pool) { return rlx::Ppo(config, envs, rlx::nn::slot_actor_critic(spec), pool); });
+  return score(seed, {.timesteps = 100'000, .num_envs = 16}, config, rlx::nn::slot_actor_critic(spec),
+               [](std::size_t) { return Padded(); });
 }
 
 }  // namespace
