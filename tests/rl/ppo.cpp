@@ -10,6 +10,7 @@
 #include <memory>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <rlx/env/classic/cart_pole.hpp>
@@ -681,6 +682,22 @@ TEST_CASE("Environments that refuse the saved state start new episodes if exactn
   REQUIRE(manifest.fields.at("warnings").size() == 1);
   // No episode that was trained on comes again.
   for (std::size_t e = 0; e < 4; ++e) REQUIRE(others.episode(e) > envs.episode(e));
+}
+
+TEST_CASE("A checkpoint between a rollout and its update is refused, because it would lose the rollout", "[rl][ppo][resume]") {
+  const TemporaryFile file("open_rollout");
+  struct SaveEarly final : rlx::Callback {
+    explicit SaveEarly(std::string p) : path(std::move(p)) {}
+    bool on_rollout_end(rlx::Learner& learner) override {
+      learner.save(path);
+      return true;
+    }
+    std::string path;
+  } early(file.path);
+  Run run;
+  REQUIRE_THROWS_WITH(run.ppo.learn(run.rollout(), {.callbacks = {&early}}), ContainsSubstring("save in on_update_end"));
+  run.ppo.learn(run.rollout());  // the learner stays usable
+  run.ppo.save(file.path);
 }
 
 TEST_CASE("A batch size that does not divide the rollout is said once, in the log and in the manifest", "[rl][ppo]") {

@@ -70,6 +70,7 @@ class Learner {
   virtual double total_flops() const = 0;
   /// A copy of the policy as it is now. Allocates.
   virtual InferencePolicy policy() const = 0;
+  /// Not between a rollout and its update, which are on_episode and on_rollout_end of a callback.
   virtual void save(const std::string& path) const = 0;
   virtual void export_policy(const std::string& path, const PolicyInfo& info) const = 0;
   virtual Logger* logger() const = 0;  ///< nullptr if nothing is logged

@@ -59,6 +59,9 @@ inline std::string environment_tensor(std::size_t e) { return "environment/" + s
 
 template <class E, class Rule, Critic C, RiskObjective R, Clock K>
 void OnPolicyLearner<E, Rule, C, R, K>::save(const std::string& path) const {
+  if (has_open_rollout_) {
+    throw Error(name() + "::save was called between a rollout and its update; save in on_update_end or after learn");
+  }
   StateBuffers state = state_buffers();
   const nlohmann::json description = metadata();
   io::write_safetensors(path, {{"rlx", description.dump()}}, tensors(state));

@@ -162,7 +162,7 @@ class OnPolicyLearner : public Learner {
     struct End {
       OnPolicyLearner& learner;
       ~End() {
-        learner.learning_ = false;
+        learner.learning_ = learner.has_open_rollout_ = false;
         learner.logger_ = nullptr;
       }
     } end{*this};
@@ -172,12 +172,14 @@ class OnPolicyLearner : public Learner {
     for (Callback* const callback : options.callbacks) callback->on_training_start(*this);
     while (num_timesteps_ < total_timesteps_ && !stopped) {
       for (Callback* const callback : options.callbacks) callback->on_rollout_start(*this);
+      has_open_rollout_ = true;
       collect();
       prepare_rollout();
       stopped = report_episodes(options) || stopped;
       update_sampler();
       for (Callback* const callback : options.callbacks) stopped = !callback->on_rollout_end(*this) || stopped;
       update();
+      has_open_rollout_ = false;
       if (logger_ != nullptr) record_update();
       for (Callback* const callback : options.callbacks) stopped = !callback->on_update_end(*this) || stopped;
       if (logger_ != nullptr && (n_updates_ % options.log_interval == 0)) dump();
@@ -246,7 +248,8 @@ class OnPolicyLearner : public Learner {
   // ---------------------------------------------------------------------------------------------------------- checkpoints
 
   /// Writes everything that training needs to continue exactly, and beside it, for people, the metadata as `<name>.json`.
-  /// @throws IoError; the old file stays on failure
+  /// @throws IoError; the old file stays on failure. Error from a callback between a rollout and its update: what was collected
+  ///         is not saved, so that a resumed run would differ
   void save(const std::string& path) const override;
 
   /// Continues from a checkpoint: afterwards `learn(..., {.reset_num_timesteps = false})` gives the bytes of a run that was
@@ -1087,8 +1090,9 @@ class OnPolicyLearner : public Learner {
   bool started_ = false;           ///< the current rows belong to running episodes
   bool first_row_is_new_ = false;  ///< they come from a reset and were not counted yet
   bool learning_ = false;
-  bool warned_ = false;       ///< the log has the warnings
-  std::string load_warning_;  ///< that the last load was not exact
+  bool has_open_rollout_ = false;  ///< a rollout is being made or waits for its update
+  bool warned_ = false;            ///< the log has the warnings
+  std::string load_warning_;       ///< that the last load was not exact
   Logger* logger_ = nullptr;
   double learn_began_ = 0.0;
   std::uint64_t steps_at_begin_ = 0;
