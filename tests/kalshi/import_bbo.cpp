@@ -171,7 +171,7 @@ TEST_CASE("Results: yes, no and unresolved, with any line ends", "[kalshi][impor
   REQUIRE_THROWS_AS(read_results_csv("market_ticker\nA\n"), rlx::DataError);
 }
 
-TEST_CASE("Results go to their markets; one for an unknown market is refused", "[kalshi][import_bbo]") {
+TEST_CASE("Results go to their markets, and one for an unknown market is refused", "[kalshi][import_bbo]") {
   std::array<SessionBuilder, 2> builders;
   builders[0].market("E-A");
   builders[1].market("E-B");

@@ -138,7 +138,7 @@ TEST_CASE("Strict throws with the line where rows would be repaired", "[kalshi][
   CHECK(fails(snapshot(1, "A") + delta(2, "A", "10") + delta(3, "A", "09"), "x.jsonl:3: the frame is dated"));
 }
 
-TEST_CASE("Damage stops the import at its line; a recording needs a time", "[kalshi][import_ws]") {
+TEST_CASE("Damage stops the import at its line, and a recording needs a time", "[kalshi][import_ws]") {
   try {
     import(snapshot(1, "A") + "\n{\"type\":", {.strict = false, .file = "x.jsonl"});
     FAIL("accepted");

@@ -4,10 +4,13 @@
 #include <algorithm>
 #include <fstream>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include <rlx/core/random.hpp>
 #include <rlx/io/gzip.hpp>
+#include <rlx/io/mapped_file.hpp>
 #include <rlx/kalshi/import_bbo.hpp>
 #include <rlx/kalshi/import_ws.hpp>
 
@@ -111,7 +114,8 @@ INSERT INTO rl_orderbook_sessions(session_id, market_tickers, started_at, ended_
   (4, '["X-25DEC16-B", "X-25DEC16-A"]', '2025-12-16 10:00:00.250000+00:00', '2025-12-16T11:00:00Z', 'closed'),
   (5, '[]', '2025-12-16T12:00:00Z', NULL, 'active'),
   (6, '[]', '2025-12-16T12:00:00Z', NULL, 'closed');
-INSERT INTO rl_orderbook_deltas(session_id, market_ticker, timestamp_ms, sequence_number, side, action, price, old_size, new_size)
+INSERT INTO rl_orderbook_deltas(session_id, market_ticker, timestamp_ms, sequence_number, side, action, price, old_size,
+  new_size)
   VALUES (4, 'X-25DEC16-A', 1765880000200, 4, 'no', 'add', 60, NULL, 7),
          (4, 'X-25DEC16-A', 1765880000100, 3, 'yes', 'update', 45, 10, 4),
          (4, 'X-25DEC16-A', 1765880000300, 5, 'yes', 'remove', 45, 4, -2),
@@ -308,6 +312,75 @@ TEST_CASE("SQLite store: damaged rows name table and row", "[kalshi][sqlite_sess
   damaged("UPDATE rl_orderbook_sessions SET market_tickers = '[1]' WHERE session_id = 4", "row 4: expected a text");
   damaged("UPDATE rl_orderbook_sessions SET ended_at = 'soon' WHERE session_id = 4", "row 4: expected a time");
   damaged("ALTER TABLE rl_orderbook_sessions ADD COLUMN price_unit_e4 INTEGER DEFAULT 3", "price_unit_e4 that divides 10000");
+}
+
+TEST_CASE("SQLite store: whatever a cell holds, a load gives a session or a data error", "[kalshi][sqlite_session_store]") {
+  const TemporaryFile file;
+  {
+    SqliteSessionStore store(file.path);
+    store.save(*random_session(4));
+  }
+  const std::vector<std::pair<const char*, std::vector<const char*>>> tables = {
+      {"rl_orderbook_sessions",
+       {"market_tickers", "started_at", "ended_at", "status", "price_unit_e4", "count_unit_e2", "schema_version", "source"}},
+      {"rl_orderbook_snapshots",
+       {"session_id", "market_ticker", "timestamp_ms", "exchange_ts_us", "sequence_number", "yes_bids", "no_bids"}},
+      {"rl_orderbook_deltas",
+       {"session_id", "market_ticker", "timestamp_ms", "exchange_ts_us", "sequence_number", "side", "price", "old_size",
+        "new_size"}},
+      {"rl_orderbook_trades", {"market_ticker", "exchange_ts_us", "sequence_number", "taker_side", "yes_price", "size"}},
+      {"rl_orderbook_gaps", {"market_ticker", "exchange_ts_us", "expected", "got"}},
+      {"rl_markets", {"ticker", "close_us", "settlement_e4", "grid", "fee_type", "taker_rate_e6", "fee_rounding", "has_sizes"}},
+      {"rl_session_markets", {"duplicates", "backwards", "before_snapshot"}}};
+  const std::vector<const char*> values = {"NULL",
+                                           "0",
+                                           "-1",
+                                           "7",
+                                           "9223372036854775807",
+                                           "-9223372036854775808",
+                                           "1.5",
+                                           "1e300",
+                                           "''",
+                                           "'yes'",
+                                           "'[]'",
+                                           "'{}'",
+                                           "'{\"1\":2}'",
+                                           "'['",
+                                           "'nan'",
+                                           "x'00ff80'",
+                                           "'2025-01-01'",
+                                           "'a\nb'"};
+  const std::string sound = rlx::io::read_file(file.path);
+  std::size_t loads = 0, refusals = 0;
+  for (const auto& [table, columns] : tables) {
+    for (const char* const column : columns) {
+      for (const char* const value : values) {
+        INFO(table << '.' << column << " = " << value);
+        std::ofstream(file.path, std::ios::binary | std::ios::trunc) << sound;
+        try {
+          {
+            rlx::io::SqliteDatabase database(file.path, SqliteMode::read_write);
+            database.execute("PRAGMA synchronous = OFF");
+            const bool has_rowid = std::string_view(table) != "rl_session_markets";
+            database.execute(std::string("UPDATE ") + table + " SET " + column + " = " + value +
+                             (has_rowid ? std::string(" WHERE rowid = (SELECT min(rowid) FROM ") + table + ")" : ""));
+          }
+          SqliteSessionStore store(file.path, SqliteMode::read_only);
+          store.list();
+          store.markets();
+          const double quality = store.load(1)->data_quality_score();
+          REQUIRE((quality >= 0.0 && quality <= 1.0));
+          ++loads;
+        } catch (const rlx::DataError&) {
+          ++refusals;
+        } catch (const rlx::IoError&) {
+          ++refusals;  // a newer schema_version
+        }
+      }
+    }
+  }
+  CHECK(loads > 100);
+  CHECK(refusals > 100);
 }
 
 TEST_CASE("SQLite store: files that are none of ours", "[kalshi][sqlite_session_store]") {

@@ -61,8 +61,8 @@ void refused(const std::string& json, const std::string& words, WireConfig confi
 }  // namespace
 
 TEST_CASE("A current delta: decimal text, microseconds, NO prices mirrored", "[kalshi][wire]") {
-  const Parsed p = parse(delta(
-      R"("market_id":"x","price_dollars":"0.7400","delta_fp":"-1.84","side":"no","ts":"2026-07-01T02:31:45.308599Z","ts_ms":1782873105308)"));
+  const Parsed p = parse(delta(R"("market_id":"x","price_dollars":"0.7400","delta_fp":"-1.84","side":"no",)"
+                               R"("ts":"2026-07-01T02:31:45.308599Z","ts_ms":1782873105308)"));
   CHECK(p.info.type == FrameType::delta);
   CHECK(p.info.seq == 5);
   CHECK(p.info.dated);
@@ -76,7 +76,7 @@ TEST_CASE("A legacy delta: whole cents and contracts, the time of receipt", "[ka
   CHECK(p.rows == std::vector<EventRow>{{received, K::level_delta_yes, 4'600, -5'400}});
 }
 
-TEST_CASE("Snapshots in both forms; a side may be null or absent", "[kalshi][wire]") {
+TEST_CASE("Snapshots in both forms, where a side may be null or absent", "[kalshi][wire]") {
   const std::vector<EventRow> expected = {{received, K::book_clear, 0, 0},
                                           {received, K::level_set_yes, 100, 140'647'486},
                                           {received, K::level_set_yes, 200, 100},

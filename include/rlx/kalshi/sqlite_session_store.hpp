@@ -299,7 +299,11 @@ class SqliteSessionStore {
     std::string decoded;
     cursor.array([&] {
       result.emplace_back(cursor.string(decoded));
-      check_ticker(result.back());
+      try {
+        check_ticker(result.back());
+      } catch (const DataError& error) {
+        place.fail(error.what());
+      }
     });
     cursor.expect_end();
     return result;
@@ -428,9 +432,12 @@ class SqliteSessionStore {
     while (rows.step()) {
       const Place place{this, "rl_session_markets", loading.id};
       const std::size_t market = handle(loading, place, rows.text(0));
+      constexpr std::int64_t most_counted = 1'000'000'000'000;
       const auto counted = [&](int column, const char* name) {
         const std::int64_t value = integer(place, rows, column, name);
-        if (value < 0) place.fail(std::string(name) + ": expected at least 0, found " + std::to_string(value));
+        if (value < 0 || value > most_counted) {
+          place.fail(std::string(name) + ": expected 0.." + std::to_string(most_counted) + ", found " + std::to_string(value));
+        }
         return static_cast<std::uint64_t>(value);
       };
       loading.builder.count_duplicate(market, counted(1, "duplicates"));

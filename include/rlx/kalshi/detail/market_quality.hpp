@@ -4,6 +4,7 @@
 #ifndef RLX_KALSHI_DETAIL_MARKET_QUALITY_HPP
 #define RLX_KALSHI_DETAIL_MARKET_QUALITY_HPP
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -18,9 +19,9 @@ namespace rlx::kalshi::detail {
 /// Whole milliseconds of a time; the events of one decision group share them.
 constexpr std::int64_t milliseconds_of(Micros us) noexcept { return us / 1'000 - (us % 1'000 < 0 ? 1 : 0); }
 
-/// Share `part / whole`, 0 of nothing.
+/// Share `part / whole`, at most 1; 0 of nothing.
 constexpr double share(std::uint64_t part, std::uint64_t whole) noexcept {
-  return whole == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(whole);
+  return whole == 0 ? 0.0 : std::min(static_cast<double>(part) / static_cast<double>(whole), 1.0);
 }
 
 /**
