@@ -103,6 +103,7 @@ TEST_CASE("The manifest has every field that a run is repeated from", "[rl][mani
   REQUIRE(run["environment"]["name"] == "InvalidActionEnv");
   REQUIRE(run["environment"]["observation_space"] == nlohmann::json{{"type", "box"}, {"size", 6}});
   REQUIRE(run["environment"]["action_space"] == nlohmann::json{{"type", "discrete"}, {"n", 6}});
+  REQUIRE(run["environment"]["seed"] == envs.config().seed);
   REQUIRE(run["environment"]["layout_sha256"].get<std::string>().size() == 64);
   // Two towers 6 -> 8 -> {6, 1}, weights and biases.
   REQUIRE(run["parameters"] == (6 * 8 + 8) + (8 * 6 + 6) + (6 * 8 + 8) + (8 + 1));

@@ -149,7 +149,7 @@ inline nlohmann::json space_json(const Simplex& space) { return {{"type", "simpl
 /// Keys set here: library, compiler, compiler_flags, instruction_set, scalar, backend, processor, status ("running",
 /// "finished", "stopped", "failed"), error, warnings, started_ms, steps, updates, episodes, wall_seconds, flops, best {metric,
 /// value, step, episode, file}, final, checkpoints, data_files. `describe` adds threads, shards, seeds, config, config_sha256,
-/// environment {name, spaces, names, layout hash}, parameters, flops_per_row. Programs add: command.
+/// environment {name, seed, spaces, names, layout hash}, parameters, flops_per_row. Programs add: command.
 class RunManifest {
  public:
   /// @param path file that is replaced at each write.
@@ -187,6 +187,7 @@ class RunManifest {
     fields["config"] = config;
     fields["environment"] = {{"name", name},
                              {"copies", envs.num_envs()},
+                             {"seed", envs.config().seed},
                              {"observation_space", detail::space_json(envs.observation_space())},
                              {"action_space", detail::space_json(envs.action_space())},
                              {"observation_names", layout.observation_names},
