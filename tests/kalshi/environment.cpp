@@ -295,6 +295,38 @@ TEST_CASE("What does not fill on arrival rests at the touch seen at the decision
   REQUIRE(row[36] == Approx((100.0 - 5.22) / 100.0));
 }
 
+TEST_CASE("An order that replaces a dearer one can be paid even if that fills first") {
+  TestMarket market;
+  Micros time = market_start_us;
+  const auto add = [&](Micros later, EventKind kind, Price price, Count count) {
+    market.rows.push_back({time += later, kind, price, count});
+  };
+  add(0, EventKind::book_clear, 0, 0);
+  add(0, EventKind::level_set_yes, 2'000, contracts(10));
+  add(0, EventKind::level_set_yes, 5'800, contracts(10));
+  add(0, EventKind::level_set_no, 9'000, contracts(10));
+  add(1'000'000, EventKind::level_delta_yes, 5'800, -contracts(10));
+  add(50'000, EventKind::level_delta_no, 5'800, contracts(49));  // while the second order is under way
+  add(1'000'000, EventKind::level_delta_no, 2'000, contracts(500));
+  add(1'000'000, EventKind::level_delta_no, 9'900, 1);
+  KalshiEnvConfig config = free_of_fees();
+  config.starting_cash = cents(2'902);
+  config.layout = ActionLayout({PriceRule::join}, {50, 100}, false);
+  Env env(rlx_test::view_of(market), config);
+  Row row{};
+  env.reset(1, row);
+  REQUIRE(mask_of(env)[2] == 0);  // 50 at .58 are affordable
+  step(env, 1, row);
+  REQUIRE(env.fill_model().slot(BookSlot::bid).remaining == contracts(50));
+  REQUIRE(plan_order(env.layout(), env.decision_state(), 1)->count == contracts(50));  // not 100 at .20
+  step(env, 1, row);
+  REQUIRE(env.info().position == contracts(49));
+  step(env, hold, row);
+  REQUIRE(env.info().position == contracts(50));
+  REQUIRE(env.info().cash == cents(2'902 - 49 * 58 - 20));
+  REQUIRE(env.info().cash_cuts == 0);
+}
+
 TEST_CASE("Gaps cancel orders, and their groups are no decisions") {
   auto market = hand_market({quiet, quiet, quiet});
   Micros time = market_start_us + 4'000'000;
