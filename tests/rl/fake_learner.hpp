@@ -28,8 +28,8 @@ class FakeLearner final : public rlx::Learner {
   double elapsed_seconds() const override { return 2.5; }
   double total_flops() const override { return 3e9; }
   rlx::InferencePolicy policy() const override { throw rlx::Error("a FakeLearner has no policy"); }
-  void save(const std::string&) const override {}
-  void export_policy(const std::string&, const rlx::PolicyInfo&) const override {}
+  void save(std::string_view) const override {}
+  void export_policy(std::string_view, const rlx::PolicyInfo&) const override {}
   rlx::Logger* logger() const override { return log; }
 };
 

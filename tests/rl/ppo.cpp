@@ -318,7 +318,7 @@ TEST_CASE("Schedules are evaluated after the rollout", "[rl][ppo][detail_C4]") {
   REQUIRE_THAT(watch.clips.back(), WithinAbs(0.1, 1e-12));
 }
 
-TEST_CASE("Invalid actions are never taken and get no gradient", "[rl][ppo]") {
+TEST_CASE("Invalid actions are never taken", "[rl][ppo]") {
   rlx::PpoConfig config = small_config();
   Run run(config);
   run.ppo.learn(4 * run.rollout());

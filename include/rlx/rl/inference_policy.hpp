@@ -369,7 +369,7 @@ class InferencePolicy {
   }
 
   /// Writes a policy file: parameters, observation statistics, layout. @throws IoError; the old file stays on failure
-  void save(const std::string& path, const PolicyInfo& info = {}) const {
+  void save(std::string_view path, const PolicyInfo& info = {}) const {
     PolicyLayout layout = layout_;
     for (const auto& [key, value] : info) layout.info[key] = value;
     const nlohmann::json root = {{"format", detail::policy_format},
@@ -381,7 +381,7 @@ class InferencePolicy {
     detail::append_parameters(store_, tensors);
     const double count = statistics_.count();
     if (layout_.normalize_observation) detail::append_normalizer("observation", statistics_, count, tensors);
-    io::write_safetensors(path, {{"rlx", root.dump()}}, tensors);
+    io::write_safetensors(std::string(path), {{"rlx", root.dump()}}, tensors);
   }
 
  private:

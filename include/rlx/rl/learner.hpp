@@ -71,8 +71,8 @@ class Learner {
   /// A copy of the policy as it is now. Allocates.
   virtual InferencePolicy policy() const = 0;
   /// Not between a rollout and its update, which are on_episode and on_rollout_end of a callback.
-  virtual void save(const std::string& path) const = 0;
-  virtual void export_policy(const std::string& path, const PolicyInfo& info) const = 0;
+  virtual void save(std::string_view path) const = 0;
+  virtual void export_policy(std::string_view path, const PolicyInfo& info) const = 0;
   virtual Logger* logger() const = 0;  ///< nullptr if nothing is logged
   /// What readers of the log and the manifest should know: settings that work but may not be meant, a load that was not exact.
   virtual std::vector<std::string> warnings() const { return {}; }

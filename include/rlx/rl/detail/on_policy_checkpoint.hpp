@@ -12,6 +12,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -58,7 +59,8 @@ X load_extension(X extension, const io::Safetensors& file, const char* name) {
 inline std::string environment_tensor(std::size_t e) { return "environment/" + std::to_string(e); }
 
 template <class E, class Rule, Critic C, RiskObjective R, Clock K>
-void OnPolicyLearner<E, Rule, C, R, K>::save(const std::string& path) const {
+void OnPolicyLearner<E, Rule, C, R, K>::save(std::string_view path_view) const {
+  const std::string path(path_view);
   if (has_open_rollout_) {
     throw Error(name() + "::save was called between a rollout and its update; save in on_update_end or after learn");
   }
@@ -194,7 +196,8 @@ std::vector<io::TensorView> OnPolicyLearner<E, Rule, C, R, K>::tensors(const Sta
 }
 
 template <class E, class Rule, Critic C, RiskObjective R, Clock K>
-void OnPolicyLearner<E, Rule, C, R, K>::load(const std::string& path, const LoadOptions& options) {
+void OnPolicyLearner<E, Rule, C, R, K>::load(std::string_view path_view, const LoadOptions& options) {
+  const std::string path(path_view);
   const io::Safetensors file = io::Safetensors::open(path);
   const nlohmann::json meta = read_metadata(file);
   try {

@@ -239,7 +239,7 @@ class OnPolicyLearner : public Learner {
     return {spec_, real, described_layout(), statistics};
   }
   /// Writes the policy alone, for `InferencePolicy`. @throws IoError
-  void export_policy(const std::string& path, const PolicyInfo& info = {}) const override {
+  void export_policy(std::string_view path, const PolicyInfo& info = {}) const override {
     PolicyInfo all = info;
     all.try_emplace("num_timesteps", std::to_string(num_timesteps_));
     policy().save(path, all);
@@ -250,12 +250,12 @@ class OnPolicyLearner : public Learner {
   /// Writes everything that training needs to continue exactly, and beside it, for people, the metadata as `<name>.json`.
   /// @throws IoError; the old file stays on failure. Error from a callback between a rollout and its update: what was collected
   ///         is not saved, so that a resumed run would differ
-  void save(const std::string& path) const override;
+  void save(std::string_view path) const override;
 
   /// Continues from a checkpoint: afterwards `learn(..., {.reset_num_timesteps = false})` gives the bytes of a run that was
   /// never interrupted. The configuration, the environments' sizes and `identity` are compared key by key.
   /// @throws IoError, CheckpointError listing each difference; then this object is unchanged
-  void load(const std::string& path, const LoadOptions& options = {});
+  void load(std::string_view path, const LoadOptions& options = {});
 
   /// Texts that a checkpoint is compared on when it is loaded: hashes of data, venues, layouts. Set before `load`.
   std::map<std::string, std::string> identity;
