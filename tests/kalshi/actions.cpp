@@ -112,7 +112,7 @@ TEST_CASE("A reserve is the opening part's cost with its fee, up to the cent, an
   REQUIRE(order_reserve(fees, BookSlot::bid, 5'200, contracts(10), 0, {4'000, contracts(3)}) == cents(540));
 }
 
-TEST_CASE("Flat, one may buy either contract; with a contract only add to it or sell it") {
+TEST_CASE("Flat, one may buy either contract, with a contract only add to it or sell it") {
   const ActionLayout layout = ActionLayout::five().with_order_size(10);
   DecisionState state = open_state();
   REQUIRE(mask_of(layout, state) == Mask{1, 1, 0, 1, 0});
@@ -145,7 +145,7 @@ TEST_CASE("No order without the touch it needs, in a crossed or broken book, or 
   REQUIRE(mask_of(layout, state) == Mask{1, 0, 0, 1, 0});
 }
 
-TEST_CASE("The repetition of a working order is HOLD; another price is a new order") {
+TEST_CASE("The repetition of a working order is HOLD, another price is a new order") {
   const ActionLayout layout = ActionLayout::five().with_order_size(10);
   DecisionState state = open_state();
   state.slots[0] = working_at(5'200, contracts(3));

@@ -182,7 +182,7 @@ TEST_CASE("Without a result the book is sold through, and what no one bids for i
   }
 }
 
-TEST_CASE("Truncation marks at the touch and leaves the position; settle = false ignores the result") {
+TEST_CASE("Truncation marks at the touch and leaves the position, settle = false ignores the result") {
   KalshiEnvConfig config = free_of_fees();
   config.end_of_data = EndOfData::truncate;
   Env env(rlx_test::view_of(hand_market({quiet, quiet})), config);
@@ -208,7 +208,7 @@ TEST_CASE("Truncation marks at the touch and leaves the position; settle = false
   REQUIRE(step(settled, hold, row).terminated);
 }
 
-TEST_CASE("Messages in flight at the end never arrive; working orders are cancelled") {
+TEST_CASE("Messages in flight at the end never arrive, working orders are cancelled") {
   KalshiEnvConfig config = free_of_fees();
   config.order_latency_us = 1'000'001;
   Env env(rlx_test::view_of(hand_market({quiet, quiet}, 10'000)), config);
@@ -251,7 +251,7 @@ TEST_CASE("An account that is flat, without orders and too poor for one contract
   REQUIRE_FALSE(step(richer, hold, row).terminated);
 }
 
-TEST_CASE("Masked actions are HOLD and counted; actions outside the space and wrong rows throw and change nothing") {
+TEST_CASE("Masked actions are HOLD and counted, actions outside the space and wrong rows throw and change nothing") {
   Env env(rlx_test::view_of(hand_market({quiet, quiet, quiet, quiet})), free_of_fees());
   Row row{};
   REQUIRE_THROWS_AS(step(env, hold, row), rlx::StateError);
@@ -425,7 +425,7 @@ TEST_CASE("The reward is in units of reward_scale") {
   REQUIRE(step(env, buy_no, row).reward == Approx(-4.0));
 }
 
-TEST_CASE("Jitter is drawn from the seed: same seed, same arrivals; another seed, others") {
+TEST_CASE("Jitter is drawn from the seed: same seed, same arrivals, another seed, others") {
   KalshiEnvConfig config = free_of_fees();
   config.jitter_us = 800'000;
   const auto arrival = [&](std::uint64_t seed) {

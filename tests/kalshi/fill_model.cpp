@@ -185,7 +185,7 @@ TEST_CASE("The queue: worked numbers, 100 ahead and a best level that falls by 2
   REQUIRE(alone.bid().queue_ahead == 8'000);
 }
 
-TEST_CASE("Reported trades serve the queue and then the order; a report after its delta is lost") {
+TEST_CASE("Reported trades serve the queue and then the order, a report after its delta is lost") {
   for (const bool mirrored : {false, true}) {
     const auto at = [&](Price p) { return mirrored ? 10'000 - p : p; };
     const auto own = [&](Price p, Count n) { return mirrored ? no(at(p), n) : yes(at(p), n); };
@@ -230,7 +230,7 @@ TEST_CASE("Trades before an order arrives spend their report on the decrease tha
   REQUIRE(market.bid().queue_ahead == 590);  // 20 by share, 90 of 180 cancelled
 }
 
-TEST_CASE("An order better than the best bid meets the trades of the best; one behind it does not") {
+TEST_CASE("An order better than the best bid meets the trades of the best, one behind it does not") {
   Market market;
   market.group(0, {yes(4'800, 1'000), no(5'200, 1'000)});
   market.send(BookSlot::bid, 4'900, 500, 0, 0);
@@ -272,7 +272,7 @@ TEST_CASE("With a trade share of 0 resting orders fill by crossing or reported t
   REQUIRE(market.fills.empty());
 }
 
-TEST_CASE("Replacing: fills since the sending reduce the new order; after a complete fill the message is void") {
+TEST_CASE("Replacing: fills since the sending reduce the new order, after a complete fill the message is void") {
   Market market;
   market.group(0, {yes(4'800, 1'000)});
   market.send(BookSlot::bid, 4'900, 500, 0, 0);
@@ -339,7 +339,7 @@ TEST_CASE("A message of the five-action layout also ends the other slot's order,
   REQUIRE(market.bid().live());
 }
 
-TEST_CASE("Orders expire; at equal times before messages, messages in the order of sending") {
+TEST_CASE("Orders expire, at equal times before messages, messages in the order of sending") {
   Market market;
   market.group(0, {yes(4'000, 1'000), no(6'000, 1'000)});
   Message message;
@@ -447,7 +447,7 @@ TEST_CASE("Fill settings outside their range are refused with the field and the 
   REQUIRE_THROWS_AS(market.send(BookSlot::ask, 5'000, 0, 0), std::logic_error);
 }
 
-TEST_CASE("A fill model restored from its state goes on equally; damaged bytes are refused") {
+TEST_CASE("A fill model restored from its state goes on equally, damaged bytes are refused") {
   const auto prepare = [](Market& market) {
     market.group(0, {yes(4'800, 1'000), no(5'200, 1'000)});
     market.send(BookSlot::bid, 5'200, 400, 0, 0);
