@@ -119,7 +119,8 @@ void refuse_wrapped_numbers(CLI::App& command) {
   }
 }
 
-CLI::App* parse_command_line(CLI::App& app, const std::vector<std::string>& arguments, const std::string& config_path) {
+CLI::App* parse_command_line(CLI::App& app, const std::vector<std::string>& arguments, const std::string& config_path,
+                             const std::function<std::map<std::string, std::string>()>& defaults) {
   const auto parse = [&](const std::vector<std::string>& list) {
     std::vector<std::string> reversed(list.rbegin(), list.rend());  // the form that CLI11 takes
     app.parse(reversed);
@@ -138,8 +139,14 @@ CLI::App* parse_command_line(CLI::App& app, const std::vector<std::string>& argu
       }
     }
     CLI::App* command = parse(arguments);
-    if (!config_path.empty()) {
-      std::vector<std::string> expanded = arguments_of_config(config_path, *command, app);
+    const std::map<std::string, std::string> saved = defaults();
+    if (!config_path.empty() || !saved.empty()) {
+      std::vector<std::string> expanded;
+      for (const auto& [flag, value] : saved) expanded.push_back(fmt::format("--{}={}", flag, value));
+      if (!config_path.empty()) {
+        const std::vector<std::string> config = arguments_of_config(config_path, *command, app);
+        expanded.insert(expanded.end(), config.begin(), config.end());
+      }
       const auto at = std::find(arguments.begin(), arguments.end(), command->get_name());
       expanded.insert(expanded.begin(), arguments.begin(), at + 1);
       expanded.insert(expanded.end(), at + 1, arguments.end());

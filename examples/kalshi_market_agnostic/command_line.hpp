@@ -8,6 +8,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -27,9 +28,11 @@ using UnusedFlags = std::map<std::string, std::string>;
 void refuse_wrapped_numbers(CLI::App& command);
 
 /// Parses the arguments and, before them, the JSON file of flags that `config_path` names once they are parsed.
+/// @param defaults  flags to stand before those of the file, read once the arguments are parsed: a JSON object of texts
 /// @return the command given; null if help or the version was asked for, and has been printed
 /// @throws UsageError naming the nearest known flag, key or command
-CLI::App* parse_command_line(CLI::App& app, const std::vector<std::string>& arguments, const std::string& config_path);
+CLI::App* parse_command_line(CLI::App& app, const std::vector<std::string>& arguments, const std::string& config_path,
+                             const std::function<std::map<std::string, std::string>()>& defaults);
 
 /// @throws UsageError for a flag that was given although it has no effect
 void refuse_unused_flags(const UnusedFlags& unused, const CLI::App& command);

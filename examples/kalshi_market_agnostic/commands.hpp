@@ -4,13 +4,33 @@
 #ifndef KALSHI_MARKET_AGNOSTIC_COMMANDS_HPP
 #define KALSHI_MARKET_AGNOSTIC_COMMANDS_HPP
 
+#include "ensemble.hpp"
 #include "options.hpp"
+
+#include <rlx/kalshi/evaluation.hpp>
+
+#include <atomic>
+#include <string>
 
 namespace app {
 
+/// Set by Ctrl-C: training stops after the current update and saves.
+extern std::atomic<bool> interrupted;
+
+inline constexpr int exit_alarm = 7;
+inline constexpr int exit_interrupted = 130;
+
 int import(const Options& o);
 int generate(const Options& o);
+int train(const Options& o);
+int evaluate(const Options& o);
 int inspect(const Options& o);
+
+/// A policy or checkpoint made for these features and actions. @throws CheckpointError naming both sides
+rlx::InferencePolicy load_policy(const std::string& path, const Options& o);
+
+/// Prints the alarms of a table. @return their number
+std::size_t print_alarms(const std::string& name, const kalshi::EvaluationTable& table);
 
 }  // namespace app
 

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Market-agnostic trading on recorded Kalshi order books: import, generate, inspect.
+// Market-agnostic trading on recorded Kalshi order books: import, generate, train, evaluate, inspect.
 //
 //   sh examples/run.sh kalshi_market_agnostic --help
+//
+// The composition is in train.cpp: sessions become views, views become environments, environments become a VectorEnv whose
+// sampler is the strategy, Ppo or A2c learns on it, and a callback judges the policy on views that are never trained on.
 #include "commands.hpp"
 
 #include <rlx/core/error.hpp>
@@ -15,7 +18,24 @@
 #include <string>
 #include <system_error>
 
+namespace app {
+std::atomic<bool> interrupted{false};
+}
+
 namespace {
+
+/// Once: training saves and stops. Twice: the program ends at once, as without a handler.
+void on_interrupt(int signal) {
+  app::interrupted.store(true, std::memory_order_relaxed);
+  std::signal(signal, SIG_DFL);
+}
+
+/// Only what has something to save listens; all else ends by the signal itself.
+void listen_to_interrupts(const app::Options& o) {
+  if (o.command != app::Command::train) return;
+  std::signal(SIGINT, on_interrupt);
+  std::signal(SIGTERM, on_interrupt);
+}
 
 int run(const app::Options& o) {
   switch (o.command) {
@@ -23,6 +43,10 @@ int run(const app::Options& o) {
       return app::import(o);
     case app::Command::generate:
       return app::generate(o);
+    case app::Command::train:
+      return app::train(o);
+    case app::Command::evaluate:
+      return app::evaluate(o);
     case app::Command::inspect:
       return app::inspect(o);
   }
@@ -45,6 +69,7 @@ int main(int argc, char** argv) {
   try {
     const std::optional<app::Options> options = app::parse_options(argc, argv);
     if (!options) return 0;
+    listen_to_interrupts(*options);
     const int code = run(*options);
     if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
       throw rlx::IoError("standard output cannot be written; is the disk full?");

@@ -76,11 +76,8 @@ Recordings load_recordings(const Options& o) {
     load_store(o.store, recordings);
     recordings.origin = o.store;
   } else {
-    const kalshi::SyntheticConfig config = o.synthetic();
-    for (kalshi::SyntheticSession& made : kalshi::generate_sessions(config, o.data_seed)) {
-      const kalshi::SessionId id = recordings.store.save(std::move(made.session));
-      recordings.truth.emplace(id, std::move(made.truth));
-    }
+    recordings.synthetic = kalshi::generate_sessions(o.synthetic(), o.data_seed);
+    for (const kalshi::SyntheticSession& made : recordings.synthetic) recordings.store.save(made.session);
     recordings.listed = recordings.store.list();
     recordings.origin = fmt::format("synthetic: {} events, edge {}, lag {}, seed {}", o.events, o.edge, o.lag, o.data_seed);
   }

@@ -11,7 +11,6 @@
 #include <rlx/kalshi/synthetic_session.hpp>
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <set>
 #include <span>
@@ -25,10 +24,10 @@ using Session = std::shared_ptr<const kalshi::SessionData>;
 /// Sessions in memory, and what is known beside them.
 struct Recordings {
   kalshi::MemorySessionStore store;
-  std::vector<kalshi::SessionSummary> listed;                 ///< also those that cannot be loaded
-  std::map<kalshi::SessionId, kalshi::SyntheticTruth> truth;  ///< of synthetic sessions only
-  std::string origin;                                         ///< for people
-  std::string sha256;                                         ///< over the canonical rows of all sessions, by id
+  std::vector<kalshi::SessionSummary> listed;       ///< also those that cannot be loaded
+  std::vector<kalshi::SyntheticSession> synthetic;  ///< with their truth; empty for a store
+  std::string origin;                               ///< for people
+  std::string sha256;                               ///< over the canonical rows of all sessions, by id
 };
 
 /// Loads the store of `--store`, or makes the synthetic set. @throws IoError, DataError, ConfigError
