@@ -28,9 +28,9 @@ std::string info_of(const rlx::InferencePolicy& policy, const char* key) {
 
 /// What a checkpoint knows of its run; empty for an exported policy.
 kalshi::TrainingHistory history_of(const std::string& path) {
-  const auto& metadata = rlx::io::Safetensors::open(path).metadata();
-  const auto found = metadata.find("rlx");
-  if (found == metadata.end()) return {};
+  const rlx::io::Safetensors file = rlx::io::Safetensors::open(path);
+  const auto found = file.metadata().find("rlx");
+  if (found == file.metadata().end()) return {};
   try {
     const nlohmann::json notes = nlohmann::json::parse(found->second).value("notes", nlohmann::json::object());
     return notes.contains("history") ? history_from_json(nlohmann::json::parse(notes["history"].get<std::string>()))

@@ -116,6 +116,10 @@ void take_parameters(L& learner, const Options& o) {
   const rlx::InferencePolicy policy = load_policy(o.init_from, o);  // compares features and actions
   if (nlohmann::json(policy.graph()) != nlohmann::json(learner.graph_spec()))
     throw rlx::CheckpointError(fmt::format("--init-from {}: its network is another one", o.init_from));
+  const auto& info = policy.layout().info;
+  const auto same = [&](const char* key) { return info.count(key) > 0 && info.at(key) == learner.identity.at(key); };
+  if (same("store_sha256") && !same("training_views"))
+    say(o, "warning: {} learned from other views of these sessions; it may know some that are held out now\n", o.init_from);
   const rlx::io::Safetensors file = rlx::io::Safetensors::open(o.init_from);
   for (const auto& tensor : learner.parameters().layout())
     file.read_into("policy/" + tensor.name, tensor.shape,
@@ -352,14 +356,34 @@ std::vector<std::size_t> members(const Views& views, std::span<const std::size_t
   return chosen;
 }
 
-/// Checkpoint that a model continues; empty if it has not got that far.
+/// Steps of a checkpoint; 0 for a file that is none or damaged.
+std::uint64_t steps_of(const std::string& path) {
+  try {
+    const rlx::io::Safetensors file = rlx::io::Safetensors::open(path);
+    return nlohmann::json::parse(file.metadata().at("rlx")).at("counters").at("num_timesteps").get<std::uint64_t>();
+  } catch (const std::exception&) {
+    return 0;
+  }
+}
+
+/// The latest checkpoint of the folder, which a model continues; empty if there is none. A run that was killed has no final
+/// model, or that of an earlier part. @throws CheckpointError if one is required
 std::string resume_point(const Options& o, const std::string& folder, bool required) {
   if (o.resume.empty()) return {};
-  const std::string checkpoint = folder + "/final_model.safetensors";
-  if (std::filesystem::exists(checkpoint)) return checkpoint;
-  if (!required) return {};
+  std::string latest;
+  std::uint64_t most = 0;
+  std::error_code failed;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, failed)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.ends_with(".safetensors") || name == "best_model.safetensors") continue;
+    const std::uint64_t steps = steps_of(entry.path().string());
+    if (steps < most || (steps == most && name != "final_model.safetensors")) continue;
+    most = steps;
+    latest = entry.path().string();
+  }
+  if (!latest.empty() || !required) return latest;
   throw rlx::CheckpointError(
-      fmt::format("--resume {}: there is no {}; expected the --output folder of a run", o.resume, checkpoint));
+      fmt::format("--resume {}: {} holds no checkpoint; expected the --output folder of a run", o.resume, folder));
 }
 
 using Trainer = Outcome (*)(const Run&, std::span<const std::size_t>, std::span<const std::size_t>, const std::string&,
