@@ -368,7 +368,12 @@ std::optional<Options> parse_options(int argc, char** argv) {
   if (!o.resume.empty() && train->get_option("--output")->count() == 0) o.output = o.resume;
   check_values(o);
   const UnusedFlags unused = unused_flags(o);
-  refuse_unused_flags(unused, *chosen);
+  UnusedFlags refused = unused;  // what a resumed run had may lose its effect by what is given now
+  for (const auto& [flag, value] : saved_flags(o.resume)) {
+    const CLI::Option* const option = chosen->get_option_no_throw("--" + flag);
+    if (option != nullptr && option->count() == 1) refused.erase(flag);
+  }
+  refuse_unused_flags(refused, *chosen);
   o.flags = values_of(*chosen, unused);
   return o;
 }

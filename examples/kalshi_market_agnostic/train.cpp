@@ -286,7 +286,8 @@ Outcome train_model(const Run& run, std::span<const std::size_t> training_number
   logger.add<rlx::TensorBoardOutput>(directory + "/tensorboard");
   rlx::LearnOptions learn;
   learn.logger = &logger;
-  learn.log_interval = std::max<std::uint64_t>(2'048 / learner.config().n_steps, 1);
+  const std::uint64_t updates = o.total_timesteps / (learner.config().n_steps * o.n_envs);
+  learn.log_interval = std::max<std::uint64_t>(std::min<std::uint64_t>(2'048 / learner.config().n_steps, updates / 50), 1);
   learn.callbacks = {&history, &tallies, &sources, &sampler_events, &judge, &stop_after, &progress, &checkpoints, &record};
   learn.reset_num_timesteps = resume_from.empty();
   learn.stop = &interrupted;

@@ -49,14 +49,35 @@ make_frames() {
 END
 }
 
+# Trains in a second.
+small="--events 20 --total-timesteps 6000 --n-steps 128 --n-envs 8 --eval-every 2000 --save-every 2000"
+# Columns of progress.csv that do not tell the time.
+without_times() {
+  awk -F, 'NR == 1 { for (i = 1; i <= NF; ++i) keep[i] = ($i != "time/fps" && $i != "time/time_elapsed"); n = NF }
+           { for (i = 1; i <= n; ++i) if (keep[i]) printf "%s,", $i; print "" }' "$1"
+}
+same_run() {
+  for file in final_model.safetensors best_model.safetensors episodes.jsonl views.jsonl; do
+    cmp "$1/$file" "$2/$file" || fail "$file of $1 and $2 differ"
+  done
+  without_times "$1/progress.csv" >first.csv
+  without_times "$2/progress.csv" | cmp - first.csv || fail "progress.csv of $1 and $2 differ"
+}
+
 case $case_name in
   help)
     run --help
     has out 'Examples:'
-    for command in import generate inspect; do
+    for command in import generate train evaluate inspect; do
       has out "$command"
       "$program" $command --help >sub 2>&1 || fail "$command --help"
       has sub -- '--store'
+    done
+    # Every value of the seed's training plan by its name.
+    "$program" train --help >sub
+    for flag in learning-rate n-steps batch-size n-epochs gamma gae-lambda clip-range total-timesteps episodes-per-view \
+      stages stage-episodes hold-out split min-length min-coverage min-quality strategy algorithm resume init-from; do
+      has sub "--$flag"
     done
     run --version
     ;;
@@ -73,6 +94,16 @@ case $case_name in
     refuse 2 'events has no effect with --store' inspect --store x.db --events 3
     refuse 2 '--utc-offset belongs to import: inspect does not take it' inspect --utc-offset -08:00
     refuse 2 'events.*-5' inspect --events -5
+    refuse 2 "unknown command 'trian'.*train" trian
+    refuse 2 "unknown flag '--total-timestep'.*--total-timesteps" --total-timestep 3
+    refuse 2 'strategy' train --strategy random
+    refuse 2 'name a model with --checkpoint' evaluate
+    refuse 2 'eval-every 0' train --eval-every 0
+    refuse 2 'expected ascending lengths' train --length-groups 50,x
+    refuse 2 'batch-size has no effect with --algorithm a2c' train --algorithm a2c --batch-size 32
+    refuse 2 'budget has no effect with --strategy hybrid' train --budget adaptive
+    refuse 2 'price-rule has no effect with --layout extended' train --layout extended --price-rule join
+    refuse 2 '--learning-rate belongs to train: evaluate does not take it' evaluate --learning-rate 1e-4
     echo '{"min_lenth": 3}' >config.json
     refuse 2 "unknown key 'min_lenth'.*min-length" inspect --config config.json
     echo '{"min_length": 3, "min-length": 4}' >config.json
@@ -82,6 +113,12 @@ case $case_name in
     refuse 4 'edge' inspect --edge 2
     refuse 4 'min_coverage' inspect --min-coverage 1.5
     refuse 4 'none is left of .*too short' inspect --events 3 --min-length 100000
+    refuse 4 'hold-out of .* is impossible' train --events 1 --min-length 3
+    refuse 4 'hold-out of .* is impossible' train --hold-out 1 --events 5
+    refuse 4 'contracts_per_order' train --contracts 200
+    refuse 4 'PpoConfig.*batch_size' train --events 10 --total-timesteps 100 --n-steps 2 --n-envs 2
+    refuse 4 'stages' train --events 4 --stages 500
+    refuse 4 'length-groups.*move the edges' train --events 10 --length-groups 50,100000 $small --output g
     make_bbo
     refuse 4 '--utc-offset -08:00' import --format bbo-csv day.csv
     refuse 4 'expected .HH:MM' import --format bbo-csv --utc-offset 8 day.csv
@@ -150,6 +187,117 @@ case $case_name in
     has out '52 columns vary, 0 are constant; rank 52 of 52'
     run inspect --events 10 --session 2
     has out '^1 sessions'
+    ;;
+  train)
+    run train $small --output run
+    has out '^views +[0-9]+: [0-9]+ to train on, [0-9]+ held out \(walk_forward\)'
+    has out '^step .*held-out mean .*best$'
+    has out 'phase 1, stage 1 ended: (steps|episodes)'
+    has out '^agent '
+    has out '^hold +0.00 +(-|\[0.00, 0.00\]) +0.00 +0.00 +0 +0 +100.0'
+    has out '^oracle '
+    has out '^(PASS|FAIL)  runs without errors'
+    tail -1 out | grep -Eq 'HOLD|nothing is claimed' || fail "the last line is no verdict"
+    for file in best_model.safetensors final_model.safetensors checkpoint_2000.safetensors progress.csv episodes.jsonl \
+      views.jsonl manifest.json report.html; do
+      [ -s run/$file ] || fail "no $file"
+    done
+    ls run/tensorboard | grep -q tfevents || fail "no TensorBoard events"
+    head -1 run/progress.csv | grep -q 'train/entropy.*eval/mean_reward' || fail "no header in progress.csv"
+    head -1 run/progress.csv | grep -q 'sources/' && fail "progress.csv has columns of single markets"
+    has run/manifest.json '"feature_layout": "[0-9a-f]{64}"'
+    has run/manifest.json '"criterion": "runs without errors'
+    has run/views.jsonl '"split":"held_out"'
+    has run/views.jsonl '"split":"rejected"'
+    grep -E '"split":"held_out"' run/views.jsonl | grep -q '"episodes"' && fail "a held-out view has training episodes"
+    has run/report.html '<svg'
+    # So few steps cannot reach every target.
+    code=0
+    "$program" train $small --require-targets --output strict --quiet >out 2>err || code=$?
+    [ "$code" -eq 7 ] || fail "exit code $code instead of 7 with --require-targets"
+    ;;
+  strategies)
+    for strategy in schedule sequential curriculum balanced; do
+      run train $small --strategy $strategy --output $strategy
+      has $strategy/manifest.json "\"strategy\": \"$strategy"
+    done
+    run train $small --strategy sequential --budget adaptive --mirror --output mirror
+    run train $small --strategy sequential --budget proportional --split random_events --output proportional
+    run train --events 20 --total-timesteps 6000 --algorithm a2c --eval-every 2000 --output a2c
+    run train $small --layout extended --output extended
+    run train $small --price-rule join --contracts 5 --output join
+    run train $small --length-groups 50,500 --output groups
+    has out 'mean reward in . by groups of lengths'
+    [ -s groups/group2/best_model.safetensors ] || fail "no model of the second group"
+    run train $small --init-from schedule/best_model.safetensors --output warm
+    refuse 5 "actions '5 actions.*orders of 5" train $small --init-from join/best_model.safetensors --output wrong
+    ;;
+  resume)
+    run train $small --output whole
+    run train $small --output parts --stop-after-steps 2500
+    has out 'continue with --resume parts'
+    run train --resume parts
+    has out 'resumed from parts/final_model.safetensors at step 3072'
+    same_run whole parts
+    # Without a final model the latest checkpoint serves; another folder gets the best model too.
+    run train $small --output cut --stop-after-steps 4500
+    rm cut/final_model.safetensors
+    run train --resume cut --output elsewhere
+    cmp whole/final_model.safetensors elsewhere/final_model.safetensors || fail "resumed elsewhere, the model differs"
+    cmp whole/best_model.safetensors elsewhere/best_model.safetensors || fail "resumed elsewhere, the best model differs"
+    refuse 5 'data|store_sha256' train --resume parts --data-seed 8
+    refuse 5 'strategy: saved' train --resume parts --strategy balanced
+    refuse 5 'manifest.json' train --resume nowhere
+    head -c 1000 whole/best_model.safetensors >cut.safetensors
+    refuse 5 'cut.safetensors' evaluate --checkpoint cut.safetensors
+    ;;
+  threads)
+    for n in 1 2 8; do run train $small --mirror --threads $n --output t$n; done
+    same_run t1 t2
+    same_run t1 t8
+    ;;
+  interrupt)
+    "$program" train --events 20 --n-steps 128 --eval-every 20000 --output run >out 2>err &
+    pid=$!
+    tries=0
+    until grep -q held-out out; do
+      tries=$((tries + 1))
+      [ $tries -lt 600 ] || fail "no evaluation within a minute"
+      sleep 0.1
+    done
+    kill -INT $pid
+    code=0
+    wait $pid || code=$?
+    [ "$code" -eq 130 ] || fail "exit code $code instead of 130"
+    has out 'stopped at step .* continue with --resume run'
+    run train --resume run --stop-after-steps 1
+    has out 'resumed from run/'
+    ;;
+  evaluate)
+    run train $small --output run --quiet
+    model=run/best_model.safetensors
+    run evaluate --checkpoint $model --events 20 --policy both --fill-sensitivity --report report.html --record r.jsonl
+    has out '^agent, sampled '
+    has out '^passive maker '
+    has out '^ *0.50 '
+    has out '^(PASS|FAIL)  strong generalisation'
+    has report.html 'How much depends on assumed fills'
+    grep -q '<script' report.html && fail "the report has a script"
+    views=$(sed -n 's/^views *\([0-9]*\) .*/\1/p' out)
+    [ "$(grep -c final_observation r.jsonl)" -eq "$views" ] || fail "expected a recorded episode of each of $views views"
+    has r.jsonl '"mask":\[1,'
+    for views in train all; do run evaluate --checkpoint $model --events 20 --views $views; done
+    run evaluate --checkpoint $model --checkpoint run/final_model.safetensors --events 20
+    has out '^ensemble '
+    # Other sessions are new to the model, another split of its own is not.
+    run evaluate --checkpoint $model --events 10 --data-seed 9
+    refuse 5 'trained on other views' evaluate --checkpoint $model --events 20 --hold-out 0.4
+    refuse 5 'contracts' evaluate --checkpoint $model --contracts 5
+    refuse 5 'nowhere' evaluate --checkpoint nowhere.safetensors
+    refuse 3 'absent/r.html' evaluate --checkpoint $model --report absent/r.html
+    needs_stores
+    run generate --events 20 --store s.db
+    run evaluate --checkpoint $model --store s.db
     ;;
   *) fail "unknown case $case_name" ;;
 esac
