@@ -318,6 +318,10 @@ Outcome train_model(const Run& run, std::span<const std::size_t> training_number
     return kalshi::evaluate_markets(*outcome.best, *selection.set, o.trading(), evaluation_config(o, selection, run.threads));
   };
   report.rows.push_back({"agent", true, play(held_out)});
+  const rlx::InferencePolicy last = learner.policy();
+  report.rows.push_back(
+      {"final model", true,
+       kalshi::evaluate_markets(last, *held_out.set, o.trading(), evaluation_config(o, held_out, run.threads))});
   for (PolicyRow& row : score_baselines(held_out, o, run.threads)) report.rows.push_back(std::move(row));
   report.train = play(training);
   report.checks = kalshi::success_checks(report.history, *report.train, report.rows.front().table);
@@ -325,7 +329,8 @@ Outcome train_model(const Run& run, std::span<const std::size_t> training_number
   outcome.verdict = verdict(report.rows.front().table);
 
   const std::string chosen =
-      fmt::format("best model: step {}, held-out mean reward {:.3f} $", learner.best->num_timesteps, learner.best->score);
+      fmt::format("best model: step {}, held-out mean reward {:.3f} $, chosen among {} evaluations on the same views",
+                  learner.best->num_timesteps, learner.best->score, report.history.evaluations.size());
   fmt::print("\n{}\n\nheld-out views ({})\n{}", chosen, held_out.infos.size(), comparison_table(report.rows).to_string());
   fmt::print("training views ({}): mean {} $\n\n{}", training.infos.size(), text_of(report.train->total.mean),
              check_table(report.checks).to_string());
