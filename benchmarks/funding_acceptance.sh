@@ -16,8 +16,20 @@ mkdir -p acceptance
 cd acceptance
 status=0
 
+# run LOG COMMAND...: shows and keeps what the command prints; a command that fails ends everything.
+run() {
+  log=$1
+  shift
+  "$@" >"$log" 2>&1 || { code=$?; cat "$log"; echo "funding_acceptance.sh: exit code $code of: $*" >&2; exit 1; }
+  cat "$log"
+}
+
 # judge NAME LOG: every verdict line is "better" or "no edge", and no deterministic agent row lost more than 0.25 %.
 judge() {
+  if ! grep -qE 'agent (better|worse) than HOLD|no edge over HOLD' "$2" || ! awk '$1 == "agent" && $2 ~ /^-?[0-9]/ { found = 1 } END { exit !found }' "$2"; then
+    echo "funding_acceptance.sh: no verdict or no row of the agent in $2" >&2
+    exit 1
+  fi
   worse=$(grep -c 'agent worse than HOLD' "$2" || true)
   lost=$(awk '$1 == "agent" && $2 ~ /^-?[0-9]/ { if ($2 < worst) worst = $2 } END { print worst + 0 }' "$2")
   met=$(awk -v w="$worse" -v l="$lost" 'BEGIN { print (w == 0 && l >= -0.25) ? 1 : 0 }')
@@ -37,14 +49,14 @@ for run in ${*:-A1 A2 A3}; do
         [ $prices = published ] && extra= || extra="--common-prices binance"
         # shellcheck disable=SC2086
         "$program" generate-data --from spot-perp-8h --input "$source" --output-dir majors_$prices $extra
-        "$program" train --prices-path majors_$prices/prices.csv --funding-path majors_$prices/funding.csv --step-minutes 480 \
+        run a2_$prices.log "$program" train --prices-path majors_$prices/prices.csv --funding-path majors_$prices/funding.csv --step-minutes 480 \
           --profile moderate --network pointer --total-steps 200000 --eval-every 500 --save-every 100000 --quiet \
-          --checkpoint-dir a2_$prices --report a2_$prices.html | tee a2_$prices.log
+          --checkpoint-dir a2_$prices --report a2_$prices.html
         judge a2_$prices a2_$prices.log
       done ;;
     A3)
-      "$program" train --synthetic calibrated --tapes 8 --sample-random-config --network pointer --total-steps 1500000 \
-        --eval-every 500 --save-every 100000 --quiet --checkpoint-dir a3 --report a3.html | tee a3.log
+      run a3.log "$program" train --synthetic calibrated --tapes 8 --sample-random-config --network pointer --total-steps 1500000 \
+        --eval-every 500 --save-every 100000 --quiet --checkpoint-dir a3 --report a3.html
       judge a3 a3.log ;;
     *) echo "unknown acceptance run '$run'; expected A1, A2 or A3" >&2; exit 2 ;;
   esac
