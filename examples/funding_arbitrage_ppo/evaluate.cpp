@@ -95,6 +95,7 @@ std::string prefix(const std::vector<ScoreTable>& tables, const ScoreTable& tabl
 
 void print_notes(const std::vector<ScoreTable>& tables) {
   for (const ScoreTable& table : tables) {
+    if (const std::string note = table.interval_note(); !note.empty()) fmt::print("note: {}{}\n", prefix(tables, table), note);
     if (const std::string note = table.price_note(); !note.empty()) fmt::print("note: {}{}\n", prefix(tables, table), note);
   }
 }
@@ -137,6 +138,7 @@ nlohmann::json to_json(const ScoreTable& table) {
   nlohmann::json rows = nlohmann::json::array();
   for (const PolicyScore& row : table.rows) {
     const funding::Attribution a = row.attribution();
+    const auto per_tape = [n = static_cast<double>(row.runs.size())](double sum) { return sum / n; };
     rows.push_back({{"policy", row.name},
                     {"profit", row.profit.estimate},
                     {"profit_low95", row.profit.low},
@@ -151,18 +153,19 @@ nlohmann::json to_json(const ScoreTable& table) {
                     {"utilization", row.utilization()},
                     {"liquidations", row.liquidations()},
                     {"block_steps", row.block_steps},
-                    {"funding", a.funding},
-                    {"price", a.price},
-                    {"fees", a.fees},
-                    {"slippage", a.slippage},
-                    {"liquidation", a.liquidation},
-                    {"transfer", a.transfer}});
+                    {"tapes", row.runs.size()},
+                    {"funding_usd", per_tape(a.funding)},
+                    {"price_usd", per_tape(a.price)},
+                    {"fees_usd", per_tape(a.fees)},
+                    {"slippage_usd", per_tape(a.slippage)},
+                    {"liquidation_usd", per_tape(a.liquidation)},
+                    {"transfer_usd", per_tape(a.transfer)}});
   }
   nlohmann::json shares = nlohmann::json::object();
   for (const auto& [name, share] : table.clairvoyant_shares) shares[name] = share;
   return {{"title", table.title},
           {"verdict", table.verdict()},
-          {"note", table.price_note()},
+          {"notes", nlohmann::json::array({table.interval_note(), table.price_note()})},
           {"rows", rows},
           {"clairvoyant_usd", table.clairvoyant_usd},
           {"clairvoyant_shares", shares}};

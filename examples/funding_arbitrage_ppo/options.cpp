@@ -167,7 +167,10 @@ void add_report_flags(CLI::App& app, Options& o) {
       ->capture_default_str()
       ->group(group);
   app.add_flag("--sensitivity", o.sensitivity, "also fees x0.5/x1/x2 and execution delay 0/1")->group(group);
-  app.add_option("--bootstrap", o.bootstrap, "resamples of the intervals")->capture_default_str()->group(group);
+  app.add_option("--bootstrap", o.bootstrap, "resamples of the intervals")
+      ->check(CLI::Range(40, 1'000'000))
+      ->capture_default_str()
+      ->group(group);
   app.add_option("--trades-output", o.trades_output, "CSV of the agent's closed positions on the window")->group(group);
   app.add_option("--report", o.report, "self-contained HTML report")->group(group);
 }

@@ -48,9 +48,8 @@ std::string unbroken(std::string text) {
   return text;
 }
 
-/// A resample of a few long blocks hardly differs from the data, whatever their variance: such an interval proves nothing.
-std::size_t blocks_of(const PolicyScore& row) { return row.log_returns().size() / row.block_steps; }
-bool too_few_blocks(const PolicyScore& row) { return blocks_of(row) < 10; }
+/// Few long trades are few observations, however many steps they last: such an interval proves nothing.
+bool too_few_blocks(const PolicyScore& row) { return row.whole_blocks < 10 && row.trades() > 0; }
 
 Tone tone_of(const Interval& i, bool unreliable) {
   if (i.low <= 0.0 && i.high >= 0.0) return Tone::neutral;
@@ -208,11 +207,7 @@ void add_verdict(io::HtmlReport& page, const ReportInput& input, const ScoreTabl
       "{}\u00a0h.",
       percent(agent.minus_hold.estimate), range_text(agent.minus_hold), io::grouped(static_cast<double>(input.bootstrap)),
       io::trimmed(block_hours(agent), 1));
-  if (too_few_blocks(agent)) {
-    const std::size_t blocks = blocks_of(agent);
-    basis += fmt::format(" Only {} such block{} in the data, fewer than 10: the intervals are narrower than the truth.", blocks,
-                         blocks == 1 ? " fits" : "s fit");
-  }
+  if (const std::string note = table.interval_note(); !note.empty()) basis += " Note: " + note + ".";
   if (const std::string note = table.price_note(); !note.empty()) basis += " Note: " + note + ".";
   page.verdict(tone_of(agent.minus_hold, too_few_blocks(agent)), unbroken(table.verdict()), basis);
 }

@@ -31,9 +31,8 @@ std::vector<Backtest> run_on_all(const std::vector<Market>& markets, const fundi
   return runs;
 }
 
-/// Blocks of at least a day and three mean holding times, so that a trade mostly stays in one block; but at least ten blocks,
-/// since fewer give an interval that is too narrow to be believed.
-std::size_t block_steps(const std::vector<Backtest>& runs, std::size_t n) {
+/// A day and three mean holding times, so that a trade mostly stays in one block.
+std::size_t whole_block_steps(const std::vector<Backtest>& runs) {
   double hold_hours = 0.0;
   double closed = 0.0;
   for (const Backtest& run : runs) {
@@ -42,7 +41,7 @@ std::size_t block_steps(const std::vector<Backtest>& runs, std::size_t n) {
   }
   const double hours = std::max(24.0, closed > 0.0 ? 3.0 * hold_hours / closed : 0.0);
   const double step_hours = static_cast<double>(runs[0].step_ms) / static_cast<double>(funding::ms_per_hour);
-  return std::clamp<std::size_t>(static_cast<std::size_t>(std::ceil(hours / step_hours)), 1, std::max<std::size_t>(n / 10, 1));
+  return std::max<std::size_t>(static_cast<std::size_t>(std::ceil(hours / step_hours)), 1);
 }
 
 /// Interval of the mean profit per tape of `returns`, and of its difference to `baseline` on the same blocks.
@@ -67,7 +66,10 @@ PolicyScore summarise(std::string name, std::vector<Backtest> runs, const Policy
   row.runs = std::move(runs);
   const std::vector<double> returns = row.log_returns();
   const double tapes = static_cast<double>(row.runs.size());
-  row.block_steps = block_steps(row.runs, returns.size());
+  const std::size_t whole = whole_block_steps(row.runs);
+  row.whole_blocks = returns.size() / whole;
+  // Resamples of fewer than ten blocks hardly differ from each other; shorter blocks err less, and `interval_note` says so.
+  row.block_steps = std::min(whole, std::max<std::size_t>(returns.size() / 10, 1));
   const rlx::risk::BootstrapConfig bootstrap{.block = row.block_steps, .replicates = config.bootstrap, .seed = config.seed};
   row.profit = profit_interval(returns, tapes, bootstrap);
   row.minus_hold = hold != nullptr ? difference_interval(returns, hold->log_returns(), tapes, bootstrap) : Interval{};
@@ -167,6 +169,14 @@ const PolicyScore& ScoreTable::agent() const {
   const auto found = std::find_if(rows.begin(), rows.end(), [](const PolicyScore& row) { return row.agent; });
   RLX_REQUIRE(found != rows.end(), "the table has no agent");
   return *found;
+}
+
+std::string ScoreTable::interval_note() const {
+  const std::size_t blocks = agent().whole_blocks;
+  if (blocks >= 10 || agent().trades() == 0) return {};
+  return fmt::format(
+      "only {} block{} of three mean holding times fit the window, fewer than 10: the intervals are narrower than the truth",
+      blocks, blocks == 1 ? "" : "s");
 }
 
 std::string ScoreTable::price_note() const {

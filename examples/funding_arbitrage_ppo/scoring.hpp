@@ -43,7 +43,8 @@ struct PolicyScore {
   rlx::risk::Interval profit;           ///< mean over the tapes, share of capital, 95 %
   rlx::risk::Interval minus_hold;       ///< paired difference to HOLD
   double annual = 0.0, sharpe = 0.0, max_drawdown = 0.0;
-  std::size_t block_steps = 1;
+  std::size_t block_steps = 1;   ///< of the bootstrap, capped at a tenth of the returns
+  std::size_t whole_blocks = 0;  ///< blocks of a day and three mean holding times that fit: about the independent observations
 
   funding::Attribution attribution() const;  ///< sum over the tapes, USD
   std::int64_t trades() const;
@@ -66,7 +67,9 @@ struct ScoreTable {
   double clairvoyant_usd = 0.0;
 
   const PolicyScore& agent() const;
-  /// What to know beside the verdict: that most of the agent's profit is price moves between the venues. Else empty.
+  /// What to know beside the verdict: that too few trades fit the window for its interval to be believed. Else empty.
+  std::string interval_note() const;
+  /// The same: that most of the agent's profit is price moves between the venues. Else empty.
   std::string price_note() const;
   std::string verdict() const;  ///< "agent better than HOLD", "no edge over HOLD at 95 %" or "agent worse than HOLD"
 };
