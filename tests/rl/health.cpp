@@ -146,3 +146,10 @@ TEST_CASE("Marks have the limits of the monitoring guide", "[rl][health]") {
   REQUIRE(logger.value("health/approx_kl") == 0.0);
   REQUIRE(logger.value("health/clip_fraction") == -1.0);
 }
+
+TEST_CASE("Figures that an update does not have are no alarm: entropy of actions that are no choices", "[rl][health]") {
+  rlx::UpdateMetrics metrics;
+  metrics.entropy = 1.4;
+  REQUIRE_FALSE(rlx::is_finite(metrics.entropy_share));
+  REQUIRE(rlx::health_marks(metrics).entropy == rlx::HealthMark::fair);
+}

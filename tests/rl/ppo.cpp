@@ -719,3 +719,34 @@ TEST_CASE("A batch size that does not divide the rollout is said once, in the lo
   REQUIRE(out.str().find(text, first + 1) == std::string::npos);
   REQUIRE_THAT(manifest.fields.at("warnings").at(0).get<std::string>(), ContainsSubstring(text));
 }
+
+namespace {
+
+/// One output that is half the value: what it was in the rollout must come back, not the value.
+struct HalvedCritic {
+  double* largest_change;
+  std::size_t outputs() const { return 1; }
+  float value(rlx::CriticRow out) const { return 2.0F * out[0]; }
+  std::size_t target_width() const { return 1; }
+  void prepare(const rlx::RolloutView&, std::span<float> targets) const {
+    for (float& t : targets) t /= 2.0F;
+  }
+  double loss(const rlx::CriticBatch& b, std::span<float>) const {
+    for (std::size_t i = 0; i < b.outputs.rows(); ++i)
+      *largest_change = std::max(*largest_change, std::abs(static_cast<double>(b.outputs(i, 0) - b.old_outputs(i, 0))));
+    return 0.0;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("A critic whose one output is not the value gets its own old outputs", "[rl][ppo]") {
+  double largest_change = 0.0;
+  rlx::ThreadPool pool(1);
+  rlx::VectorEnv envs({.num_envs = 2, .seed = 1}, pool, [](std::size_t) { return rlx::CartPole(); });
+  rlx::Ppo ppo({.n_steps = 16, .batch_size = 32, .n_epochs = 1, .gradient_shards = 1}, envs,
+               rlx::nn::mlp_actor_critic({.observation = 4, .action = 2}), pool, HalvedCritic{&largest_change});
+  ppo.learn(32);
+  REQUIRE(largest_change <= 1e-6);
+  REQUIRE(ppo.rollout().values != ppo.rollout().critic_outputs);
+}

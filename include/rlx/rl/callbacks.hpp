@@ -214,8 +214,10 @@ class CheckpointCallback final : public Callback {
     const std::optional<std::uint64_t> at = milestones_.passed(learner);
     if (!at) return true;
     const char* const unit = config_.unit == CountUnit::episodes ? "_ep" : "_";
-    saved_.push_back(file(config_.prefix + unit + std::to_string(*at)));
-    learner.save(saved_.back());
+    const std::string path = file(config_.prefix + unit + std::to_string(*at));
+    learner.save(path);
+    std::erase(saved_, path);  // a second `learn` from 0 overwrites the files of the first
+    saved_.push_back(path);
     while (config_.keep_last != 0 && saved_.size() > config_.keep_last) {
       std::remove(saved_.front().c_str());
       std::remove(description_path(saved_.front()).c_str());

@@ -74,7 +74,7 @@ inline std::string layout_hash(const PolicyLayout& layout) {
 
 /// What is known of one decision.
 struct Decision {
-  float value = 0.0F;            ///< of the observation, in the learner's (scaled) units
+  float value = 0.0F;  ///< mean of the critic's outputs, in the learner's (scaled) units; critics of one's own may differ
   float log_probability = 0.0F;  ///< of the action taken
   float probability = 0.0F;
   float entropy = 0.0F;  ///< of the distribution, nats

@@ -23,11 +23,12 @@ namespace rlx {
 struct UpdateMetrics {
   double policy_gradient_loss = 0.0;
   double value_loss = 0.0;
-  double entropy_loss = 0.0;      ///< -mean entropy
-  double entropy = 0.0;           ///< nats
-  double entropy_rescaled = 0.0;  ///< H ln(n) / ln(n_valid), over states with at least two valid actions
-  double entropy_share = 0.0;     ///< of the largest possible: sum of H over sum of ln(n_valid)
-  double loss = 0.0;              ///< the whole
+  double entropy_loss = 0.0;  ///< -mean entropy
+  double entropy = 0.0;       ///< nats
+  double entropy_rescaled =
+      std::numeric_limits<double>::quiet_NaN();  ///< H ln(n) / ln(n_valid), over states with at least two valid actions
+  double entropy_share = std::numeric_limits<double>::quiet_NaN();  ///< sum of H over sum of ln(n_valid); NaN without choices
+  double loss = 0.0;                                                ///< the whole
   double approx_kl = 0.0;
   double approx_kl_k1 = 0.0;
   double clip_fraction = 0.0;

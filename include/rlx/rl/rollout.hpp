@@ -55,6 +55,7 @@ struct RolloutShape {
   std::size_t critic_outputs = 1;    ///< K
   std::size_t target_width = 1;      ///< W
   bool scaled_rewards = false;       ///< keep scaled rewards beside the raw ones
+  bool value_is_output = true;       ///< the critic's one output is the value itself, so both share their memory
   std::size_t action_width = 1;      ///< A
   std::size_t state_size = 0;        ///< floats of recurrent state per environment, 0 without
 };
@@ -82,9 +83,9 @@ struct Rollout {
         terminated(rows()),
         truncated(rows()),
         last_values(sizes.num_envs),
-        critic_outputs(sizes.critic_outputs > 1 ? rows() * sizes.critic_outputs : 0),
+        critic_outputs(sizes.value_is_output && sizes.critic_outputs == 1 ? 0 : rows() * sizes.critic_outputs),
         final_critic_outputs(critic_outputs.size()),
-        last_critic_outputs(sizes.critic_outputs > 1 ? sizes.num_envs * sizes.critic_outputs : 0),
+        last_critic_outputs(critic_outputs.empty() ? 0 : sizes.num_envs * sizes.critic_outputs),
         returns(sizes.target_width > 1 ? rows() : 0),
         running_returns(sizes.num_envs),
         state(sizes.num_envs * sizes.state_size),
@@ -162,7 +163,7 @@ struct Rollout {
   std::vector<float> targets;  ///< [T][N][W]
   std::vector<std::uint8_t> terminated, truncated;
   std::vector<float> last_values;                                                ///< [N]
-  std::vector<float> critic_outputs, final_critic_outputs, last_critic_outputs;  ///< empty if K = 1
+  std::vector<float> critic_outputs, final_critic_outputs, last_critic_outputs;  ///< empty if `value_is_output`
   std::vector<float> returns;                                                    ///< empty if W = 1
   std::vector<double> running_returns;       ///< [N], of the episodes that are cut by the end of the rollout
   std::vector<float> state;                  ///< [N][S], after the last step

@@ -400,6 +400,7 @@ class OnPolicyLearner : public Learner {
     shape.mask_width = envs_->mask_width();
     shape.critic_outputs = critic_.outputs();
     shape.target_width = critic_.target_width();
+    shape.value_is_output = std::same_as<C, ScalarCritic>;
     shape.scaled_rewards = config_.normalize_reward;
     shape.action_width = envs_->action_width();
     shape.state_size = graph_.state_size();
@@ -587,7 +588,7 @@ class OnPolicyLearner : public Learner {
     return config_.normalize_value ? value_scale_.to_real(value) : value;
   }
   void store_critic(std::span<const float> from, std::span<float> outputs, float& value) const {
-    std::copy(from.begin(), from.end(), outputs.begin());  // with one output this is `value` itself
+    std::copy(from.begin(), from.end(), outputs.begin());  // of a ScalarCritic this is `value` itself
     value = real_value(from);
   }
 
