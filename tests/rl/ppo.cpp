@@ -700,6 +700,46 @@ TEST_CASE("A checkpoint between a rollout and its update is refused, because it 
   run.ppo.save(file.path);
 }
 
+TEST_CASE("After an exception within an iteration nothing is saved until an iteration is whole", "[rl][ppo][resume]") {
+  const TemporaryFile file("cut_short");
+  struct Throws final : rlx::Callback {
+    bool on_rollout_end(rlx::Learner& learner) override {
+      if (learner.n_updates() == 1) throw rlx::DataError("no more");
+      return true;
+    }
+    void on_training_start(rlx::Learner& learner) override {
+      if (!path.empty()) learner.save(path);
+    }
+    std::string path;
+  } throws;
+  rlx::PpoConfig config = small_config();
+  Run run(config);
+  REQUIRE_THROWS_AS(run.ppo.learn(3 * run.rollout(), {.callbacks = {&throws}}), rlx::DataError);
+  REQUIRE_THROWS_AS(run.ppo.save(file.path), rlx::CheckpointError);
+  throws.path = file.path;  // nor at the start of the next call
+  REQUIRE_THROWS_WITH(run.ppo.learn(run.rollout(), {.callbacks = {&throws}, .reset_num_timesteps = false}),
+                      ContainsSubstring("load the last checkpoint"));
+  // The same with an error of the learner itself.
+  Run nan(config);
+  nan.ppo.learn(nan.rollout());
+  nan.ppo.save(file.path);
+  const std::string good = nan.ppo.state_hash();
+  nan.ppo.parameters().parameters()[0] = std::numeric_limits<float>::quiet_NaN();
+  REQUIRE_THROWS_AS(nan.ppo.learn(nan.rollout(), {.reset_num_timesteps = false}), rlx::NumericError);
+  REQUIRE_THROWS_WITH(nan.ppo.save(file.path), ContainsSubstring("within an iteration"));
+  nan.ppo.load(file.path);  // the old file is whole, and loading it makes the learner whole again
+  REQUIRE(nan.ppo.state_hash() == good);
+  nan.ppo.save(file.path);
+  // So does another iteration, from which a resumed run continues exactly.
+  run.ppo.learn(run.rollout(), {.reset_num_timesteps = false});
+  run.ppo.save(file.path);
+  run.ppo.learn(2 * run.rollout(), {.reset_num_timesteps = false});
+  Run resumed(config, 2);
+  resumed.ppo.load(file.path);
+  resumed.ppo.learn(2 * run.rollout(), {.reset_num_timesteps = false});
+  REQUIRE(resumed.ppo.state_hash() == run.ppo.state_hash());
+}
+
 TEST_CASE("A batch size that does not divide the rollout is said once, in the log and in the manifest", "[rl][ppo]") {
   const TemporaryFile file("warned");
   rlx::PpoConfig config = small_config();

@@ -71,7 +71,8 @@ class Learner {
   virtual double total_flops() const = 0;
   /// A copy of the policy as it is now. Allocates.
   virtual InferencePolicy policy() const = 0;
-  /// Not between a rollout and its update, which are on_episode and on_rollout_end of a callback.
+  /// Not between a rollout and its update, which are on_episode and on_rollout_end of a callback, nor after an exception within
+  /// an iteration until another one is whole.
   virtual void save(std::string_view path) const = 0;
   virtual void export_policy(std::string_view path, const PolicyInfo& info) const = 0;
   virtual Logger* logger() const = 0;  ///< nullptr if nothing is logged

@@ -62,12 +62,17 @@ template <class E, class Rule, Critic C, RiskObjective R, Clock K>
 void OnPolicyLearner<E, Rule, C, R, K>::save(std::string_view path_view) const {
   const std::string path(path_view);
   if (has_open_rollout_) {
-    throw Error(name() + "::save was called between a rollout and its update; save in on_update_end or after learn");
+    throw CheckpointError(name() + "::save was called between a rollout and its update; save in on_update_end or after learn");
+  }
+  if (cut_short_) {
+    throw CheckpointError(name() +
+                          "::save was called after an exception had ended learn within an iteration, which a resumed run could "
+                          "not repeat; load the last checkpoint, or let learn make another update first");
   }
   StateBuffers state = state_buffers();
   const nlohmann::json description = metadata();
-  io::write_safetensors(path, {{"rlx", description.dump()}}, tensors(state));
   io::write_file_atomically(description_path(path), description.dump(2) + '\n');
+  io::write_safetensors(path, {{"rlx", description.dump()}}, tensors(state));
 }
 
 template <class E, class Rule, Critic C, RiskObjective R, Clock K>
@@ -305,6 +310,7 @@ void OnPolicyLearner<E, Rule, C, R, K>::load(std::string_view path_view, const L
     num_timesteps_ = numbers[0], total_timesteps_ = numbers[1], n_updates_ = numbers[2], epochs_ = numbers[3];
     env_steps_ = numbers[4], num_episodes_ = numbers[5], forward_rows_ = numbers[6], trained_rows_ = numbers[7];
     started_ = started && restored;
+    cut_short_ = false;
     warned_ = false;
     load_warning_ = restored ? std::string() : path + " was loaded without its environments: each starts its next episode";
     first_row_is_new_ = first_row_is_new;

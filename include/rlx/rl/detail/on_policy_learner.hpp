@@ -162,7 +162,8 @@ class OnPolicyLearner : public Learner {
     struct End {
       OnPolicyLearner& learner;
       ~End() {
-        learner.learning_ = learner.has_open_rollout_ = false;
+        learner.learning_ = false;
+        learner.cut_short_ = std::exchange(learner.has_open_rollout_, false) || learner.cut_short_;
         learner.logger_ = nullptr;
       }
     } end{*this};
@@ -179,7 +180,7 @@ class OnPolicyLearner : public Learner {
       update_sampler();
       for (Callback* const callback : options.callbacks) stopped = !callback->on_rollout_end(*this) || stopped;
       update();
-      has_open_rollout_ = false;
+      has_open_rollout_ = cut_short_ = false;
       if (logger_ != nullptr) record_update();
       for (Callback* const callback : options.callbacks) stopped = !callback->on_update_end(*this) || stopped;
       if (logger_ != nullptr && (n_updates_ % options.log_interval == 0)) dump();
@@ -248,8 +249,10 @@ class OnPolicyLearner : public Learner {
   // ---------------------------------------------------------------------------------------------------------- checkpoints
 
   /// Writes everything that training needs to continue exactly, and beside it, for people, the metadata as `<name>.json`.
-  /// @throws IoError; the old file stays on failure. Error from a callback between a rollout and its update: what was collected
-  ///         is not saved, so that a resumed run would differ
+  /// The description is written first, so that whatever fails, the checkpoint at `path` is the old one or the new one, whole.
+  /// @throws IoError. CheckpointError from a callback between a rollout and its update, and from the time that an exception cut
+  ///         an iteration of `learn` short until one is whole: what was collected is not saved, so that a resumed run would
+  ///         differ
   void save(std::string_view path) const override;
 
   /// Continues from a checkpoint: afterwards `learn(..., {.reset_num_timesteps = false})` gives the bytes of a run that was
@@ -451,6 +454,7 @@ class OnPolicyLearner : public Learner {
       Rows rows;
       rows.observations = rollout_.observations_at(config_.n_steps);
       rows.masks = rollout_.masks_at(config_.n_steps);
+      started_ = false;
       envs_->reset_into(rows);
       std::fill(discounted_returns_.begin(), discounted_returns_.end(), 0.0);
       std::fill(rollout_.running_returns.begin(), rollout_.running_returns.end(), 0.0);
@@ -1092,6 +1096,7 @@ class OnPolicyLearner : public Learner {
   bool first_row_is_new_ = false;  ///< they come from a reset and were not counted yet
   bool learning_ = false;
   bool has_open_rollout_ = false;  ///< a rollout is being made or waits for its update
+  bool cut_short_ = false;         ///< by an exception, and no iteration was whole since
   bool warned_ = false;            ///< the log has the warnings
   std::string load_warning_;       ///< that the last load was not exact
   Logger* logger_ = nullptr;
