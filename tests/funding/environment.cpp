@@ -321,6 +321,78 @@ TEST_CASE("settlement: a missing stamp pays nothing and is counted", "[funding][
   REQUIRE(rig.row[15 + 11] == 0.0F);
 }
 
+TEST_CASE("settlement: every missing stamp is counted once for each leg", "[funding][settlement]") {
+  const HandMarket market = calm_market();  // both legs expect hours 8, 16, 24, ...
+  Rig rig(market.tape(), plain_config(40));
+  rig.reset(1, from(1));
+  rig.step(enter_large);
+  std::vector<std::int64_t> counts;
+  for (int hour = 2; hour < 26; ++hour) {
+    rig.step(hold);
+    counts.push_back(rig.env.info().missed_settlements);
+  }
+  REQUIRE(counts[8 - 3] == 2);  // at the stamp itself
+  REQUIRE(counts[15 - 3] == 2);
+  REQUIRE(counts[16 - 3] == 4);
+  REQUIRE(counts[24 - 3] == 6);
+  REQUIRE(counts[26 - 3] == 6);
+  rig.step(exit_first);  // what passes after the exit is not missed
+  for (int hour = 27; hour < 34; ++hour) rig.step(hold);
+  REQUIRE(rig.env.info().missed_settlements == 6);
+}
+
+TEST_CASE("settlement: missing stamps of a long step are counted beside those that paid", "[funding][settlement]") {
+  HandMarket market;
+  market.config.step_ms = 8 * ms_per_hour;
+  market.flat("binance", 0, 48, 100.0).flat("bybit", 0, 48, 100.0);
+  for (const int hour : {7, 8, 9, 10, 13, 16, 17, 24}) market.settle("binance", hour, -0.0001, 1.0);  // not 11, 12, 14, 15
+  for (int hour = 0; hour <= 24; ++hour) market.settle("bybit", hour, 0.0001, 1.0);
+  Rig rig(market.tape(), plain_config(4));
+  rig.reset(1, from(1));
+  rig.step(enter_large);  // hours 8 to 16
+  REQUIRE(rig.env.info().missed_settlements == 4);
+  rig.step(hold);  // hours 16 to 24: 18 to 23 of one leg
+  REQUIRE(rig.env.info().missed_settlements == 4 + 6);
+  rig.step(hold);  // hours 24 to 32: eight of both
+  REQUIRE(rig.env.info().missed_settlements == 4 + 6 + 16);
+}
+
+TEST_CASE("settlement: a late payment is no miss, a changed interval is one while it is not known", "[funding][settlement]") {
+  HandMarket market;
+  market.flat("binance", 0, 48, 100.0).flat("bybit", 0, 48, 100.0);
+  market.settle("binance", 0, -0.0004).settle("bybit", 0, 0.0004);
+  market.settle("binance", 8.0001, -0.0004);  // after the step that ends at hour 8
+  market.settle("bybit", 4, 0.0002, 4.0).settle("bybit", 8, 0.0002, 4.0).settle("bybit", 16, 0.0002, 8.0);
+  Rig rig(market.tape(), plain_config());
+  rig.reset(1, from(1));
+  rig.step(enter_large);
+  for (int hour = 2; hour < 8; ++hour) rig.step(hold);
+  REQUIRE(rig.env.info().missed_settlements == 1);  // so far binance has not paid
+  rig.step(hold);
+  REQUIRE(rig.env.info().missed_settlements == 0);
+  for (int hour = 9; hour < 12; ++hour) rig.step(hold);
+  REQUIRE(rig.env.info().missed_settlements == 1);  // bybit settled every 4 h until now
+  for (int hour = 12; hour < 16; ++hour) rig.step(hold);
+  REQUIRE(rig.env.info().missed_settlements == 1);  // binance's stamp lies just behind hour 16
+  rig.step(hold);
+  REQUIRE(rig.env.info().missed_settlements == 2);
+}
+
+TEST_CASE("settlement: a leg that is liquidated misses nothing afterwards", "[funding][settlement]") {
+  HandMarket market;
+  market.config.step_ms = 8 * ms_per_hour;
+  market.flat("binance", 0, 48, 100.0).flat("bybit", 0, 48, 100.0);
+  market.instrument("binance", "AUSDT").rows[10].low = 1.0;  // liquidated at hour 10
+  for (const int hour : {7, 8}) market.settle("binance", hour, -0.0001, 1.0).settle("bybit", hour, 0.0001, 1.0);
+  EnvironmentConfig config = plain_config(4);
+  config.trading = TradingConfig::aggressive();
+  Rig rig(market.tape(), config);
+  rig.reset(1, from(1));
+  rig.step(enter_large);
+  REQUIRE(rig.env.info().liquidations == 1);
+  REQUIRE(rig.env.info().missed_settlements == 2 * 2);  // hours 9 and 10
+}
+
 TEST_CASE("settlement: the two directions of a pair sum to zero", "[funding][settlement]") {
   const auto funding_of = [](double long_rate, double short_rate) {
     HandMarket market = calm_market();
@@ -693,6 +765,25 @@ TEST_CASE("environment: a delayed order that became illegal lapses", "[funding][
   REQUIRE(rig.env.info().trades == 0);
   REQUIRE(rig.env.info().lapsed_orders == 1);
   REQUIRE(rig.env.info().equity == 10'000.0);
+}
+
+TEST_CASE("environment: a delayed order lapses where the pair would no longer be offered", "[funding][environment]") {
+  const auto lapsed = [](const std::function<void(PriceRow&)>& change) {
+    HandMarket market = calm_market();
+    change(market.instrument("bybit", "AUSDT").rows[5]);
+    EnvironmentConfig config = plain_config();
+    config.execution.delay_steps = 1;
+    Rig rig(market.tape(), config);
+    rig.reset(1, from(4));
+    REQUIRE(rig.mask()[enter_large] == 1);
+    rig.step(enter_large);
+    REQUIRE(rig.env.info().trades == 1 - rig.env.info().lapsed_orders);
+    return rig.env.info().lapsed_orders;
+  };
+  REQUIRE(lapsed([](PriceRow& row) { row.bid_ask_bps = 50.0F; }) == 0);
+  REQUIRE(lapsed([](PriceRow& row) { row.bid_ask_bps = 60.0F; }) == 1);
+  REQUIRE(lapsed([](PriceRow& row) { row.depth_usd = 24'000.0F; }) == 1);
+  REQUIRE(lapsed([](PriceRow& row) { row.volume_quote_24h = 400'000.0F; }) == 1);
 }
 
 TEST_CASE("environment: the peak is taken after a delayed order has paid its costs", "[funding][environment]") {

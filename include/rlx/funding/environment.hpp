@@ -227,8 +227,8 @@ class FundingArbitrageEnv : private detail::EnvironmentData {
       if (!delayed) close(slot, state_.time_ms, CloseReason::agent);
     }
 
-    count_missed_settlements(k);
     if (config_.walk_all_rows || !advance_without_limits(k)) walk_rows(k);
+    count_missed_settlements(k);
     arrive_at(k + 1);
     if (delayed && action.kind == ActionKind::enter) enter_late(ordered, action.size);
     if (delayed && action.kind == ActionKind::exit) exit_late(slot, leaving);
@@ -484,9 +484,15 @@ class FundingArbitrageEnv : private detail::EnvironmentData {
   }
 
   void enter_late(const PairQuote& ordered, Size size) {
+    const LegView long_view = tape_->leg(ordered.long_leg, info_.tape_step);
+    const LegView short_view = tape_->leg(ordered.short_leg, info_.tape_step);
+    if (!tape_->tradable(long_view) || !tape_->tradable(short_view)) {  // it would not be offered now
+      ++info_.lapsed_orders;
+      return;
+    }
     PairQuote quote = ordered;
-    quote.long_quote = quote_of(tape_->leg(ordered.long_leg, info_.tape_step));
-    quote.short_quote = quote_of(tape_->leg(ordered.short_leg, info_.tape_step));
+    quote.long_quote = quote_of(long_view);
+    quote.short_quote = quote_of(short_view);
     rebind();  // the order is checked against the account of now; its peak is taken after the order, like every equity
     state_.equity = portfolio_.equity();
     const AccountView account = account_view(state_, quote);
@@ -554,17 +560,49 @@ class FundingArbitrageEnv : private detail::EnvironmentData {
 
   // --- between two steps -------------------------------------------------------------------------------------------------
 
+  // Of the legs held in (t, t+dt], or up to their end within it. Runs before the views of t are replaced.
   void count_missed_settlements(std::size_t k) {
     const std::int64_t now = tape_->time(k), next = tape_->time(k + 1);
+    const auto count = [&](const Leg& leg, const LegView& view, std::int64_t opened, std::int64_t until) {
+      info_.missed_settlements += missed_stamps(leg.instrument, view, now, opened, until);
+    };
     for (const PositionState& held : state_.positions) {
       if (held.position == nullptr) continue;
-      for (const LegView* view : {&held.long_leg, &held.short_leg}) {
-        if (view->next_settle_ms <= now || view->next_settle_ms > next) continue;
-        const InstrumentId id =
-            view == &held.long_leg ? held.position->long_leg.instrument : held.position->short_leg.instrument;
-        if (tape_->settlements(id, k).empty()) ++info_.missed_settlements;
-      }
+      count(held.position->long_leg, held.long_leg, held.position->opened_ms, next);
+      count(held.position->short_leg, held.short_leg, held.position->opened_ms, next);
     }
+    for (std::size_t i = 0; i < closed_count_; ++i) {
+      if (closed_[i].closed_ms <= now) continue;  // the agent's exits and entries undone come before the step
+      const Position& gone = closed_[i].position;
+      for (const Leg* leg : {&gone.long_leg, &gone.short_leg})
+        count(*leg, tape_->leg(leg->instrument, k), gone.opened_ms, closed_[i].closed_ms);
+    }
+    info_.missed_settlements = std::max<std::int64_t>(info_.missed_settlements, 0);
+  }
+
+  // Stamps in (now, until] that passed without a payment. Due are the next stamp known at `now` and, from there, one every
+  // interval; a settlement meets the stamp that lies within half an interval of it and sets the clock anew. One that comes
+  // after `now` for a stamp before it takes back the miss that was counted when that stamp passed.
+  std::int64_t missed_stamps(InstrumentId id, const LegView& view, std::int64_t now, std::int64_t opened,
+                             std::int64_t until) const {
+    std::int64_t due = view.next_settle_ms;
+    if (due > until) return 0;
+    const auto in_ms = [](double hours) { return static_cast<std::int64_t>(hours * static_cast<double>(ms_per_hour)); };
+    std::int64_t interval = in_ms(view.interval_hours), missed = 0;
+    const auto pass_to = [&](std::int64_t end) {
+      for (; due <= end; due += interval) missed += due > now ? 1 : 0;
+    };
+    if (due != 0 && due < now) due += (now - due) / interval * interval;  // those before were counted as they passed
+    for (const Settlement& settlement : tape_->settlements(id, view.last_settle_ms, until)) {
+      if (due != 0) {
+        pass_to(settlement.settle_ms - interval / 2 - 1);
+        if (due > opened && due <= now && settlement.settle_ms > now) --missed;
+      }
+      interval = in_ms(settlement.interval_hours);
+      due = settlement.settle_ms + interval;
+    }
+    if (due != 0) pass_to(until);
+    return missed;
   }
 
   std::int64_t usable_at(const PriceRow& row) const { return row.ts_ms + tape_->config().price_delay_ms; }

@@ -106,6 +106,10 @@ class MarketTape {
   /// What is known of an instrument at time(k). O(1). @pre k <= n_steps()
   LegView leg(InstrumentId id, std::size_t k) const { return core_->leg(id, k); }
 
+  /// Whether a pair with this leg may be offered: its price is fresh, and spread, depth and volume pass the filter where they
+  /// are known. (The list asks for history too, which cannot get shorter.)
+  bool tradable(const LegView& view) const { return core_->tradable(view, config_.filter); }
+
   /// What is known of a directed pair at time(k). O(1). @pre two instruments of one symbol; k < n_steps()
   PairView pair(InstrumentId long_leg, InstrumentId short_leg, std::size_t k) const {
     return core_->pair(long_leg, short_leg, k, core_->leg(long_leg, k), core_->leg(short_leg, k));
