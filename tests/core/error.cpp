@@ -14,6 +14,7 @@ static_assert(std::is_base_of_v<rlx::Error, rlx::ConfigError> && std::is_base_of
               std::is_base_of_v<rlx::Error, rlx::VenueError> && std::is_base_of_v<rlx::Error, rlx::CheckpointError>);
 static_assert(std::is_base_of_v<rlx::EnvironmentError, rlx::InvalidActionError> &&
               std::is_base_of_v<rlx::EnvironmentError, rlx::StateError>);
+static_assert(std::is_base_of_v<rlx::DataError, rlx::ParseError>);
 
 TEST_CASE("DataError begins with the place as far as it is known", "[core][error]") {
   const rlx::DataError full("prices.csv", 12, 5, "expected a number");
@@ -25,6 +26,13 @@ TEST_CASE("DataError begins with the place as far as it is known", "[core][error
   CHECK(std::string(rlx::DataError("prices.csv", 0, 0, "x").what()) == "prices.csv: x");
   CHECK(std::string(rlx::DataError("", 0, 0, "x").what()) == "x");
   CHECK(rlx::DataError("x").line() == 0);
+}
+
+TEST_CASE("ParseError says where like any DataError", "[core][error]") {
+  const rlx::ParseError error("chain.csv", 3, 7, "expected an option name");
+  CHECK(std::string(error.what()) == "chain.csv:3:7: expected an option name");
+  CHECK(error.line() == 3);
+  CHECK(std::string(rlx::ParseError("expected an option name").what()) == "expected an option name");
 }
 
 TEST_CASE("NumericError and EnvironmentError carry where it happened", "[core][error]") {

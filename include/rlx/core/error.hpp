@@ -60,6 +60,12 @@ class DataError : public Error {
   std::size_t column_ = 0;
 };
 
+/// A text that is not what its grammar asks for: a name, a message, a file of another format. `what()` as DataError.
+class ParseError : public DataError {
+ public:
+  using DataError::DataError;
+};
+
 /// The operating system refused a file operation. Names the path and the system's own text.
 class IoError : public Error {
  public:
