@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include <rlx/core/random.hpp>
+#include <rlx/market/fixed8.hpp>
 
 using rlx::market::AccountId;
 using rlx::market::EntryKind;
@@ -103,4 +104,16 @@ TEST_CASE("ledger: balances are saved and restored, foreign ones refused", "[mar
   Ledger small;
   REQUIRE_THROWS_AS(small.restore(b.ledger.balances()), rlx::StateError);
   REQUIRE_THROWS_AS(b.ledger.add_account("late", true), rlx::StateError);
+}
+
+TEST_CASE("ledger: an exact amount is kept to the last unit", "[market][ledger]") {
+  using rlx::market::Fixed8;
+  rlx::market::BasicLedger<Fixed8> ledger;
+  const AccountId cash = ledger.add_account("cash", true), fees = ledger.add_account("fees", false);
+  const Fixed8 unit = Fixed8::from_units(1);
+  ledger.post(0, 0, cash, fees, Fixed8::from_integer(90'000'000), EntryKind::capital);  // a double would lose the units below
+  for (int i = 0; i < 1000; ++i) ledger.post(0, 0, fees, cash, unit, EntryKind::fee);
+  REQUIRE(ledger.balance(cash) == Fixed8::parse("89999999.99999"));
+  REQUIRE(ledger.total(EntryKind::fee) == Fixed8::parse("-0.00001"));
+  REQUIRE(ledger.equity() + ledger.balance(fees) == Fixed8());
 }

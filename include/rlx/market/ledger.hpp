@@ -30,24 +30,28 @@ enum class EntryKind : std::uint8_t {
   slippage,     ///< half-spread, impact and other distance between mark and fill
   liquidation,  ///< liquidation fees, less what the insurance fund carries
   transfer,     ///< money under way between venues
-  transfer_fee
+  transfer_fee,
+  premium,  ///< paid or received for an option
+  payoff    ///< of an option at expiry
 };
-inline constexpr std::size_t n_entry_kinds = 10;
+inline constexpr std::size_t n_entry_kinds = 12;
 
 /// True for the kinds that change equity.
 constexpr bool is_profit_and_loss(EntryKind kind) {
   return kind == EntryKind::price || kind == EntryKind::funding || kind == EntryKind::fee || kind == EntryKind::slippage ||
-         kind == EntryKind::liquidation || kind == EntryKind::transfer_fee;
+         kind == EntryKind::liquidation || kind == EntryKind::transfer_fee || kind == EntryKind::premium ||
+         kind == EntryKind::payoff;
 }
 
 /// `amount` moves from `credit` to `debit`; a negative amount moves the other way.
-struct LedgerEntry {
+template <class Amount>
+struct BasicLedgerEntry {
   std::int64_t t_ms = 0;
   std::uint64_t position = 0;  ///< 0: no position
   AccountId debit = 0, credit = 0;
-  double amount = 0.0;  ///< USD
+  Amount amount{};
   EntryKind kind = EntryKind::capital;
-  bool operator==(const LedgerEntry&) const = default;
+  bool operator==(const BasicLedgerEntry&) const = default;
 };
 
 /// Accounts are fixed before the first entry. Assets have debit balances; capital and income have credit balances, so the sum
@@ -55,14 +59,17 @@ struct LedgerEntry {
 ///
 /// Capacity policy: `post` always updates the two balances and the total of its kind, which allocates nothing. Entries are kept
 /// only after `record(reserve)`; the vector then grows beyond `reserve` like any vector and keeps its memory over `clear`.
-class Ledger {
+///
+/// `Amount`: double (`Ledger`, USD), or an exact type with `+=` and `-=` such as Fixed8, whose sums are exact.
+template <class Amount>
+class BasicLedger {
  public:
   /// Adds an account. O(1) amortised, allocates. @throws StateError after the first entry
   AccountId add_account(std::string name, bool asset) {
     if (posted_ != 0) throw StateError("ledger: account '" + name + "' added after the first entry; add accounts first");
     names_.push_back(std::move(name));
-    assets_.push_back(asset ? 1.0 : 0.0);
-    balances_.push_back(0.0);
+    assets_.push_back(asset ? 1 : 0);
+    balances_.push_back(Amount{});
     return static_cast<AccountId>(balances_.size() - 1);
   }
 
@@ -74,49 +81,51 @@ class Ledger {
   bool recording() const noexcept { return recording_; }
 
   /// Moves `amount` from account `credit` to account `debit`. O(1); allocates only while recording beyond the reserve.
-  void post(std::int64_t t_ms, std::uint64_t position, AccountId debit, AccountId credit, double amount, EntryKind kind) {
+  void post(std::int64_t t_ms, std::uint64_t position, AccountId debit, AccountId credit, Amount amount, EntryKind kind) {
     RLX_ASSERT(debit < balances_.size() && credit < balances_.size());
     balances_[debit] += amount;
     balances_[credit] -= amount;
     // Equity changes only where the entry crosses between an asset and another account.
-    totals_[static_cast<std::size_t>(kind)] += amount * (assets_[debit] - assets_[credit]);
+    if (assets_[debit] != assets_[credit]) totals_[static_cast<std::size_t>(kind)] += assets_[debit] != 0 ? amount : -amount;
     ++posted_;
     if (recording_) entries_.push_back({t_ms, position, debit, credit, amount, kind});
   }
 
   /// Debits less credits of one account.
-  double balance(AccountId account) const { return balances_.at(account); }
+  Amount balance(AccountId account) const { return balances_.at(account); }
   std::size_t n_accounts() const noexcept { return balances_.size(); }
   const std::string& name(AccountId account) const { return names_.at(account); }
-  bool is_asset(AccountId account) const { return assets_.at(account) > 0.0; }
+  bool is_asset(AccountId account) const { return assets_.at(account) != 0; }
 
   /// Sum of the asset accounts. O(accounts).
-  double equity() const {
-    double sum = 0.0;
-    for (std::size_t i = 0; i < balances_.size(); ++i) sum += assets_[i] * balances_[i];
+  Amount equity() const {
+    Amount sum{};
+    for (std::size_t i = 0; i < balances_.size(); ++i) {
+      if (assets_[i] != 0) sum += balances_[i];
+    }
     return sum;
   }
 
   /// Change of equity by entries of one kind since the last `clear` (0 for kinds that only move money).
-  double total(EntryKind kind) const noexcept { return totals_[static_cast<std::size_t>(kind)]; }
+  Amount total(EntryKind kind) const noexcept { return totals_[static_cast<std::size_t>(kind)]; }
 
   /// Entries since the last `clear`, in the order of posting; empty unless recording.
-  std::span<const LedgerEntry> entries() const noexcept { return entries_; }
+  std::span<const BasicLedgerEntry<Amount>> entries() const noexcept { return entries_; }
   /// Number of entries since the last `clear`, recorded or not.
   std::uint64_t posted() const noexcept { return posted_; }
 
   /// Empties every account and forgets the entries; accounts, recording and memory stay.
   void clear() noexcept {
-    std::fill(balances_.begin(), balances_.end(), 0.0);
-    totals_.fill(0.0);
+    std::fill(balances_.begin(), balances_.end(), Amount{});
+    totals_.fill(Amount{});
     entries_.clear();
     posted_ = 0;
   }
 
   /// Balances and totals, for saving. Entries are not part of it.
   struct Balances {
-    std::span<const double> accounts;
-    std::array<double, n_entry_kinds> totals;
+    std::span<const Amount> accounts;
+    std::array<Amount, n_entry_kinds> totals;
     std::uint64_t posted;
   };
   Balances balances() const noexcept { return {balances_, totals_, posted_}; }
@@ -134,13 +143,16 @@ class Ledger {
 
  private:
   std::vector<std::string> names_;
-  std::vector<double> assets_;  // 1 asset, 0 capital or income
-  std::vector<double> balances_;
-  std::array<double, n_entry_kinds> totals_{};
-  std::vector<LedgerEntry> entries_;
+  std::vector<std::uint8_t> assets_;  // 1 asset, 0 capital or income
+  std::vector<Amount> balances_;
+  std::array<Amount, n_entry_kinds> totals_{};
+  std::vector<BasicLedgerEntry<Amount>> entries_;
   std::uint64_t posted_ = 0;
   bool recording_ = false;
 };
+
+using LedgerEntry = BasicLedgerEntry<double>;
+using Ledger = BasicLedger<double>;
 
 }  // namespace rlx::market
 
