@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <rlx/env/testing.hpp>
+#include <rlx/io/mapped_file.hpp>
 #include <rlx/nn/networks.hpp>
 #include <rlx/rl/ppo.hpp>
 
@@ -92,6 +93,17 @@ TEST_CASE("Scores can be averaged, and an evaluation can end the training", "[rl
   REQUIRE(run.ppo.best->score == 3.0);  // (2 + 3 + 4) / 3
   REQUIRE(logger.value("eval/mean_reward") >= 0.0);
   REQUIRE(logger.value("eval/sampled_reward") >= 0.0);
+  // The other half comes with the interval of the difference, paired by episode, of the very policy that was evaluated.
+  rlx::EvalCallback pairs(make_env,
+                          {.eval_freq = 128, .n_eval_episodes = 8, .deterministic = false, .both = true, .name = "pairs"});
+  run.ppo.learn(128, {.callbacks = {&pairs}, .logger = &logger, .reset_num_timesteps = false});
+  const rlx::EvaluationPair pair = rlx::evaluate_both(run.ppo.policy(), make_env, {.n_eval_episodes = 8});
+  REQUIRE(logger.value("pairs/mean_reward") == pair.sampled.mean_reward);
+  REQUIRE(logger.value("pairs/deterministic_reward") == pair.deterministic.mean_reward);
+  REQUIRE(logger.value("pairs/deterministic_gain") == pair.mean_difference);
+  REQUIRE(logger.value("pairs/deterministic_gain_low") == pair.interval.low);
+  REQUIRE(logger.value("pairs/deterministic_gain_high") == pair.interval.high);
+  REQUIRE(pairs.last()->returns() == pair.sampled.returns());
 }
 
 TEST_CASE("Checkpoints by episodes and by timesteps", "[rl][callbacks]") {
@@ -159,25 +171,114 @@ TEST_CASE("Training stops when the best model is not beaten any more", "[rl][cal
   const std::vector<double> scores{1.0, 2.0, 2.0, 4.0, std::numeric_limits<double>::quiet_NaN(), 3.0, 4.0, 9.0};
   Run run;
   std::size_t evaluations = 0;
-  rlx::StopTrainingOnNoModelImprovement stop(2, 2);
   rlx::EvalCallback callback(make_env, {.eval_freq = 128,
                                         .n_eval_episodes = 1,
                                         .score = [&](const rlx::Evaluation&) { return scores.at(evaluations++); },
-                                        .callback_after_eval = std::ref(stop)});
+                                        .callback_after_eval = rlx::StopTrainingOnNoModelImprovement(2, 2)});
   const rlx::LearnResult result = run.ppo.learn(8 * 128, {.callbacks = {&callback}});
   REQUIRE(result.stopped);
   REQUIRE(evaluations == 7);
-  REQUIRE(stop.no_improvement_evals() == 3);
+  REQUIRE(callback.last()->rank.without_improvement == 3);
+  REQUIRE(callback.last()->rank.best_score == 4.0);
   // With none allowed and nothing excused, the first evaluation that is no better stops; one without any model does as well.
-  const rlx::Evaluation evaluation;
-  FakeLearner learner;
-  rlx::StopTrainingOnNoModelImprovement strict(0);
-  REQUIRE_FALSE(rlx::StopTrainingOnNoModelImprovement(0)(learner, evaluation));
-  learner.best = rlx::BestScore{-5.0, 1, 1};
-  REQUIRE(strict(learner, evaluation));
-  learner.best->score = -4.0;
-  REQUIRE(strict(learner, evaluation));
+  const FakeLearner learner;
+  const rlx::StopTrainingOnNoModelImprovement strict(0);
+  rlx::Evaluation evaluation;
+  evaluation.rank = {.evaluations = 1, .without_improvement = 1};
   REQUIRE_FALSE(strict(learner, evaluation));
+  evaluation.rank = {-5.0, -5.0, 1, 0};
+  REQUIRE(strict(learner, evaluation));
+  evaluation.rank = {-5.0, -5.0, 2, 1};
+  REQUIRE_FALSE(strict(learner, evaluation));
+}
+
+TEST_CASE("A run with evaluations resumes to the same bytes, whatever the order of its callbacks", "[rl][callbacks][resume]") {
+  // The checkpoints are asked for first, and two evaluations with means of their own judge the model.
+  struct Watched {
+    Watched(const std::string& prefix, std::uint64_t stop)
+        : checkpoints({.save_freq = 128, .path = "/tmp", .prefix = prefix}),
+          main(make_env, {.eval_freq = 256,
+                          .n_eval_episodes = 3,
+                          .average_last = 3,
+                          .callback_after_eval = rlx::StopTrainingOnNoModelImprovement(2, 3)}),
+          hard(make_env,
+               {.eval_freq = 128, .n_eval_episodes = 2, .deterministic = false, .seed = 9, .average_last = 2, .name = "hard"}),
+          end(stop) {}
+    std::vector<rlx::Callback*> all() { return {&checkpoints, &main, &hard, &end}; }
+    struct End final : rlx::Callback {
+      explicit End(std::uint64_t n) : updates(n) {}
+      bool on_update_end(rlx::Learner& learner) override { return learner.n_updates() < updates; }
+      std::uint64_t updates;
+    };
+    rlx::CheckpointCallback checkpoints;
+    rlx::EvalCallback<decltype(make_env)> main, hard;
+    End end;
+  };
+  const std::string prefix = "rlx_test_order_" + std::to_string(::getpid());
+  const std::uint64_t steps = 12 * 128;
+  Run whole;
+  Watched first(prefix + "_whole", 100);
+  whole.ppo.learn(steps, {.callbacks = first.all()});
+  const std::size_t made = first.checkpoints.saved().size();
+  REQUIRE(made > 6);
+  for (const std::uint64_t k : {4U, 5U}) {
+    Run begun;
+    Watched before(prefix + "_begun", k);
+    begun.ppo.learn(steps, {.callbacks = before.all()});
+    REQUIRE(before.checkpoints.saved().size() == k);
+    Run resumed;
+    Watched after(prefix + "_resumed", 100);
+    resumed.ppo.load(before.checkpoints.saved().back());
+    REQUIRE(resumed.ppo.best->score == before.main.best()->score);
+    REQUIRE(resumed.ppo.last_update().loss == begun.ppo.last_update().loss);
+    resumed.ppo.learn(steps - k * 128, {.callbacks = after.all(), .reset_num_timesteps = false});
+    REQUIRE(after.main.best()->score == first.main.best()->score);
+    REQUIRE(after.hard.best()->score == first.hard.best()->score);
+    REQUIRE(after.hard.best()->num_timesteps == first.hard.best()->num_timesteps);
+    REQUIRE(after.checkpoints.saved().size() == made - k);
+    for (std::size_t i = k; i < made; ++i) {
+      REQUIRE(rlx::io::read_file(after.checkpoints.saved()[i - k]) == rlx::io::read_file(first.checkpoints.saved()[i]));
+    }
+    for (const auto* const callback : {&before.checkpoints, &after.checkpoints})
+      for (const std::string& path : callback->saved()) remove_checkpoint(path);
+  }
+  for (const std::string& path : first.checkpoints.saved()) remove_checkpoint(path);
+}
+
+TEST_CASE("Two evaluations of a run keep their bests apart and need two names", "[rl][callbacks]") {
+  Run run;
+  double main_score = 1.0, other_score = 10.0;
+  rlx::EvalCallback main(
+      make_env, {.eval_freq = 128, .n_eval_episodes = 1, .score = [&](const rlx::Evaluation&) { return main_score++; }});
+  rlx::EvalCallback other(make_env, {.eval_freq = 128,
+                                     .n_eval_episodes = 1,
+                                     .score = [&](const rlx::Evaluation&) { return other_score--; },
+                                     .callback_on_new_best = rlx::StopTrainingOnRewardThreshold(11.0),
+                                     .name = "other"});
+  REQUIRE_FALSE(run.ppo.learn(3 * 128, {.callbacks = {&main, &other}}).stopped);
+  REQUIRE(run.ppo.best->score == 3.0);
+  REQUIRE(main.best()->num_timesteps == 3 * 128);
+  REQUIRE(other.best()->score == 10.0);
+  REQUIRE(other.best()->num_timesteps == 128);
+  rlx::EvalCallback same(make_env, {.eval_freq = 128});
+  REQUIRE_THROWS_WITH(run.ppo.learn(128, {.callbacks = {&main, &same}}), ContainsSubstring("'eval'"));
+  REQUIRE_THROWS_AS(rlx::EvalCallback(make_env, {.name = ""}), rlx::ConfigError);
+  run.ppo.notes["evaluations of eval"] = "{";
+  REQUIRE_THROWS_AS(run.ppo.learn(128, {.callbacks = {&main}}), rlx::CheckpointError);
+}
+
+TEST_CASE("A second training from 0 keeps the checkpoints that it writes over those of the first", "[rl][callbacks]") {
+  Run run;
+  const std::string prefix = "rlx_test_again_" + std::to_string(::getpid());
+  rlx::CheckpointCallback callback({.save_freq = 128, .path = "/tmp", .prefix = prefix, .keep_last = 2});
+  run.ppo.learn(2 * 128, {.callbacks = {&callback}});
+  run.ppo.learn(2 * 128, {.callbacks = {&callback}});
+  REQUIRE(callback.saved() ==
+          std::vector<std::string>{"/tmp/" + prefix + "_128.safetensors", "/tmp/" + prefix + "_256.safetensors"});
+  for (const std::string& path : callback.saved()) {
+    REQUIRE(exists(path));
+    remove_checkpoint(path);
+  }
 }
 
 TEST_CASE("Episodes are told apart by their source", "[rl][callbacks]") {

@@ -38,7 +38,7 @@ TEST_CASE("The manifest follows the run", "[rl][manifest]") {
 
   learner.steps = 40;
   learner.best = rlx::BestScore{2.5, 40, 3};
-  callback.on_update_end(learner);
+  callback.on_checkpoint(learner);
   REQUIRE(read()["best"]["value"] == 2.5);
   REQUIRE(read()["best"]["file"] == "best_model.safetensors");
   REQUIRE(read()["best"]["step"] == 40);
@@ -54,7 +54,7 @@ TEST_CASE("The manifest follows the run", "[rl][manifest]") {
   rlx::RunManifest continued(path);
   rlx::ManifestCallback again(continued, "best_model.safetensors");
   again.on_training_start(learner);
-  again.on_update_end(learner);
+  again.on_checkpoint(learner);
   REQUIRE(read()["best"]["step"] == 40);
   REQUIRE(read()["best"]["episode"] == 3);
   manifest.failed(rlx::NumericError("the loss is not finite"));

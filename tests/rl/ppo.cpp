@@ -695,7 +695,7 @@ TEST_CASE("A checkpoint between a rollout and its update is refused, because it 
     std::string path;
   } early(file.path);
   Run run;
-  REQUIRE_THROWS_WITH(run.ppo.learn(run.rollout(), {.callbacks = {&early}}), ContainsSubstring("save in on_update_end"));
+  REQUIRE_THROWS_WITH(run.ppo.learn(run.rollout(), {.callbacks = {&early}}), ContainsSubstring("save in on_checkpoint"));
   run.ppo.learn(run.rollout());  // the learner stays usable
   run.ppo.save(file.path);
 }

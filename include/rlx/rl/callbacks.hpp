@@ -15,8 +15,11 @@
 #include <optional>
 #include <ostream>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
+
+#include <nlohmann/json.hpp>
 
 #include <rlx/core/error.hpp>
 #include <rlx/core/finite.hpp>
@@ -25,6 +28,7 @@
 #include <rlx/rl/checkpoint.hpp>
 #include <rlx/rl/evaluation.hpp>
 #include <rlx/rl/learner.hpp>
+#include <rlx/rl/statistics.hpp>
 
 namespace rlx {
 
@@ -63,7 +67,10 @@ struct EvalCallbackConfig {
   CountUnit unit = CountUnit::timesteps;
   std::size_t n_eval_episodes = 10;
   bool deterministic = true;
-  bool both = false;       ///< also evaluate the sampled policy on the same episodes (logged as eval/sampled_reward)
+  /// While something is logged, also evaluate the policy's other half (drawn actions beside the most probable ones) on the same
+  /// episodes: eval/sampled_reward (or deterministic_reward), and eval/deterministic_gain, deterministic less sampled per
+  /// episode, with its 95 % bootstrap interval deterministic_gain_{low,high}.
+  bool both = false;
   std::uint64_t seed = 0;  ///< the same episodes at every evaluation
   std::size_t num_envs = 1;
   std::uint64_t max_episode_steps = 1'000'000;
@@ -73,10 +80,14 @@ struct EvalCallbackConfig {
   std::function<double(const Evaluation&)> score = {};                         ///< default: mean_reward
   std::function<bool(Learner&, const Evaluation&)> callback_on_new_best = {};  ///< false stops training
   std::function<bool(Learner&, const Evaluation&)> callback_after_eval = {};   ///< false stops training
+  /// Keys in the log begin with it, and what has to outlast an interruption is kept under it. A second EvalCallback of a run
+  /// needs another; its best is its own, while that of "eval" is `Learner::best`.
+  std::string name = "eval";
 };
 
 /// Evaluates the policy on environments of its own, logs it, and keeps the model with the highest score. A tie keeps the older
-/// model, a score that is not finite never wins.
+/// model, a score that is not finite never wins. The best score, the scores that are averaged and the counts are part of the
+/// learner's checkpoints, so that an interruption changes nothing.
 template <class MakeEnv>
 class EvalCallback final : public Callback {
  public:
@@ -85,69 +96,132 @@ class EvalCallback final : public Callback {
       : make_env_(std::move(make_env)), config_(std::move(config)), milestones_(config_.eval_freq, config_.unit) {
     if (config_.average_last == 0) throw ConfigError("EvalCallbackConfig.average_last = 0; it must be at least 1");
     if (config_.n_eval_episodes == 0) throw ConfigError("EvalCallbackConfig.n_eval_episodes = 0; it must be at least 1");
+    if (config_.name.empty()) throw ConfigError("EvalCallbackConfig.name is empty; it must be a name of its own");
   }
 
-  /// @throws IoError if no best model could be saved
+  std::string_view name() const override { return config_.name; }
+
+  /// @throws IoError if no best model could be saved, CheckpointError if what a checkpoint kept for this callback is damaged
   void on_training_start(Learner& learner) override {
     milestones_.start(learner);
     if (!config_.best_model_path.empty()) io::require_writable(config_.best_model_path);
+    recall(learner);
   }
 
+  /// `callback_on_new_best` and `callback_after_eval` are called here; the best model's file is written in `on_checkpoint`.
   bool on_update_end(Learner& learner) override {
     if (!milestones_.passed(learner)) return true;
-    const InferencePolicy policy = learner.policy();
-    EvaluationConfig evaluation_config{.n_eval_episodes = config_.n_eval_episodes,
-                                       .deterministic = config_.deterministic,
-                                       .num_envs = config_.num_envs,
-                                       .seed = config_.seed,
-                                       .max_episode_steps = config_.max_episode_steps,
-                                       .pool = config_.pool};
-    last_ = evaluate_policy(policy, make_env_, evaluation_config);
+    last_ = evaluate(learner);
     history_.push_back({learner.num_timesteps(), config_.score ? config_.score(*last_) : last_->mean_reward});
-    const double score = averaged();
-    if (Logger* const logger = learner.logger()) {
-      logger->record("eval/mean_reward", last_->mean_reward);
-      logger->record("eval/std_reward", last_->std_reward);
-      logger->record("eval/mean_ep_length", last_->mean_length);
-      logger->record("eval/score", score);
-      for (const MetricMean& metric : last_->metrics) logger->record("eval/" + metric.name, metric.mean);
-      if (config_.both) {
-        evaluation_config.deterministic = !config_.deterministic;
-        const Evaluation other = evaluate_policy(policy, make_env_, evaluation_config);
-        logger->record(config_.deterministic ? "eval/sampled_reward" : "eval/deterministic_reward", other.mean_reward);
-      }
+    recent_.push_back(history_.back().second);
+    if (recent_.size() > config_.average_last) recent_.erase(recent_.begin());
+    const double score = mean_of(recent_);
+    if (Logger* const logger = learner.logger()) logger->record(config_.name + "/score", score);
+    is_new_best_ = is_finite(score) && (!best_ || score > best_->score);
+    if (is_new_best_) {
+      best_ = BestScore{score, learner.num_timesteps(), learner.num_episodes()};
+      if (is_main()) learner.best = best_;
     }
+    ++evaluations_;
+    without_improvement_ = is_new_best_ ? 0 : without_improvement_ + 1;
+    last_->rank = {score, best_ ? best_->score : std::numeric_limits<double>::quiet_NaN(), evaluations_, without_improvement_};
+    remember(learner);
     bool go_on = true;
-    if (is_finite(score) && (!learner.best || score > learner.best->score)) {
-      learner.best = BestScore{score, learner.num_timesteps(), learner.num_episodes()};
-      if (!config_.best_model_path.empty()) learner.save(config_.best_model_path);
-      if (config_.callback_on_new_best) go_on = config_.callback_on_new_best(learner, *last_);
-    }
+    if (is_new_best_ && config_.callback_on_new_best) go_on = config_.callback_on_new_best(learner, *last_);
     if (config_.callback_after_eval) go_on = config_.callback_after_eval(learner, *last_) && go_on;
     return go_on;
+  }
+
+  void on_checkpoint(Learner& learner) override {
+    if (std::exchange(is_new_best_, false) && !config_.best_model_path.empty()) learner.save(config_.best_model_path);
   }
 
   /// Step and score (before averaging) of every evaluation of this object.
   const std::vector<std::pair<std::uint64_t, double>>& history() const noexcept { return history_; }
   /// The last evaluation; empty before the first.
   const std::optional<Evaluation>& last() const noexcept { return last_; }
+  /// The best one of the run, with its averaged score.
+  const std::optional<BestScore>& best() const noexcept { return best_; }
 
  private:
-  double averaged() const {
-    const std::size_t n = std::min(config_.average_last, history_.size());
-    double sum = 0.0;
-    for (std::size_t i = history_.size() - n; i < history_.size(); ++i) sum += history_[i].second;
-    return sum / static_cast<double>(n);
+  bool is_main() const { return config_.name == "eval"; }
+
+  Evaluation evaluate(const Learner& learner) {
+    const EvaluationConfig config{.n_eval_episodes = config_.n_eval_episodes,
+                                  .deterministic = config_.deterministic,
+                                  .num_envs = config_.num_envs,
+                                  .seed = config_.seed,
+                                  .max_episode_steps = config_.max_episode_steps,
+                                  .pool = config_.pool};
+    const InferencePolicy policy = learner.policy();
+    Logger* const logger = learner.logger();
+    if (logger == nullptr) return evaluate_policy(policy, make_env_, config);
+    const auto record = [&](const std::string& key, double value) { logger->record(config_.name + '/' + key, value); };
+    Evaluation result;
+    if (config_.both) {
+      EvaluationPair pair = evaluate_both(policy, make_env_, config);
+      record(config_.deterministic ? "sampled_reward" : "deterministic_reward",
+             config_.deterministic ? pair.sampled.mean_reward : pair.deterministic.mean_reward);
+      record("deterministic_gain", pair.mean_difference);
+      record("deterministic_gain_low", pair.interval.low);
+      record("deterministic_gain_high", pair.interval.high);
+      result = std::move(config_.deterministic ? pair.deterministic : pair.sampled);
+    } else {
+      result = evaluate_policy(policy, make_env_, config);
+    }
+    record("mean_reward", result.mean_reward);
+    record("std_reward", result.std_reward);
+    record("mean_ep_length", result.mean_length);
+    for (const MetricMean& metric : result.metrics) record(metric.name, metric.mean);
+    return result;
+  }
+
+  std::string note() const { return "evaluations of " + config_.name; }
+  void remember(Learner& learner) const {
+    nlohmann::json state = {
+        {"recent", recent_}, {"evaluations", evaluations_}, {"without_improvement", without_improvement_}, {"best", nullptr}};
+    if (best_) {
+      state["best"] = {{"score", best_->score}, {"num_timesteps", best_->num_timesteps}, {"episode", best_->episode}};
+    }
+    learner.notes[note()] = state.dump();
+  }
+  /// What the learner knows of evaluations under this name is what this object goes on from.
+  void recall(const Learner& learner) {
+    recent_.clear();
+    evaluations_ = without_improvement_ = 0;
+    is_new_best_ = false;
+    best_ = is_main() ? learner.best : std::nullopt;
+    const auto found = learner.notes.find(note());
+    if (found == learner.notes.end()) return;
+    try {
+      const nlohmann::json state = nlohmann::json::parse(found->second);
+      for (const nlohmann::json& score : state.at("recent"))  // null: not finite
+        recent_.push_back(score.is_null() ? std::numeric_limits<double>::quiet_NaN() : score.get<double>());
+      if (recent_.size() > config_.average_last)
+        recent_.erase(recent_.begin(), recent_.end() - static_cast<std::ptrdiff_t>(config_.average_last));
+      evaluations_ = state.at("evaluations").get<std::uint64_t>();
+      without_improvement_ = state.at("without_improvement").get<std::uint64_t>();
+      if (const nlohmann::json& best = state.at("best"); !is_main() && !best.is_null()) {
+        best_ = BestScore{best.at("score").get<double>(), best.at("num_timesteps").get<std::uint64_t>(),
+                          best.at("episode").get<std::uint64_t>()};
+      }
+    } catch (const nlohmann::json::exception& error) {
+      throw CheckpointError("the note '" + note() + "' of the learner is damaged: " + error.what());
+    }
   }
 
   MakeEnv make_env_;
   EvalCallbackConfig config_;
   detail::Milestones milestones_;
   std::vector<std::pair<std::uint64_t, double>> history_;
+  std::vector<double> recent_;  ///< scores that are averaged, oldest first
   std::optional<Evaluation> last_;
+  std::optional<BestScore> best_;
+  std::uint64_t evaluations_ = 0, without_improvement_ = 0;
+  bool is_new_best_ = false;  ///< and its model is not saved yet
 };
 
-/// Stops when the best score of the run reaches a threshold; give it to `EvalCallbackConfig::callback_on_new_best`.
+/// Stops when the best score reaches a threshold; give it to `EvalCallbackConfig::callback_on_new_best`.
 class StopTrainingOnRewardThreshold {
  public:
   /// @param reward_threshold  in the units of the score, at or above which training stops. @throws ConfigError unless finite
@@ -157,7 +231,9 @@ class StopTrainingOnRewardThreshold {
                         "; it must be finite");
     }
   }
-  bool operator()(const Learner& learner, const Evaluation&) const { return !learner.best || learner.best->score < threshold_; }
+  bool operator()(const Learner&, const Evaluation& evaluation) const {
+    return !is_finite(evaluation.rank.best_score) || evaluation.rank.best_score < threshold_;
+  }
 
  private:
   double threshold_;
@@ -165,28 +241,20 @@ class StopTrainingOnRewardThreshold {
 
 /// Stops when evaluations bring no better model any more; give it to `EvalCallbackConfig::callback_after_eval`. As in
 /// Stable-Baselines3, the first `min_evals` evaluations are not judged, and the one after `max_no_improvement_evals` without
-/// a better best score in a row stops. A resumed run begins to count anew. A copy counts for itself: pass `std::ref` to one
-/// object to keep sight of it.
+/// a better best score in a row stops. The EvalCallback does the counting, also across an interruption.
 class StopTrainingOnNoModelImprovement {
  public:
   explicit StopTrainingOnNoModelImprovement(std::size_t max_no_improvement_evals, std::size_t min_evals = 0)
       : max_(max_no_improvement_evals), min_(min_evals) {}
 
-  bool operator()(const Learner& learner, const Evaluation&) {
-    const std::optional<double> best = learner.best ? std::optional(learner.best->score) : std::nullopt;
-    const bool better = best && (!best_ || *best > *best_);
-    best_ = best;
-    if (++evals_ <= min_) return true;
-    without_ = better ? 0 : without_ + 1;
-    return without_ <= max_;
+  bool operator()(const Learner&, const Evaluation& evaluation) const {
+    const EvaluationRank& rank = evaluation.rank;
+    const std::uint64_t judged = rank.evaluations - std::min<std::uint64_t>(rank.evaluations, min_);
+    return std::min(judged, rank.without_improvement) <= max_;
   }
-  /// Evaluations in a row without a better model.
-  std::size_t no_improvement_evals() const noexcept { return without_; }
 
  private:
   std::size_t max_, min_;
-  std::size_t evals_ = 0, without_ = 0;
-  std::optional<double> best_;
 };
 
 struct CheckpointCallbackConfig {
@@ -198,7 +266,7 @@ struct CheckpointCallbackConfig {
   std::string final_name = {};        ///< also save at the end under this name, such as "final_model"; empty: do not
 };
 
-/// Saves the learner now and then, whole, so that training can continue from there.
+/// Saves the learner now and then, whole, so that training can continue from there; its place among the callbacks is free.
 class CheckpointCallback final : public Callback {
  public:
   explicit CheckpointCallback(CheckpointCallbackConfig config)
@@ -210,9 +278,9 @@ class CheckpointCallback final : public Callback {
     io::require_writable(file(config_.prefix));
   }
 
-  bool on_update_end(Learner& learner) override {
+  void on_checkpoint(Learner& learner) override {
     const std::optional<std::uint64_t> at = milestones_.passed(learner);
-    if (!at) return true;
+    if (!at) return;
     const char* const unit = config_.unit == CountUnit::episodes ? "_ep" : "_";
     const std::string path = file(config_.prefix + unit + std::to_string(*at));
     learner.save(path);
@@ -223,7 +291,6 @@ class CheckpointCallback final : public Callback {
       std::remove(description_path(saved_.front()).c_str());
       saved_.erase(saved_.begin());
     }
-    return true;
   }
 
   void on_training_end(Learner& learner) override {

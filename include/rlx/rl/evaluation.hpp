@@ -8,6 +8,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -40,6 +41,14 @@ struct MetricMean {
   double mean = 0.0;
 };
 
+/// Where an evaluation stands among those that one EvalCallback made, this one included, since training began.
+struct EvaluationRank {
+  double score = std::numeric_limits<double>::quiet_NaN();       ///< what was compared
+  double best_score = std::numeric_limits<double>::quiet_NaN();  ///< NaN before the first finite score
+  std::uint64_t evaluations = 0;
+  std::uint64_t without_improvement = 0;  ///< evaluations since the best one; all of them if there is none
+};
+
 struct Evaluation {
   std::vector<EpisodeStatistics> episodes;  ///< in order; `episode` is the number i, `env` the copy that ran it
   double mean_reward = 0.0;                 ///< of the raw returns
@@ -48,6 +57,7 @@ struct Evaluation {
   double iqm = 0.0;   ///< interquartile mean of the returns
   Interval interval;  ///< 95 % bootstrap interval of the mean return
   std::vector<MetricMean> metrics;
+  EvaluationRank rank;  ///< of an EvalCallback's evaluations
 
   std::vector<double> returns() const {
     std::vector<double> values;

@@ -79,7 +79,7 @@ class Learner {
   /// What readers of the log and the manifest should know: settings that work but may not be meant, a load that was not exact.
   virtual std::vector<std::string> warnings() const { return {}; }
 
-  std::optional<BestScore> best;             ///< kept by EvalCallback
+  std::optional<BestScore> best;             ///< kept by the EvalCallback whose name is "eval"
   std::map<std::string, std::string> notes;  ///< texts of callbacks and programs; saved and restored, never compared
 };
 
@@ -90,12 +90,16 @@ class Callback {
   Callback(const Callback&) = delete;
   Callback& operator=(const Callback&) = delete;
   virtual ~Callback() = default;
+  /// Under which a callback keeps its state in `Learner::notes`; no two of one `learn` may share it. Empty: it keeps none.
+  virtual std::string_view name() const { return {}; }
   virtual void on_training_start(Learner&) {}
   virtual void on_rollout_start(Learner&) {}
   virtual bool on_rollout_end(Learner&) { return true; }
   /// Finished episodes in (time, environment) order, after the rollout and before its update.
   virtual bool on_episode(Learner&, const EpisodeRecord&) { return true; }
   virtual bool on_update_end(Learner&) { return true; }
+  /// Behind `on_update_end` of all callbacks, whatever their order: here a checkpoint has the state of all of them.
+  virtual void on_checkpoint(Learner&) {}
   /// Also when a callback or the stop flag ended the training; not after an exception.
   virtual void on_training_end(Learner&) {}
 };

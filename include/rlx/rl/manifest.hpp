@@ -303,10 +303,7 @@ class ManifestCallback final : public Callback {
     manifest_->started(learner);
     note_best(learner);  // a resumed run knows one from its checkpoint
   }
-  bool on_update_end(Learner& learner) override {
-    note_best(learner);
-    return true;
-  }
+  void on_checkpoint(Learner& learner) override { note_best(learner); }
   void on_training_end(Learner& learner) override {
     note_best(learner);  // a callback before this one may judge at the end only
     note_checkpoints();

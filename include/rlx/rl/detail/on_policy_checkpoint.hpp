@@ -8,6 +8,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <optional>
 #include <span>
@@ -62,7 +63,7 @@ template <class E, class Rule, Critic C, RiskObjective R, Clock K>
 void OnPolicyLearner<E, Rule, C, R, K>::save(std::string_view path_view) const {
   const std::string path(path_view);
   if (has_open_rollout_) {
-    throw CheckpointError(name() + "::save was called between a rollout and its update; save in on_update_end or after learn");
+    throw CheckpointError(name() + "::save was called between a rollout and its update; save in on_checkpoint or after learn");
   }
   if (cut_short_) {
     throw CheckpointError(name() +
@@ -133,6 +134,7 @@ nlohmann::json OnPolicyLearner<E, Rule, C, R, K>::metadata() const {
                       {"trained_rows", trained_rows_},
                       {"started", started_},
                       {"first_row_is_new", first_row_is_new_}};
+  meta["last_update"] = {{"loss", metrics_.loss}, {"entropy", metrics_.entropy}};  // which the next episodes' records name
   meta["best"] =
       best ? nlohmann::json{{"score", best->score}, {"num_timesteps", best->num_timesteps}, {"episode", best->episode}}
            : nlohmann::json();
@@ -269,6 +271,13 @@ void OnPolicyLearner<E, Rule, C, R, K>::load(std::string_view path_view, const L
                                                number("forward_rows"),  number("trained_rows")};
     const bool started = counters.at("started").get<bool>();
     const bool first_row_is_new = counters.at("first_row_is_new").get<bool>();
+    UpdateMetrics metrics;
+    const auto figure = [&](const char* key) {  // null: not finite
+      const nlohmann::json& value = meta.at("last_update").at(key);
+      return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
+    };
+    metrics.loss = figure("loss");
+    metrics.entropy = figure("entropy");
     std::optional<BestScore> saved_best;
     if (const nlohmann::json& b = meta.at("best"); !b.is_null()) {
       saved_best = BestScore{b.at("score").get<double>(), b.at("num_timesteps").get<std::uint64_t>(),
@@ -314,6 +323,7 @@ void OnPolicyLearner<E, Rule, C, R, K>::load(std::string_view path_view, const L
     warned_ = false;
     load_warning_ = restored ? std::string() : path + " was loaded without its environments: each starts its next episode";
     first_row_is_new_ = first_row_is_new;
+    metrics_ = metrics;
     best = saved_best;
     notes = std::move(saved_notes);
   } catch (const nlohmann::json::exception& error) {

@@ -32,6 +32,7 @@
 #include <map>
 #include <numeric>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -156,7 +157,7 @@ class OnPolicyLearner : public Learner {
   /// @throws NumericError (the parameters are those before the failed step), EnvironmentError, IoError
   LearnResult learn(std::uint64_t total_timesteps, const LearnOptions& options = {}) {
     if (learning_) throw Error(name() + "::learn was called from a callback; return false there and call it again afterwards");
-    if (options.log_interval == 0) throw ConfigError("LearnOptions.log_interval = 0; it must be at least 1");
+    check_options(options);
     learning_ = true;
     logger_ = options.logger;
     struct End {
@@ -183,6 +184,7 @@ class OnPolicyLearner : public Learner {
       has_open_rollout_ = cut_short_ = false;
       if (logger_ != nullptr) record_update();
       for (Callback* const callback : options.callbacks) stopped = !callback->on_update_end(*this) || stopped;
+      for (Callback* const callback : options.callbacks) callback->on_checkpoint(*this);
       if (logger_ != nullptr && (n_updates_ % options.log_interval == 0)) dump();
       stopped = stopped || (options.stop != nullptr && options.stop->load(std::memory_order_relaxed));
     }
@@ -446,6 +448,17 @@ class OnPolicyLearner : public Learner {
   }
 
   // -------------------------------------------------------------------------------------------------------------- collecting
+
+  static void check_options(const LearnOptions& options) {
+    if (options.log_interval == 0) throw ConfigError("LearnOptions.log_interval = 0; it must be at least 1");
+    std::set<std::string_view> names;
+    for (const Callback* const callback : options.callbacks) {
+      if (!callback->name().empty() && !names.insert(callback->name()).second) {
+        throw ConfigError("LearnOptions.callbacks: two are named '" + std::string(callback->name()) +
+                          "'; each keeps its state under its name, so give one another");
+      }
+    }
+  }
 
   void begin_learn(std::uint64_t total_timesteps, const LearnOptions& options) {
     if (options.reset_num_timesteps) num_timesteps_ = 0;
