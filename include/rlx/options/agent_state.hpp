@@ -17,6 +17,14 @@
 
 namespace rlx::options {
 
+/// An own order of which it is not known whether the venue processed it. Until that is resolved it counts as an open short
+/// call.
+struct UnknownLeg {
+  std::string symbol, underlying;
+  market::Fixed8 amount;  ///< contracts, > 0
+  bool operator==(const UnknownLeg&) const = default;
+};
+
 /// One underlying at the time of the tick.
 struct UnderlyingState {
   std::string underlying;
@@ -24,11 +32,11 @@ struct UnderlyingState {
   std::optional<double> rv;  ///< realised volatility, decimal fraction
   double atm_iv = 0.0;       ///< mark IV of the call nearest to the money, nearest expiry of at least 7 days; 0 = unknown
   Account account;
-  std::vector<Position> positions;           ///< external ones too
-  std::vector<Order> open_orders;            ///< external ones too
-  std::vector<std::string> unknown_symbols;  ///< symbols of own legs whose state is unknown: they count as open
-  std::vector<CandidateOption> candidates;   ///< sorted, at most max_candidates_per_underlying
-  std::span<const Instrument> instruments;   ///< the venue's table
+  std::vector<Position> positions;          ///< external ones too
+  std::vector<Order> open_orders;           ///< external ones too
+  std::vector<UnknownLeg> unknown_legs;     ///< own sells whose state is unknown: they count as open
+  std::vector<CandidateOption> candidates;  ///< sorted, at most max_candidates_per_underlying
+  std::span<const Instrument> instruments;  ///< the venue's table
   std::uint32_t rejected_rows = 0;
 };
 
