@@ -4,6 +4,7 @@
 #ifndef RLX_IO_HPP
 #define RLX_IO_HPP
 
+#include <rlx/io/append_file.hpp>
 #include <rlx/io/atomic_file.hpp>
 #include <rlx/io/csv.hpp>
 #include <rlx/io/html_report.hpp>

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief JSON text whose bytes depend on the value alone: members in their order, shortest decimals, no spaces.
+#ifndef RLX_OPTIONS_DETAIL_JSON_TEXT_HPP
+#define RLX_OPTIONS_DETAIL_JSON_TEXT_HPP
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <nlohmann/json.hpp>
+
+#include <rlx/core/finite.hpp>
+
+namespace rlx::options::detail {
+
+/// The shortest decimal that reads back to the same double, without exponent where that is readable; `null` where the number
+/// is not finite.
+inline void append_json_number(std::string& text, double value) {
+  if (!is_finite(value)) {
+    text += "null";
+    return;
+  }
+  if (value == 0.0) {
+    text += std::signbit(value) ? "-0.0" : "0";  // "-0" would read back as the integer 0
+    return;
+  }
+  std::array<char, 40> buffer;
+  const double size = std::fabs(value);
+  const auto format = size >= 1e-7 && size < 1e15 ? std::chars_format::fixed : std::chars_format::scientific;
+  text.append(buffer.data(), std::to_chars(buffer.data(), buffer.data() + buffer.size(), value, format).ptr);
+}
+
+template <class Integer>
+void append_json_integer(std::string& text, Integer value) {
+  std::array<char, 24> buffer;
+  text.append(buffer.data(), std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr);
+}
+
+inline void append_json_string(std::string& text, std::string_view value) {
+  for (const char c : value) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && byte < 0x7F && c != '"' && c != '\\') continue;
+    // Escapes and UTF-8 are rare here; bytes that are not UTF-8 become replacement characters.
+    text += nlohmann::ordered_json(value).dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+    return;
+  }
+  text += '"';
+  text += value;
+  text += '"';
+}
+
+/// Appends `value` as JSON. The value must not be nested deeper than the stack allows; what this library writes is at most ten
+/// levels deep.
+inline void append_json(std::string& text, const nlohmann::ordered_json& value) {
+  using Type = nlohmann::ordered_json::value_t;
+  switch (value.type()) {
+    case Type::object: {
+      char separator = '{';
+      for (const auto& [key, member] : value.get_ref<const nlohmann::ordered_json::object_t&>()) {
+        text += separator;
+        append_json_string(text, key);
+        text += ':';
+        append_json(text, member);
+        separator = ',';
+      }
+      text += separator == '{' ? "{}" : "}";
+      return;
+    }
+    case Type::array: {
+      char separator = '[';
+      for (const nlohmann::ordered_json& element : value) {
+        text += separator;
+        append_json(text, element);
+        separator = ',';
+      }
+      text += separator == '[' ? "[]" : "]";
+      return;
+    }
+    case Type::string:
+      return append_json_string(text, value.get_ref<const std::string&>());
+    case Type::boolean:
+      text += value.get<bool>() ? "true" : "false";
+      return;
+    case Type::number_integer:
+      return append_json_integer(text, value.get<std::int64_t>());
+    case Type::number_unsigned:
+      return append_json_integer(text, value.get<std::uint64_t>());
+    case Type::number_float:
+      return append_json_number(text, value.get<double>());
+    case Type::null:
+    case Type::binary:
+    case Type::discarded:
+      break;
+  }
+  text += "null";
+}
+
+}  // namespace rlx::options::detail
+
+#endif  // RLX_OPTIONS_DETAIL_JSON_TEXT_HPP
