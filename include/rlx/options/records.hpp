@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -102,6 +103,7 @@ struct PlannedLeg {
 struct PlanRecord {
   std::uint64_t tick_seq = 0;
   std::string run_id;
+  int valid_for_ms = 0;  ///< no order of this plan can be accepted later than this after its send
   std::vector<PlannedLeg> legs;
   bool operator==(const PlanRecord&) const = default;
 };
@@ -214,12 +216,66 @@ struct DecisionRecord {
   Action final_action;
   std::optional<Action> shadow_action;  ///< the LLM's proposal that was only logged
   ExecutionRecord execution;
-  std::string error;  ///< why the state could not be built; empty otherwise
+  std::string error;                                   ///< why the state could not be built; empty otherwise
+  std::shared_ptr<const std::string> config_snapshot;  ///< JSON text of the settings, made once per run; null: empty object
 };
 
 /// Settlement of one expired position.
 struct SettlementRecord {
   Settlement settlement;
+  bool operator==(const SettlementRecord&) const = default;
+};
+
+/// The agent started. `run_id` is made once per log directory; `tick_seq` is the number of the first tick of this start.
+struct StartRecord {
+  std::string run_id;
+  std::string account;  ///< as in the labels
+  VenueEnvironment environment = VenueEnvironment::paper;
+  std::uint64_t tick_seq = 0;
+  double equity_usd = 0.0;  ///< at the start: the drawdown that kills is measured from here
+  bool operator==(const StartRecord&) const = default;
+};
+
+/// The log and the venue were compared and something was adopted from the venue (auto_heal) or stopped the agent (halt).
+struct ReconcileRecord {
+  std::uint64_t tick_seq = 0;
+  std::string symbol;                   ///< empty where an order is meant
+  std::string label, order_id;          ///< of an order; empty where a position is meant
+  market::Fixed8 log_size, venue_size;  ///< contracts, < 0 short
+  bool adopted = false;                 ///< the venue's figure holds from here on
+  std::string message;
+  bool operator==(const ReconcileRecord&) const = default;
+};
+
+/// Something went wrong that ended one tick, not the agent.
+struct ErrorRecord {
+  std::uint64_t tick_seq = 0;
+  std::string where, message;
+  bool alarm = false;  ///< a person has to look: orders are left open after a kill
+  bool operator==(const ErrorRecord&) const = default;
+};
+
+/// The kill switch latched.
+struct KillRecord {
+  std::uint64_t tick_seq = 0;
+  std::string reason;  ///< setting, operator, attestation, drawdown, log, duplicate_label, internal
+  std::string message;
+  bool operator==(const KillRecord&) const = default;
+};
+
+/// The first start after an operator removed the latch.
+struct KillReleasedRecord {
+  std::string run_id;
+  std::string reason;  ///< of the kill that was released
+  bool operator==(const KillReleasedRecord&) const = default;
+};
+
+/// The agent ended by itself.
+struct StopRecord {
+  std::string run_id;
+  std::uint64_t tick_seq = 0;  ///< the next one
+  std::string reason;
+  bool operator==(const StopRecord&) const = default;
 };
 
 }  // namespace rlx::options
