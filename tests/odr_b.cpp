@@ -2,6 +2,7 @@
 #include <rlx/curriculum.hpp>
 #include <rlx/funding.hpp>
 #include <rlx/kalshi.hpp>
+#include <rlx/options.hpp>
 #include <rlx/rlx.hpp>
 
 int odr_b();

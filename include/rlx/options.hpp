@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief All of rlx/options, without what needs JSON, zlib or the network.
+#ifndef RLX_OPTIONS_HPP
+#define RLX_OPTIONS_HPP
+
+#include <rlx/options/candidate_option.hpp>
+#include <rlx/options/chain.hpp>
+#include <rlx/options/error.hpp>
+#include <rlx/options/fees.hpp>
+#include <rlx/options/instrument.hpp>
+#include <rlx/options/realized_vol.hpp>
+
+#endif  // RLX_OPTIONS_HPP
