@@ -291,7 +291,15 @@ int generate_data(const Options& o) {
 }
 
 int validate_data(const Options& o) {
-  for (const Market& market : load_markets(o)) fmt::print("{}", funding::to_text(market.tape->report()));
+  const std::vector<Market> markets = load_markets(o);
+  for (const Market& market : markets) fmt::print("{}", funding::to_text(market.tape->report()));
+  const funding::DataReport& report = markets[0].tape->report();
+  if (report.usable_pairs == 0) {
+    throw rlx::DataError(fmt::format(
+        "nothing can be traded: no symbol has prices and settlements on two venues ({} instruments, {} without prices, {} "
+        "without settlements); venue and symbol must have one name in all files",
+        report.instruments, report.unpriced.size(), report.unsettled.size()));
+  }
   return 0;
 }
 

@@ -120,6 +120,20 @@ TEST_CASE("Data report: gaps, missing settlements and interval changes", "[fundi
   REQUIRE(changed.missing_settlements == 31);  // stamps 8 h apart that say 4 h
 }
 
+TEST_CASE("Data report: instruments that only one file knows", "[funding]") {
+  InstrumentData a = steady("binance", "ETHUSDT", 480, 0.0001, 8), b = steady("bybit", "ETHUSDT", 480, 0.0001, 8);
+  InstrumentData other = steady("bybit", "ETH-USDT", 480, 0.0001, 8);
+  REQUIRE(report_of({a, b}).usable_pairs == 1);
+  other.rows.clear();
+  b.settlements.clear();
+  const DataReport r = report_of({a, b, other});
+  REQUIRE(r.unpriced == std::vector<std::string>{"bybit ETH-USDT"});
+  REQUIRE(r.unsettled == std::vector<std::string>{"bybit ETHUSDT"});
+  REQUIRE(r.usable_pairs == 0);
+  REQUIRE(warns(r, "1 of 3 instruments have no prices: bybit ETH-USDT"));
+  REQUIRE(warns(r, "1 of 3 instruments have prices but no settlements: bybit ETHUSDT"));
+}
+
 TEST_CASE("Data report: thin coverage, one venue, short history", "[funding]") {
   InstrumentData a = steady("binance", "ETHUSDT", 100, 0.0001, 8);
   a.rows.erase(a.rows.begin() + 10, a.rows.end() - 1);
@@ -390,6 +404,10 @@ TEST_CASE("Data report: every warning has advice, and the text says all", "[fund
   r.rate_mismatches = {{"binance", "okx", 2, -1, 0.1, 0.4}};
   r.apr_mismatches = 6;
   r.late_detections = 11;
+  r.implausible_stamps = 12;
+  r.instruments = 9;
+  r.unpriced = {"binance A", "binance B", "binance C", "binance D", "binance E"};
+  r.unsettled = {"bybit A"};
   r.defaulted_intervals = 7;
   r.dropped_strategies = 8;
   r.dropped_inverse = 9;
@@ -410,6 +428,11 @@ TEST_CASE("Data report: every warning has advice, and the text says all", "[fund
         "Stale share: 50.00 %",
         "APR mismatches: 6",
         "Rows detected after their time: 11",
+        "Implausible next funding times: 12",
+        "12 stated next funding times",
+        "Instruments without prices: 5",
+        "5 of 9 instruments have no prices: binance A, binance B, binance C and 2 more",
+        "1 of 9 instruments have prices but no settlements: bybit A",
         "inverse contracts: 9",
         "other strategies: 8",
         "without use: 10",
@@ -426,5 +449,5 @@ TEST_CASE("Data report: every warning has advice, and the text says all", "[fund
     REQUIRE_FALSE(one.advice.empty());
     REQUIRE_THAT(text, ContainsSubstring("WARNING: " + one.finding + ". " + one.advice));
   }
-  REQUIRE(warnings(r).size() == 14);
+  REQUIRE(warnings(r).size() == 17);
 }

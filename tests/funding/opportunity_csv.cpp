@@ -147,6 +147,18 @@ TEST_CASE("Opportunity CSV: stamps without a stated time are multiples of the in
   REQUIRE(data.instruments[0].indicative[0].next_settle_ms == data.instruments[0].settlements[0].settle_ms);
 }
 
+TEST_CASE("Opportunity CSV: a stated next funding time that cannot be is counted and not used", "[funding]") {
+  const auto leg_of = [](const std::string& next) {
+    const auto file = header + extra + '\n' + row + replaced(row_extra, "2025-10-03T17:00:00Z", next) + '\n';
+    const MarketTape tape = build(file);
+    return std::pair(tape.leg(*tape.find("binance", "FUSDT"), 0).next_settle_ms, tape.report().implausible_stamps);
+  };
+  const std::int64_t five_pm = rlx::io::parse_time_ms("2025-10-03T17:00:00Z");
+  REQUIRE(leg_of("2025-10-03T16:30:00Z") == std::pair(five_pm - ms_per_hour / 2, std::size_t{0}));
+  for (const char* next : {"2025-10-03T17:00:01Z", "2025-10-05T17:00:00Z", "2098-01-01T00:00:00Z", "2025-10-03T16:00:00Z"})
+    REQUIRE(leg_of(next) == std::pair(five_pm, std::size_t{1}));
+}
+
 TEST_CASE("Opportunity CSV: 8 h where no interval is given, counted", "[funding]") {
   const MarketTape tape = build(header + '\n' + row + '\n');
   REQUIRE(tape.report().defaulted_intervals == 1);

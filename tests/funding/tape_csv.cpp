@@ -119,6 +119,12 @@ TEST_CASE("Tape CSV: indicative rates and instruments", "[funding]") {
   REQUIRE(data.instruments[1].indicative[0].next_settle_ms == 0);
   REQUIRE(data.instruments[0].lot == 0.001);
   REQUIRE(data.instruments[1].lot == 0.0);
+  const TapeData far =
+      read(prices, funding, {},
+           "ts_ms_utc,venue,symbol,indicative_rate,next_settle_ms_utc\n"
+           "1759277800000,binance,BTCUSDT,0.0003,1759305600000\n1759277900000,binance,BTCUSDT,0.0003,1859305600000\n");
+  REQUIRE_THROWS_WITH(MarketTape(far, {}, VenueTable::builtin()),
+                      ContainsSubstring("indicative.csv:3") && ContainsSubstring("more than two days after the row"));
   const auto with = [](const std::string& rows) { return read(prices, funding, {}, {}, "venue,symbol,lot,contract\n" + rows); };
   REQUIRE_THROWS_WITH(with("binance,BTCUSD,1,inverse\n"),
                       ContainsSubstring("instruments.csv:2") && ContainsSubstring("inverse"));

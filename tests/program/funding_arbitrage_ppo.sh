@@ -411,6 +411,15 @@ case $case_name in
     refuse 4 "--start nonsense: expected a time such as .*found 'nonsense'" validate-data $tape --start nonsense
     refuse 4 'no data from 2026-01-01T00:00:00Z' validate-data $tape --start 2026-01-01
     refuse 4 'no data from the beginning to before 2024-01-01T00:00:00Z' validate-data --data-path late.csv --end 2024-01-01
+    # Rates without prices: told where some match, an error where nothing is left to trade.
+    sed '2,$s/,bybit,ADAUSDT,/,bybit,ADA-USDT,/' data/funding.csv >some.csv
+    run validate-data --prices-path data/prices.csv --funding-path some.csv
+    has out '^WARNING: 1 of 65 instruments have no prices: bybit ADA-USDT\.'
+    has out '^WARNING: 1 of 65 instruments have prices but no settlements: bybit ADAUSDT\.'
+    sed '2,$s/,bybit,/,okx,/' data/funding.csv >none.csv
+    refuse 3 'nothing can be traded: .* \(96 instruments, 32 without prices, 32 without settlements\)' validate-data \
+      --prices-path data/prices.csv --funding-path none.csv
+    has out '^WARNING: 32 of 96 instruments have no prices: okx '
     head -5 data/opportunities.csv >short.csv  # one step: nothing is stale, and nothing knows the future
     run validate-data --data-path short.csv --strict-data
     ;;

@@ -80,7 +80,12 @@ struct DataReport {
   /// Instruments that never have a narrow enough spread, enough depth, enough volume, enough settlements. Unknown passes.
   std::size_t never_narrow = 0, never_deep = 0, never_busy = 0, never_settled = 0;
 
+  std::vector<std::string> unpriced;   ///< instruments with rates or candidates and no price: nothing can be traded there
+  std::vector<std::string> unsettled;  ///< instruments with prices and no settlement
+  std::size_t usable_pairs = 0;        ///< pairs of which both legs have prices and, but for a list of candidates, settlements
+
   std::size_t late_detections = 0;          ///< opportunity rows detected after their own time: they know the future
+  std::size_t implausible_stamps = 0;       ///< stated next funding times not within an interval after their row, not used
   std::size_t apr_mismatches = 0;           ///< opportunity rows whose fund_apr differs from the formula by more than 1 %
   std::size_t dropped_strategies = 0;       ///< opportunity rows of other strategies (subType not 1)
   std::size_t defaulted_intervals = 0;      ///< opportunity rows without an interval: 8 h assumed

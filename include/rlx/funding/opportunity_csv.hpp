@@ -5,7 +5,8 @@
 /// Required columns: entry_time, symbol, long_exchange, short_exchange, entry_long_price, entry_short_price,
 /// long_funding_rate, short_funding_rate, fund_apr, volume_24h; camelCase forms are accepted. Each row gives a price and an
 /// indicative rate of both legs. What such a file does not hold is approximated, and the report says so: the rate settled at
-/// S is the last rate seen at or before S. Rows whose detected_at lies after their entry_time are counted: they know the
+/// S is the last rate seen at or before S. A stated next funding time that is not within an interval after its row is not used,
+/// and counted. Rows whose detected_at lies after their entry_time are counted: they know the
 /// future.
 #ifndef RLX_FUNDING_OPPORTUNITY_CSV_HPP
 #define RLX_FUNDING_OPPORTUNITY_CSV_HPP
@@ -223,7 +224,14 @@ class OpportunityCsvReader {
     leg.interval_hours = reader_.number_or(interval, 8.0);
     if (reader_.missing(interval)) ++defaulted_;
     check(reader_, interval, interval_problem(leg.interval_hours));
-    if (!reader_.missing(next)) leg.next_settle_ms = time_of(next);
+    if (!reader_.missing(next)) {
+      leg.next_settle_ms = time_of(next);
+      const auto limit = time_of(entry_time) + static_cast<std::int64_t>(leg.interval_hours) * ms_per_hour;
+      if (leg.next_settle_ms <= time_of(entry_time) || leg.next_settle_ms > limit) {
+        leg.next_settle_ms = 0;
+        ++data_.report.implausible_stamps;
+      }
+    }
     const Column source = reader_.missing(leg_volume) ? volume : leg_volume;
     if (!reader_.missing(source))
       leg.volume_usd = static_cast<float>(not_negative(source) * (options_.volume_is_base ? leg.price : 1.0));
@@ -305,11 +313,10 @@ struct LegSighting {
   const OpportunityRow* row;
 };
 
-// First stamp after the sighting: the stated one if it can be, else the next multiple of the interval from midnight.
+// First stamp after the sighting: the stated one, else the next multiple of the interval from midnight.
 inline std::int64_t first_stamp_after(const LegSighting& seen) {
   const auto interval = static_cast<std::int64_t>(seen.leg->interval_hours) * ms_per_hour;
-  const std::int64_t stated = seen.leg->next_settle_ms;
-  if (stated > seen.time_ms && stated <= seen.time_ms + interval) return stated;
+  if (seen.leg->next_settle_ms != 0) return seen.leg->next_settle_ms;
   return floor_to(seen.time_ms, interval) + interval;
 }
 

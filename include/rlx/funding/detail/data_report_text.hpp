@@ -24,6 +24,13 @@ inline std::string joined(const std::vector<std::string>& words) {
   return text;
 }
 
+// The first few of a list.
+inline std::string some_of(const std::vector<std::string>& words) {
+  constexpr std::size_t shown = 3;
+  if (words.size() <= shown) return joined(words);
+  return joined({words.begin(), words.begin() + shown}) + " and " + std::to_string(words.size() - shown) + " more";
+}
+
 // One finding for each pair of venues, however many symbols.
 inline std::vector<DataWarning> mismatch_warnings(const DataReport& r) {
   std::vector<DataWarning> list;
@@ -90,6 +97,17 @@ inline std::vector<DataWarning> warnings(const DataReport& r) {
        "check rates and intervals of these rows: the stated APR is not used");
   warn(r.defaulted_intervals > 0, number(r.defaulted_intervals) + " rows have no funding interval; 8 h was assumed",
        "add long_funding_interval_hours and short_funding_interval_hours: a wrong interval is a wrong rate per hour");
+  warn(r.implausible_stamps > 0,
+       number(r.implausible_stamps) + " stated next funding times do not lie within one interval after their row",
+       "the next multiple of the interval from midnight was taken instead: check the column and its time zone");
+  warn(!r.unpriced.empty(),
+       number(r.unpriced.size()) + " of " + number(r.instruments) +
+           " instruments have no prices: " + detail::some_of(r.unpriced),
+       "nothing can be traded there: name venue and symbol alike in both files, or add their prices");
+  warn(!r.unsettled.empty(),
+       number(r.unsettled.size()) + " of " + number(r.instruments) +
+           " instruments have prices but no settlements: " + detail::some_of(r.unsettled),
+       "nothing is offered there: name venue and symbol alike in both files, or add their settlements");
   warn(r.pairs == 0, "no symbol is on two venues", "add a second venue: without a pair there is nothing to trade");
   warn(r.pairs > 0 && r.filtered_pairs == r.pairs,
        "no pair ever passes the filter: of " + number(r.instruments) + " instruments " + number(r.never_narrow) +
@@ -159,9 +177,12 @@ inline std::string to_text(const DataReport& r) {
   line("|rate| per 8 h in bp", "median " + io::fixed(r.rate_quantiles_bp[0], 3) + ", 90 % " +
                                    io::fixed(r.rate_quantiles_bp[1], 3) + ", 99 % " + io::fixed(r.rate_quantiles_bp[2], 3) +
                                    ", largest " + io::fixed(r.rate_quantiles_bp[3], 3));
+  if (!r.unpriced.empty()) count("Instruments without prices", r.unpriced.size());
+  if (!r.unsettled.empty()) count("Instruments without settlements", r.unsettled.size());
   count("Pairs that never pass the filter", r.filtered_pairs);
   line("Volume unit", r.volume_suspicious ? "suspicious (BTC below 10 M USD)" : "plausible or not given");
   if (r.late_detections > 0) count("Rows detected after their time", r.late_detections);
+  if (r.implausible_stamps > 0) count("Implausible next funding times", r.implausible_stamps);
   count("APR mismatches", r.apr_mismatches);
   if (r.dropped_strategies > 0) count("Dropped rows of other strategies", r.dropped_strategies);
   if (r.dropped_inverse > 0) count("Dropped rows of inverse contracts", r.dropped_inverse);

@@ -80,9 +80,10 @@ inline void measure_filter(DataReport& report, std::span<const Instrument> instr
     const double known = settlements[i].empty() ? -1.0 : static_cast<double>(last_ms - settlements[i].front().settle_ms);
     const bool old = !history_rule || (settlements[i].size() >= filter.min_settlements &&
                                        known >= filter.min_history_h * static_cast<double>(ms_per_hour));
-    report.never_narrow += !narrow;
-    report.never_deep += !deep;
-    report.never_busy += !busy;
+    const bool priced = !rows[i].empty();  // what has no prices is told by `measure_matches`
+    report.never_narrow += priced && !narrow;
+    report.never_deep += priced && !deep;
+    report.never_busy += priced && !busy;
     report.never_settled += !old;
     return all && old;
   };
@@ -91,6 +92,26 @@ inline void measure_filter(DataReport& report, std::span<const Instrument> instr
     for (; j < instruments.size() && instruments[j].symbol == instruments[i].symbol; ++j) passing += passes(j);
     const std::size_t all = j - i;
     report.filtered_pairs += all * (all - 1) / 2 - (passing > 0 ? passing * (passing - 1) / 2 : 0);
+  }
+}
+
+// Instruments that only one of the two files knows, and the pairs for which there is all that trading needs.
+inline void measure_matches(DataReport& report, std::span<const Instrument> instruments,
+                            std::span<const std::span<const PriceRow>> rows,
+                            std::span<const std::span<const Settlement>> settlements, bool candidates_only) {
+  for (std::size_t i = 0, j = 0; i < instruments.size(); i = j) {
+    std::size_t usable = 0;
+    for (; j < instruments.size() && instruments[j].symbol == instruments[i].symbol; ++j) {
+      const std::string name = instruments[j].venue_name + ' ' + instruments[j].symbol_name;
+      if (rows[j].empty()) {
+        report.unpriced.push_back(name);
+      } else if (settlements[j].empty() && !candidates_only) {
+        report.unsettled.push_back(name);
+      } else {
+        ++usable;
+      }
+    }
+    report.usable_pairs += usable > 0 ? usable * (usable - 1) / 2 : 0;
   }
 }
 

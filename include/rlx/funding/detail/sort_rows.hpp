@@ -74,6 +74,8 @@ inline std::string row_problem(const IndicativeRate& row) {
   std::string text = io::time_ms_problem(row.ts_ms);
   if (text.empty()) text = rate_problem(row.rate);
   if (text.empty() && row.next_settle_ms != 0) text = io::time_ms_problem(row.next_settle_ms);
+  if (text.empty() && row.next_settle_ms - row.ts_ms > 2 * ms_per_day)  // the longest interval is a day
+    text = "next settlement " + io::format_time_ms(row.next_settle_ms) + " is more than two days after the row";
   return text.empty() && is_finite(row.interval_hours) ? interval_problem(row.interval_hours) : text;
 }
 

@@ -125,6 +125,7 @@ class TapeCore {
     for (const VenueId id : venue_ids) report.venues.push_back(venues.at(id).name);
     for (const Series& s : series) report.indicative_rows += s.indicative.size();
     measure(report, instruments, rows, settlements, row_counts, grid.start_ms, config);
+    measure_matches(report, instruments, rows, settlements, candidates_only);
     measure_filter(report, instruments, rows, settlements, time(grid.steps - 1), config.filter, !candidates_only);
   }
 
