@@ -195,6 +195,50 @@ TEST_CASE("NormalizeObservation, NormalizeReward: a saved state continues exactl
   }
 }
 
+TEST_CASE("NormalizeObservation, NormalizeReward: a state of other settings is refused by name, a frozen wrapper stays so",
+          "[env]") {
+  rlx::ThreadPool pool(1);
+  rlx::VectorEnv envs({.num_envs = 2, .seed = 8}, pool, [](std::size_t) { return rlx::TimeLimit(rlx::Pendulum(), 9); });
+  const std::vector<float> actions(2, 0.5F);
+  const auto saved = [](const auto& vector) {
+    std::vector<std::byte> bytes;
+    rlx::StateWriter writer(bytes);
+    vector.save_state(writer);
+    return bytes;
+  };
+  const auto load = [](auto& vector, const std::vector<std::byte>& bytes) {
+    rlx::StateReader reader(bytes);
+    vector.load_state(reader);
+  };
+  const auto require_refused = [&](auto& vector, const std::vector<std::byte>& bytes, const std::string& field) {
+    const std::vector<std::byte> before = saved(vector);
+    REQUIRE_THROWS_WITH(load(vector, bytes), rlx_test::ContainsSubstring(field));
+    REQUIRE_THROWS_AS(load(vector, bytes), rlx::CheckpointError);
+    REQUIRE(saved(vector) == before);
+  };
+  rlx::NormalizeObservation observation(envs), tighter(envs, {.clip_obs = 5.0});
+  rlx::NormalizeReward reward(envs), discounted(envs, {.gamma = 0.5}), clipped(envs, {.clip_reward = 5.0});
+  observation.reset();
+  observation.step({actions.data(), 2, 1});
+  require_refused(tighter, saved(observation), "clip_obs is 10");
+  require_refused(discounted, saved(reward), "gamma is 0.99");
+  require_refused(clipped, saved(reward), "clip_reward is 10");
+
+  // Figures of training into a frozen wrapper for evaluation: it must not begin to count.
+  rlx::NormalizeObservation evaluation(envs);
+  evaluation.freeze();
+  load(evaluation, saved(observation));
+  REQUIRE(evaluation.frozen());
+  REQUIRE(evaluation.statistics().count() == observation.statistics().count());
+  evaluation.step({actions.data(), 2, 1});
+  REQUIRE(evaluation.statistics().count() == observation.statistics().count());
+  // What was frozen when it was saved continues frozen.
+  observation.freeze();
+  rlx::NormalizeObservation again(envs);
+  load(again, saved(observation));
+  REQUIRE(again.frozen());
+}
+
 TEST_CASE("NormalizeObservation, NormalizeReward: no allocation per step or reset, threads do not matter", "[env]") {
   const auto run = [](std::size_t threads) {
     rlx::ThreadPool pool(threads);

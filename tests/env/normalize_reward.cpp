@@ -84,3 +84,25 @@ TEST_CASE("NormalizeReward: termination restarts the return too, rewards are cli
   REQUIRE_THROWS_AS(rlx::NormalizeReward(envs, {.gamma = nan}), rlx::ConfigError);
   REQUIRE_THROWS_AS(rlx::NormalizeReward(envs, {.clip_reward = nan}), rlx::ConfigError);
 }
+
+TEST_CASE("NormalizeReward: the step that only resets is not counted in autoreset mode next_step", "[env]") {
+  rlx::ThreadPool pool(1);
+  rlx::VectorEnv envs({.num_envs = 2, .autoreset = rlx::AutoresetMode::next_step}, pool,
+                      [](std::size_t e) { return rlx::TimeLimit(rlx::CountEnv(9), e == 0 ? 2 : 4); });
+  rlx::NormalizeReward scaled(envs, {.gamma = 0.5});
+  scaled.reset();
+  std::vector<double> returns;
+  const auto step = [&](std::int32_t a, std::int32_t b, const std::vector<double>& counted) {
+    scaled.step(column({a, b}));
+    returns.insert(returns.end(), counted.begin(), counted.end());
+    REQUIRE_THAT(scaled.statistics().variance()[0], WithinRel(variance_with_start(returns), 1e-12));
+    REQUIRE_THAT(scaled.statistics().count(), WithinRel(static_cast<double>(returns.size()) + 1e-4, 1e-12));
+  };
+  step(2, 1, {2.0, 1.0});
+  step(4, 3, {5.0, 3.5});  // environment 0 is truncated
+  step(7, 1, {2.75});      // its action is ignored
+  REQUIRE(scaled.rewards()[0] == 0.0);
+  step(6, 2, {6.0, 3.375});  // environment 1 is truncated
+  step(2, 9, {5.0});         // and environment 0
+  step(1, 8, {8.0});         // environment 0 is reset, environment 1 makes its first step
+}

@@ -15,7 +15,7 @@
 #include <rlx/core/matrix.hpp>
 #include <rlx/core/running_mean_std.hpp>
 #include <rlx/core/state.hpp>
-#include <rlx/env/detail/vector_wrapper.hpp>
+#include <rlx/env/detail/statistics_wrapper.hpp>
 #include <rlx/env/space.hpp>
 #include <rlx/env/vector_env.hpp>
 
@@ -36,18 +36,18 @@ struct NormalizeObservationConfig {
 ///
 /// @tparam V  a `VectorEnv` or a wrapper of one; it is referred to, must outlive this object and be stepped through it only.
 template <class V>
-class NormalizeObservation : public detail::VectorWrapper<V> {
-  using Base = detail::VectorWrapper<V>;
+class NormalizeObservation : public detail::StatisticsWrapper<V> {
+  using Base = detail::StatisticsWrapper<V>;
   using Base::inner_;
+  using Base::statistics_;
 
  public:
   using ActionScalar = typename V::ActionScalar;
 
   /// @throws ConfigError  clip_obs is not above 0.
   explicit NormalizeObservation(V& envs, NormalizeObservationConfig config = {})
-      : Base(envs),
+      : Base(envs, envs.observation_size()),
         config_(config),
-        statistics_(envs.observation_size()),
         observations_(envs.num_envs() * envs.observation_size()),
         final_observations_(observations_.size()) {
     if (!(config.clip_obs > 0.0)) {
@@ -65,17 +65,6 @@ class NormalizeObservation : public detail::VectorWrapper<V> {
   MatrixView<const float> final_observations() const {
     return {final_observations_.data(), this->num_envs(), this->observation_size()};
   }
-  /// Mean, variance and count per element.
-  const RunningMeanStd& statistics() const noexcept { return statistics_; }
-  /// Replaces the statistics, for example by those of the training environments.
-  /// @throws ShapeError  another number of columns.
-  void set_statistics(const RunningMeanStd& statistics) {
-    statistics_.set(statistics.mean(), statistics.variance(), statistics.count());
-  }
-  /// From now on the statistics stay as they are.
-  void freeze() noexcept { statistics_.freeze(); }
-  void unfreeze() noexcept { statistics_.unfreeze(); }
-  bool frozen() const noexcept { return statistics_.frozen(); }
 
   void reset() {
     inner_->reset();
@@ -95,22 +84,10 @@ class NormalizeObservation : public detail::VectorWrapper<V> {
     }
   }
 
-  /// Writes the statistics, the scaled rows and the inner vector environment.
-  void save_state(StateWriter& writer) const {
-    statistics_.save_state(writer);
-    writer.write(observations_);
-    inner_->save_state(writer);
-  }
-  /// @throws CheckpointError  damaged, or of another configuration; then nothing changes.
-  void load_state(StateReader& reader) {
-    RunningMeanStd statistics(this->observation_size());
-    std::vector<float> observations(observations_.size());
-    statistics.load_state(reader);
-    reader.read_into(observations);
-    inner_->load_state(reader);
-    statistics_ = std::move(statistics);
-    observations_ = std::move(observations);
-  }
+  /// Writes the configuration, the statistics, the scaled rows and the inner vector environment.
+  void save_state(StateWriter& writer) const { this->save(writer, {{"clip_obs", config_.clip_obs}}, observations_); }
+  /// @throws CheckpointError  damaged, of other sizes or another clip_obs; then nothing changes. What is frozen stays frozen.
+  void load_state(StateReader& reader) { this->load(reader, {{"clip_obs", config_.clip_obs}}, observations_); }
 
  private:
   std::span<float> row(std::vector<float>& rows, std::size_t e) const {
@@ -124,7 +101,6 @@ class NormalizeObservation : public detail::VectorWrapper<V> {
 
   NormalizeObservationConfig config_;
   Box space_;
-  RunningMeanStd statistics_;
   std::vector<float> observations_, final_observations_;
 };
 

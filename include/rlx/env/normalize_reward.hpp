@@ -17,7 +17,7 @@
 #include <rlx/core/matrix.hpp>
 #include <rlx/core/running_mean_std.hpp>
 #include <rlx/core/state.hpp>
-#include <rlx/env/detail/vector_wrapper.hpp>
+#include <rlx/env/detail/statistics_wrapper.hpp>
 #include <rlx/env/vector_env.hpp>
 
 namespace rlx {
@@ -29,8 +29,9 @@ struct NormalizeRewardConfig {
 
 /// Scales every reward by the running standard deviation of the discounted return: clip(r / sqrt(variance + 1e-8)).
 ///
-/// Per step: G <- gamma * G + r for each environment, the statistics grow by the N values of G, the rewards are scaled (no mean
-/// is subtracted, so that their sign stays), then G = 0 where an episode ended, terminated or truncated. G = 0 at `reset()`.
+/// Per step: G <- gamma * G + r for each environment, the statistics grow by the N values of G (less those of environments that
+/// were only reset, in autoreset mode `next_step`), the rewards are scaled (no mean is subtracted, so that their sign stays),
+/// then G = 0 where an episode ended, terminated or truncated. G = 0 at `reset()`.
 /// `freeze()` keeps the figures as they are. Episode returns in `finished()` stay raw. Everything else is the inner vector
 /// environment's.
 ///
@@ -39,16 +40,17 @@ struct NormalizeRewardConfig {
 ///
 /// @tparam V  a `VectorEnv` or a wrapper of one; it is referred to, must outlive this object and be stepped through it only.
 template <class V>
-class NormalizeReward : public detail::VectorWrapper<V> {
-  using Base = detail::VectorWrapper<V>;
+class NormalizeReward : public detail::StatisticsWrapper<V> {
+  using Base = detail::StatisticsWrapper<V>;
   using Base::inner_;
+  using Base::statistics_;
 
  public:
   using ActionScalar = typename V::ActionScalar;
 
   /// @throws ConfigError  gamma outside [0, 1], clip_reward not above 0.
   explicit NormalizeReward(V& envs, NormalizeRewardConfig config = {})
-      : Base(envs), config_(config), returns_(envs.num_envs()), rewards_(envs.num_envs()) {
+      : Base(envs, 1), config_(config), returns_(envs.num_envs()), rewards_(envs.num_envs()), counted_(envs.num_envs()) {
     if (!(config.gamma >= 0.0 && config.gamma <= 1.0)) {
       throw ConfigError("NormalizeRewardConfig.gamma = " + std::to_string(config.gamma) + ", expected a number in [0, 1]");
     }
@@ -59,16 +61,6 @@ class NormalizeReward : public detail::VectorWrapper<V> {
 
   /// Scaled; the raw ones are `inner().rewards()`.
   std::span<const double> rewards() const noexcept { return rewards_; }
-  /// Mean, variance and count of the discounted returns.
-  const RunningMeanStd& statistics() const noexcept { return statistics_; }
-  /// Replaces the statistics. @throws ShapeError  more than one column.
-  void set_statistics(const RunningMeanStd& statistics) {
-    statistics_.set(statistics.mean(), statistics.variance(), statistics.count());
-  }
-  /// From now on the statistics stay as they are.
-  void freeze() noexcept { statistics_.freeze(); }
-  void unfreeze() noexcept { statistics_.unfreeze(); }
-  bool frozen() const noexcept { return statistics_.frozen(); }
 
   void reset() {
     inner_->reset();
@@ -86,8 +78,12 @@ class NormalizeReward : public detail::VectorWrapper<V> {
   void step(MatrixView<const ActionScalar> actions) {
     inner_->step(actions);
     const std::span<const double> raw = inner_->rewards();
-    for (std::size_t e = 0; e < raw.size(); ++e) returns_[e] = config_.gamma * returns_[e] + raw[e];
-    statistics_.update(std::span<const double>(returns_));
+    std::size_t counted = 0;
+    for (std::size_t e = 0; e < raw.size(); ++e) {
+      returns_[e] = config_.gamma * returns_[e] + raw[e];
+      if (!only_reset(e)) counted_[counted++] = returns_[e];
+    }
+    statistics_.update(std::span<const double>(counted_).first(counted));
     const double deviation = std::sqrt(statistics_.variance()[0] + 1e-8);
     for (std::size_t e = 0; e < raw.size(); ++e) {
       rewards_[e] = std::clamp(raw[e] / deviation, -config_.clip_reward, config_.clip_reward);
@@ -95,28 +91,25 @@ class NormalizeReward : public detail::VectorWrapper<V> {
     }
   }
 
-  /// Writes the statistics, the running returns and the inner vector environment.
+  /// Writes the configuration, the statistics, the running returns and the inner vector environment.
   void save_state(StateWriter& writer) const {
-    statistics_.save_state(writer);
-    writer.write(returns_);
-    inner_->save_state(writer);
+    this->save(writer, {{"gamma", config_.gamma}, {"clip_reward", config_.clip_reward}}, returns_);
   }
-  /// @throws CheckpointError  damaged, or of another configuration; then nothing changes.
+  /// @throws CheckpointError  damaged, of other sizes, another gamma or clip_reward; then nothing changes. What is frozen stays
+  ///                          frozen.
   void load_state(StateReader& reader) {
-    RunningMeanStd statistics(1);
-    std::vector<double> returns(returns_.size());
-    statistics.load_state(reader);
-    reader.read_into(returns);
-    inner_->load_state(reader);
-    statistics_ = std::move(statistics);
-    returns_ = std::move(returns);
+    this->load(reader, {{"gamma", config_.gamma}, {"clip_reward", config_.clip_reward}}, returns_);
     std::fill(rewards_.begin(), rewards_.end(), 0.0);
   }
 
  private:
+  /// Whether the last step was no step of environment `e`: with `next_step` an ended episode is followed by its reset.
+  bool only_reset(std::size_t e) const {
+    return this->config().autoreset == AutoresetMode::next_step && this->episode_length(e) == 0;
+  }
+
   NormalizeRewardConfig config_;
-  RunningMeanStd statistics_;
-  std::vector<double> returns_, rewards_;
+  std::vector<double> returns_, rewards_, counted_;
 };
 
 template <class V>
