@@ -2,7 +2,7 @@
 # Sourced by tests/run.sh and examples/run.sh: installs what a fresh Debian or Ubuntu machine lacks, with apt and nothing else.
 # Does nothing when all is there, so both scripts run again without the network.
 
-rlx_packages="g++ cmake ninja-build libxtensor-dev nlohmann-json3-dev zlib1g-dev libsqlite3-dev libfmt-dev"
+rlx_packages="g++ cmake ninja-build libxtensor-dev nlohmann-json3-dev zlib1g-dev libsqlite3-dev libcpp-httplib-dev libssl-dev libfmt-dev"
 
 # rlx_install PACKAGE... : installs the missing ones of rlx_packages and the arguments.
 rlx_install() {

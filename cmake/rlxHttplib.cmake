@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: MIT
+# Finds cpp-httplib (>= 0.11.4) and OpenSSL (>= 1.1.1) and makes the target rlx::httplib of them. Used by the build and, installed
+# beside it, by rlxConfig.cmake.
+#
+# cpp-httplib comes as a CMake package (upstream, vcpkg, Conan), as a header with a compiled library (Debian, Ubuntu) or as the
+# header alone. Its classes change with the macros it was compiled with, so a library's own are taken from its pkg-config file.
+if(NOT TARGET rlx::httplib)
+  if(DEFINED CMAKE_FIND_PACKAGE_NAME)
+    find_dependency(OpenSSL 1.1.1)
+  else()
+    find_package(OpenSSL 1.1.1 REQUIRED)
+  endif()
+  add_library(rlx::httplib INTERFACE IMPORTED GLOBAL)
+  target_link_libraries(rlx::httplib INTERFACE OpenSSL::SSL OpenSSL::Crypto)
+  find_package(httplib CONFIG QUIET)
+  if(TARGET httplib::httplib)
+    target_link_libraries(rlx::httplib INTERFACE httplib::httplib)
+    target_compile_definitions(rlx::httplib INTERFACE CPPHTTPLIB_OPENSSL_SUPPORT)
+  else()
+    find_path(RLX_HTTPLIB_INCLUDE_DIR httplib.h)
+    if(NOT RLX_HTTPLIB_INCLUDE_DIR)
+      message(FATAL_ERROR "rlx::http needs cpp-httplib >= 0.11.4 (Debian: libcpp-httplib-dev); found no httplib.h. "
+                          "Install it, or configure with -DRLX_WITH_HTTPS=OFF")
+    endif()
+    target_include_directories(rlx::httplib INTERFACE "${RLX_HTTPLIB_INCLUDE_DIR}")
+    set(_rlx_httplib_macros CPPHTTPLIB_OPENSSL_SUPPORT)
+    find_library(RLX_HTTPLIB_LIBRARY cpp-httplib)
+    if(RLX_HTTPLIB_LIBRARY)
+      target_link_libraries(rlx::httplib INTERFACE "${RLX_HTTPLIB_LIBRARY}")
+      get_filename_component(_rlx_httplib_folder "${RLX_HTTPLIB_LIBRARY}" DIRECTORY)
+      if(EXISTS "${_rlx_httplib_folder}/pkgconfig/cpp-httplib.pc")
+        file(STRINGS "${_rlx_httplib_folder}/pkgconfig/cpp-httplib.pc" _rlx_httplib_flags REGEX "^Cflags:")
+        string(REGEX MATCHALL "CPPHTTPLIB_[A-Z_]+_SUPPORT" _rlx_httplib_found "${_rlx_httplib_flags}")
+        list(APPEND _rlx_httplib_macros ${_rlx_httplib_found})
+        list(REMOVE_DUPLICATES _rlx_httplib_macros)
+      endif()
+    endif()
+    target_compile_definitions(rlx::httplib INTERFACE ${_rlx_httplib_macros})
+  endif()
+endif()
