@@ -132,6 +132,12 @@ TEST_CASE("Marks have the limits of the monitoring guide", "[rl][health]") {
   REQUIRE(clip(std::numeric_limits<double>::quiet_NaN()) == fair);
   m.clip_range = 0.0;
   REQUIRE(clip(0.0) == fair);
+  for (const double nearly : {0.0, 1e-12, 0.019}) {  // annealed away: everything is clipped
+    m.clip_range = nearly;
+    REQUIRE(clip(1.0) == fair);
+  }
+  m.clip_range = 0.02;
+  REQUIRE(clip(1.0) == bad);
 
   FakeLearner learner;
   rlx::Logger logger;

@@ -740,6 +740,32 @@ TEST_CASE("After an exception within an iteration nothing is saved until an iter
   REQUIRE(resumed.ppo.state_hash() == run.ppo.state_hash());
 }
 
+TEST_CASE("The means of the last episodes begin anew with the timesteps", "[rl][ppo]") {
+  rlx::PpoConfig config = small_config();
+  config.stats_window_size = 1000;
+  Run run(config);
+  run.ppo.learn(3 * run.rollout());
+  const std::uint64_t before = run.ppo.num_episodes();
+  run.ppo.learn(run.rollout(), {.reset_num_timesteps = false});
+  REQUIRE(run.ppo.num_episodes() > before);
+  struct Sum final : rlx::Callback {
+    double sum = 0.0;
+    std::uint64_t episodes = 0;
+    bool on_episode(rlx::Learner&, const rlx::EpisodeRecord& record) override {
+      sum += record.statistics.episode_return;
+      REQUIRE(record.number == ++episodes);
+      return true;
+    }
+  } sum;
+  run.ppo.learn(run.rollout(), {.callbacks = {&sum}});
+  REQUIRE(run.ppo.num_episodes() == sum.episodes);
+  REQUIRE_THAT(run.ppo.mean_episode_return(), WithinRel(sum.sum / static_cast<double>(sum.episodes), 1e-12));
+  Run none(config);
+  none.ppo.learn(2 * none.rollout());
+  none.ppo.learn(0);
+  REQUIRE_FALSE(rlx::is_finite(none.ppo.mean_episode_return()));
+}
+
 TEST_CASE("A batch size that does not divide the rollout is said once, in the log and in the manifest", "[rl][ppo]") {
   const TemporaryFile file("warned");
   rlx::PpoConfig config = small_config();

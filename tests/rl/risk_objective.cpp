@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include <rlx/rl/risk_objective.hpp>
 
+#include <cstddef>
 #include <vector>
+
+#include <rlx/rl/detail/extension_state.hpp>
 
 #include "rlx_catch.hpp"
 
@@ -20,6 +23,28 @@ struct Silent {  // a near miss: no record
 };
 static_assert(rlx::RiskObjective<Doubled>);
 static_assert(!rlx::RiskObjective<Silent>);
+
+// State is whole, absent, or an error: of the three near misses none would be saved.
+struct Whole {
+  void save_state(rlx::StateWriter&) const {}
+  void load_state(rlx::StateReader&) {}
+};
+struct OnlySaves {
+  void save_state(rlx::StateWriter&) const {}
+};
+struct NotConst {
+  void save_state(rlx::StateWriter&) {}
+  void load_state(rlx::StateReader&) {}
+};
+struct OtherTypes {
+  void save_state(std::vector<std::byte>&) const {}
+  void load_state(std::vector<std::byte>&) {}
+};
+static_assert(rlx::detail::has_state<Whole>);
+static_assert(!rlx::detail::has_state<OnlySaves> && rlx::detail::names_state<OnlySaves>);
+static_assert(!rlx::detail::has_state<NotConst> && rlx::detail::names_state<NotConst>);
+static_assert(!rlx::detail::has_state<OtherTypes> && rlx::detail::names_state<OtherTypes>);
+static_assert(!rlx::detail::names_state<Doubled>);
 
 }  // namespace
 

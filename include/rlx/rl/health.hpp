@@ -29,8 +29,9 @@ struct HealthLimits {
   double approx_kl_bad = 0.1;            ///< bad above
   double clip_fraction_good_low = 0.1;   ///< good from here ...
   double clip_fraction_good_high = 0.3;  ///< ... to here
-  double clip_fraction_low = 0.02;       ///< bad below; not checked while the clip range is 0
+  double clip_fraction_low = 0.02;       ///< bad below
   double clip_fraction_high = 0.5;       ///< bad above
+  double clip_range_judged = 0.02;       ///< below this clip range, which may anneal to 0, its fraction says nothing
   double value_loss_factor = 10.0;       ///< above this multiple of its median over the last 100 updates
   double episode_return_bad = std::numeric_limits<double>::quiet_NaN();  ///< an episode below it
   std::uint64_t flat_episodes = 500;  ///< the mean return moved by less than `flat_share` of its spread over this many
@@ -55,7 +56,16 @@ struct HealthMarks {
   HealthMark clip_fraction = HealthMark::fair;
 };
 
-/// A figure that is not finite is fair: nothing is known of it. So is the clip fraction while nothing can be clipped.
+namespace detail {
+
+/// Without a range nothing is clipped, within a tiny one every change of the policy: neither is news.
+inline bool judges_clipping(const UpdateMetrics& m, const HealthLimits& limits) {
+  return m.clip_range > 0.0 && m.clip_range >= limits.clip_range_judged;
+}
+
+}  // namespace detail
+
+/// A figure that is not finite is fair: nothing is known of it. So is the clip fraction where `clip_range_judged` says so.
 inline HealthMarks health_marks(const UpdateMetrics& m, const HealthLimits& limits = {}) {
   const auto mark = [](bool good, bool bad) { return bad ? HealthMark::bad : good ? HealthMark::good : HealthMark::fair; };
   HealthMarks marks;
@@ -65,7 +75,7 @@ inline HealthMarks health_marks(const UpdateMetrics& m, const HealthLimits& limi
   if (is_finite(m.approx_kl)) {
     marks.approx_kl = mark(m.approx_kl<limits.approx_kl_good, m.approx_kl> limits.approx_kl_bad);
   }
-  if (is_finite(m.clip_fraction) && m.clip_range > 0.0) {
+  if (is_finite(m.clip_fraction) && detail::judges_clipping(m, limits)) {
     marks.clip_fraction =
         mark(m.clip_fraction >= limits.clip_fraction_good_low && m.clip_fraction <= limits.clip_fraction_good_high,
              m.clip_fraction < limits.clip_fraction_low || m.clip_fraction > limits.clip_fraction_high);
@@ -115,9 +125,10 @@ class HealthCallback final : public Callback {
           "only " + io::fixed(100.0 * m.entropy_share, 0) + " % of the largest possible: " + limits_.entropy_advice);
     check(learner, kl_, m.approx_kl > limits_.approx_kl_bad, "KL", m.approx_kl,
           "above " + io::trimmed(limits_.approx_kl_bad, 3) + ": " + limits_.kl_advice);
-    check(learner, clip_low_, m.clip_fraction < limits_.clip_fraction_low && m.clip_range > 0.0, "clip fraction",
-          m.clip_fraction, "below " + io::trimmed(limits_.clip_fraction_low, 3) + ": " + limits_.clip_low_advice);
-    check(learner, clip_high_, m.clip_fraction > limits_.clip_fraction_high, "clip fraction", m.clip_fraction,
+    const bool clips = detail::judges_clipping(m, limits_);
+    check(learner, clip_low_, clips && m.clip_fraction < limits_.clip_fraction_low, "clip fraction", m.clip_fraction,
+          "below " + io::trimmed(limits_.clip_fraction_low, 3) + ": " + limits_.clip_low_advice);
+    check(learner, clip_high_, clips && m.clip_fraction > limits_.clip_fraction_high, "clip fraction", m.clip_fraction,
           "above " + io::trimmed(limits_.clip_fraction_high, 3) + ": " + limits_.clip_high_advice);
     const double usual = median_value_loss();
     check(learner, value_, is_finite(usual) && m.value_loss > limits_.value_loss_factor * usual, "value loss", m.value_loss,

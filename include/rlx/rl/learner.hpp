@@ -60,7 +60,7 @@ class Learner {
 
   virtual std::uint64_t num_timesteps() const = 0;
   virtual std::uint64_t total_timesteps() const = 0;  ///< where this `learn` ends
-  virtual std::uint64_t num_episodes() const = 0;     ///< finished since training began
+  virtual std::uint64_t num_episodes() const = 0;     ///< finished since num_timesteps was 0
   virtual std::uint64_t n_updates() const = 0;
   virtual const UpdateMetrics& last_update() const = 0;
   virtual double mean_episode_return() const = 0;  ///< of the last stats_window_size episodes; NaN before the first
@@ -104,12 +104,15 @@ class Callback {
   virtual void on_training_end(Learner&) {}
 };
 
-/// What `learn` may be told. Nothing in here changes what is learned.
+/// What `learn` may be told. Callbacks, logs and the stop flag do not change what is learned, except by ending it;
+/// `reset_num_timesteps` does: from 0, schedules begin anew and every environment starts its next episode.
 struct LearnOptions {
   std::vector<Callback*> callbacks = {};  ///< called in order; must outlive the call
   Logger* logger = nullptr;
-  std::uint64_t log_interval = 1;           ///< updates between two dumps, >= 1
-  bool reset_num_timesteps = true;          ///< false: continue; total_timesteps then counts additional steps, as in SB3
+  std::uint64_t log_interval = 1;  ///< updates between two dumps, >= 1
+  /// true: count timesteps and episodes from 0. false: continue; total_timesteps then counts additional steps. As in
+  /// Stable-Baselines3.
+  bool reset_num_timesteps = true;
   const std::atomic<bool>* stop = nullptr;  ///< set from a signal handler or another thread: ends after the current update
 };
 

@@ -25,37 +25,10 @@
 #include <rlx/nn/graph_json.hpp>
 #include <rlx/rl/checkpoint.hpp>
 #include <rlx/rl/config_json.hpp>
+#include <rlx/rl/detail/extension_state.hpp>
 #include <rlx/rl/detail/on_policy_learner.hpp>
 
 namespace rlx::detail {
-
-template <class X>
-inline constexpr bool has_state = requires(const X& constant, X& x, StateWriter& out, StateReader& in) {
-  constant.save_state(out);
-  x.load_state(in);
-};
-
-/// State of a critic or an objective that has some.
-template <class X>
-void save_extension(const X& extension, std::vector<std::byte>& bytes) {
-  if constexpr (has_state<X>) {
-    StateWriter writer(bytes);
-    extension.save_state(writer);
-  }
-}
-
-template <class X>
-X load_extension(X extension, const io::Safetensors& file, const char* name) {
-  if constexpr (has_state<X>) {
-    StateReader reader(file.at(name).data);
-    extension.load_state(reader);
-    reader.expect_end();
-  } else {
-    static_cast<void>(file);
-    static_cast<void>(name);
-  }
-  return extension;
-}
 
 inline std::string environment_tensor(std::size_t e) { return "environment/" + std::to_string(e); }
 

@@ -59,6 +59,7 @@
 #include <rlx/rl/checkpoint.hpp>
 #include <rlx/rl/critic.hpp>
 #include <rlx/rl/detail/action_head.hpp>
+#include <rlx/rl/detail/extension_state.hpp>
 #include <rlx/rl/detail/gradient_shards.hpp>
 #include <rlx/rl/detail/on_policy_loss.hpp>
 #include <rlx/rl/detail/optimizer.hpp>
@@ -132,6 +133,8 @@ class OnPolicyLearner : public Learner {
         order_(rollout_.rows()),
         window_returns_(config_.stats_window_size),
         window_lengths_(config_.stats_window_size) {
+    require_whole_state<C>();
+    require_whole_state<R>();
     nn::initialize(store_, spec_, config_.ortho_init ? nn::Initialization::orthogonal : nn::Initialization::torch_like,
                    config_.seed);
     std::fill(log_std().begin(), log_std().end(), static_cast<float>(config_.log_std_init));
@@ -461,7 +464,11 @@ class OnPolicyLearner : public Learner {
   }
 
   void begin_learn(std::uint64_t total_timesteps, const LearnOptions& options) {
-    if (options.reset_num_timesteps) num_timesteps_ = 0;
+    if (options.reset_num_timesteps) {
+      num_timesteps_ = num_episodes_ = 0;  // the means of the last episodes begin anew, too
+      std::fill(window_returns_.begin(), window_returns_.end(), 0.0);
+      std::fill(window_lengths_.begin(), window_lengths_.end(), 0.0);
+    }
     total_timesteps_ = total_timesteps + num_timesteps_;
     if (options.reset_num_timesteps || !started_) {
       Rows rows;
