@@ -307,13 +307,16 @@ class SyntheticChain {
 
   /// Strikes that are listed near a forward: the finer steps near the money and near expiry, the coarsest from 0.6 F to 1.8 F.
   template <class F>
-  static void for_each_strike(const std::array<double, 4>& steps, double forward, double dte, F&& add) {
+  static void for_each_strike(const detail::SyntheticUnderlying& terms, double forward, double dte, F&& add) {
+    // The steps double once the level has risen by 23 %, then again at twice that: else chains would grow with the level.
+    const double scale = std::max(1.0, std::exp2(std::round(std::log2(forward / terms.start) + 0.2)));
     const std::array<double, 4> reach = dte <= 4.5    ? std::array<double, 4>{0.025, 0.06, 0.12, 1.0}
                                         : dte <= 35.0 ? std::array<double, 4>{0.0, 0.05, 0.12, 1.0}
-                                                      : std::array<double, 4>{0.0, 0.0, 0.06, 1.0};
-    for (std::size_t i = 0; i < steps.size(); ++i) {
+                                                      : std::array<double, 4>{0.0, 0.0, 0.04, 1.0};
+    for (std::size_t i = 0; i < reach.size(); ++i) {
+      const double step = terms.strikes[i] * scale;
       const double low = std::max(0.6, 1.0 - reach[i]) * forward, high = std::min(1.8, 1.0 + reach[i]) * forward;
-      for (double strike = std::ceil(low / steps[i]) * steps[i]; strike <= high; strike += steps[i]) add(strike);
+      for (double strike = std::ceil(low / step) * step; strike <= high; strike += step) add(strike);
     }
   }
 
@@ -330,7 +333,7 @@ class SyntheticChain {
           expiry = market.expiries.rbegin();
         }
         const double years = market::years_of(expiry_ms - now);
-        for_each_strike(market.terms->strikes, forward_of(index, years), years * 365.0, [&](double strike) {
+        for_each_strike(*market.terms, forward_of(index, years), years * 365.0, [&](double strike) {
           auto& strikes = expiry->strikes;
           const auto at = std::lower_bound(strikes.begin(), strikes.end(), strike,
                                            [](const Listed& one, double k) { return one.strike < k; });
