@@ -198,6 +198,7 @@ struct UnderlyingRecord {
   double iv = 0.0;
   std::optional<double> rv;
   std::uint32_t rejected_rows = 0;
+  bool operator==(const UnderlyingRecord&) const = default;
 };
 
 /// One tick: a single proposed action, risk check, final action and execution on top, also for a ladder.

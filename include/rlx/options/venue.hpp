@@ -126,6 +126,7 @@ struct Position {
   market::Fixed8 size;  ///< contracts, < 0 short
   market::Fixed8 average_price, mark;
   double delta = 0.0;  ///< of one contract, 0 to 1 for calls
+  bool operator==(const Position&) const = default;
 };
 
 /// The best prices of one instrument now.

@@ -31,7 +31,7 @@ inline void append_json_number(std::string& text, double value) {
   }
   std::array<char, 40> buffer;
   const double size = std::fabs(value);
-  const auto format = size >= 1e-7 && size < 1e15 ? std::chars_format::fixed : std::chars_format::scientific;
+  const auto format = size >= 1e-9 && size < 1e15 ? std::chars_format::fixed : std::chars_format::scientific;
   text.append(buffer.data(), std::to_chars(buffer.data(), buffer.data() + buffer.size(), value, format).ptr);
 }
 
