@@ -32,11 +32,12 @@ struct UnderlyingState {
   std::optional<double> rv;  ///< realised volatility, decimal fraction
   double atm_iv = 0.0;       ///< mark IV of the call nearest to the money, nearest expiry of at least 7 days; 0 = unknown
   Account account;
-  std::vector<Position> positions;          ///< external ones too
-  std::vector<Order> open_orders;           ///< external ones too
-  std::vector<UnknownLeg> unknown_legs;     ///< own sells whose state is unknown: they count as open
-  std::vector<CandidateOption> candidates;  ///< sorted, at most max_candidates_per_underlying
-  std::span<const Instrument> instruments;  ///< the venue's table
+  std::vector<Position> positions;            ///< external ones too
+  std::vector<Order> open_orders;             ///< external ones too
+  std::vector<UnknownLeg> unknown_legs;       ///< own sells whose state is unknown: they count as open
+  std::vector<std::string> external_symbols;  ///< positions that the log does not explain: counted, never closed or rolled
+  std::vector<CandidateOption> candidates;    ///< sorted, at most max_candidates_per_underlying
+  std::span<const Instrument> instruments;    ///< the venue's table
   std::uint32_t rejected_rows = 0;
 };
 
