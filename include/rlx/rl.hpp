@@ -6,6 +6,7 @@
 
 #include <rlx/rl/a2c.hpp>
 #include <rlx/rl/a2c_config.hpp>
+#include <rlx/rl/action_log.hpp>
 #include <rlx/rl/callbacks.hpp>
 #include <rlx/rl/checkpoint.hpp>
 #include <rlx/rl/config_json.hpp>

@@ -296,6 +296,18 @@ class OnPolicyLearner : public Learner {
   /// Of the discounted returns; rewards are divided by its standard deviation.
   const RunningMeanStd& return_statistics() const noexcept { return return_statistics_; }
   const Rollout<ActionScalar>& rollout() const noexcept { return rollout_; }
+  const VectorEnv<E>& environments() const noexcept { return *envs_; }
+  /// The environment gets a clipped or squashed copy of what is stored.
+  static constexpr bool transforms_actions = std::same_as<Space, Box>;
+  /// The action of a row of the rollout as the environment took it. @param[out] action  A numbers
+  void environment_action(std::size_t row, std::span<ActionScalar> action) const {
+    const std::span<const ActionScalar> drawn = rollout_.action(row);
+    if constexpr (transforms_actions) {
+      head_.to_environment(drawn, action);
+    } else {
+      std::copy(drawn.begin(), drawn.end(), action.begin());
+    }
+  }
   const C& critic() const noexcept { return critic_; }
   const R& objective() const noexcept { return objective_; }
   K& clock() noexcept { return clock_; }
@@ -314,8 +326,6 @@ class OnPolicyLearner : public Learner {
   using Recurrence = nn::Recurrence<float>;
   /// Critics and objectives of the user read the whole rollout; the defaults read nothing of it.
   static constexpr bool needs_view = !std::same_as<C, ScalarCritic> || !std::same_as<R, ExpectedReturn>;
-  /// The environment gets a clipped or squashed copy of what is stored.
-  static constexpr bool transforms_actions = std::same_as<Space, Box>;
 
   /// Memory of one thread.
   struct Scratch {
