@@ -17,7 +17,7 @@ cmake --preset release -DRLX_BUILD_BENCHMARKS=OFF >/dev/null
 name=${1:-funding_arbitrage_ppo}
 if [ ! -f "examples/$name.cpp" ] && [ ! -f "examples/$name/main.cpp" ]; then
   echo "rlx: there is no example '$name'; there are:" >&2
-  (cd examples && ls -d *.cpp */ 2>/dev/null | sed 's/\.cpp$//; s#/$##; s/^/  /') >&2
+  (cd examples && ls -d *.cpp */main.cpp 2>/dev/null | sed 's/\.cpp$//; s#/main$##; s/^/  /') >&2
   exit 2
 fi
 cmake --build --preset release --target "$name"

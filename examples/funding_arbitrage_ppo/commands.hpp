@@ -10,16 +10,10 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include <atomic>
 #include <string>
 #include <vector>
 
 namespace app {
-
-/// Set by Ctrl-C: training stops after the current update and saves.
-extern std::atomic<bool> interrupted;
-
-inline constexpr int exit_interrupted = 130;
 
 int train(const Options& o);
 int evaluate(const Options& o);

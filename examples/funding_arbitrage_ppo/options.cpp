@@ -1,20 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "options.hpp"
 
-#include <rlx/core/json.hpp>
-#include <rlx/core/nearest.hpp>
+#include "common/command_line.hpp"
+
 #include <rlx/core/version.hpp>
-#include <rlx/io/mapped_file.hpp>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
-#include <charconv>
 #include <cmath>
 #include <filesystem>
 #include <map>
-#include <system_error>
 #include <utility>
 
 namespace app {
@@ -185,50 +181,6 @@ void add_common_flags(CLI::App& app, Options& o) {
   app.add_flag("--quiet", o.quiet, "tables and errors only")->group(group);
 }
 
-/// CLI11 reads -5 as a huge unsigned number and cuts what does not fit: both are refused here.
-void refuse_wrapped_numbers(CLI::App& command) {
-  for (CLI::Option* option : command.get_options()) {
-    if (option->get_type_name().rfind("UINT", 0) != 0) continue;
-    option->check(CLI::Validator(
-        [](std::string& text) {
-          std::uint64_t value = 0;
-          const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-          const bool whole = error == std::errc{} && end == text.data() + text.size();
-          return whole ? std::string() : fmt::format("expected a whole number from 0 to 2^64 - 1, found '{}'", text);
-        },
-        ""));
-  }
-}
-
-/// The end of a message about an unknown name: the nearest known one, if any is near.
-std::string suggestion(const std::string& wrong, const std::vector<std::string>& known) {
-  const std::string meant = rlx::nearest(wrong, known);
-  return meant.empty() ? "" : fmt::format(": did you mean '{}'?", meant);
-}
-
-/// Flags of the command line alone, which a configuration file cannot hold.
-bool stands_alone(const std::string& name) { return name == "help" || name == "version" || name == "config"; }
-
-/// "a", "a and b", "a, b and c".
-std::string listed(const std::vector<std::string>& words) {
-  std::string text;
-  for (std::size_t i = 0; i < words.size(); ++i) text += (i == 0 ? "" : i + 1 == words.size() ? " and " : ", ") + words[i];
-  return text;
-}
-
-/// What is wrong with a flag that only other commands have; empty if none has it.
-std::string belongs_elsewhere(const std::string& flag, const CLI::App& command, const CLI::App& app) {
-  std::vector<std::string> owners;
-  for (const CLI::App* other : app.get_subcommands({}))
-    if (other->get_option_no_throw(flag) != nullptr) owners.push_back(other->get_name());
-  if (owners.empty()) return {};
-  const std::string asked = command.get_name().empty() ? "without a command the program trains, which" : command.get_name();
-  return fmt::format("{} belongs to {}: {} does not take it (--help lists all)", flag, listed(owners), asked);
-}
-
-/// Flags that change nothing beside others, each with the reason.
-using UnusedFlags = std::map<std::string, std::string>;
-
 UnusedFlags unused_flags(const Options& o, const CLI::App& command) {
   UnusedFlags unused;
   const auto add = [&unused](bool applies, std::initializer_list<const char*> names, const std::string& why) {
@@ -253,25 +205,6 @@ UnusedFlags unused_flags(const Options& o, const CLI::App& command) {
   add(o.data_path.empty(), {"date-order"}, "without --data-path: other files have their times in milliseconds");
   add(o.funding_path.empty(), {"derive-intervals"}, "without --funding-path");
   return unused;
-}
-
-void refuse_unused_flags(const UnusedFlags& unused, const CLI::App& command) {
-  for (const auto& [name, why] : unused) {
-    const CLI::Option* option = command.get_option_no_throw("--" + name);
-    if (option != nullptr && option->count() > 0) throw UsageError(fmt::format("--{} has no effect {}", name, why));
-  }
-}
-
-/// What the command runs with, flag by flag, in the form that --config reads.
-std::map<std::string, std::string> values_of(const CLI::App& command, const UnusedFlags& unused) {
-  std::map<std::string, std::string> values;
-  for (const CLI::Option* option : command.get_options()) {
-    const std::string name = option->get_single_name();
-    if (stands_alone(name) || unused.count(name) > 0) continue;
-    const std::string value = option->count() > 0 ? option->results().back() : option->get_default_str();
-    if (!value.empty()) values[name] = value;
-  }
-  return values;
 }
 
 /// Values that the type of a flag does not exclude, and flags that would have no effect.
@@ -302,43 +235,6 @@ void check_values(const Options& o) {
   if (o.from.empty() && !o.input.empty())
     throw UsageError("--input: say what it is with --from spot-perp-8h or --from settlements");
   if (!o.common_prices.empty() && o.from != "spot-perp-8h") throw UsageError("--common-prices goes with --from spot-perp-8h");
-}
-
-/// One value of the configuration file as the text the command line would hold.
-std::string argument_text(const std::string& key, const nlohmann::json& value, const std::string& path) {
-  if (value.is_string()) return value.get<std::string>();
-  if (value.is_number() || value.is_boolean()) return value.dump();
-  throw UsageError(
-      fmt::format("{}: value of '{}' is {}; expected a string, a number or true/false", path, key, value.type_name()));
-}
-
-/// The keys of the JSON file as arguments, to stand before those of the command line.
-std::vector<std::string> arguments_of_config(const std::string& path, const CLI::App& command, const CLI::App& app) {
-  nlohmann::json config;
-  try {
-    config = rlx::parse_json(rlx::io::read_file(path), path);
-  } catch (const rlx::DataError& error) {
-    throw UsageError(fmt::format("--config {}", error.what()));
-  }
-  if (!config.is_object()) throw UsageError(fmt::format("--config {}: expected an object of flags", path));
-  std::vector<std::string> names;
-  for (const CLI::Option* option : command.get_options())
-    if (!stands_alone(option->get_single_name())) names.push_back(option->get_single_name());
-  std::map<std::string, std::string> keys;  // by flag
-  std::vector<std::string> arguments;
-  for (const auto& [key, value] : config.items()) {
-    std::string flag = key;
-    for (char& c : flag) c = c == '_' ? '-' : c;
-    if (std::find(names.begin(), names.end(), flag) == names.end()) {
-      const std::string elsewhere = belongs_elsewhere("--" + flag, command, app);
-      if (!elsewhere.empty() && !stands_alone(flag)) throw UsageError(fmt::format("--config {}: {}", path, elsewhere));
-      throw UsageError(fmt::format("--config {}: unknown key '{}'{}", path, key, suggestion(flag, names)));
-    }
-    const auto [first, added] = keys.emplace(flag, key);
-    if (!added) throw UsageError(fmt::format("--config {}: '{}' and '{}' are one flag", path, first->second, key));
-    arguments.push_back(fmt::format("--{}={}", flag, argument_text(key, value, path)));
-  }
-  return arguments;
 }
 
 void check_device(const Options& o) {
@@ -379,8 +275,7 @@ std::optional<Options> parse_options(int argc, char** argv) {
   CLI::App app{"Funding-rate arbitrage between exchanges: train, judge and run a PPO agent."};
   app.footer(examples_text);
   app.set_version_flag("--version", RLX_VERSION_STRING);
-  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-  app.require_subcommand(0, 1);
+  app.require_subcommand(1);
 
   std::map<CLI::App*, Command> commands;
   const auto add_command = [&](const char* name, const char* text, Command command) {
@@ -398,13 +293,12 @@ std::optional<Options> parse_options(int argc, char** argv) {
   CLI::App* validate = add_command("validate-data", "check data files and say what to do", Command::validate_data);
 
   std::string config_path;
-  // Without a command the program trains, so the training flags also stand at the top.
-  for (CLI::App* command : {&app, train, evaluate, infer, generate, validate}) {
+  for (CLI::App* command : {train, evaluate, infer, generate, validate}) {
     command->add_option("--config", config_path, "JSON file of flags; the command line wins")->group("All commands");
     if (command != generate) add_data_flags(*command, o);
     if (command != generate && command != validate) add_config_flags(*command, o);
-    if (command == &app || command == train) add_train_flags(*command, o);
-    if (command == &app || command == train || command == evaluate) {
+    if (command == train) add_train_flags(*command, o);
+    if (command == train || command == evaluate) {
       add_split_flags(*command, o);
       add_report_flags(*command, o);
     }
@@ -451,57 +345,17 @@ std::optional<Options> parse_options(int argc, char** argv) {
                    "spreads are left")
       ->group("Data");
 
-  for (CLI::App* command : {&app, train, evaluate, infer, generate, validate}) refuse_wrapped_numbers(*command);
+  for (CLI::App* command : {train, evaluate, infer, generate, validate}) refuse_wrapped_numbers(*command);
 
   o.command_line.assign(argv, argv + argc);
-  const auto parse = [&](const std::vector<std::string>& arguments) {
-    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // the form that CLI11 takes
-    app.parse(reversed);
-  };
-  std::vector<std::string> arguments(argv + 1, argv + argc);
-  CLI::App* chosen = nullptr;
-  try {
-    parse(arguments);
-    chosen = app.get_subcommands().empty() ? nullptr : app.get_subcommands().front();
-    if (!config_path.empty()) {
-      auto expanded = arguments_of_config(config_path, chosen != nullptr ? *chosen : app, app);
-      expanded.insert(expanded.end(), arguments.begin() + (chosen != nullptr ? 1 : 0), arguments.end());
-      if (chosen != nullptr) expanded.insert(expanded.begin(), arguments.front());
-      parse(expanded);
-      chosen = app.get_subcommands().empty() ? nullptr : app.get_subcommands().front();
-    }
-  } catch (const CLI::Success& success) {  // --help, --version
-    app.exit(success);
-    return std::nullopt;
-  } catch (const CLI::ExtrasError&) {
-    CLI::App* command = app.get_subcommands().empty() ? &app : app.get_subcommands().front();
-    std::vector<std::string> extras = command->remaining(true);
-    if (extras.empty()) extras = app.remaining(true);
-    const std::string wrong = extras.empty() ? "" : extras.front().substr(0, extras.front().find('='));
-    std::vector<std::string> names;
-    if (wrong.rfind("--", 0) != 0 && command != &app) {
-      throw UsageError(
-          fmt::format("unexpected '{}' after {}: values belong to flags (--help lists all)", wrong, command->get_name()));
-    }
-    if (wrong.rfind("--", 0) == 0) {
-      if (const std::string elsewhere = belongs_elsewhere(wrong, *command, app); !elsewhere.empty())
-        throw UsageError(elsewhere);
-      for (const CLI::Option* option : command->get_options()) names.push_back(option->get_name());
-    } else {
-      for (const auto& [sub, value] : commands) names.push_back(sub->get_name());
-    }
-    throw UsageError(fmt::format("unknown {} '{}'{} (--help lists all)", wrong.rfind("--", 0) == 0 ? "flag" : "command", wrong,
-                                 suggestion(wrong, names)));
-  } catch (const CLI::ParseError& error) {
-    throw UsageError(error.what());
-  }
-  if (chosen != nullptr) o.command = commands.at(chosen);
+  CLI::App* const chosen = parse_command_line(app, {argv + 1, argv + argc}, config_path, "train");
+  if (chosen == nullptr) return std::nullopt;
+  o.command = commands.at(chosen);
   check_device(o);
   check_values(o);
-  const CLI::App& command = chosen != nullptr ? *chosen : app;
-  const UnusedFlags unused = unused_flags(o, command);
-  refuse_unused_flags(unused, command);
-  o.flags = values_of(command, unused);
+  const UnusedFlags unused = unused_flags(o, *chosen);
+  refuse_unused_flags(unused, *chosen);
+  o.flags = values_of(*chosen, unused);
   return o;
 }
 

@@ -4,7 +4,8 @@
 #ifndef FUNDING_ARBITRAGE_PPO_OPTIONS_HPP
 #define FUNDING_ARBITRAGE_PPO_OPTIONS_HPP
 
-#include <rlx/core/error.hpp>
+#include "common/usage_error.hpp"
+
 #include <rlx/funding/trading_config.hpp>
 
 #include <cstddef>
@@ -15,12 +16,6 @@
 #include <vector>
 
 namespace app {
-
-/// A wrong command line: one line on stderr, exit code 2.
-class UsageError : public rlx::Error {
- public:
-  using rlx::Error::Error;
-};
 
 enum class Command { train, evaluate, infer, generate_data, validate_data };
 

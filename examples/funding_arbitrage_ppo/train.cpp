@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "commands.hpp"
+#include "common/run_main.hpp"
 #include "report.hpp"
 #include "training_callbacks.hpp"
 

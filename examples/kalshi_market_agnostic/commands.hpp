@@ -9,16 +9,11 @@
 
 #include <rlx/kalshi/evaluation.hpp>
 
-#include <atomic>
 #include <string>
 
 namespace app {
 
-/// Set by Ctrl-C: training stops after the current update and saves.
-extern std::atomic<bool> interrupted;
-
 inline constexpr int exit_alarm = 7;
-inline constexpr int exit_interrupted = 130;
 
 int import(const Options& o);
 int generate(const Options& o);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "options.hpp"
 
+#include "common/command_line.hpp"
+
 #include <rlx/core/version.hpp>
 
 #include <rlx/core/json.hpp>
@@ -360,9 +362,8 @@ std::optional<Options> parse_options(int argc, char** argv) {
 
   o.command_line.assign(argv, argv + argc);
   std::vector<std::string> arguments(argv + 1, argv + argc);
-  const bool help = !arguments.empty() && (arguments[0] == "--help" || arguments[0] == "-h" || arguments[0] == "--version");
-  if (arguments.empty() || (arguments[0].rfind("--", 0) == 0 && !help)) arguments.insert(arguments.begin(), "train");
-  const CLI::App* const chosen = parse_command_line(app, arguments, config_path, [&] { return saved_flags(o.resume); });
+  const CLI::App* const chosen =
+      parse_command_line(app, std::move(arguments), config_path, "train", [&] { return saved_flags(o.resume); });
   if (chosen == nullptr) return std::nullopt;
   o.command = commands.at(chosen);
   if (!o.resume.empty() && train->get_option("--output")->count() == 0) o.output = o.resume;

@@ -4,7 +4,7 @@
 #ifndef KALSHI_MARKET_AGNOSTIC_OPTIONS_HPP
 #define KALSHI_MARKET_AGNOSTIC_OPTIONS_HPP
 
-#include "command_line.hpp"
+#include "common/usage_error.hpp"
 
 #include <rlx/kalshi/environment.hpp>
 #include <rlx/kalshi/synthetic_session.hpp>

@@ -92,7 +92,7 @@ case $case_name in
     refuse 2 '--tapes belongs to train, evaluate, infer and validate-data: generate-data does not take it' generate-data --tapes 4
     refuse 2 '--learning-rate belongs to train: evaluate does not take it' evaluate --learning-rate 1e-4
     refuse 2 '--sensitivity belongs to train and evaluate: infer does not take it' infer --sensitivity
-    refuse 2 '--episodes belongs to infer: without a command the program trains' --episodes=3
+    refuse 2 '--episodes belongs to infer: without a command the program runs train, which does not take it' --episodes=3
     refuse 2 'enter-threshold' infer --enter-threshold nan
     refuse 2 'exit-threshold' infer --exit-threshold 1.5
     refuse 2 'with --walk-forward above 1, name the folder of the run' --resume-from final_model.safetensors --walk-forward 2

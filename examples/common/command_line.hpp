@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /// @file
 /// @brief What any program of commands and flags does with its command line: a JSON file of flags, nearest names, one message.
-#ifndef KALSHI_MARKET_AGNOSTIC_COMMAND_LINE_HPP
-#define KALSHI_MARKET_AGNOSTIC_COMMAND_LINE_HPP
+#ifndef EXAMPLES_COMMON_COMMAND_LINE_HPP
+#define EXAMPLES_COMMON_COMMAND_LINE_HPP
 
-#include <rlx/core/error.hpp>
+#include "usage_error.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -15,12 +15,6 @@
 
 namespace app {
 
-/// A wrong command line: one line on stderr, exit code 2.
-class UsageError : public rlx::Error {
- public:
-  using rlx::Error::Error;
-};
-
 /// Flags that change nothing beside others, each with the reason, which follows "has no effect".
 using UnusedFlags = std::map<std::string, std::string>;
 
@@ -28,11 +22,13 @@ using UnusedFlags = std::map<std::string, std::string>;
 void refuse_wrapped_numbers(CLI::App& command);
 
 /// Parses the arguments and, before them, the JSON file of flags that `config_path` names once they are parsed.
+/// @param usual     the command that is meant where none is named
 /// @param defaults  flags to stand before those of the file, read once the arguments are parsed: a JSON object of texts
 /// @return the command given; null if help or the version was asked for, and has been printed
 /// @throws UsageError naming the nearest known flag, key or command
-CLI::App* parse_command_line(CLI::App& app, const std::vector<std::string>& arguments, const std::string& config_path,
-                             const std::function<std::map<std::string, std::string>()>& defaults);
+CLI::App* parse_command_line(CLI::App& app, std::vector<std::string> arguments, const std::string& config_path,
+                             const std::string& usual,
+                             const std::function<std::map<std::string, std::string>()>& defaults = {});
 
 /// @throws UsageError for a flag that was given although it has no effect
 void refuse_unused_flags(const UnusedFlags& unused, const CLI::App& command);
@@ -42,4 +38,4 @@ std::map<std::string, std::string> values_of(const CLI::App& command, const Unus
 
 }  // namespace app
 
-#endif  // KALSHI_MARKET_AGNOSTIC_COMMAND_LINE_HPP
+#endif  // EXAMPLES_COMMON_COMMAND_LINE_HPP

@@ -35,12 +35,13 @@ std::string listed(const std::vector<std::string>& words) {
 }
 
 /// What is wrong with a flag that only other commands have; empty if none has it.
-std::string belongs_elsewhere(const std::string& flag, const CLI::App& command, const CLI::App& app) {
+/// @param asked  the command as the user named it
+std::string belongs_elsewhere(const std::string& flag, const std::string& asked, const CLI::App& app) {
   std::vector<std::string> owners;
   for (const CLI::App* other : app.get_subcommands({}))
     if (other->get_option_no_throw(flag) != nullptr) owners.push_back(other->get_name());
   if (owners.empty()) return {};
-  return fmt::format("{} belongs to {}: {} does not take it (--help lists all)", flag, listed(owners), command.get_name());
+  return fmt::format("{} belongs to {}: {} does not take it (--help lists all)", flag, listed(owners), asked);
 }
 
 /// One value of the file as the text the command line would hold.
@@ -52,7 +53,8 @@ std::string argument_text(const std::string& key, const nlohmann::json& value, c
 }
 
 /// The keys of the JSON file as arguments, to stand before those of the command line.
-std::vector<std::string> arguments_of_config(const std::string& path, const CLI::App& command, const CLI::App& app) {
+std::vector<std::string> arguments_of_config(const std::string& path, const CLI::App& command, const std::string& asked,
+                                             const CLI::App& app) {
   nlohmann::json config;
   try {
     config = rlx::parse_json(rlx::io::read_file(path), path);
@@ -69,7 +71,7 @@ std::vector<std::string> arguments_of_config(const std::string& path, const CLI:
     std::string flag = key;
     std::replace(flag.begin(), flag.end(), '_', '-');
     if (std::find(names.begin(), names.end(), flag) == names.end()) {
-      const std::string elsewhere = belongs_elsewhere("--" + flag, command, app);
+      const std::string elsewhere = belongs_elsewhere("--" + flag, asked, app);
       if (!elsewhere.empty() && !stands_alone(flag)) throw UsageError(fmt::format("--config {}: {}", path, elsewhere));
       throw UsageError(fmt::format("--config {}: unknown key '{}'{}", path, key, suggestion(flag, names)));
     }
@@ -81,7 +83,7 @@ std::vector<std::string> arguments_of_config(const std::string& path, const CLI:
 }
 
 /// What to say of the first argument that nothing takes.
-UsageError unknown_argument(CLI::App& app) {
+UsageError unknown_argument(CLI::App& app, const std::string& asked) {
   CLI::App* const command = app.get_subcommands().empty() ? &app : app.get_subcommands().front();
   std::vector<std::string> extras = command->remaining(true);
   if (extras.empty()) extras = app.remaining(true);
@@ -89,8 +91,7 @@ UsageError unknown_argument(CLI::App& app) {
   std::vector<std::string> names;
   if (is_flag(wrong)) {
     if (command != &app) {
-      if (const std::string elsewhere = belongs_elsewhere(wrong, *command, app); !elsewhere.empty())
-        return UsageError(elsewhere);
+      if (const std::string elsewhere = belongs_elsewhere(wrong, asked, app); !elsewhere.empty()) return UsageError(elsewhere);
     }
     for (const CLI::Option* option : command->get_options()) names.push_back(option->get_name());
     return UsageError(fmt::format("unknown flag '{}'{} (--help lists all)", wrong, suggestion(wrong, names)));
@@ -119,19 +120,23 @@ void refuse_wrapped_numbers(CLI::App& command) {
   }
 }
 
-CLI::App* parse_command_line(CLI::App& app, const std::vector<std::string>& arguments, const std::string& config_path,
-                             const std::function<std::map<std::string, std::string>()>& defaults) {
+CLI::App* parse_command_line(CLI::App& app, std::vector<std::string> arguments, const std::string& config_path,
+                             const std::string& usual, const std::function<std::map<std::string, std::string>()>& defaults) {
+  const auto is_help = [](const std::string& text) { return text == "--help" || text == "-h" || text == "--version"; };
+  const bool implied = arguments.empty() || (is_flag(arguments.front()) && !is_help(arguments.front()));
+  if (implied) arguments.insert(arguments.begin(), usual);
+  const std::string asked = implied ? fmt::format("without a command the program runs {}, which", usual) : arguments.front();
   const auto parse = [&](const std::vector<std::string>& list) {
     std::vector<std::string> reversed(list.rbegin(), list.rend());  // the form that CLI11 takes
     app.parse(reversed);
     return app.get_subcommands().front();
   };
   try {
-    if (!arguments.empty() && !is_flag(arguments.front())) {  // before CLI11 says only that a command is needed
+    if (!is_flag(arguments.front())) {  // before CLI11 says only that a command is needed
       const auto commands = app.get_subcommands({});
       const bool known = std::any_of(commands.begin(), commands.end(),
                                      [&](const CLI::App* sub) { return sub->get_name() == arguments.front(); });
-      if (!known && arguments.front().front() != '-') {
+      if (!known && arguments.front().rfind('-', 0) != 0) {
         std::vector<std::string> names;
         for (const CLI::App* sub : commands) names.push_back(sub->get_name());
         throw UsageError(
@@ -139,12 +144,12 @@ CLI::App* parse_command_line(CLI::App& app, const std::vector<std::string>& argu
       }
     }
     CLI::App* command = parse(arguments);
-    const std::map<std::string, std::string> saved = defaults();
+    const std::map<std::string, std::string> saved = defaults ? defaults() : std::map<std::string, std::string>();
     if (!config_path.empty() || !saved.empty()) {
       std::vector<std::string> expanded;
       for (const auto& [flag, value] : saved) expanded.push_back(fmt::format("--{}={}", flag, value));
       if (!config_path.empty()) {
-        const std::vector<std::string> config = arguments_of_config(config_path, *command, app);
+        const std::vector<std::string> config = arguments_of_config(config_path, *command, asked, app);
         expanded.insert(expanded.end(), config.begin(), config.end());
       }
       const auto at = std::find(arguments.begin(), arguments.end(), command->get_name());
@@ -157,7 +162,7 @@ CLI::App* parse_command_line(CLI::App& app, const std::vector<std::string>& argu
     app.exit(success);
     return nullptr;
   } catch (const CLI::ExtrasError&) {
-    throw unknown_argument(app);
+    throw unknown_argument(app, asked);
   } catch (const CLI::ParseError& error) {
     throw UsageError(error.what());
   }
