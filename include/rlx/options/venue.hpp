@@ -163,8 +163,7 @@ struct Settlement {
 ///
 /// `ccy` is an underlying ("BTC"). `chain` fills a buffer as ChainSource::load does, with indices into `instruments(ccy)`.
 /// `attest()` asks the venue who it is. `orders_by_label` lists closed orders too. `settlements(ccy, since_ms)`: those at or
-/// after an instant. `wait_ms` is how a venue's clock passes while the agent has to wait (real time sleeps, paper time
-/// advances).
+/// after an instant.
 template <class V>
 concept Venue = requires(V venue, std::string_view ccy, std::string_view text, ChainSnapshot& snapshot,
                          const OrderRequest& request, market::Fixed8 amount, market::Fixed8 price, std::int64_t ms) {
