@@ -67,6 +67,8 @@ struct BookedLeg {
   RejectedBy rejected_by = RejectedBy::none;
   std::string order_id;
   market::Fixed8 price, filled_amount, average_price, fee;
+  double index = 0.0;           ///< USD, at the last quote or fill; 0: not known
+  market::Fixed8 mark;          ///< at the last quote
   std::int64_t created_ms = 0;  ///< server time at which the venue took the order; 0: not known
   std::int64_t expires_ms = 0;  ///< server time after which the venue cannot accept the order any more; 0: not known
   int valid_for_ms = 0;         ///< of the plan
@@ -111,6 +113,8 @@ class LegBook {
     booked->filled_amount = record.filled_amount;
     booked->average_price = record.average_price;
     booked->fee = record.fee;
+    booked->index = record.index;
+    booked->mark = record.mark;
   }
   void apply(const SettlementRecord& record) { positions_[record.settlement.symbol] -= record.settlement.amount; }
   /// A position that was adopted from the venue.
