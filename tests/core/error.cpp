@@ -33,6 +33,9 @@ TEST_CASE("ParseError says where like any DataError", "[core][error]") {
   CHECK(std::string(error.what()) == "chain.csv:3:7: expected an option name");
   CHECK(error.line() == 3);
   CHECK(std::string(rlx::ParseError("expected an option name").what()) == "expected an option name");
+  const rlx::ParseError same(rlx::DataError("chain.csv", 3, 7, "a quote inside a field"));
+  CHECK(std::string(same.what()) == "chain.csv:3:7: a quote inside a field");
+  CHECK(same.column() == 7);
 }
 
 TEST_CASE("NumericError and EnvironmentError carry where it happened", "[core][error]") {

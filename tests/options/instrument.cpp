@@ -164,5 +164,12 @@ TEST_CASE("The paper venue's table holds its terms", "[options][instrument]") {
   CHECK(xrp.currency == "USDC");
   CHECK(xrp.settlement == SettlementType::linear);
   CHECK(xrp.taker_commission == 0.0005);
+  CHECK(xrp.maker_commission == 0.0001);
+  CHECK(xrp.tick_size == d("0.0005"));
+  CHECK(xrp.minimum_size == d("1000"));
+  CHECK(paper_instrument("BTC_USDC-19DEC25-95000-C").tick_size == d("5"));
+  CHECK(paper_instrument("ETH_USDC-19DEC25-3000-C").minimum_size == d("0.1"));
+  CHECK_THROWS_AS(paper_instrument("SOL_USDC-16JAN26-200-C"), rlx::ConfigError);
+  CHECK_THROWS_AS(paper_instrument("XRP-16JAN26-2d4-C"), rlx::ConfigError);
   CHECK_THROWS_AS(paper_instrument("SOL-16JAN26-200-C"), rlx::ConfigError);
 }

@@ -64,6 +64,8 @@ class DataError : public Error {
 class ParseError : public DataError {
  public:
   using DataError::DataError;
+  /// The same complaint with the same place.
+  explicit ParseError(const DataError& error) : DataError(error) {}
 };
 
 /// The operating system refused a file operation. Names the path and the system's own text.

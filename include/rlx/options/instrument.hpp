@@ -232,10 +232,11 @@ inline market::Fixed8 round_price_down(const Instrument& instrument, market::Fix
 /**
  * @brief An instrument by the table of the paper venue; on a network the terms come from the venue itself.
  *
- * Inverse BTC and ETH: tick 0.0001 below 0.005, then 0.0005, minimum 0.1 BTC and 1 ETH, commission 0.0003. Linear ones have no
- * published table of their own here: tick 0.0001, minimum 1, maker 0.0001, taker 0.0005.
+ * Inverse BTC and ETH: tick 0.0001 below 0.005, then 0.0005, minimum 0.1 BTC and 1 ETH, commission 0.0003. Linear BTC, ETH and
+ * XRP: ticks 5, 0.2 and 0.0005 USDC, minimum 0.01, 0.1 and 1000, maker 0.0001, taker 0.0005; ticks and sizes as the recorded
+ * quotes of December 2025 show them.
  * @param creation_ms  when it was listed; 0: unknown
- * @throws ConfigError for other inverse underlyings
+ * @throws ConfigError for other underlyings
  */
 inline Instrument paper_instrument(const InstrumentName& name, std::int64_t creation_ms = 0) {
   using market::Fixed8;
@@ -247,22 +248,25 @@ inline Instrument paper_instrument(const InstrumentName& name, std::int64_t crea
   instrument.strike = name.strike;
   instrument.expiry_ms = name.expiry_ms;
   instrument.creation_ms = creation_ms;
-  instrument.tick_size = Fixed8::parse("0.0001");
-  if (name.settlement == SettlementType::linear) {
+  const bool btc = name.underlying == "BTC", eth = name.underlying == "ETH";
+  const bool linear = name.settlement == SettlementType::linear;
+  if (!btc && !eth && !(linear && name.underlying == "XRP")) {
+    throw ConfigError("the paper venue lists inverse options on BTC and ETH and linear ones on BTC, ETH and XRP, found " +
+                      io::detail::shown_text(instrument.symbol) + "; give the instrument's own terms");
+  }
+  if (linear) {
     instrument.currency = "USDC";
-    instrument.minimum_size = Fixed8::from_integer(1);
+    instrument.tick_size = Fixed8::parse(btc ? "5" : eth ? "0.2" : "0.0005");
+    instrument.minimum_size = Fixed8::parse(btc ? "0.01" : eth ? "0.1" : "1000");
     instrument.maker_commission = 0.0001;
     instrument.taker_commission = 0.0005;
-    return instrument;
+  } else {
+    instrument.currency = name.underlying;
+    instrument.tick_size = Fixed8::parse("0.0001");
+    instrument.tick_steps = {{Fixed8::parse("0.005"), Fixed8::parse("0.0005")}};
+    instrument.minimum_size = Fixed8::parse(btc ? "0.1" : "1");
+    instrument.maker_commission = instrument.taker_commission = 0.0003;
   }
-  if (name.underlying != "BTC" && name.underlying != "ETH") {
-    throw ConfigError("the paper venue lists inverse options on BTC and ETH, found " + io::detail::shown_text(name.underlying) +
-                      "; give the instrument's own terms");
-  }
-  instrument.currency = name.underlying;
-  instrument.minimum_size = name.underlying == "BTC" ? Fixed8::parse("0.1") : Fixed8::from_integer(1);
-  instrument.tick_steps = {{Fixed8::parse("0.005"), Fixed8::parse("0.0005")}};
-  instrument.maker_commission = instrument.taker_commission = 0.0003;
   return instrument;
 }
 inline Instrument paper_instrument(std::string_view name, std::int64_t creation_ms = 0) {
