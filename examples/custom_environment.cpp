@@ -1,72 +1,62 @@
 // SPDX-License-Identifier: MIT
-// An environment of one's own in 50 lines: buy and sell one lot of a price that swings round its fair value. It is tested
+// An environment of one's own in 40 lines: buy and sell one lot of a price that swings round its fair value. It is tested
 // against the contract, then PPO learns to trade it; what the mask forbids is never tried.
 #include <cstdio>
+#include <optional>
 
 #include <rlx/env/check_env.hpp>
+#include <rlx/env/time_limit.hpp>
 #include <rlx/env/vector_env.hpp>
 #include <rlx/nn/networks.hpp>
 #include <rlx/rl/evaluation.hpp>
 #include <rlx/rl/ppo.hpp>
 
 /// Observation: price less fair value, and whether the lot is held. Reward: what the lot gained in the step, less the cost of a
-/// trade. Episodes are cut after 200 steps.
+/// trade. Never ends of itself.
 class OneLot {
  public:
   using ActionScalar = std::int32_t;  // for Discrete and MultiDiscrete; float for Box and Simplex
   enum Action : std::int32_t { wait, buy, sell };
-  struct Info {
-    double gap = 0.0;  ///< price less fair value; returns to 0 by 5 % a step
-    bool holding = false;
-    int steps = length;
-  };
   const rlx::Box& observation_space() const { return observations_; }
   const rlx::Discrete& action_space() const { return actions_; }
-  const Info& info() const { return now_; }
-
+  const double& info() const { return gap_; }  // what callers may want to see beside the observation, often a struct
   void reset(std::uint64_t seed, std::span<float> row) {
-    seed_ = seed;  // an episode is a function of its seed and the actions: no other randomness
-    now_ = {0.0, false, 0};
-    now_.gap = draw();
+    random_.emplace(rlx::StreamId{seed, rlx::Purpose::environment_dynamics});  // seed and actions decide all of an episode
+    gap_ = random_->normal();
+    holding_ = false;
     write(row);
   }
   rlx::Transition step(std::span<const std::int32_t> action, std::span<float> row) {
-    const std::int32_t a = action[0];
-    if (now_.steps == length) throw rlx::StateError("OneLot: call reset first");
-    if (a != wait && a != (now_.holding ? sell : buy)) throw rlx::InvalidActionError("OneLot: not possible now");
-    if (a != wait) now_.holding = !now_.holding;
-    ++now_.steps;
-    const double before = now_.gap;
-    now_.gap = 0.95 * before + 0.3 * draw();
+    const bool trades = action[0] != wait;
+    if (!random_) throw rlx::StateError("OneLot: call reset first");
+    if (trades && action[0] != (holding_ ? sell : buy)) throw rlx::InvalidActionError("OneLot: not possible now");
+    holding_ = holding_ != trades;
+    const double change = 0.3 * random_->normal() - 0.05 * gap_;
+    gap_ += change;
     write(row);
-    const double gain = now_.holding ? now_.gap - before : 0.0;
-    return {.reward = gain - (a != wait ? 0.05 : 0.0), .terminated = false, .truncated = now_.steps == length};
+    return {.reward = (holding_ ? change : 0.0) - (trades ? 0.05 : 0.0), .terminated = false, .truncated = false};
   }
   void action_masks(std::span<std::uint8_t> row) const {  // of the action to take from the observation just written
     row[wait] = 1;
-    row[buy] = now_.holding ? 0 : 1;
-    row[sell] = now_.holding ? 1 : 0;
+    row[buy] = holding_ ? 0 : 1;
+    row[sell] = holding_ ? 1 : 0;
   }
 
  private:
-  static constexpr int length = 200;
-  double draw() const {
-    return rlx::RandomStream({seed_, rlx::Purpose::environment_dynamics, 0, static_cast<std::uint64_t>(now_.steps)}).normal();
-  }
   void write(std::span<float> row) const {  // every float, every time
-    row[0] = static_cast<float>(now_.gap);
-    row[1] = now_.holding ? 1.0F : 0.0F;
+    row[0] = static_cast<float>(gap_);
+    row[1] = holding_ ? 1.0F : 0.0F;
   }
-
   rlx::Box observations_{{-20.0F, 0.0F}, {20.0F, 1.0F}};
   rlx::Discrete actions_{3};
-  std::uint64_t seed_ = 0;
-  Info now_;
+  std::optional<rlx::RandomStream> random_;
+  double gap_ = 0.0;  // price less fair value; returns to 0 by 5 % a step
+  bool holding_ = false;
 };
 
 int main() try {
-  const auto make_env = [](std::size_t) { return OneLot(); };
-  rlx::require_valid_env(make_env);  // throws the first broken rule, with advice
+  const auto make_env = [](std::size_t) { return rlx::TimeLimit(OneLot(), 200); };  // cut after 200 steps
+  rlx::require_valid_env(make_env);                                                 // throws the first broken rule, with advice
 
   rlx::ThreadPool threads(2);
   rlx::VectorEnv envs({.num_envs = 8, .seed = 1}, threads, make_env);
