@@ -99,7 +99,7 @@ class EvalCallback final : public Callback {
     if (config_.name.empty()) throw ConfigError("EvalCallbackConfig.name is empty; it must be a name of its own");
   }
 
-  std::string_view name() const override { return config_.name; }
+  std::string_view state_name() const override { return config_.name; }
 
   /// @throws IoError if no best model could be saved, CheckpointError if what a checkpoint kept for this callback is damaged
   void on_training_start(Learner& learner) override {

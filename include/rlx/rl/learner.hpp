@@ -91,7 +91,7 @@ class Callback {
   Callback& operator=(const Callback&) = delete;
   virtual ~Callback() = default;
   /// Under which a callback keeps its state in `Learner::notes`; no two of one `learn` may share it. Empty: it keeps none.
-  virtual std::string_view name() const { return {}; }
+  virtual std::string_view state_name() const { return {}; }
   virtual void on_training_start(Learner&) {}
   virtual void on_rollout_start(Learner&) {}
   virtual bool on_rollout_end(Learner&) { return true; }

@@ -466,8 +466,8 @@ class OnPolicyLearner : public Learner {
     if (options.log_interval == 0) throw ConfigError("LearnOptions.log_interval = 0; it must be at least 1");
     std::set<std::string_view> names;
     for (const Callback* const callback : options.callbacks) {
-      if (!callback->name().empty() && !names.insert(callback->name()).second) {
-        throw ConfigError("LearnOptions.callbacks: two are named '" + std::string(callback->name()) +
+      if (!callback->state_name().empty() && !names.insert(callback->state_name()).second) {
+        throw ConfigError("LearnOptions.callbacks: two are named '" + std::string(callback->state_name()) +
                           "'; each keeps its state under its name, so give one another");
       }
     }
