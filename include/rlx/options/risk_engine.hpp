@@ -24,6 +24,7 @@
 #include <rlx/options/attestation.hpp>
 #include <rlx/options/endpoint.hpp>
 #include <rlx/options/instrument.hpp>
+#include <rlx/options/margin.hpp>
 #include <rlx/options/records.hpp>
 #include <rlx/options/settings.hpp>
 
@@ -82,22 +83,6 @@ inline const std::string& order_symbol(const Action& action, LegRole role) noexc
   return role == LegRole::roll_open ? action.roll_to : action.symbol;
 }
 
-/// Margin of one short call, in coin per coin.
-struct ShortCallMargin {
-  double initial = 0.0, maintenance = 0.0;
-};
-
-/// What the exchange asks for one short call: initial max(0.15 - OTM/S, 0.10) + mark, maintenance 0.075 + mark, where OTM is
-/// max(0, strike - index).
-/// @param mark  in coin
-inline ShortCallMargin margin_of_short_call(double index, double strike, double mark) noexcept {
-  const double share = (strike - index) / index;
-  // A share that is not a number must not vanish in a maximum.
-  const double out_of_the_money = share < 0.0 ? 0.0 : share;
-  const double base = 0.15 - out_of_the_money < 0.10 ? 0.10 : 0.15 - out_of_the_money;
-  return {base + mark, 0.075 + mark};
-}
-
 namespace detail {
 
 inline constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
@@ -142,7 +127,7 @@ void for_each_short_call(const UnderlyingState& state, const ProjectedState& pro
     const auto name = try_parse_instrument_name(leg.symbol);
     const CandidateOption* const candidate = find_candidate(state, leg.symbol);
     const double mark = candidate != nullptr ? candidate->mark.to_double() : 0.0;
-    const double margin = name ? margin_of_short_call(state.index, name->strike, mark).initial : not_a_number;
+    const double margin = name ? short_call_margin(state.index, name->strike, mark).initial : not_a_number;
     f(leg.symbol, name ? name->expiry_ms : 0, leg.amount, delta_of(leg.symbol), margin * leg.amount.to_double(), false);
   }
   for (const ProjectedLeg& leg : projected.legs) {
@@ -152,8 +137,8 @@ void for_each_short_call(const UnderlyingState& state, const ProjectedState& pro
 
 /// Initial margin of one contract in the settlement currency.
 inline double initial_margin(const Instrument& instrument, double index, double mark) {
-  if (instrument.settlement == SettlementType::inverse) return margin_of_short_call(index, instrument.strike, mark).initial;
-  return margin_of_short_call(index, instrument.strike, mark / index).initial * index;
+  if (instrument.settlement == SettlementType::inverse) return short_call_margin(index, instrument.strike, mark).initial;
+  return short_call_margin(index, instrument.strike, mark / index).initial * index;
 }
 
 /// One check: the order, what it refers to, and what it changes.
@@ -278,6 +263,7 @@ class OrderCheck {
     if (found->underlying != action_.underlying) {
       return "H4 instrument: " + symbol + " is not on " + action_.underlying + " but on " + found->underlying;
     }
+    if (!(found->strike > 0.0)) return "H4 instrument: " + symbol + " has no strike";
     if (!found->open) return "H4 instrument: " + symbol + " is not open";
     if (found->type != OptionType::call) return "H4 instrument: " + symbol + " is not a call";
     const std::int64_t left = found->expiry_ms - server_now_ms();

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief The switch that stops all trading and stays on over restarts until an operator removes its file.
+#ifndef RLX_OPTIONS_KILL_SWITCH_HPP
+#define RLX_OPTIONS_KILL_SWITCH_HPP
+
+#include <algorithm>
+#include <cstdint>
+#include <exception>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <rlx/io/append_file.hpp>
+#include <rlx/io/iso8601.hpp>
+#include <rlx/options/error.hpp>
+#include <rlx/options/venue.hpp>
+
+namespace rlx::options {
+
+/// What latches the switch, as KillRecord::reason has it.
+namespace kill_reason {
+inline constexpr std::string_view setting = "setting";                  ///< kill_switch_enabled
+inline constexpr std::string_view operator_file = "operator";           ///< the file KILL in the state directory
+inline constexpr std::string_view attestation = "attestation";          ///< the venue is not the configured one
+inline constexpr std::string_view drawdown = "drawdown";                ///< hard_max_drawdown_pct since the start
+inline constexpr std::string_view log = "log";                          ///< a record could not be made durable
+inline constexpr std::string_view duplicate_label = "duplicate_label";  ///< more than one order carries one label
+inline constexpr std::string_view internal = "internal";                ///< a transition or a reply that cannot be
+}  // namespace kill_reason
+
+/// Whether the equity has fallen by at least `limit_pct` since the start. An equity that is not known, or a limit that is not a
+/// number, counts as fallen. @param limit_pct  percent, e.g. hard_max_drawdown_pct
+inline bool is_drawdown_reached(double start_equity, double equity, double limit_pct) noexcept {
+  const double lost_pct = (start_equity - equity) / start_equity * 100.0;
+  return !(start_equity > 0.0 && lost_pct < limit_pct);
+}
+
+/**
+ * @brief The latch in the state directory: `kill.latch`, written once, removed by hand only; and `KILL`, the operator's
+ * request.
+ *
+ * @tparam Files  io::PosixFiles; tests pass one with faults
+ */
+template <io::AppendFiles Files = io::PosixFiles>
+class KillSwitch {
+ public:
+  static constexpr std::string_view latch_name = "kill.latch";
+  static constexpr std::string_view operator_name = "KILL";
+
+  /// @param directory  exists; @param files  must outlive this object
+  KillSwitch(const std::string& directory, Files& files)
+      : files_(&files),
+        latch_path_(directory + '/' + std::string(latch_name)),
+        operator_path_(directory + '/' + std::string(operator_name)) {
+    // Whatever is not surely absent counts as there.
+    latched_ = written_ = files_->exists(latch_path_) != 0;
+    if (latched_ && files_->read(latch_path_, reason_) != 0) reason_ = "unreadable latch file\n";
+    while (reason_.ends_with('\n')) reason_.pop_back();
+  }
+
+  bool is_latched() const noexcept { return latched_; }
+  /// Time, reason and message of the first latch, as the file has them.
+  const std::string& reason() const noexcept { return reason_; }
+  const std::string& latch_path() const noexcept { return latch_path_; }
+  const std::string& operator_path() const noexcept { return operator_path_; }
+
+  /// Whether the operator asks for a stop now.
+  bool is_requested() const { return files_->exists(operator_path_) != 0; }
+
+  /// For the start of the agent.
+  /// @throws KillSwitchError  latched, or the operator's file is there; says which file to remove
+  void require_released() const {
+    if (latched_) {
+      throw KillSwitchError("the kill switch is latched (" + reason_ + "): find out why, then remove '" + latch_path_ +
+                            "' to start");
+    }
+    if (is_requested()) throw KillSwitchError("'" + operator_path_ + "' asks for a stop: remove it to start");
+  }
+
+  /**
+   * @brief Latches, in memory first, then durably: a temporary file is written and flushed, renamed, and the directory flushed.
+   *
+   * The first reason is kept. Never throws: where the disk refuses, the switch stays latched in memory all the same, and the
+   * next call tries to write again.
+   * @param reason  one of kill_reason
+   * @return empty, or what the disk said
+   */
+  std::string latch(std::string_view reason, std::string_view message, std::int64_t now_ms) {
+    if (!latched_) {
+      latched_ = true;
+      reason_ = io::format_time_ms(now_ms) + ' ' + std::string(reason);
+      if (!message.empty()) reason_ += ": " + std::string(message);
+      std::replace(reason_.begin(), reason_.end(), '\n', ' ');
+    }
+    if (written_) return {};
+    try {
+      io::replace_file(latch_path_, reason_ + '\n', *files_);
+      written_ = true;
+      return {};
+    } catch (const Error& error) {
+      return error.what();
+    }
+  }
+
+ private:
+  Files* files_;
+  std::string latch_path_, operator_path_, reason_;
+  bool latched_ = false, written_ = false;
+};
+
+/// What `engage` did.
+struct KillReport {
+  int cancelled = 0;        ///< orders that the venue says it has cancelled
+  int tries = 0;            ///< rounds of cancel and query
+  bool all_closed = false;  ///< no open order was left at the end; else an alarm record is due
+  std::string latch_error;  ///< empty: the latch is on disk
+  std::string last_error;   ///< of the last request that was not confirmed
+};
+
+/// An own order that is not known to be closed.
+struct OwnLabel {
+  std::string underlying, label;
+};
+
+/**
+ * @brief The effect of the switch, in its order: the latch durable, no new orders (the caller sees `is_latched`), everything
+ *        cancelled, then the venue asked until no order is open, five times at most.
+ *
+ * This is the one case in which orders of others are cancelled. After an attestation mismatch nothing is sent but
+ * `cancel_by_label` of the own labels: a cancel of everything might hit a real account, and an answer could not be believed;
+ * `all_closed` then says that every one of these was confirmed.
+ * Never throws: an exception of the venue counts as a failed request.
+ * @param wait_ms  called with the milliseconds to wait between two tries
+ */
+template <Venue V, io::AppendFiles Files, class Wait>
+KillReport engage(V& venue, KillSwitch<Files>& kill, std::string_view reason, std::string_view message, std::int64_t now_ms,
+                  std::span<const std::string> underlyings, std::span<const OwnLabel> own_labels, Wait&& wait_ms) {
+  constexpr int most_tries = 5;
+  constexpr std::int64_t pause_ms = 100;
+  KillReport report;
+  report.latch_error = kill.latch(reason, message, now_ms);
+  // Gives the value of a confirmed request; nothing otherwise.
+  const auto ask = [&](auto&& request) -> decltype(request().value) {
+    try {
+      auto outcome = request();
+      if (outcome.is_confirmed()) return std::move(outcome.value);
+      report.last_error = std::to_string(outcome.code) + ' ' + outcome.message;
+    } catch (const std::exception& error) {
+      report.last_error = error.what();
+    }
+    return {};
+  };
+
+  if (reason == kill_reason::attestation) {
+    std::vector<const OwnLabel*> left;
+    for (const OwnLabel& own : own_labels) left.push_back(&own);
+    while (!left.empty() && report.tries < most_tries) {
+      if (report.tries++ > 0) wait_ms(pause_ms);
+      std::vector<const OwnLabel*> failed;
+      for (const OwnLabel* const own : left) {
+        const std::optional<int> count = ask([&] { return venue.cancel_by_label(own->underlying, own->label); });
+        if (count) {
+          report.cancelled += *count;
+        } else {
+          failed.push_back(own);
+        }
+      }
+      left = std::move(failed);
+    }
+    report.all_closed = left.empty();
+    return report;
+  }
+
+  while (!report.all_closed && report.tries < most_tries) {
+    if (report.tries++ > 0) wait_ms(pause_ms);
+    if (const std::optional<int> count = ask([&] { return venue.cancel_all(); })) report.cancelled += *count;
+    bool none_open = true;
+    for (const std::string& underlying : underlyings) {
+      const auto orders = ask([&] { return venue.open_orders(underlying); });
+      none_open = none_open && orders && orders->empty();
+    }
+    report.all_closed = none_open;
+  }
+  return report;
+}
+
+}  // namespace rlx::options
+
+#endif  // RLX_OPTIONS_KILL_SWITCH_HPP
