@@ -10,5 +10,6 @@
 #include <rlx/options/fees.hpp>
 #include <rlx/options/instrument.hpp>
 #include <rlx/options/realized_vol.hpp>
+#include <rlx/options/recorded_chain.hpp>
 
 #endif  // RLX_OPTIONS_HPP
