@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -69,6 +70,13 @@ class SocketWatchdog {
     const std::lock_guard lock(mutex_);
     if (socket_ >= 0) ::close(socket_);
     socket_ = -1;
+  }
+  /// Whether the connection is open and silent. Bytes that wait before a request was sent are the server's good-bye (or TLS
+  /// tickets, for which a new connection is the small price): a request sent now might never be answered.
+  bool is_idle() {
+    const std::lock_guard lock(mutex_);
+    char byte = 0;
+    return socket_ >= 0 && ::recv(socket_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
   }
   void arm(std::chrono::steady_clock::time_point deadline) {
     {
@@ -232,7 +240,7 @@ class HttpsTransport {
   // A client for the host, kept while the host stays the same.
   void connect_to(const HttpRequest& request) {
     const std::string place = (request.tls ? "https://" : "http://") + where(request);
-    if (client_ != nullptr && place == place_) return;
+    if (client_ != nullptr && place == place_ && watchdog_.is_idle()) return;
     drop_connection();
     place_ = place;
     if (request.tls) {
