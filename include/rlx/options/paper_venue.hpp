@@ -32,7 +32,7 @@ namespace rlx::options {
 
 /// What the paper venue starts with and how it fills.
 struct PaperVenueConfig {
-  FeeSchedule fees;
+  FeeSchedule fees = {};
   /// Contracts that one side of one symbol holds per snapshot; an underlying that is not named has `other_depth`.
   std::map<std::string, market::Fixed8, std::less<>> assumed_depth{{"BTC", market::Fixed8::from_integer(1)},
                                                                    {"ETH", market::Fixed8::from_integer(10)}};

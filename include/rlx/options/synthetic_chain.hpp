@@ -41,7 +41,7 @@ struct SyntheticChainConfig {
   std::int64_t start_ms = 1'767'341'100'000;  ///< 2026-01-02 08:05 UTC
   std::int64_t step_ms = 6 * 3'600'000;
   std::size_t snapshots = 944;
-  PlantedEdge planted;
+  PlantedEdge planted = {};
 };
 
 namespace detail {
@@ -394,15 +394,21 @@ class SyntheticChain {
       while (corners >= 2 && slope(hull[corners - 2], hull[corners - 1]) >= slope(hull[corners - 1], k)) --corners;
       hull[corners++] = k;
     }
+    const auto set_price = [&](std::uint32_t k, double price) {
+      if (!(price < calls[k])) return;
+      calls[k] = price;
+      const auto implied = market::implied_volatility(OptionType::call, forward, strikes[k], years, price);
+      if (implied) sigmas[k] = *implied;
+    };
     for (std::size_t c = 0; c + 1 < corners; ++c) {
       for (std::uint32_t k = hull[c] + 1; k < hull[c + 1]; ++k) {
-        const double on_hull = calls[hull[c]] + slope(hull[c], hull[c + 1]) * (strikes[k] - strikes[hull[c]]);
-        if (!(on_hull < calls[k])) continue;
-        calls[k] = on_hull;
-        if (const auto implied = market::implied_volatility(OptionType::call, forward, strikes[k], years, on_hull)) {
-          sigmas[k] = *implied;
-        }
+        set_price(k, calls[hull[c]] + slope(hull[c], hull[c + 1]) * (strikes[k] - strikes[hull[c]]));
       }
+    }
+    // Nor does a call spread cost less than nothing or more than its width.
+    for (std::uint32_t k = 1; k < strikes.size(); ++k) set_price(k, calls[k - 1]);
+    for (auto k = static_cast<std::uint32_t>(strikes.size()); k-- > 1;) {
+      set_price(k - 1, calls[k] + (strikes[k] - strikes[k - 1]));
     }
   }
 
