@@ -22,8 +22,8 @@ namespace rlx::io {
  * @param packed    the whole file
  * @param name      for messages
  * @param max_bytes refuses to unpack more than this, since a small file can claim terabytes
- * @throws DataError naming the file if the data are damaged, cut off or followed by something else, or unpack to more
- *         than `max_bytes`
+ * @throws ParseError naming the file and the byte if the data are damaged, cut off or followed by something else; DataError if
+ *         they unpack to more than `max_bytes`
  */
 inline std::string gunzip(std::span<const std::byte> packed, const std::string& name,
                           std::size_t max_bytes = std::size_t{4} << 30) {
@@ -77,18 +77,18 @@ inline std::string gunzip(std::span<const std::byte> packed, const std::string& 
     if (status == Z_STREAM_END) {
       member_ended = true;
     } else if (status == Z_BUF_ERROR || (status == Z_OK && consumed == 0 && produced == 0)) {
-      throw DataError(name, 0, 0, "gzip data end too early, after " + std::to_string(packed.size()) + " bytes");
+      throw ParseError(name, 0, 0, "gzip data end too early, after " + std::to_string(packed.size()) + " bytes");
     } else if (status != Z_OK) {
-      throw DataError(name, 0, 0,
-                      "not gzip data, or damaged near byte " + std::to_string(packed.size() - remaining) + ": " +
-                          (stream.msg == nullptr ? "unknown error" : stream.msg));
+      throw ParseError(name, 0, 0,
+                       "not gzip data, or damaged near byte " + std::to_string(packed.size() - remaining) + ": " +
+                           (stream.msg == nullptr ? "unknown error" : stream.msg));
     }
   }
   text.resize(used);
   return text;
 }
 
-/// Unpacks a gzip file. @throws IoError if it cannot be read; DataError as `gunzip`
+/// Unpacks a gzip file. @throws IoError if it cannot be read; ParseError and DataError as `gunzip`
 inline std::string gunzip_file(const std::string& path, std::size_t max_bytes = std::size_t{4} << 30) {
   const MappedFile file(path);
   return gunzip(file.bytes(), path, max_bytes);
