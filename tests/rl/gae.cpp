@@ -92,39 +92,48 @@ TEST_CASE("lambda 1, gamma 1, V 0 gives rewards-to-go, lambda 0 gives delta", "[
 }
 
 TEMPLATE_TEST_CASE("N environments together equal N separate calls", "[rl][gae]", float, double) {
-  Case<TestType> all = Case<TestType>::random(33, 5, 3);
-  all.run(TestType(0.99), TestType(0.95));
-  for (std::size_t n = 0; n < all.N; ++n) {
-    Case<TestType> one(all.T, 1);
-    for (std::size_t t = 0; t < all.T; ++t) {
-      one.rewards[t] = all.rewards[t * all.N + n];
-      one.values[t] = all.values[t * all.N + n];
-      one.final_values[t] = all.final_values[t * all.N + n];
-      one.terminated[t] = all.terminated[t * all.N + n];
-      one.truncated[t] = all.truncated[t * all.N + n];
-    }
-    one.last_values[0] = all.last_values[n];
-    one.run(TestType(0.99), TestType(0.95));
-    for (std::size_t t = 0; t < all.T; ++t) {
-      REQUIRE_THAT(static_cast<double>(one.advantages[t]), WithinAbs(static_cast<double>(all.advantages[t * all.N + n]), 1e-5));
+  // 5: none of the blocks of 8 and 16; the others: each of them and a rest.
+  for (const std::size_t envs : {5U, 8U, 16U, 27U, 41U}) {
+    for (const std::size_t steps : {1U, 33U}) {
+      Case<TestType> all = Case<TestType>::random(steps, envs, 3);
+      all.run(TestType(0.99), TestType(0.95));
+      for (std::size_t n = 0; n < all.N; ++n) {
+        Case<TestType> one(all.T, 1);
+        for (std::size_t t = 0; t < all.T; ++t) {
+          one.rewards[t] = all.rewards[t * all.N + n];
+          one.values[t] = all.values[t * all.N + n];
+          one.final_values[t] = all.final_values[t * all.N + n];
+          one.terminated[t] = all.terminated[t * all.N + n];
+          one.truncated[t] = all.truncated[t * all.N + n];
+        }
+        one.last_values[0] = all.last_values[n];
+        one.run(TestType(0.99), TestType(0.95));
+        for (std::size_t t = 0; t < all.T; ++t) {
+          const std::size_t i = t * all.N + n;
+          REQUIRE_THAT(static_cast<double>(one.advantages[t]), WithinAbs(static_cast<double>(all.advantages[i]), 1e-5));
+          REQUIRE_THAT(static_cast<double>(one.returns[t]), WithinAbs(static_cast<double>(all.returns[i]), 1e-5));
+        }
+      }
     }
   }
 }
 
 TEST_CASE("Nothing crosses the end of an episode", "[rl][gae]") {
-  Case<double> a = Case<double>::random(16, 2, 4);
-  for (std::size_t n = 0; n < 2; ++n) {
-    a.terminated[8 * 2 + n] = 0;
-    a.truncated[8 * 2 + n] = 1;
+  for (const std::size_t envs : {2U, 29U}) {
+    Case<double> a = Case<double>::random(16, envs, 4);
+    for (std::size_t n = 0; n < envs; ++n) {
+      a.terminated[8 * envs + n] = 0;
+      a.truncated[8 * envs + n] = 1;
+    }
+    Case<double> b = a;
+    for (std::size_t i = 9 * envs; i < b.rewards.size(); ++i) {
+      b.rewards[i] = std::numeric_limits<double>::quiet_NaN();
+      b.values[i] = -1e300;
+    }
+    a.run(0.99, 0.95);
+    b.run(0.99, 0.95);
+    for (std::size_t i = 0; i < 9 * envs; ++i) REQUIRE(a.advantages[i] == b.advantages[i]);
   }
-  Case<double> b = a;
-  for (std::size_t i = 9 * 2; i < b.rewards.size(); ++i) {
-    b.rewards[i] = std::numeric_limits<double>::quiet_NaN();
-    b.values[i] = -1e300;
-  }
-  a.run(0.99, 0.95);
-  b.run(0.99, 0.95);
-  for (std::size_t i = 0; i < 9 * 2; ++i) REQUIRE(a.advantages[i] == b.advantages[i]);
 }
 
 TEST_CASE("A truncation equals a cut with the reward augmented by gamma V(final)", "[rl][gae]") {

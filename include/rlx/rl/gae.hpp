@@ -55,34 +55,37 @@ RLX_DETAIL_EXACT_MATH void gae_row(const S* rewards, const S* values, const S* f
     return delta + gamma_lambda * carried;
   };
   const auto ended = [&](std::size_t i) { return element(i, terminated[i] != 0 ? S{0} : final_values[i], S{0}); };
-  constexpr std::size_t block = 16;
   static_assert(std::endian::native == std::endian::little, "flags are found by their byte in a word");
-  std::size_t i = 0;
-  // A block is computed as if nothing ended in it, which is a few vector operations; then the rare ends are put right.
-  for (; i + block <= n; i += block) {
-    S block_advantages[block];
-    for (std::size_t k = 0; k < block; ++k) block_advantages[k] = element(i + k, next_values[i + k], next_advantages[i + k]);
-    std::uint64_t ends[4];
-    std::memcpy(ends, terminated + i, block);
-    std::memcpy(ends + 2, truncated + i, block);
-    for (std::size_t half = 0; half < 2; ++half) {
+  const auto put = [&](std::size_t i, S advantage) {
+    advantages[i] = advantage;
+    returns[i] = advantage + values[i];
+  };
+  // A block is computed as if nothing ended in it, which is a few vector operations; then the rare ends are put right, in
+  // memory: to change the block before it is stored would stall its loads.
+  const auto step_block = [&]<std::size_t W>(std::integral_constant<std::size_t, W>, std::size_t i) {
+    S block_advantages[W], block_returns[W];
+    for (std::size_t k = 0; k < W; ++k) block_advantages[k] = element(i + k, next_values[i + k], next_advantages[i + k]);
+    for (std::size_t k = 0; k < W; ++k) block_returns[k] = block_advantages[k] + values[i + k];
+    std::memcpy(advantages + i, block_advantages, sizeof block_advantages);
+    std::memcpy(returns + i, block_returns, sizeof block_returns);
+    for (std::size_t first = i; first < i + W; first += 8) {
+      std::uint64_t a, b;
+      std::memcpy(&a, terminated + first, 8);
+      std::memcpy(&b, truncated + first, 8);
       // One turn for each end, instead of eight branches that nobody can predict.
-      for (std::uint64_t left = ends[half] | ends[2 + half]; left != 0;) {
+      for (std::uint64_t left = a | b; left != 0;) {
         const auto byte = static_cast<std::size_t>(std::countr_zero(left)) / 8;
-        block_advantages[8 * half + byte] = ended(i + 8 * half + byte);
+        put(first + byte, ended(first + byte));
         left &= ~(std::uint64_t{0xFF} << (8 * byte));
       }
     }
-    S block_returns[block];
-    for (std::size_t k = 0; k < block; ++k) block_returns[k] = block_advantages[k] + values[i + k];
-    std::memcpy(advantages + i, block_advantages, sizeof block_advantages);
-    std::memcpy(returns + i, block_returns, sizeof block_returns);
-  }
+  };
+  std::size_t i = 0;
+  for (; i + 16 <= n; i += 16) step_block(std::integral_constant<std::size_t, 16>{}, i);
+  for (; i + 8 <= n; i += 8) step_block(std::integral_constant<std::size_t, 8>{}, i);
   for (; i < n; ++i) {
     const bool end = (terminated[i] | truncated[i]) != 0;
-    const S advantage = end ? ended(i) : element(i, next_values[i], next_advantages[i]);
-    advantages[i] = advantage;
-    returns[i] = advantage + values[i];
+    put(i, end ? ended(i) : element(i, next_values[i], next_advantages[i]));
   }
 }
 
