@@ -25,6 +25,7 @@
 #include <rlx/core/error.hpp>
 #include <rlx/options/deribit_codes.hpp>
 #include <rlx/options/instrument.hpp>
+#include <rlx/options/kill_switch.hpp>
 #include <rlx/options/label.hpp>
 #include <rlx/options/leg_book.hpp>
 #include <rlx/options/leg_state.hpp>
@@ -46,7 +47,7 @@ inline constexpr std::int64_t settlement_pause_ms = 60'000;
 /// - `sent(leg, order, ticker)`: from here on the leg counts as open (also told of a resend)
 /// - `closed(leg, filled)`: what a buying order has filled
 /// - `stop_reason()`: not empty once the kill switch wants no further send; cheap, it is asked several times a second
-/// - `kill(reason, message)`: latches
+/// - `kill(reason, message)`: latches; the reason is one of kill_reason
 template <class G>
 concept ExecutionGate = requires(G& gate, const PlannedLeg& leg, const OrderRequest& order, const Ticker& ticker,
                                  market::Fixed8 filled, std::string_view text) {
@@ -245,8 +246,8 @@ class Executor {
       case Report::stale:
         break;
       case Report::impossible:
-        gate_.kill("contradiction", "the venue's report of order '" + orders.front().order_id +
-                                        "' cannot be of the order sent as " + std::string(label));
+        gate_.kill(kill_reason::internal, "the venue's report of order '" + orders.front().order_id +
+                                              "' cannot be of the order sent as " + std::string(label));
         break;
     }
     return LookUp::failed;
@@ -419,7 +420,7 @@ class Executor {
     Outcome<Order> outcome;
     try {
       outcome = venue_.submit(order);
-    } catch (...) {
+    } catch (const Error&) {
       // The reply that proved the wrong exchange may be that of an order which was taken.
       mark_unknown(label, 0, "the request ended in an error");
       throw;
