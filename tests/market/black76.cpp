@@ -103,8 +103,8 @@ TEST_CASE("Black76 keeps parity, bounds and order", "[market][black76]") {
 TEST_CASE("Black76 greeks are the derivatives of the value", "[market][black76]") {
   rlx::RandomStream random(rlx::StreamId{.seed = 3, .purpose = rlx::Purpose::user});
   for (int i = 0; i < 500; ++i) {
-    auto [f, k, t, s] = random_option(random);
-    k = f * std::exp(random.uniform(-1.5, 1.5) * s * std::sqrt(t));
+    const auto [f, any_strike, t, s] = random_option(random);
+    const double k = f * std::exp(random.uniform(-1.5, 1.5) * s * std::sqrt(t));
     CAPTURE(f, k, t, s);
     for (const OptionType type : both) {
       const auto value = [&](double forward, double years, double sigma) {
