@@ -76,6 +76,7 @@ struct OrderContext {
   std::optional<Ticker> ticker;          ///< of `order_symbol`, asked for after the decision
   std::optional<Margins> margins;        ///< the venue's own, for this order; empty: the formula
   bool label_conflict = false;           ///< the journal holds this label with another content
+  bool resend = false;  ///< the same label again: what `project` took in for this order does not count against it
 };
 
 /// Which call an order of the action trades.
@@ -192,6 +193,19 @@ class OrderCheck {
 
  private:
   using Fixed8 = market::Fixed8;
+
+  /// The short calls of an underlying without what an earlier send of this very order has put there.
+  template <class F>
+  void each_short_call(const UnderlyingState& state, F&& f) const {
+    for_each_short_call(
+        state, projected_,
+        [&](const std::string& symbol, std::int64_t expiry_ms, Fixed8 amount, double delta, double margin, bool now) {
+          if (!(now && order_.resend && is_own_projection(symbol, amount))) f(symbol, expiry_ms, amount, delta, margin, now);
+        });
+  }
+  bool is_own_projection(const std::string& symbol, Fixed8 amount) const {
+    return sells_ && amount.sign() > 0 && symbol == order_symbol(action_, order_.role);
+  }
 
   std::int64_t server_now_ms() const { return order_.now_ms + (state_.server_time_ms - state_.now_ms); }
   static std::string text(double value) { return io::trimmed(value, 8); }
@@ -332,17 +346,16 @@ class OrderCheck {
   }
 
   std::string caps() const {  // H8
-    const int legs = projected_.legs_this_tick + 1;
+    const int legs = projected_.legs_this_tick + (order_.resend ? 0 : 1);
     if (!(legs <= settings_.hard_max_legs_per_tick && legs <= HardBounds::legs_per_tick)) {
       return "H8 caps: leg " + std::to_string(legs) + " of this tick, hard_max_legs_per_tick is " +
              std::to_string(settings_.hard_max_legs_per_tick);
     }
     if (adds_) {
-      const Fixed8 change = sells_ ? amount_ : Fixed8();  // a roll opens what it closes
-      double notional = change.to_double() * underlying_->index;
+      double notional = 0.0;
       for (const UnderlyingState& one : state_.underlyings) {
-        Fixed8 open;
-        for_each_short_call(one, projected_, [&](auto&, auto, Fixed8 amount, auto, auto, auto) { open += amount; });
+        Fixed8 open = sells_ && &one == underlying_ ? amount_ : Fixed8();  // a roll opens what it closes
+        each_short_call(one, [&](auto&, auto, Fixed8 amount, auto, auto, auto) { open += amount; });
         // An index that is not a number matters only where something is open.
         if (open.sign() != 0) notional += open.to_double() * one.index;
       }
@@ -357,14 +370,13 @@ class OrderCheck {
     // Each distinct symbol is one leg, whatever its amount.
     std::vector<std::string_view> open;
     int this_tick = 0, of_expiry = 0;
-    for_each_short_call(*underlying_, projected_,
-                        [&](const std::string& symbol, std::int64_t expiry_ms, Fixed8 amount, auto, auto, bool now) {
-                          if (amount.sign() < 0) return;
-                          this_tick += now ? 1 : 0;
-                          if (std::find(open.begin(), open.end(), symbol) != open.end()) return;
-                          open.push_back(symbol);
-                          of_expiry += expiry_ms == opened_->expiry_ms ? 1 : 0;
-                        });
+    each_short_call(*underlying_, [&](const std::string& symbol, std::int64_t expiry_ms, Fixed8 amount, auto, auto, bool now) {
+      if (amount.sign() < 0) return;
+      this_tick += now ? 1 : 0;
+      if (std::find(open.begin(), open.end(), symbol) != open.end()) return;
+      open.push_back(symbol);
+      of_expiry += expiry_ms == opened_->expiry_ms ? 1 : 0;
+    });
     const auto exceeded = [](const char* name, int count, int limit) {
       return "H8 caps: " + std::to_string(count) + " legs, " + name + " is " + std::to_string(limit);
     };
@@ -387,7 +399,9 @@ class OrderCheck {
     const std::string& symbol = opened_->symbol;
     const auto same = [&](const auto& one) { return one.symbol == symbol; };
     const auto resting = [&](const Order& one) { return one.symbol == symbol && one.state == OrderState::open; };
-    const auto sold = [&](const ProjectedLeg& one) { return one.symbol == symbol && one.amount.sign() > 0; };
+    const auto sold = [&](const ProjectedLeg& one) {
+      return one.symbol == symbol && one.amount.sign() > 0 && !(order_.resend && is_own_projection(symbol, one.amount));
+    };
     const auto& here = *underlying_;
     if (find_position(here, symbol) != nullptr || std::any_of(here.open_orders.begin(), here.open_orders.end(), resting) ||
         std::any_of(here.unknown_legs.begin(), here.unknown_legs.end(), same) ||
@@ -431,7 +445,7 @@ class OrderCheck {
   std::string margin_used() const {  // S3
     const UnderlyingState& here = *underlying_;
     double used = here.account.initial_margin.to_double();
-    for_each_short_call(here, projected_, [&](auto&, auto, auto, auto, double margin, auto) { used += margin; });
+    each_short_call(here, [&](auto&, auto, auto, auto, double margin, auto) { used += margin; });
     if (sells_ && order_.margins) {
       used += order_.margins->initial.to_double();
     } else {
@@ -453,8 +467,7 @@ class OrderCheck {
     for (const Position& position : here.positions) {
       if (position.type == OptionType::put || position.size.sign() > 0) net += position.size.to_double() * position.delta;
     }
-    for_each_short_call(here, projected_,
-                        [&](auto&, auto, Fixed8 amount, double delta, auto, auto) { net -= amount.to_double() * delta; });
+    each_short_call(here, [&](auto&, auto, Fixed8 amount, double delta, auto, auto) { net -= amount.to_double() * delta; });
     if (const Position* const closed = sells_ ? nullptr : find_position(here, action_.symbol)) {
       net += amount_.to_double() * closed->delta;
     }
@@ -466,7 +479,7 @@ class OrderCheck {
   std::string expiry_exposure() const {  // S5
     Fixed8 open = amount_;
     if (!sells_ && traded_->expiry_ms == opened_->expiry_ms) open -= amount_;
-    for_each_short_call(*underlying_, projected_, [&](auto&, std::int64_t expiry_ms, Fixed8 amount, auto, auto, auto) {
+    each_short_call(*underlying_, [&](auto&, std::int64_t expiry_ms, Fixed8 amount, auto, auto, auto) {
       if (expiry_ms == opened_->expiry_ms) open += amount;
     });
     const double limit = settings_.effective_max_expiry_exposure().find(action_.underlying).value_or(not_a_number);
@@ -480,7 +493,7 @@ class OrderCheck {
     const Account& account = underlying_->account;
     if (account.currency != action_.underlying) return "S6 coverage: the account holds " + account.currency + ", no coin";
     Fixed8 free = account.equity;
-    for_each_short_call(*underlying_, projected_, [&](auto&, auto, Fixed8 amount, auto, auto, auto) { free -= amount; });
+    each_short_call(*underlying_, [&](auto&, auto, Fixed8 amount, auto, auto, auto) { free -= amount; });
     if (!(free >= amount_)) {
       return "S6 coverage: " + free.to_string() + " " + account.currency + " free, " + amount_.to_string() + " needed";
     }
@@ -558,10 +571,10 @@ inline RiskCheck check_action_allowed(const AgentState& state, const Action& act
 }
 
 /// Takes an allowed order into the projection: a sold call counts as open from here on, an order to buy back counts as a leg
-/// only until `project_close` says what it filled.
+/// only until `project_close` says what it filled. A resend is there already.
 /// @pre check_action_allowed has allowed it
 inline void project(ProjectedState& projected, const AgentState& state, const Action& action, const OrderContext& order) {
-  if (action.type == ActionType::do_nothing) return;
+  if (action.type == ActionType::do_nothing || order.resend) return;
   ++projected.legs_this_tick;
   if (order.role != LegRole::open && order.role != LegRole::roll_open) return;
   const std::string& symbol = order_symbol(action, order.role);
