@@ -352,7 +352,7 @@ TEST_CASE("every documented reply is read", "[options][deribit]") {
   const std::string chart_text = example("public_get_tradingview_chart_data");
   CHECK(read_envelope(chart_text, method).testnet == false);
   CHECK(documented("public_get_volatility_index_data", read_volatility_index).back() ==
-        TimedValue{1'598'019'480'000, 0.212987727});
+        TimedValue{1'598'019'420'000, 0.212992597});
   const auto prices = documented("public_get_delivery_prices", read_delivery_prices);
   REQUIRE(prices.size() == 5);
   CHECK(prices[0] == TimedValue{1'577'952'000'000, 7131.214606410254});  // 2020-01-02 08:00 UTC
