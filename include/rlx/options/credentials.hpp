@@ -4,7 +4,6 @@
 #ifndef RLX_OPTIONS_CREDENTIALS_HPP
 #define RLX_OPTIONS_CREDENTIALS_HPP
 
-#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <ostream>
@@ -20,7 +19,7 @@ class Secret {
   Secret() noexcept = default;
   /// Copies the text; the caller overwrites its own (see `wipe`).
   explicit Secret(std::string_view text) : size_(text.size()), bytes_(size_ > 0 ? new char[size_] : nullptr) {
-    std::copy(text.begin(), text.end(), bytes_.get());
+    if (size_ > 0) text.copy(bytes_.get(), size_);
   }
   ~Secret() { clear(); }
   Secret(Secret&& other) noexcept : size_(std::exchange(other.size_, 0)), bytes_(std::move(other.bytes_)) {}
