@@ -22,6 +22,8 @@
 
 namespace app {
 
+using rlx::risk::Interval;
+
 std::size_t thread_count(const Options& o) {
   return o.threads != 0 ? o.threads : std::max(1U, std::thread::hardware_concurrency());
 }
@@ -64,18 +66,26 @@ std::vector<ScoreTable> judge(const std::vector<NamedAgent>& agents, const Data&
   for (const auto& [name, trading] : members) {
     config.environment.trading = trading;
     const funding::HysteresisPolicy tuned = tune_hysteresis(data.markets, fold.validation, config.environment, threads);
-    tables.push_back(score(agents, data.markets, window, tuned, config, threads));
-    tables.back().title =
-        fmt::format("{}: {}; {} to {}, {} tape{}", name, trading.to_string(), rlx::io::format_date(tape.time(window.begin)),
-                    rlx::io::format_date(tape.time(window.end - 1)), data.markets.size(), data.markets.size() == 1 ? "" : "s");
+    ScoreTable& table = tables.emplace_back(score(agents, data.markets, window, tuned, config, threads));
+    table.configuration = name;
+    table.first_ms = tape.time(window.begin);
+    table.last_ms = tape.time(window.end - 1);
+    table.of_folds = data.folds.size();
+    if (table.of_folds > 1 && !(window == data.range)) table.folds = {static_cast<std::size_t>(&fold - data.folds.data()) + 1};
   }
   return tables;
 }
 
+std::string tuning(const ScoreTable& table) {
+  if (table.pooled()) return "hysteresis tuned on the validation window of each fold";
+  return fmt::format("hysteresis tuned on the validation window: enter within {:.0f} h of break-even, leave at {:.1f} bp/h",
+                     table.tuned.horizon_h, table.tuned.exit_net_bph);
+}
+
 void print_tables(const std::vector<ScoreTable>& tables) {
   for (const ScoreTable& table : tables) {
-    fmt::print("\n{}\nhysteresis tuned on the validation window: enter within {:.0f} h of break-even, leave at {:.1f} bp/h\n{}",
-               table.title, table.tuned.horizon_h, table.tuned.exit_net_bph, to_text_table(table).to_string());
+    fmt::print("\n{}\n{}\n{}", table.title(), table.pooled() ? table.pooling() + "\n" + tuning(table) : tuning(table),
+               to_text_table(table).to_string());
     if (!table.clairvoyant_shares.empty()) {
       fmt::print("fixed coins, clairvoyant bound {:.2f} USD; share of it:", table.clairvoyant_usd);
       for (const auto& [name, share] : table.clairvoyant_shares) fmt::print("  {} {:.2f}", name, share);
@@ -86,22 +96,33 @@ void print_tables(const std::vector<ScoreTable>& tables) {
 
 namespace {
 
-/// The name of the configuration, where there are several.
+/// The name of the configuration, where there are several, and the folds, where they are pooled.
 std::string prefix(const std::vector<ScoreTable>& tables, const ScoreTable& table) {
-  return tables.size() > 1 ? table.title.substr(0, table.title.find(':')) + ": " : "";
+  std::string text = tables.size() > 1 ? table.configuration : "";
+  if (table.pooled()) text += (text.empty() ? "" : ", ") + table.scope();
+  return text.empty() ? text : text + ": ";
 }
 
 }  // namespace
 
 void print_notes(const std::vector<ScoreTable>& tables) {
-  for (const ScoreTable& table : tables) {
-    if (const std::string note = table.interval_note(); !note.empty()) fmt::print("note: {}{}\n", prefix(tables, table), note);
-    if (const std::string note = table.price_note(); !note.empty()) fmt::print("note: {}{}\n", prefix(tables, table), note);
-  }
+  for (const ScoreTable& table : tables)
+    for (const std::string& note : table.notes()) fmt::print("note: {}{}\n", prefix(tables, table), note);
 }
 
 void print_verdict(const std::vector<ScoreTable>& tables) {
   for (const ScoreTable& table : tables) fmt::print("{}{}\n", prefix(tables, table), table.verdict());
+}
+
+Sensitivity judge_sensitivity(const std::vector<JudgedModel>& models, const ScoreTable& headline, const Data& data,
+                              const Options& o, rlx::ThreadPool& threads) {
+  ScoreConfig config = score_config(o);
+  config.environment.trading = headline.trading;
+  Sensitivity result{fmt::format("{}: {}", headline.configuration, headline.trading.to_string()),
+                     sensitivity(models, data.markets, config, threads)};
+  if (!headline.folds.empty()) result.title += "; " + headline.scope();
+  fmt::print("\nsensitivity of the agent, {}\n{}", result.title, to_text_table(result.rows).to_string());
+  return result;
 }
 
 void prepare_output(const char* flag, const std::string& path) {
@@ -115,20 +136,25 @@ void prepare_output(const char* flag, const std::string& path) {
   if (failed) throw rlx::IoError(fmt::format("{} {}: {}", flag, path, failed.message()));
 }
 
-void write_trades(const std::string& path, const ScoreTable& table, const std::vector<Market>& markets) {
+void write_trades(const std::string& path, const std::vector<ScoreTable>& tables, const std::vector<Market>& markets) {
   rlx::io::CsvWriter csv;
-  csv.row("tape", "symbol", "long_venue", "short_venue", "opened", "closed", "reason", "quantity", "mid_entry", "funding_usd",
-          "price_usd", "fees_usd", "slippage_usd", "liquidation_usd", "total_usd");
-  const PolicyScore& agent = table.agent();
-  for (std::size_t i = 0; i < agent.runs.size(); ++i) {
-    const funding::MarketTape& tape = *markets[i % markets.size()].tape;
-    for (const funding::ClosedTrade& trade : agent.runs[i].trades) {
-      const funding::Position& p = trade.position;
-      const funding::Attribution& a = p.attribution;
-      csv.row(static_cast<std::int64_t>(i), tape.symbol_name(p.symbol), tape.instruments()[p.long_leg.instrument].venue_name,
-              tape.instruments()[p.short_leg.instrument].venue_name, rlx::io::format_time_ms(p.opened_ms),
-              rlx::io::format_time_ms(trade.closed_ms), funding::to_string(trade.reason), p.quantity, p.mid_entry, a.funding,
-              a.price, a.fees, a.slippage, a.liquidation, a.total());
+  csv.row("configuration", "fold", "tape", "symbol", "long_venue", "short_venue", "opened", "closed", "reason", "quantity",
+          "mid_entry", "funding_usd", "price_usd", "fees_usd", "slippage_usd", "liquidation_usd", "total_usd");
+  for (const ScoreTable& table : tables) {
+    const PolicyScore& agent = table.agent();
+    for (std::size_t i = 0; i < agent.runs.size(); ++i) {
+      const std::size_t index = i % markets.size();
+      const std::size_t fold = table.folds.empty() ? 1 : table.folds[i / markets.size()];
+      const funding::MarketTape& tape = *markets[index].tape;
+      for (const funding::ClosedTrade& trade : agent.runs[i].trades) {
+        const funding::Position& p = trade.position;
+        const funding::Attribution& a = p.attribution;
+        csv.row(table.configuration, static_cast<std::int64_t>(fold), static_cast<std::int64_t>(index + 1),
+                tape.symbol_name(p.symbol), tape.instruments()[p.long_leg.instrument].venue_name,
+                tape.instruments()[p.short_leg.instrument].venue_name, rlx::io::format_time_ms(p.opened_ms),
+                rlx::io::format_time_ms(trade.closed_ms), funding::to_string(trade.reason), p.quantity, p.mid_entry, a.funding,
+                a.price, a.fees, a.slippage, a.liquidation, a.total());
+      }
     }
   }
   rlx::io::write_file_atomically(path, csv.take());
@@ -138,7 +164,7 @@ nlohmann::json to_json(const ScoreTable& table) {
   nlohmann::json rows = nlohmann::json::array();
   for (const PolicyScore& row : table.rows) {
     const funding::Attribution a = row.attribution();
-    const auto per_tape = [n = static_cast<double>(row.runs.size())](double sum) { return sum / n; };
+    const auto per_run = [n = static_cast<double>(row.runs.size())](double sum) { return sum / n; };
     rows.push_back({{"policy", row.name},
                     {"profit", row.profit.estimate},
                     {"profit_low95", row.profit.low},
@@ -153,28 +179,95 @@ nlohmann::json to_json(const ScoreTable& table) {
                     {"utilization", row.utilization()},
                     {"liquidations", row.liquidations()},
                     {"block_steps", row.block_steps},
-                    {"tapes", row.runs.size()},
-                    {"funding_usd", per_tape(a.funding)},
-                    {"price_usd", per_tape(a.price)},
-                    {"fees_usd", per_tape(a.fees)},
-                    {"slippage_usd", per_tape(a.slippage)},
-                    {"liquidation_usd", per_tape(a.liquidation)},
-                    {"transfer_usd", per_tape(a.transfer)}});
+                    {"tapes", table.tapes()},
+                    {"funding_usd", per_run(a.funding)},
+                    {"price_usd", per_run(a.price)},
+                    {"fees_usd", per_run(a.fees)},
+                    {"slippage_usd", per_run(a.slippage)},
+                    {"liquidation_usd", per_run(a.liquidation)},
+                    {"transfer_usd", per_run(a.transfer)}});
   }
   nlohmann::json shares = nlohmann::json::object();
   for (const auto& [name, share] : table.clairvoyant_shares) shares[name] = share;
-  return {{"title", table.title},
+  const Interval& edge = table.agent().minus_hold;
+  return {{"title", table.title()},
+          {"configuration", table.configuration},
+          {"folds", table.folds},
+          {"from", rlx::io::format_time_ms(table.first_ms)},
+          {"to", rlx::io::format_time_ms(table.last_ms)},
           {"verdict", table.verdict()},
-          {"notes", nlohmann::json::array({table.interval_note(), table.price_note()})},
+          {"minus_hold", edge.estimate},
+          {"minus_hold_low95", edge.low},
+          {"minus_hold_high95", edge.high},
+          {"overlaps_training", !table.overlap.empty()},
+          {"notes", table.notes()},
           {"rows", rows},
           {"clairvoyant_usd", table.clairvoyant_usd},
           {"clairvoyant_shares", shares}};
+}
+
+nlohmann::json to_json(const Sensitivity& sensitivity) {
+  nlohmann::json rows = nlohmann::json::array();
+  for (const SensitivityRow& row : sensitivity.rows) {
+    rows.push_back({{"fee_scale", row.fee_scale},
+                    {"delay_steps", row.delay_steps},
+                    {"policy", row.sampled ? "sampled" : "deterministic"},
+                    {"profit", row.score.profit.estimate},
+                    {"profit_low95", row.score.profit.low},
+                    {"profit_high95", row.score.profit.high},
+                    {"trades", row.score.trades()},
+                    {"max_drawdown", row.score.max_drawdown}});
+  }
+  return {{"title", sensitivity.title}, {"rows", rows}};
+}
+
+nlohmann::json to_json(const std::vector<ScoreTable>& tables) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const ScoreTable& table : tables) list.push_back(to_json(table));
+  return list;
+}
+
+std::map<std::string, std::string> known_data(const Options& o, const Data& data, const funding::Fold& fold) {
+  const funding::MarketTape& tape = *data.markets[0].tape;
+  std::string tapes;
+  for (const Market& market : data.markets) tapes += (tapes.empty() ? "" : " ") + market.tape->sha256().substr(0, 16);
+  return {{"known_from", rlx::io::format_time_ms(tape.time(fold.train.begin))},
+          {"known_to", rlx::io::format_time_ms(tape.time(fold.validation.end - 1))},
+          {"known_tapes", tapes},
+          {"known_source", o.uses_files() ? "files" : "synthetic"}};
+}
+
+std::string overlap_with_training(const rlx::InferencePolicy& policy, const Options& o, const Data& data,
+                                  const funding::Window& window) {
+  const auto& info = policy.layout().info;
+  const auto text = [&info](const char* key) {
+    const auto found = info.find(key);
+    return found == info.end() ? std::string() : found->second;
+  };
+  if (text("known_from").empty() || text("known_to").empty()) return {};
+  const funding::MarketTape& tape = *data.markets[0].tape;
+  const bool apart = tape.time(window.begin) > rlx::io::parse_time_ms(text("known_to")) ||
+                     tape.time(window.end - 1) < rlx::io::parse_time_ms(text("known_from"));
+  if (apart) return {};
+  const std::string known = text("known_tapes");
+  const bool shared = std::any_of(data.markets.begin(), data.markets.end(), [&](const Market& market) {
+    return known.find(market.tape->sha256().substr(0, 16)) != std::string::npos;
+  });
+  // Other synthetic tapes are another market; other files may hold the same one.
+  if (!shared && !(o.uses_files() && text("known_source") == "files")) return {};
+  return fmt::format("the model was trained and chosen on {} to {}{}: figures of this window are not out of sample",
+                     text("known_from"), text("known_to"), shared ? "" : " of other files");
+}
+
+void warn_of_overlap(const std::string& overlap) {
+  if (!overlap.empty()) fmt::print(stderr, "funding_arbitrage_ppo: warning: {}\n", overlap);
 }
 
 void fill_report(ReportInput& input, const Options& o, const Data& data, const std::vector<ScoreTable>& tables) {
   const funding::MarketTape& tape = *data.markets[0].tape;
   input.title = "Funding-rate arbitrage: " + (o.uses_files() ? std::string("given data") : o.synthetic + " synthetic market");
   for (const ScoreTable& table : tables) input.tables.push_back(&table);
+  input.tuning = tuning(tables.front());
   for (std::size_t i = 0; i < data.folds.size(); ++i) {
     const std::string suffix = data.folds.size() > 1 ? fmt::format(" {}", i + 1) : "";
     const funding::Fold& fold = data.folds[i];
@@ -194,6 +287,7 @@ void fill_report(ReportInput& input, const Options& o, const Data& data, const s
 int evaluate(const Options& o) {
   prepare_output("--report", o.report);
   prepare_output("--trades-output", o.trades_output);
+  prepare_output("--json-output", o.json_output);
   rlx::ThreadPool threads(thread_count(o));
   const rlx::InferencePolicy agent = load_policy(o.checkpoint);
   const Data data = load_data(o);
@@ -201,16 +295,29 @@ int evaluate(const Options& o) {
   const funding::Window window = window_of(data, o.window);
   if (!o.quiet) fmt::print("{}", data_block(o, data));
   print_warnings(o, data);
-  const std::vector<ScoreTable> tables = judge({{"agent", &agent}}, data, fold, window, o, threads);
+  const std::string overlap = overlap_with_training(agent, o, data, window);
+  warn_of_overlap(overlap);
+  std::vector<ScoreTable> tables = judge({{"agent", &agent}}, data, fold, window, o, threads);
+  for (ScoreTable& table : tables) table.overlap = overlap;
   print_tables(tables);
+  nlohmann::json json = {{"command", o.command_line},
+                         {"flags", o.flags},
+                         {"checkpoint", {{"file", o.checkpoint}, {"info", agent.layout().info}}},
+                         {"data", {{"sha256", data.sha256}, {"venues_sha256", data.venues_sha256}}},
+                         {"window", o.window},
+                         {"overlaps_training", !overlap.empty()},
+                         {"tables", to_json(tables)}};
   ReportInput input;
   if (o.sensitivity) {
-    input.sensitivity = sensitivity(agent, data.markets, window, score_config(o), threads);
-    fmt::print("\nsensitivity of the agent\n{}", input.sensitivity->to_string());
+    input.sensitivity = judge_sensitivity({{&agent, window}}, tables.front(), data, o, threads);
+    json["sensitivity"] = to_json(*input.sensitivity);
   }
-  if (!o.trades_output.empty()) write_trades(o.trades_output, tables.front(), data.markets);
+  const std::string manifest = json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
+  if (!o.trades_output.empty()) write_trades(o.trades_output, tables, data.markets);
+  if (!o.json_output.empty()) rlx::io::write_file_atomically(o.json_output, manifest + '\n');
   if (!o.report.empty()) {
     fill_report(input, o, data, tables);
+    input.manifest = manifest;
     write_report(o.report, input);
     if (!o.quiet) fmt::print("\nreport: {}\n", o.report);
   }

@@ -112,6 +112,7 @@ int run_episodes(const Options& o, const rlx::InferencePolicy& policy) {
   const Data data = load_data(o);
   print_warnings(o, data);
   const funding::Window window = window_of(data, o.window);
+  warn_of_overlap(overlap_with_training(policy, o, data, window));
   funding::EnvironmentConfig config = environment_config(o);
   config.window_begin = window.begin;
   config.window_end = window.end - 1;

@@ -82,7 +82,7 @@ void add_config_flags(CLI::App& app, Options& o) {
   app.add_option("--liquidation-buffer", o.liquidation_buffer, "0.05 to 0.50 (default 0.15)")->group(group);
   app.add_flag("--sample-random-config", o.sample_random_config, "every episode draws a configuration: one model for all users")
       ->group(group);
-  app.add_option("--initial-capital", o.initial_capital, "USD, above 0")->capture_default_str()->group(group);
+  app.add_option("--initial-capital", o.initial_capital, "USD, 1000 to 1e9")->capture_default_str()->group(group);
   app.add_option("--episode-length-days", o.episode_length_days, "length of a training episode")
       ->capture_default_str()
       ->group(group);
@@ -167,7 +167,8 @@ void add_report_flags(CLI::App& app, Options& o) {
       ->check(CLI::Range(40, 1'000'000))
       ->capture_default_str()
       ->group(group);
-  app.add_option("--trades-output", o.trades_output, "CSV of the agent's closed positions on the window")->group(group);
+  app.add_option("--trades-output", o.trades_output, "CSV of the agent's closed positions, by configuration, fold and tape")
+      ->group(group);
   app.add_option("--report", o.report, "self-contained HTML report")->group(group);
 }
 
@@ -202,6 +203,9 @@ UnusedFlags unused_flags(const Options& o, const CLI::App& command) {
   add(o.uses_files(), {"synthetic", "tapes", "days"},
       "with data files: it belongs to the embedded market; leave one of them out");
   add(!o.uses_files(), {"volume-unit", "on-conflict", "strict-data"}, "without data files, such as --data-path");
+  add(o.sample_random_config,
+      {"profile", "max-leverage", "target-utilization", "max-positions", "stop-loss", "liquidation-buffer"},
+      "with --sample-random-config: every episode draws its own, and the tables show a fixed panel; leave one of them out");
   add(o.data_path.empty(), {"date-order"}, "without --data-path: other files have their times in milliseconds");
   add(o.funding_path.empty(), {"derive-intervals"}, "without --funding-path");
   return unused;
@@ -223,8 +227,12 @@ void check_values(const Options& o) {
                          : fmt::format("--resume-from {0}: is a folder; name a checkpoint, such as {0}/final_model.safetensors",
                                        o.resume_from));
   }
-  if (!(std::isfinite(o.initial_capital) && o.initial_capital > 0.0))
-    throw rlx::ConfigError(fmt::format("--initial-capital {}: expected an amount in USD above 0", o.initial_capital));
+  if (!(o.initial_capital >= 1e3 && o.initial_capital <= 1e9)) {
+    throw rlx::ConfigError(fmt::format(
+        "--initial-capital {}: expected 1000 to 1e9 USD; with less, orders fall below the least size, with more, no market is "
+        "deep enough",
+        o.initial_capital));
+  }
   if (o.num_episodes == 0 && o.total_steps == 0) throw UsageError("--num-episodes 0: expected at least 1");
   if (o.n_envs == 0) throw UsageError("--n-envs 0: expected at least 1");
   for (const auto& [flag, threshold] : {std::pair{"enter", o.enter_threshold}, std::pair{"exit", o.exit_threshold}}) {
@@ -312,6 +320,7 @@ std::optional<Options> parse_options(int argc, char** argv) {
         ->capture_default_str()
         ->group("Model");
   }
+  evaluate->add_option("--json-output", o.json_output, "JSON of all figures of the tables")->group("Report");
   infer->add_option("--episodes", o.episodes, "")->capture_default_str()->group("Model");
   infer->add_option("--state", o.state, "FILE or -: one state as JSON per line in, one decision per line out")->group("Model");
   infer

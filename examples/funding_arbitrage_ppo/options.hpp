@@ -68,7 +68,7 @@ struct Options {
   std::string policy = "both";
   bool sensitivity = false;
   std::size_t bootstrap = 2'000;
-  std::string trades_output, report;
+  std::string trades_output, json_output, report;
   std::size_t episodes = 5;
   std::string state, states_output;
   double enter_threshold = 0.0, exit_threshold = 0.0;

@@ -207,9 +207,9 @@ void add_verdict(io::HtmlReport& page, const ReportInput& input, const ScoreTabl
       "{}\u00a0h.",
       percent(agent.minus_hold.estimate), range_text(agent.minus_hold), io::grouped(static_cast<double>(input.bootstrap)),
       io::trimmed(block_hours(agent), 1));
-  if (const std::string note = table.interval_note(); !note.empty()) basis += " Note: " + note + ".";
-  if (const std::string note = table.price_note(); !note.empty()) basis += " Note: " + note + ".";
-  page.verdict(tone_of(agent.minus_hold, too_few_blocks(agent)), unbroken(table.verdict()), basis);
+  if (table.pooled()) basis += " The figures are " + table.pooling() + ".";
+  for (const std::string& note : table.notes()) basis += " Note: " + note + ".";
+  page.verdict(tone_of(agent.minus_hold, too_few_blocks(agent) || !table.overlap.empty()), unbroken(table.verdict()), basis);
 }
 
 void add_cards(io::HtmlReport& page, const ScoreTable& table) {
@@ -326,9 +326,6 @@ void add_drawdown(io::HtmlReport& page, const ScoreTable& table) {
       });
 }
 
-/// The title up to its colon: the name of the configuration.
-std::string short_title(const ScoreTable& table) { return table.title.substr(0, table.title.find(':')); }
-
 void add_attribution(io::HtmlReport& page, const std::vector<const ScoreTable*>& tables) {
   const ScoreTable& table = *tables.front();
   page.section("Where the profit comes from");
@@ -346,7 +343,7 @@ void add_attribution(io::HtmlReport& page, const std::vector<const ScoreTable*>&
   });
   for (const ScoreTable* one : tables) {
     if (const std::string note = one->price_note(); !note.empty()) {
-      page.note(tables.size() > 1 ? short_title(*one) + ": " + note : note, Tone::warning);
+      page.note(tables.size() > 1 ? one->configuration + ": " + note : note, Tone::warning);
     }
   }
 }
@@ -367,7 +364,7 @@ void add_differences(io::HtmlReport& page, const ScoreTable& table) {
       });
 }
 
-void add_policies(io::HtmlReport& page, const ScoreTable& table) {
+void add_policies(io::HtmlReport& page, const ReportInput& input, const ScoreTable& table) {
   static const std::map<std::string, const char*> meanings{
       {"profit %", "compounded profit, share of the capital, mean over the tapes"},
       {"95 % interval", "of the profit: circular block bootstrap of the log returns of the steps"},
@@ -391,9 +388,12 @@ void add_policies(io::HtmlReport& page, const ScoreTable& table) {
     if (&table.rows[r] == &table.agent()) cells.highlighted.push_back(r);
   }
   page.section("All policies").table(cells);
-  page.text(
-      fmt::format("Hysteresis was tuned on the validation window: enter within {:.0f} h of break-even, leave at {:.1f} bp/h.",
-                  table.tuned.horizon_h, table.tuned.exit_net_bph));
+  if (table.pooled()) page.text("This table is " + table.pooling() + ".");
+  if (!input.tuning.empty()) page.text("H" + input.tuning.substr(1) + ".");
+  for (const ScoreTable* fold : input.fold_tables) {
+    page.details(fmt::format("All policies, {}: {}", fold->scope(), fold->configuration),
+                 fold->title() + "\n" + fold->verdict() + "\n\n" + to_text_table(*fold).to_string());
+  }
   if (table.clairvoyant_shares.empty()) return;
   std::string shares;
   for (const auto& [name, share] : table.clairvoyant_shares)
@@ -415,7 +415,7 @@ void add_panel(io::HtmlReport& page, const std::vector<const ScoreTable*>& table
     io::IntervalChart chart({.title = "Agent's profit less that of HOLD", .y_suffix = "%", .width = width});
     for (const ScoreTable* table : tables) {
       const Interval& i = table->agent().minus_hold;
-      chart.add(short_title(*table), 100.0 * i.estimate, 100.0 * i.low, 100.0 * i.high);
+      chart.add(table->configuration, 100.0 * i.estimate, 100.0 * i.low, 100.0 * i.high);
     }
     return chart.svg();
   });
@@ -426,12 +426,13 @@ void add_panel(io::HtmlReport& page, const std::vector<const ScoreTable*>& table
     const std::vector<std::string> cells = table_cells(table->agent());
     const auto rule =
         std::find_if(table->rows.begin(), table->rows.end(), [](const PolicyScore& row) { return row.name == "hysteresis"; });
-    text.row({short_title(*table), settings_text(table->trading), cells[1], cells[2], cells[5], cells[6],
+    text.row({table->configuration, settings_text(table->trading), cells[1], cells[2], cells[5], cells[6],
               rule == table->rows.end() ? "" : table_cells(*rule)[1], table->verdict()});
   }
   page.table(io::to_report_table(text));
   for (std::size_t i = 1; i < tables.size(); ++i) {
-    page.details("All policies, " + short_title(*tables[i]), tables[i]->title + "\n\n" + to_text_table(*tables[i]).to_string());
+    page.details("All policies, " + tables[i]->configuration,
+                 tables[i]->title() + "\n\n" + to_text_table(*tables[i]).to_string());
   }
 }
 
@@ -446,9 +447,11 @@ Series learning_curve(const std::vector<LearningPoint>& points, double LearningP
   return curve;
 }
 
-void add_learning(io::HtmlReport& page, const ReportInput& input) {
-  if (input.learning.empty()) return;
-  page.section("Learning");
+std::string of_run(const LearningRun& run) { return run.name.empty() ? "" : ", " + run.name; }
+
+void add_learning(io::HtmlReport& page, const LearningRun& run) {
+  if (run.points.empty()) return;
+  page.section("Learning" + of_run(run));
   const auto draw = [&](const char* title, const char* suffix, int width, double LearningPoint::*value, double scale, int color,
                         std::optional<double> limit) {
     io::LineChart chart({.title = title,
@@ -456,7 +459,7 @@ void add_learning(io::HtmlReport& page, const ReportInput& input) {
                          .y_suffix = suffix,
                          .width = width,
                          .plot_height = width == wide ? 190 : 150});
-    Series curve = learning_curve(input.learning, value, scale, color);
+    Series curve = learning_curve(run.points, value, scale, color);
     if (limit && !curve.x.empty()) {
       chart.add({.name = fmt::format("limit {}", io::trimmed(*limit, 3)),
                  .x = {curve.x.front(), curve.x.back()},
@@ -465,7 +468,7 @@ void add_learning(io::HtmlReport& page, const ReportInput& input) {
                  .color = 6});
     }
     chart.add(std::move(curve));
-    if (input.chosen_steps && !limit) chart.mark(static_cast<double>(*input.chosen_steps), "chosen");
+    if (run.chosen_steps && !limit) chart.mark(static_cast<double>(*run.chosen_steps), "chosen");
     return chart.svg();
   };
   add_chart(page, "Mean log growth per day of the most probable actions on the validation window; by it the model is chosen.",
@@ -479,11 +482,12 @@ void add_learning(io::HtmlReport& page, const ReportInput& input) {
   page.charts(small);
 }
 
-void add_choice(io::HtmlReport& page, const ReportInput& input) {
-  if (input.chosen.empty() && input.candidates == 0) return;
-  page.section(input.candidates > 1 ? fmt::format("How the model was chosen among {} candidates", input.candidates)
-                                    : std::string("How the model was chosen"),
-               unbroken(input.chosen));
+void add_choice(io::HtmlReport& page, const LearningRun& run) {
+  if (run.chosen.empty() && run.candidates == 0) return;
+  page.section((run.candidates > 1 ? fmt::format("How the model was chosen among {} candidates", run.candidates)
+                                   : std::string("How the model was chosen")) +
+                   of_run(run),
+               unbroken(run.chosen));
 }
 
 void add_data(io::HtmlReport& page, const ReportInput& input) {
@@ -509,21 +513,24 @@ void add_data(io::HtmlReport& page, const ReportInput& input) {
 std::string report_html(const ReportInput& input) {
   if (input.tables.empty()) throw rlx::ConfigError("ReportInput.tables: expected at least one table, got none");
   const ScoreTable& table = *input.tables.front();
-  io::HtmlReport page(input.title, table.title);
+  io::HtmlReport page(input.title, table.title());
   add_verdict(page, input, table);
   add_cards(page, table);
   add_equity(page, input, table);
   add_drawdown(page, table);
   add_attribution(page, input.tables);
   add_differences(page, table);
-  add_policies(page, table);
+  add_policies(page, input, table);
   add_panel(page, input.tables);
   if (input.sensitivity) {
-    page.section("Sensitivity", "The agent under other fees and with its orders one step late.")
-        .table(io::to_report_table(*input.sensitivity));
+    page.section("Sensitivity",
+                 unbroken("The agent under other fees and with its orders one step late; " + input.sensitivity->title + "."))
+        .table(io::to_report_table(to_text_table(input.sensitivity->rows)));
   }
-  add_learning(page, input);
-  add_choice(page, input);
+  for (const LearningRun& run : input.learning) {
+    add_learning(page, run);
+    add_choice(page, run);
+  }
   add_data(page, input);
   if (!input.manifest.empty()) page.section("Everything to run it again").details("Manifest and configuration", input.manifest);
   if (!input.footer.empty()) page.footer(input.footer);

@@ -28,6 +28,21 @@ struct LearningPoint {
   double value_loss = not_measured;
 };
 
+/// How one model was trained and chosen.
+struct LearningRun {
+  std::string name;  ///< "fold 2 of 3"; empty for a single one
+  std::vector<LearningPoint> points;
+  std::optional<std::uint64_t> chosen_steps;  ///< where in training the chosen model stood; marked in the curves
+  std::size_t candidates = 0;                 ///< models compared on the validation window; 0: not known
+  std::string chosen;                         ///< how the model was chosen
+};
+
+/// The sensitivity of the agent and what it is of.
+struct Sensitivity {
+  std::string title;  ///< configuration and folds
+  std::vector<SensitivityRow> rows;
+};
+
 /// A part of the data, by time.
 struct SplitLine {
   std::string name;  ///< "train", "embargo", "validation", "test"
@@ -38,12 +53,11 @@ struct SplitLine {
 /// What the page shows. Parts that are empty are left out.
 struct ReportInput {
   std::string title;
-  std::vector<const ScoreTable*> tables;  ///< one for each configuration, at least one; the first is the headline
-  std::optional<rlx::io::TextTable> sensitivity;
-  std::vector<LearningPoint> learning;
-  std::optional<std::uint64_t> chosen_steps;  ///< where in training the chosen model stood; marked in the curves
-  std::size_t candidates = 0;                 ///< models compared on the validation window; 0: not known
-  std::string chosen;                         ///< how the model was chosen
+  std::vector<const ScoreTable*> tables;       ///< one for each configuration, at least one; the first is the headline
+  std::vector<const ScoreTable*> fold_tables;  ///< behind pooled tables: those of each fold
+  std::string tuning;                          ///< how the hysteresis rule of the headline table was tuned
+  std::optional<Sensitivity> sensitivity;
+  std::vector<LearningRun> learning;  ///< one for each fold
   std::vector<SplitLine> split;
   std::string data;                         ///< text of the data report
   std::vector<std::string> approximations;  ///< what the data does not say and was assumed

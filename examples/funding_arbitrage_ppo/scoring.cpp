@@ -2,6 +2,7 @@
 #include "scoring.hpp"
 
 #include <rlx/core/random.hpp>
+#include <rlx/io/iso8601.hpp>
 #include <rlx/io/number_text.hpp>
 #include <rlx/risk/performance.hpp>
 
@@ -11,6 +12,7 @@
 #include <array>
 #include <cmath>
 #include <functional>
+#include <iterator>
 #include <limits>
 
 namespace app {
@@ -171,6 +173,32 @@ const PolicyScore& ScoreTable::agent() const {
   return *found;
 }
 
+std::string ScoreTable::scope() const {
+  if (folds.empty()) return {};
+  if (!pooled()) return fmt::format("fold {} of {}", folds.front(), of_folds);
+  return fmt::format("folds {} to {} pooled", folds.front(), folds.back());
+}
+
+std::string ScoreTable::title() const {
+  return fmt::format("{}: {}; {}{}{} to {}, {} tape{}", configuration, trading.to_string(), scope(), folds.empty() ? "" : ", ",
+                     rlx::io::format_date(first_ms), rlx::io::format_date(last_ms), tapes(), tapes() == 1 ? "" : "s");
+}
+
+std::string ScoreTable::pooling() const {
+  if (!pooled()) return {};
+  return fmt::format(
+      "pooled over {} folds, each fold's own model on its own test window: profit, interval and USD are means per fold{}; "
+      "trades "
+      "and liquidations are sums; max DD is the worst",
+      folds.size(), tapes() > 1 ? " and tape" : "");
+}
+
+std::vector<std::string> ScoreTable::notes() const {
+  std::vector<std::string> list{overlap, interval_note(), price_note()};
+  list.erase(std::remove(list.begin(), list.end(), std::string()), list.end());
+  return list;
+}
+
 std::string ScoreTable::interval_note() const {
   const std::size_t blocks = agent().whole_blocks;
   if (blocks >= 10 || agent().trades() == 0) return {};
@@ -265,9 +293,10 @@ ScoreTable pool_tables(const std::vector<ScoreTable>& tables, const ScoreConfig&
   RLX_REQUIRE(!tables.empty(), "there are tables to pool");
   if (tables.size() == 1) return tables.front();
   const ScoreTable& last = tables.back();
-  ScoreTable pooled = last;  // configuration, and the tuning of the last fold
-  pooled.title = tables.front().title.substr(0, tables.front().title.rfind(" to ")) +
-                 last.title.substr(last.title.rfind(" to ")) + fmt::format(", {} folds", tables.size());
+  ScoreTable pooled = last;
+  pooled.first_ms = tables.front().first_ms;
+  pooled.folds.clear();
+  for (const ScoreTable& table : tables) pooled.folds.insert(pooled.folds.end(), table.folds.begin(), table.folds.end());
   const auto runs_of = [&](std::size_t row) {
     std::vector<Backtest> runs;
     for (const ScoreTable& table : tables) runs.insert(runs.end(), table.rows[row].runs.begin(), table.rows[row].runs.end());
@@ -298,9 +327,9 @@ ScoreTable pool_tables(const std::vector<ScoreTable>& tables, const ScoreConfig&
   return pooled;
 }
 
-rlx::io::TextTable sensitivity(const rlx::InferencePolicy& agent, const std::vector<Market>& markets,
-                               const funding::Window& window, const ScoreConfig& config, rlx::ThreadPool& threads) {
-  rlx::io::TextTable table({"fees", "delay", "policy", "profit %", "95 % interval", "trades", "max drawdown %"});
+std::vector<SensitivityRow> sensitivity(const std::vector<JudgedModel>& models, const std::vector<Market>& markets,
+                                        const ScoreConfig& config, rlx::ThreadPool& threads) {
+  std::vector<SensitivityRow> rows;
   for (const double fee_scale : {0.5, 1.0, 2.0}) {
     std::vector<Market> priced = markets;
     funding::EnvironmentConfig environment = config.environment;
@@ -313,13 +342,25 @@ rlx::io::TextTable sensitivity(const rlx::InferencePolicy& agent, const std::vec
     for (const int delay : {0, 1}) {
       environment.execution.delay_steps = delay;
       for (const bool sampled : {false, true}) {
-        const PolicyScore row = summarise(
-            "", run_on_all(priced, window, environment, threads, agent_of(agent, sampled, config.seed)), nullptr, config);
-        table.row({fmt::format("x{}", fee_scale), fmt::format("{} steps", delay), sampled ? "sampled" : "deterministic",
-                   percent(row.profit.estimate), interval_percent(row.profit), std::to_string(row.trades()),
-                   percent(row.max_drawdown)});
+        std::vector<Backtest> runs;
+        for (const JudgedModel& model : models) {
+          std::vector<Backtest> of_model =
+              run_on_all(priced, model.window, environment, threads, agent_of(*model.policy, sampled, config.seed));
+          std::move(of_model.begin(), of_model.end(), std::back_inserter(runs));
+        }
+        rows.push_back({fee_scale, delay, sampled, summarise("agent", std::move(runs), nullptr, config)});
       }
     }
+  }
+  return rows;
+}
+
+rlx::io::TextTable to_text_table(const std::vector<SensitivityRow>& rows) {
+  rlx::io::TextTable table({"fees", "delay", "policy", "profit %", "95 % interval", "trades", "max drawdown %"});
+  for (const SensitivityRow& row : rows) {
+    table.row({fmt::format("x{}", row.fee_scale), fmt::format("{} steps", row.delay_steps),
+               row.sampled ? "sampled" : "deterministic", percent(row.score.profit.estimate),
+               interval_percent(row.score.profit), std::to_string(row.score.trades()), percent(row.score.max_drawdown)});
   }
   return table;
 }

@@ -10,6 +10,7 @@
 #include <rlx/risk/bootstrap.hpp>
 #include <rlx/rl/inference_policy.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -58,8 +59,12 @@ struct PolicyScore {
 
 /// A table of policies under one trading configuration.
 struct ScoreTable {
-  std::string title;  ///< configuration and window
+  std::string configuration;  ///< its name: "given", "moderate", "draw 2"
   funding::TradingConfig trading;
+  std::int64_t first_ms = 0, last_ms = 0;  ///< first and last step of the window; pooled: of the first and the last one
+  std::vector<std::size_t> folds;          ///< of a walk-forward, counted from 1, whose test windows these are; else empty
+  std::size_t of_folds = 1;                ///< folds of that walk-forward
+  std::string overlap;                     ///< that the model knows the window from its training; empty: it does not
   std::vector<PolicyScore> rows;
   funding::HysteresisPolicy tuned;
   /// Fixed coins only: share of the clairvoyant profit by agent, hysteresis, oracle; empty without a clairvoyant bound.
@@ -67,6 +72,14 @@ struct ScoreTable {
   double clairvoyant_usd = 0.0;
 
   const PolicyScore& agent() const;
+  std::size_t tapes() const { return agent().runs.size() / std::max<std::size_t>(folds.size(), 1); }
+  bool pooled() const { return folds.size() > 1; }
+  std::string scope() const;  ///< "fold 2 of 3", "folds 1 to 3 pooled"; empty without a walk-forward
+  std::string title() const;  ///< configuration, folds, window and tapes
+  /// How the figures of a pooled table came about; empty for any other.
+  std::string pooling() const;
+  /// Everything to know beside the verdict, most serious first.
+  std::vector<std::string> notes() const;
   /// What to know beside the verdict: that too few trades fit the window for its interval to be believed. Else empty.
   std::string interval_note() const;
   /// The same: that most of the agent's profit is price moves between the venues. Else empty.
@@ -101,12 +114,27 @@ struct NamedAgent {
 ScoreTable score(const std::vector<NamedAgent>& agents, const std::vector<Market>& markets, const funding::Window& window,
                  const funding::HysteresisPolicy& tuned, const ScoreConfig& config, rlx::ThreadPool& threads);
 
-/// The tables of several windows as one: the same policies over all of them.
+/// The tables of the folds of a walk-forward as one: the same policies over all test windows.
 ScoreTable pool_tables(const std::vector<ScoreTable>& tables, const ScoreConfig& config);
 
-/// The agent alone under other costs and delays: fees x0.5/x1/x2, execution delay 0/1, deterministic and sampled.
-rlx::io::TextTable sensitivity(const rlx::InferencePolicy& agent, const std::vector<Market>& markets,
-                               const funding::Window& window, const ScoreConfig& config, rlx::ThreadPool& threads);
+/// A model and the window that it is judged on: one for each fold.
+struct JudgedModel {
+  const rlx::InferencePolicy* policy = nullptr;
+  funding::Window window;
+};
+
+/// The agent under other costs and delays.
+struct SensitivityRow {
+  double fee_scale = 1.0;
+  int delay_steps = 0;
+  bool sampled = false;
+  PolicyScore score;
+};
+
+/// Fees x0.5/x1/x2, execution delay 0/1, deterministic and sampled; the windows of all models together, as in `pool_tables`.
+std::vector<SensitivityRow> sensitivity(const std::vector<JudgedModel>& models, const std::vector<Market>& markets,
+                                        const ScoreConfig& config, rlx::ThreadPool& threads);
+rlx::io::TextTable to_text_table(const std::vector<SensitivityRow>& rows);
 
 /// Header and cells of the table, for terminal and report.
 std::vector<std::string> table_header();

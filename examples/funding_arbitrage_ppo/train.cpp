@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <filesystem>
 #include <iostream>
@@ -134,14 +135,18 @@ void bring_best_model(const std::string& checkpoint, const std::string& director
   rlx::io::write_file_atomically(to.string(), rlx::io::read_file(from.string()));
 }
 
+/// What of a checkpoint's identity belongs to the data and its split.
+constexpr std::array data_keys{"data_sha256", "venues_sha256", "train_window", "known_from",
+                               "known_to",    "known_tapes",   "known_source"};
+
 /// Why a checkpoint is refused, with the flags of this program instead of the options of the library.
 std::string resume_problem(std::string text) {
   const std::string advice = "use the saved values, or name the keys in LoadOptions.allow";
   const std::size_t at = text.find(advice);
   if (at == std::string::npos) return text;
   std::string flags = "give the flags of the saved run";
-  for (const char* key : {"data_sha256:", "venues_sha256:", "train_window:"}) {
-    if (text.find(key) == std::string::npos) continue;
+  for (const char* key : data_keys) {
+    if (text.find(key + std::string(":")) == std::string::npos) continue;
     flags += "; --allow-data-change accepts other data, another venue table and another split";
     break;
   }
@@ -176,9 +181,10 @@ FoldResult train_fold(const Options& o, const Data& data, const funding::Fold& f
                   {"episode", fmt::format("{} steps, {} USD", environment.episode_steps, environment.initial_capital)},
                   {"reward", fmt::format("scale {}, shaping {}", environment.reward.scale, environment.reward.shaping_scale)},
                   {"train_window", fmt::format("{}..{}", fold.train.begin, fold.train.end)}};
+  ppo.identity.merge(known_data(o, data, fold));
   if (!resume_from.empty()) {
     rlx::LoadOptions options;
-    if (o.allow_data_change) options.allow = {"data_sha256", "venues_sha256", "train_window"};
+    if (o.allow_data_change) options.allow = {data_keys.begin(), data_keys.end()};
     options.exact = !o.allow_data_change;  // the running episodes are of the old data; new ones are started
     try {
       ppo.load(resume_from, options);
@@ -272,24 +278,61 @@ FoldResult train_fold(const Options& o, const Data& data, const funding::Fold& f
   for (const funding::DataWarning& w : funding::warnings(data.markets[0].tape->report()))
     manifest.fields["warnings"].push_back("data: " + to_line(w));
   manifest.fields["total_wall_seconds"] = since.seconds();
-  manifest.fields["tables"] = nlohmann::json::array();
-  for (const ScoreTable& table : result.tables) manifest.fields["tables"].push_back(to_json(table));
+  manifest.fields["tables"] = to_json(result.tables);
   manifest.write();
   result.manifest = manifest.fields;
   return result;
 }
 
+std::string fold_name(std::size_t index, std::size_t folds) {
+  return folds > 1 ? fmt::format("fold {} of {}", index + 1, folds) : "";
+}
+
 /// What training adds to the report of an evaluation.
-ReportInput report_input(const Options& o, const Data& data, const FoldResult& last, const std::vector<ScoreTable>& tables) {
+ReportInput report_input(const Options& o, const Data& data, const std::vector<FoldResult>& folds,
+                         const std::vector<ScoreTable>& tables, const nlohmann::json& manifest) {
   ReportInput input;
   fill_report(input, o, data, tables);
-  input.learning = last.learning;
-  input.chosen_steps = last.chosen_step;
-  input.candidates = last.candidates;
-  input.chosen = last.chosen;
-  input.warnings.insert(input.warnings.end(), last.warnings.begin(), last.warnings.end());
-  input.manifest = last.manifest.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);  // paths need not be UTF-8
+  for (std::size_t i = 0; i < folds.size(); ++i) {
+    const FoldResult& fold = folds[i];
+    const std::string name = fold_name(i, folds.size());
+    input.learning.push_back({name, fold.learning, fold.chosen_step, fold.candidates, fold.chosen});
+    for (const std::string& warning : fold.warnings) input.warnings.push_back((name.empty() ? "" : name + ", ") + warning);
+    if (folds.size() == 1) continue;
+    for (const ScoreTable& table : fold.tables) input.fold_tables.push_back(&table);
+  }
+  input.manifest = manifest.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);  // paths need not be UTF-8
   return input;
+}
+
+/// run.json of the whole run; of a walk-forward, every fold by itself and what they come to together.
+nlohmann::json write_manifest(const Options& o, const std::vector<FoldResult>& folds, const std::vector<ScoreTable>& tables,
+                              const std::optional<Sensitivity>& sensitivity) {
+  rlx::RunManifest manifest(o.checkpoint_dir + "/run.json");
+  if (folds.size() == 1) {
+    manifest.fields = folds.front().manifest;
+    if (sensitivity) manifest.fields["sensitivity"] = to_json(*sensitivity);
+    manifest.write();
+    return manifest.fields;
+  }
+  manifest.fields["status"] = "finished";
+  for (const char* key : {"command", "flags", "seed", "threads", "machine", "trading", "data", "observation_hash", "network"})
+    manifest.fields[key] = folds.front().manifest[key];
+  manifest.fields["folds"] = nlohmann::json::array();
+  for (std::size_t i = 0; i < folds.size(); ++i) {
+    nlohmann::json fold = {{"fold", i + 1}, {"manifest", fmt::format("fold{}/run.json", i + 1)}};
+    for (const char* key : {"split", "evaluations", "chosen", "chosen_checkpoint", "warnings", "tables"})
+      fold[key] = folds[i].manifest[key];
+    fold["verdict"] = folds[i].tables.front().verdict();
+    manifest.fields["folds"].push_back(std::move(fold));
+  }
+  nlohmann::json pooled = to_json(tables.front());  // the headline: verdict, interval, rows
+  pooled["method"] = tables.front().pooling();
+  pooled["tables"] = to_json(tables);
+  if (sensitivity) pooled["sensitivity"] = to_json(*sensitivity);
+  manifest.fields["pooled"] = std::move(pooled);
+  manifest.write();
+  return manifest.fields;
 }
 
 /// Checkpoint that a fold continues: that of its own folder in a run with several, if it has got that far.
@@ -319,10 +362,12 @@ int train(const Options& o) {
   std::vector<FoldResult> folds;
   for (std::size_t i = 0; i < data.folds.size(); ++i) {
     const std::string directory = data.folds.size() == 1 ? o.checkpoint_dir : fmt::format("{}/fold{}", o.checkpoint_dir, i + 1);
-    if (data.folds.size() > 1 && !o.quiet) fmt::print("Fold {} of {}\n", i + 1, data.folds.size());
+    const std::string name = fold_name(i, data.folds.size());
+    if (!name.empty() && !o.quiet) fmt::print("Training of {}\n", name);
     folds.push_back(train_fold(o, data, data.folds[i], directory, resume_point(o, i, data.folds.size()), threads));
     if (!folds.back().complete) return interrupted ? exit_interrupted : 0;
-    if (data.folds.size() > 1) print_tables(folds.back().tables);
+    fmt::print("\n{}{}{}\n", name, name.empty() ? "" : ", ", folds.back().chosen);
+    if (!name.empty()) print_tables(folds.back().tables);
   }
 
   // One table per configuration, over the test windows of all folds.
@@ -332,18 +377,18 @@ int train(const Options& o) {
     for (const FoldResult& fold : folds) of_configuration.push_back(fold.tables[c]);
     tables.push_back(pool_tables(of_configuration, score_config(o)));
   }
-  fmt::print("\n{}\n", folds.back().chosen);
   print_tables(tables);
-  ReportInput input;
-  if (!o.report.empty()) input = report_input(o, data, folds.back(), tables);
+  std::optional<Sensitivity> sensitivity;
   if (o.sensitivity) {
-    const rlx::io::TextTable table =
-        sensitivity(*folds.back().best, data.markets, data.folds.back().test, score_config(o), threads);
-    fmt::print("\nsensitivity of the agent\n{}", table.to_string());
-    input.sensitivity = table;
+    std::vector<JudgedModel> models;
+    for (std::size_t i = 0; i < folds.size(); ++i) models.push_back({&*folds[i].best, data.folds[i].test});
+    sensitivity = judge_sensitivity(models, tables.front(), data, o, threads);
   }
-  if (!o.trades_output.empty()) write_trades(o.trades_output, tables.front(), data.markets);
+  if (!o.trades_output.empty()) write_trades(o.trades_output, tables, data.markets);
+  const nlohmann::json manifest = write_manifest(o, folds, tables, sensitivity);
   if (!o.report.empty()) {
+    ReportInput input = report_input(o, data, folds, tables, manifest);
+    input.sensitivity = sensitivity;
     write_report(o.report, input);
     if (!o.quiet) fmt::print("\nreport: {}\n", o.report);
   }

@@ -19,6 +19,7 @@ case $case_name in
     done
     # Every flag of the seed's commands and the knobs it names.
     "$program" train --help >sub
+    tr -s ' \n' '  ' <sub | grep -q 'USD, 1000 to 1e9' || fail "no range of --initial-capital"
     for flag in data-path sample-random-config num-episodes eval-every save-every batch-size learning-rate max-leverage \
       target-utilization max-positions device liquidation-buffer n-epochs episode-length-days entropy-coef value-coef; do
       has sub "--$flag"
@@ -63,6 +64,12 @@ case $case_name in
         refuse 2 "${flag%% *} has no effect without data files" $command --synthetic planted $flag
       done
     done
+    for command in train evaluate infer; do
+      for flag in '--profile moderate' '--max-leverage 3' '--target-utilization 0.5' '--max-positions 2' '--stop-loss -0.02' \
+        '--liquidation-buffer 0.2'; do
+        refuse 2 "${flag%% *} has no effect with --sample-random-config" $command --sample-random-config $flag
+      done
+    done
     refuse 2 'days has no effect with data files' validate-data $tape --days 30
     for flag in '--max-leverage 3' '--data-path o.csv' '--window val' '--episodes 2'; do
       refuse 2 "${flag%% *} has no effect with --state" infer --state states.jsonl $flag
@@ -93,8 +100,8 @@ case $case_name in
   config_errors)
     refuse 4 'max_leverage = 20' --max-leverage 20
     refuse 4 'stop_loss' --stop-loss 0.5
-    for capital in -5 0 nan inf; do
-      refuse 4 "--initial-capital $capital: expected an amount in USD above 0" --initial-capital $capital
+    for capital in -5 0 5 999 1000000001 1e300 nan inf; do
+      refuse 4 "--initial-capital [^ ]+: expected 1000 to 1e9 USD" --initial-capital $capital
     done
     refuse 4 'episode-length-days = 1e\+18' --episode-length-days 1e18
     make_data
@@ -368,6 +375,104 @@ case $case_name in
     head -1 trades.csv | grep -q 'symbol' || fail "trades.csv has no header"
     run evaluate $tape --checkpoint checkpoints/best_model.safetensors --episode-length-days 1 --bootstrap 50
     has out 'agent better than HOLD|no edge over HOLD at 95 %|agent worse than HOLD'
+    ;;
+  walk_forward)
+    # Every table says which folds it is of, and the whole run stands in one JSON and one report.
+    make_data
+    run train $tape $small --walk-forward 2 --num-episodes 8 --policy sampled --sensitivity --trades-output trades.csv \
+      --report report.html
+    for fold in 1 2; do
+      has out "^fold $fold of 2, best model: step [0-9]+, .* candidates compared on the validation window"
+      has out "^given: TradingConfig\(.*; fold $fold of 2, 2025-.* to 2025-.*, 1 tape$"
+      has report.html "Learning, fold $fold of 2"
+      has report.html "How the model was chosen.*, fold $fold of 2"
+      has report.html "All policies, fold $fold of 2: given"
+      grep -q "^given,$fold,1," trades.csv || fail "no trade of fold $fold in trades.csv"
+    done
+    has out '^given: TradingConfig\(.*; folds 1 to 2 pooled, 2025-.* to 2025-.*, 1 tape$'
+    has out '^pooled over 2 folds, each fold.s own model on its own test window: profit, interval and USD are means per fold;'
+    has out '^hysteresis tuned on the validation window of each fold$'
+    has out '^sensitivity of the agent, given: TradingConfig\(.*\); folds 1 to 2 pooled$'
+    tail -1 out | grep -Eq '^folds 1 to 2 pooled: (agent (better|worse) than HOLD|no edge over HOLD at 95 %)$' || fail "no pooled verdict"
+    has report.html 'pooled over 2 folds'
+    [ "$(head -1 trades.csv | cut -d, -f1-4)" = configuration,fold,tape,symbol ] || fail "columns of trades.csv"
+    json=checkpoints/run.json
+    has $json '"status": "finished"'
+    [ "$(grep -c '^      "fold": [12],' $json)" -eq 2 ] || fail "run.json has not both folds"
+    for key in split evaluations chosen chosen_checkpoint tables verdict; do
+      [ "$(grep -c "^      \"$key\": " $json)" -eq 2 ] || fail "run.json has no $key for each fold"
+    done
+    sed -n '/^  "pooled": {/,/^  }/p' $json >pooled
+    for key in verdict minus_hold minus_hold_low95 minus_hold_high95 method rows tables sensitivity; do
+      has pooled "^    \"$key\": "
+    done
+    has pooled '"title": "given: .*; folds 1 to 2 pooled, '
+    # The pooled table is the mean of the folds, for HOLD and for USD exactly.
+    awk '/^      "tables": \[/ { table = 1 } /"funding_usd":/ { n++; sub(/,/, ""); value[n] = $2 }
+      /^  "pooled": \{/ { of_folds = n }
+      END { rows = of_folds / 2; for (i = 1; i <= rows; ++i) { d = value[of_folds + i] - (value[i] + value[rows + i]) / 2
+        if (d > 1e-9 || d < -1e-9) exit 1 } exit rows < 4 }' $json || fail "the pooled USD are not the means of the folds"
+    # One fold of several is named too.
+    run evaluate $tape --checkpoint checkpoints/fold2/best_model.safetensors --episode-length-days 1 --bootstrap 50 --walk-forward 2
+    has out '^given: .*; fold 2 of 2, 2025-'
+    ;;
+  known_window)
+    # A model that is judged on what it was trained or chosen on: a line on stderr, a flag in the JSON and in the report.
+    make_data
+    run train $tape $small --num-episodes 8
+    judge="evaluate --checkpoint checkpoints/best_model.safetensors --episode-length-days 1 --bootstrap 50 --json-output one.json"
+    run $judge $tape
+    [ ! -s err ] || fail "a warning on a window that the model does not know"
+    has one.json '^  "overlaps_training": false'
+    for window in train val all; do
+      run $judge $tape --window $window --report one.html
+      [ "$(grep -c 'warning: the model was trained and chosen on 2025-01-01T00:00:00Z to 2025-' err)" -eq 1 ] || fail "no warning"
+      [ "$(wc -l <err)" -eq 1 ] || fail "expected one line on stderr"
+      has one.json '^  "overlaps_training": true'
+      has out '^note: the model was trained and chosen on'
+      has one.html 'Note: the model was trained and chosen on'
+    done
+    # The same time in other files, cut otherwise.
+    sed '2,40d' data/prices.csv >shorter.csv
+    run $judge --prices-path shorter.csv --funding-path data/funding.csv --window train
+    has err 'trained and chosen on .* of other files'
+    run $judge $tape --train-fraction 0.3 --val-fraction 0.2
+    has err 'trained and chosen on'
+    # Another synthetic market is another market, whatever its dates; a tape among those of the training is not.
+    run train --synthetic planted --days 20 --tapes 2 --seed 5 $small --num-episodes 8
+    run $judge --synthetic planted --days 20 --seed 6 --window train
+    has err 'trained and chosen on'
+    run $judge --synthetic planted --days 20 --seed 7 --window train
+    [ ! -s err ] || fail "a warning on another market"
+    run infer $tape --checkpoint checkpoints/best_model.safetensors --episodes 1 --episode-length-days 1 --window train
+    [ ! -s err ] || fail "a warning on another market"
+    ;;
+  figures)
+    # JSON and trades of several tapes: USD are those of one tape, on average.
+    make_data
+    run train --synthetic planted --days 20 --tapes 3 $small --num-episodes 8 --policy sampled
+    judge="evaluate --synthetic planted --days 20 --checkpoint checkpoints/best_model.safetensors --episode-length-days 1 --policy sampled"
+    run $judge --tapes 3 --bootstrap 40 --trades-output trades.csv --json-output three.json
+    has out '^given: .*, 3 tapes$'
+    awk '/"(funding|price|fees|slippage|liquidation)_usd":/ { sub(/,/, ""); sum += $2 } /"win_rate":/ { print sum; exit }' three.json >json.usd
+    awk -F, 'NR > 1 { sum += $17; tapes[$3] = 1 } END { for (t in tapes) n++; print sum / 3; exit n != 3 }' trades.csv >trades.usd ||
+      fail "trades.csv has not the tapes 1, 2 and 3"
+    paste json.usd trades.usd | awk '{ d = $1 - $2; exit !($1 != 0 && d < 0.01 && d > -0.01) }' || fail "USD of JSON and trades differ"
+    [ "$(grep -c '"tapes": 3' three.json)" -eq "$(grep -c '"block_steps":' three.json)" ] || fail "rows without the number of tapes"
+    # Too few trades for the interval to be believed, and how many resamples it may have.
+    if grep -q '^note: only' out; then fail "a note on three tapes, on which ten blocks fit"; fi
+    run $judge --tapes 1 --bootstrap 40 --json-output one.json
+    has out '^note: only [0-9] blocks? of three mean holding times fit the window, fewer than 10: the intervals are narrower'
+    has one.json '"only [0-9] blocks? of three mean holding times'
+    for bootstrap in 0 39 1000001; do refuse 2 "--bootstrap: .*$bootstrap not in range .*40" $judge --bootstrap $bootstrap; done
+    # Several configurations: each figure says whose it is.
+    run train --synthetic planted --days 20 --sample-random-config $small --num-episodes 8 --policy sampled --sensitivity \
+      --trades-output trades.csv --report panel.html
+    has out '^sensitivity of the agent, conservative: TradingConfig\(leverage=1.0x, '
+    has panel.html 'one step late; conservative: TradingConfig'
+    cut -d, -f1 trades.csv | sort -u >configurations
+    printf '%s\n' aggressive configuration conservative 'draw 1' 'draw 2' 'draw 3' moderate | cmp - configurations || fail "configurations in trades.csv"
+    has checkpoints/run.json '"sensitivity": \{'
     ;;
   validate)
     make_data
