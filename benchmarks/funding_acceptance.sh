@@ -8,6 +8,13 @@
 #
 # Usage: sh benchmarks/funding_acceptance.sh [A1] [A2] [A3]
 set -eu
+for run in "$@"; do
+  case $run in
+    A1 | A2 | A3) ;;
+    -h | --help) sed -n '3,/^set /{/^#/s/^# \{0,1\}//p;}' "$0"; exit 0 ;;
+    *) echo "unknown acceptance run '$run'; expected A1, A2 or A3" >&2; exit 2 ;;
+  esac
+done
 root=$(cd "$(dirname "$0")/.." && pwd)
 sh "$root/benchmarks/run.sh" --build-only
 program=$root/build/release/examples/funding_arbitrage_ppo
@@ -58,7 +65,6 @@ for run in ${*:-A1 A2 A3}; do
       run a3.log "$program" train --synthetic calibrated --tapes 8 --sample-random-config --network pointer --total-steps 1500000 \
         --eval-every 500 --save-every 100000 --quiet --checkpoint-dir a3 --report a3.html
       judge a3 a3.log ;;
-    *) echo "unknown acceptance run '$run'; expected A1, A2 or A3" >&2; exit 2 ;;
   esac
 done
 exit $status
