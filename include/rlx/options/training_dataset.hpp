@@ -20,6 +20,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <rlx/core/finite.hpp>
 #include <rlx/io/csv.hpp>
 #include <rlx/io/iso8601.hpp>
 #include <rlx/market/fixed8.hpp>
@@ -515,7 +516,11 @@ class CsvRow {
   void time(const char*, const std::optional<std::int64_t>& ms) { csv_.field(ms ? log_timestamp(*ms) : std::string()); }
   void text(const char*, const std::string& value) { csv_.field(value); }
   void text(const char*, const std::optional<std::string>& value) { csv_.field(value.value_or("")); }
-  void number(const char*, const std::optional<double>& value) { value ? csv_.field(*value) : csv_.field(""); }
+  void number(const char*, const std::optional<double>& value) {
+    std::string text;  // 100000 rather than 1e+05
+    if (value && is_finite(*value)) append_json_number(text, *value);
+    csv_.field(text);
+  }
   void money(const char*, const std::optional<market::Fixed8>& value) {
     csv_.field(value ? value->to_string() : std::string());
   }
