@@ -171,7 +171,10 @@ class LadderAgent {
         journal_(log_, history_.book) {
     std::string snapshot = config_snapshot(settings_).dump();
     config_snapshot_ = std::make_shared<const std::string>(std::move(snapshot));
-    if constexpr (requires { policies_.profiles; }) profiles_ = active_training_profiles(settings_, policies_.profiles);
+    // Training settings are not even read while training is off.
+    if constexpr (requires { policies_.profiles; }) {
+      if (settings_.is_training_on_testnet(hosts())) profiles_ = active_training_profiles(settings_, policies_.profiles);
+    }
   }
   LadderAgent(const LadderAgent&) = delete;
   LadderAgent& operator=(const LadderAgent&) = delete;
@@ -198,6 +201,7 @@ class LadderAgent {
       measure_clock();
       const Outcome<Attestation> attestation = venue_.attest();
       if (!attestation.is_confirmed()) throw VenueError("start: the venue does not say who it is: " + attestation.message);
+      attested_ = attestation.value;
       StartRecord record;
       record.run_id = history_.run_id;
       record.account = account_;
@@ -461,6 +465,7 @@ class LadderAgent {
     measure_clock();
     const Outcome<Attestation> attestation = venue_.attest();
     if (!attestation.is_confirmed()) throw VenueError("attestation: " + attestation.message);
+    attested_ = attestation.value;
     Gate gate(*this, *attestation.value);
     Executor executor(venue_, journal_, settings_, clock_, gate, memory_);
     // 3 what earlier ticks have left
@@ -691,6 +696,7 @@ class LadderAgent {
       while (static_cast<std::int64_t>(clock_.now_ms()) + memory_.clock_offset_ms <= last) wait_on(clock_, 200);
       done = engage_now(reason, own);
     }
+    if (reason != kill_reason::attestation && reason != kill_reason::log) follow_cancelled();
     try_write(KillRecord{history_.next_tick, reason, kill_message_});
     if (!done.all_closed || !done.latch_error.empty()) {
       try_write(ErrorRecord{history_.next_tick, "kill switch",
@@ -702,6 +708,18 @@ class LadderAgent {
   KillReport engage_now(std::string_view reason, std::span<const OwnLabel> own) {
     return engage(venue_, kill_, reason, kill_message_, clock_.now_ms(), settings_.underlyings, own,
                   [this](std::int64_t ms) { wait_on(clock_, ms); });
+  }
+  // What the cancel left of each leg, fills in between included. Where this fails the next start asks again.
+  void follow_cancelled() {
+    if (!attested_) return;
+    try {
+      Gate gate(*this, *attested_);
+      Executor executor(venue_, journal_, settings_, clock_, gate, memory_);
+      executor.resolve_unfinished(false);
+      executor.poll();
+    } catch (const Error&) {
+    } catch (const std::logic_error&) {
+    }
   }
   bool venue_may_still_accept() const {
     return std::any_of(history_.book.legs().begin(), history_.book.legs().end(), [this](const BookedLeg& leg) {
@@ -757,6 +775,7 @@ class LadderAgent {
   Journal<L> journal_;  // over history_.book
   TrainingProfiles profiles_;
   std::shared_ptr<const std::string> config_snapshot_;
+  std::optional<Attestation> attested_;  // the last one
   ExecutionMemory memory_;
   std::map<std::string, double, std::less<>> start_equity_;
   AgentState state_;
