@@ -29,41 +29,50 @@ struct LegMark {
  * Quoted: the venue's mark, and its delta or else Black-76. Absent (a recording that is cut by delta loses open legs): Black-76
  * with the forward of any quote of the same expiry, or else the index times the last ratio, and the volatility of the nearest
  * strike quoted for that expiry, or else the last one.
+ * @param quotes    of the instant; those of other expiries are not looked at and may be missing
  * @param table     what `ChainQuote::instrument` points into
  * @param position  index of the instrument in `table`
  * @param last      the previous valuation of the same instrument (a default one has no volatility: intrinsic value)
  * O(quotes), allocates nothing.
  */
-inline LegMark value_leg(const ChainSnapshot& snapshot, std::span<const Instrument> table, std::uint32_t position,
-                         const LegMark& last = {}) {
+inline LegMark value_leg(std::int64_t ts_ms, double index, std::span<const ChainQuote> quotes,
+                         std::span<const Instrument> table, std::uint32_t position, const LegMark& last = {}) {
   const Instrument& instrument = table[position];
-  const double years = market::years_of(instrument.expiry_ms - snapshot.ts_ms);
+  const double years = market::years_of(instrument.expiry_ms - ts_ms);
   LegMark mark{.price = 0.0, .delta = 0.0, .iv = last.iv, .forward_ratio = last.forward_ratio, .quoted = false};
   double nearest = 0.0;
   bool found = false;
-  for (const ChainQuote& quote : snapshot.quotes) {
+  for (const ChainQuote& quote : quotes) {
     const Instrument& other = table[quote.instrument];
     if (other.expiry_ms != instrument.expiry_ms) continue;
     if (quote.instrument == position) {
-      const auto greeks = market::black76(instrument.type, quote.forward, instrument.strike, years, quote.mark_iv);
-      return {.price = quote.mark.to_double(),
-              .delta = std::isnan(quote.delta) ? greeks.delta : quote.delta,
+      mark = {.price = quote.mark.to_double(),
+              .delta = quote.delta,
               .iv = quote.mark_iv,
-              .forward_ratio = quote.forward / snapshot.index,
+              .forward_ratio = quote.forward / index,
               .quoted = true};
+      if (std::isnan(mark.delta)) {
+        mark.delta = market::black76(instrument.type, quote.forward, instrument.strike, years, quote.mark_iv).delta;
+      }
+      return mark;
     }
     const double distance = std::fabs(other.strike - instrument.strike);
     if (!(quote.forward > 0.0) || !(quote.mark_iv > 0.0) || (found && distance >= nearest)) continue;
     found = true;
     nearest = distance;
     mark.iv = quote.mark_iv;
-    mark.forward_ratio = quote.forward / snapshot.index;
+    mark.forward_ratio = quote.forward / index;
   }
-  const double forward = snapshot.index * mark.forward_ratio;
+  const double forward = index * mark.forward_ratio;
   const auto value = market::black76(instrument.type, forward, instrument.strike, years, mark.iv);
   mark.price = instrument.settlement == SettlementType::inverse ? value.price / forward : value.price;
   mark.delta = value.delta;
   return mark;
+}
+/// The same over a whole snapshot.
+inline LegMark value_leg(const ChainSnapshot& snapshot, std::span<const Instrument> table, std::uint32_t position,
+                         const LegMark& last = {}) {
+  return value_leg(snapshot.ts_ms, snapshot.index, snapshot.quotes, table, position, last);
 }
 
 }  // namespace rlx::options

@@ -117,6 +117,9 @@ class SyntheticChain {
   std::size_t size() const noexcept { return config_.snapshots; }
   std::int64_t ts_ms(std::size_t i) const noexcept { return config_.start_ms + static_cast<std::int64_t>(i) * config_.step_ms; }
 
+  /// The first instant that `index_at` knows: 30 days before the first snapshot.
+  std::int64_t index_begin_ms(std::string_view) const noexcept { return first_ms(); }
+
   /// The table of all instruments that are ever listed, in the order of their listing (then expiry and strike), put after call.
   std::span<const Instrument> instruments(std::size_t, std::string_view ccy) const { return of(ccy).instruments; }
 
