@@ -30,6 +30,7 @@ class RpcDesk {
   double fill_part = 0.0;                       // of an order on arrival
   std::int64_t now_us = 1'767'340'800'000'000;  // 2026-01-02 08:00 UTC
   int limits_rate = 0;
+  bool positions_from_fills = false;
   std::vector<std::string> methods;
   std::vector<Json> params;
   std::vector<Json> orders;
@@ -150,6 +151,25 @@ class RpcDesk {
                              {"matching_engine", {{"trading", {{"total", {{"rate", limits_rate}, {"burst", limits_rate}}}}}}}};
       }
       return account;
+    }
+    if (method == "private/get_positions" && positions_from_fills) {
+      std::map<std::string, double> sizes;
+      for (const Json& order : orders) {
+        const double filled = order.at("filled_amount");
+        sizes[order.at("instrument_name")] += order.at("direction") == "sell" ? -filled : filled;
+      }
+      Json positions = Json::array();
+      for (const auto& [name, size] : sizes) {
+        if (size == 0.0) continue;
+        positions.push_back({{"instrument_name", name},
+                             {"kind", "option"},
+                             {"direction", size < 0 ? "sell" : "buy"},
+                             {"size", size},
+                             {"average_price", 0.007},
+                             {"mark_price", 0.0066},
+                             {"delta", 0.15 * size}});
+      }
+      return positions;
     }
     if (method == "private/get_positions") {
       return Json::array({{{"instrument_name", "BTC-16JAN26-99000-C"},
