@@ -599,23 +599,6 @@ TEST_CASE("a ladder of ten against a notional cap for four sends four", "[option
   REQUIRE(scene.projected.legs_this_tick == 4);
 }
 
-TEST_CASE("a resend does not count against itself", "[options][risk]") {
-  Scene scene = Scene().training();
-  scene.settings.hard_max_legs_per_tick = 1;
-  scene.settings.hard_max_open_notional_usd = 9'000;
-  scene.settings.training_max_calls_per_underlying = scene.settings.training_max_calls_per_expiry = 1;
-  scene.settings.training_max_open_calls_per_underlying = 1;
-  REQUIRE(scene.check().allowed);
-  project(scene.projected, scene.state, scene.action, scene.order);
-  REQUIRE_FALSE(scene.check().allowed);
-  scene.order.resend = true;
-  REQUIRE(scene.check().allowed);
-  project(scene.projected, scene.state, scene.action, scene.order);
-  REQUIRE(scene.projected.legs.size() == 1);
-  scene.unknown(near_call, "0.1");
-  REQUIRE_THAT(scene.hard(), ContainsSubstring("H8"));
-}
-
 TEST_CASE("a roll is checked for where it leads before its first order", "[options][risk]") {
   const std::vector<Case> rows = {
       set("H4", "target not listed", [](Scene& s) { s.action.roll_to = "BTC-30JAN26-106000-C"; }),

@@ -57,8 +57,11 @@ class KillSwitch {
         latch_path_(directory + '/' + std::string(latch_name)),
         operator_path_(directory + '/' + std::string(operator_name)) {
     // Whatever is not surely absent counts as there.
-    latched_ = written_ = files_->exists(latch_path_) != 0;
-    if (latched_ && files_->read(latch_path_, reason_) != 0) reason_ = "unreadable latch file\n";
+    latched_ = files_->exists(latch_path_) != 0;
+    if (!latched_) return;
+    // The process that wrote it may have ended before the name was durable.
+    written_ = files_->sync_directory(directory) == 0;
+    if (files_->read(latch_path_, reason_) != 0) reason_ = "unreadable latch file";
     while (reason_.ends_with('\n')) reason_.pop_back();
   }
 

@@ -76,7 +76,6 @@ struct OrderContext {
   std::optional<Ticker> ticker;          ///< of `order_symbol`, asked for after the decision
   std::optional<Margins> margins;        ///< the venue's own, for this order; empty: the formula
   bool label_conflict = false;           ///< the journal holds this label with another content
-  bool resend = false;  ///< the same label again: what `project` took in for this order does not count against it
 };
 
 /// Which call an order of the action trades.
@@ -194,19 +193,10 @@ class OrderCheck {
  private:
   using Fixed8 = market::Fixed8;
 
-  /// The short calls of an underlying without what an earlier send of this very order has put there.
   template <class F>
   void each_short_call(const UnderlyingState& state, F&& f) const {
-    for_each_short_call(
-        state, projected_,
-        [&](const std::string& symbol, std::int64_t expiry_ms, Fixed8 amount, double delta, double margin, bool now) {
-          if (!(now && order_.resend && is_own_projection(symbol, amount))) f(symbol, expiry_ms, amount, delta, margin, now);
-        });
+    for_each_short_call(state, projected_, f);
   }
-  bool is_own_projection(const std::string& symbol, Fixed8 amount) const {
-    return sells_ && amount.sign() > 0 && symbol == order_symbol(action_, order_.role);
-  }
-
   std::int64_t server_now_ms() const { return order_.now_ms + (state_.server_time_ms - state_.now_ms); }
   static std::string text(double value) { return io::trimmed(value, 8); }
 
@@ -346,7 +336,7 @@ class OrderCheck {
   }
 
   std::string caps() const {  // H8
-    const int legs = projected_.legs_this_tick + (order_.resend ? 0 : 1);
+    const int legs = projected_.legs_this_tick + 1;
     if (!(legs <= settings_.hard_max_legs_per_tick && legs <= HardBounds::legs_per_tick)) {
       return "H8 caps: leg " + std::to_string(legs) + " of this tick, hard_max_legs_per_tick is " +
              std::to_string(settings_.hard_max_legs_per_tick);
@@ -399,9 +389,7 @@ class OrderCheck {
     const std::string& symbol = opened_->symbol;
     const auto same = [&](const auto& one) { return one.symbol == symbol; };
     const auto resting = [&](const Order& one) { return one.symbol == symbol && one.state == OrderState::open; };
-    const auto sold = [&](const ProjectedLeg& one) {
-      return one.symbol == symbol && one.amount.sign() > 0 && !(order_.resend && is_own_projection(symbol, one.amount));
-    };
+    const auto sold = [&](const ProjectedLeg& one) { return one.symbol == symbol && one.amount.sign() > 0; };
     const auto& here = *underlying_;
     if (find_position(here, symbol) != nullptr || std::any_of(here.open_orders.begin(), here.open_orders.end(), resting) ||
         std::any_of(here.unknown_legs.begin(), here.unknown_legs.end(), same) ||
@@ -571,10 +559,10 @@ inline RiskCheck check_action_allowed(const AgentState& state, const Action& act
 }
 
 /// Takes an allowed order into the projection: a sold call counts as open from here on, an order to buy back counts as a leg
-/// only until `project_close` says what it filled. A resend is there already.
+/// only until `project_close` says what it filled.
 /// @pre check_action_allowed has allowed it
 inline void project(ProjectedState& projected, const AgentState& state, const Action& action, const OrderContext& order) {
-  if (action.type == ActionType::do_nothing || order.resend) return;
+  if (action.type == ActionType::do_nothing) return;
   ++projected.legs_this_tick;
   if (order.role != LegRole::open && order.role != LegRole::roll_open) return;
   const std::string& symbol = order_symbol(action, order.role);
