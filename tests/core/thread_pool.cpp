@@ -4,9 +4,11 @@
 #include "counting_allocator.hpp"
 #include "rlx_catch.hpp"
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <numeric>
 #include <stdexcept>
 #include <string>
@@ -71,6 +73,19 @@ TEST_CASE("threads that went to sleep wake for the next run", "[core][thread_poo
       runs.fetch_add(1);
     });
     CHECK(runs == 6 * (i + 1));
+  }
+}
+
+TEST_CASE("short and long waits in turn lose no run", "[core][thread_pool]") {
+  rlx::ThreadPool pool(2);  // after a wait in vain the threads spin less, and at times in full again
+  std::uint64_t sum = 0;
+  std::array<std::uint64_t, 2> parts{};
+  for (std::uint64_t i = 0; i < 3000; ++i) {
+    if (i % 500 < 20) std::this_thread::sleep_for(std::chrono::microseconds(100));
+    pool.run(2, [&](std::size_t shard) { parts[shard] += i; });
+    sum += i;
+    REQUIRE(parts[0] == sum);
+    REQUIRE(parts[1] == sum);
   }
 }
 

@@ -25,8 +25,10 @@ namespace rlx {
  * Results do not depend on the number of threads when each shard writes its own data: shards are numbered, thread t of T takes
  * the contiguous range [t*n/T, (t+1)*n/T) in ascending order, and every shard runs exactly once even if another one throws.
  *
- * Between runs the threads spin for at most about 20 microseconds and then sleep; they do not spin at all when the pool has
- * more threads than the machine, where a spinning thread would keep a working one from its core.
+ * Between runs the threads spin for at most about 20 microseconds and then sleep. One that spun in vain spins an eighth of that
+ * from then on and tries in full at every 16th wait, so that runs far apart or a machine busy with other work cost little. They
+ * do not spin at all when the pool has more threads than the machine, where a spinning thread would keep a working one from its
+ * core.
  */
 class ThreadPool {
  public:
@@ -107,6 +109,8 @@ class ThreadPool {
   };
   struct alignas(64) Slot {
     std::exception_ptr error;
+    std::uint32_t waits = 0;
+    bool spun_in_vain = false;
   };
 
   static void pause() noexcept {
@@ -134,11 +138,20 @@ class ThreadPool {
     run_range(slots_[t], t * n / size(), (t + 1) * n / size());
   }
 
-  void wait_while_not_zero() const noexcept {
-    for (int i = 0; i < spins_; ++i) {
-      if (remaining_.load(std::memory_order_acquire) == 0) return;
+  /// Spins until `done()`, or not much longer than is likely to help.
+  template <class Done>
+  void spin(Slot& slot, Done done) const noexcept {
+    if (++slot.waits % 16 == 0) slot.spun_in_vain = false;
+    const int spins = slot.spun_in_vain ? spins_ / 8 : spins_;
+    for (int i = 0; i < spins; ++i) {
+      if (done()) return;
       pause();
     }
+    slot.spun_in_vain = true;
+  }
+
+  void wait_while_not_zero() noexcept {
+    spin(slots_[0], [this] { return remaining_.load(std::memory_order_acquire) == 0; });
     for (std::uint32_t left = remaining_.load(std::memory_order_acquire); left != 0;
          left = remaining_.load(std::memory_order_acquire)) {
       remaining_.wait(left, std::memory_order_acquire);
@@ -148,7 +161,7 @@ class ThreadPool {
   void work(std::size_t t) noexcept {
     thread_index_ = t;
     for (std::uint32_t seen = 0;; ++seen) {
-      for (int i = 0; i < spins_ && generation_.load(std::memory_order_acquire) == seen; ++i) pause();
+      spin(slots_[t], [&] { return generation_.load(std::memory_order_acquire) != seen; });
       generation_.wait(seen, std::memory_order_acquire);
       if (stopping_.load(std::memory_order_relaxed)) return;
       run_thread(t);

@@ -34,6 +34,7 @@ class GradientShards {
  public:
   /// Elements that one thread takes at once: large enough to pay for waking it, small enough to stay in its cache.
   static constexpr std::size_t block = 8192;
+  static constexpr std::size_t few_blocks = 2;
 
   GradientShards(std::span<float> first, std::size_t shards)
       : size_(first.size()), owned_(size_ * (shards - 1)), buffers_(shards), squares_((size_ + block - 1) / block) {
@@ -46,6 +47,14 @@ class GradientShards {
   std::size_t blocks() const noexcept { return squares_.size(); }
   std::span<float> shard(std::size_t s) noexcept { return {buffers_[s], size_}; }
 
+  /// Calls f(block) once for each. A few blocks stay on the calling thread: handing them out takes longer than they do, and
+  /// the pool must wake for every call.
+  template <class F>
+  void for_each_block(ThreadPool& pool, F&& f) const {
+    if (blocks() > few_blocks) return pool.run(blocks(), f);
+    for (std::size_t b = 0; b < blocks(); ++b) f(b);
+  }
+
   /// Adds all shards into shard 0. @return the norm of the sum; not finite if an element is not
   double reduce(ThreadPool& pool) {
     const auto one = [&](std::size_t b) {
@@ -56,7 +65,7 @@ class GradientShards {
       tree_sum<float>(std::span<float* const>(here, buffers_.size()), count_here);
       squares_[b] = sum_of_squares({buffers_[0] + begin, count_here});
     };
-    pool.run(blocks(), one);
+    for_each_block(pool, one);
     return std::sqrt(tree_sum(std::span<double>(squares_)));
   }
 

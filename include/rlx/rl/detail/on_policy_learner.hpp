@@ -963,7 +963,7 @@ class OnPolicyLearner : public Learner {
     if (config_.check_finite && !is_finite(norm)) [[unlikely]]
       throw_gradient(epoch, begin);
     optimizer_.begin_step(metrics_.learning_rate, std::min(1.0, config_.max_grad_norm / (norm + 1e-6)));
-    threads_->run(gradients_.blocks(), [&](std::size_t b) {
+    gradients_.for_each_block(*threads_, [&](std::size_t b) {
       const std::size_t first = b * GradientShards::block;
       const std::size_t count = std::min(GradientShards::block, store_.parameters().size() - first);
       optimizer_.apply(store_.parameters(), gradients_.shard(0), first, count);
