@@ -34,6 +34,7 @@ class RpcDesk {
   std::vector<std::string> methods;
   std::vector<Json> params;
   std::vector<Json> orders;
+  Json quotes = Json::array();  // rows of the book summary, for tickers of the same prices
 
   int calls(const std::string& method) const { return static_cast<int>(std::count(methods.begin(), methods.end(), method)); }
 
@@ -119,6 +120,21 @@ class RpcDesk {
                            {"underlying_price", 90100.25},
                            {"open_interest", 12.0},
                            {"creation_timestamp", now_us / 1000}}});
+    }
+    for (const Json& row : method == "public/ticker" ? quotes : Json::array()) {
+      if (row.at("instrument_name") != p.at("instrument_name")) continue;
+      return {{"instrument_name", row.at("instrument_name")},
+              {"best_bid_price", row.at("bid_price")},
+              {"best_bid_amount", 5.0},
+              {"best_ask_price", row.at("ask_price")},
+              {"best_ask_amount", 5.0},
+              {"mark_price", row.at("mark_price")},
+              {"mark_iv", row.at("mark_iv")},
+              {"greeks", {{"delta", 0.3}}},
+              {"index_price", 90000.5},
+              {"underlying_price", row.at("underlying_price")},
+              {"open_interest", row.at("open_interest")},
+              {"timestamp", now_us / 1000}};
     }
     if (method == "public/ticker") {
       return {{"instrument_name", p.at("instrument_name")},
