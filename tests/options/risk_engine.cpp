@@ -270,6 +270,7 @@ const std::vector<Case>& soft_rows() {
   static const std::vector<Case> rows = {
       set("S2", "day drawdown",
           [](Scene& s) { s.settings.daily_drawdown_limit_pct = 5, s.projected.day_peak_equity["BTC"] = 10.6; }),
+      set("S2", "peak 0", [](Scene& s) { s.settings.daily_drawdown_limit_pct = 5, s.projected.day_peak_equity["BTC"] = 0; }),
       set("S2", "peak missing", [](Scene& s) { s.settings.daily_drawdown_limit_pct = 5; }),
       set("S2", "peak NaN",
           [](Scene& s) { s.settings.daily_drawdown_limit_pct = 5, s.projected.day_peak_equity["BTC"] = nan_value; }),
@@ -402,6 +403,11 @@ TEST_CASE("each hard gate passes at its limit", "[options][risk]") {
       [](Scene& s) { s.hold("ETH-16JAN26-3600-C", "-80"); },                                       // 240 000 + 9 000 USD
       [](Scene& s) { s.hold("ETH-16JAN26-3600-C", "1000").rest(far_call, "9", "0", Side::buy); },  // longs are no notional
       [](Scene& s) { s.settings.hard_max_open_notional_usd = 1e12, s.hold(far_call, "-27.6"); },
+      [](Scene& s) {
+        s.settings.hard_max_open_notional_usd = 1e12;
+        s.btc().index = 100'000;
+        s.hold(far_call, "-24.9");  // 2 500 000 USD with the leg
+      },
       [](Scene& s) { s.hold("BTC-16JAN26-98000-C", "-0.1").rest("BTC-16JAN26-98000-C", "0.1"); },
   };
   for (std::size_t i = 0; i < passing.size(); ++i) {

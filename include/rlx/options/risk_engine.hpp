@@ -347,7 +347,8 @@ class OrderCheck {
         Fixed8 open = sells_ && &one == underlying_ ? amount_ : Fixed8();  // a roll opens what it closes
         each_short_call(one, [&](auto&, auto, Fixed8 amount, auto, auto, auto) { open += amount; });
         // An index that is not a number matters only where something is open.
-        if (open.sign() != 0) notional += open.to_double() * one.index;
+        // Units first: 1.1 is no double, and 1.1 coins at 90 000 are not above 99 000.
+        if (open.sign() != 0) notional += static_cast<double>(open.units()) * one.index / static_cast<double>(Fixed8::scale);
       }
       if (!(notional <= settings_.hard_max_open_notional_usd && notional <= HardBounds::open_notional_usd)) {
         return "H8 caps: " + text(notional) + " USD of calls would be open, hard_max_open_notional_usd is " +
