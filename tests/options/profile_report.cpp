@@ -179,6 +179,17 @@ TEST_CASE("profile_report: too little to say anything") {
   CHECK(bootstrap_difference(four, other).estimate == Approx(0.2));
   CHECK(std::isnan(bootstrap_difference(four, other).low));
   CHECK(std::isnan(bootstrap_difference(four, {}).estimate));
+  // Many expiries, but one side has legs in four of them only.
+  std::vector<ExpiryReward> many = other;
+  for (int t = 10; t < 40; ++t) many.push_back({t, 0.01 * t});
+  CHECK(std::isnan(bootstrap_difference(four, many).high));
+  std::vector<TrainingExample> examples;
+  for (int t = 0; t < 4; ++t) {
+    examples.push_back(leg("moderate", "BTC-16JAN26-100000-C", t, "0.1", 0.1));
+    examples.push_back(leg("aggressive", "BTC-16JAN26-100000-C", t, "0.1", -0.1));
+  }
+  CHECK(profile_report(examples).pairs[0].verdict ==
+        "moderate and aggressive: not distinguishable on 8 legs; an interval needs 5 expiries of each");
   CHECK_THROWS_AS(bootstrap_difference(four, other, {0, 0.95, 0}), rlx::ConfigError);
   CHECK_THROWS_AS(bootstrap_difference(four, other, {10, 1.0, 0}), rlx::ConfigError);
   CHECK(profile_report({}).verdict == "No leg was planned.");

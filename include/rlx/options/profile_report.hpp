@@ -167,12 +167,16 @@ struct ExpiryReward {
   double reward = 0.0;
 };
 
+/// Expiries that each of two samples needs before an interval says anything.
+inline constexpr std::size_t min_report_expiries = 5;
+
 /**
  * @brief Interval of mean(a) − mean(b), resampling whole expiries: all legs of one expiry share the fate of the same index.
  *
  * Every replicate draws as many expiries as there are, with replacement, for both strategies the same ones; a draw without legs
- * of one side is repeated. The percentiles are those of the expanded percentile interval, which holds its level for few blocks.
- * @return  an interval of NaN where a side is empty or there are fewer than five expiries
+ * of one side is repeated. The percentiles are those of the expanded percentile interval, which holds its level for few blocks;
+ * the number of blocks is the effective one of the side that has fewer, (Σ legs)² / Σ legs².
+ * @return  ends of NaN where a side has legs in fewer than `min_report_expiries` expiries; all NaN where a side is empty
  * @throws ConfigError for resamples or confidence
  * @par Source Hesterberg 2015, "What teachers should know about the bootstrap", section 4.3 (expanded percentile interval)
  * @par Determinism a function of the arguments only
@@ -180,7 +184,7 @@ struct ExpiryReward {
 inline risk::Interval bootstrap_difference(std::span<const ExpiryReward> a, std::span<const ExpiryReward> b,
                                            const ReportConfig& config = {}) {
   struct Block {
-    double sum_a = 0.0, sum_b = 0.0, count_a = 0.0, count_b = 0.0;
+    double sum_a = 0.0, sum_b = 0.0, count_a = 0.0, count_b = 0.0;  // rewards and legs
     void add(const Block& other) {
       sum_a += other.sum_a;
       sum_b += other.sum_b;
@@ -199,13 +203,19 @@ inline risk::Interval bootstrap_difference(std::span<const ExpiryReward> a, std:
   for (const ExpiryReward& one : b) by_expiry[one.expiry_ms].add({0.0, one.reward, 0.0, 1.0});
   std::vector<Block> blocks;
   Block all;
+  std::size_t expiries_a = 0, expiries_b = 0;
+  double squares_a = 0.0, squares_b = 0.0;
   for (const auto& [expiry, block] : by_expiry) {
     blocks.push_back(block);
     all.add(block);
+    expiries_a += block.count_a > 0.0 ? 1 : 0;
+    expiries_b += block.count_b > 0.0 ? 1 : 0;
+    squares_a += block.count_a * block.count_a;
+    squares_b += block.count_b * block.count_b;
   }
   constexpr double none = std::numeric_limits<double>::quiet_NaN();
   if (a.empty() || b.empty()) return {none, none, none};
-  if (blocks.size() < 5) return {all.difference(), none, none};
+  if (std::min(expiries_a, expiries_b) < min_report_expiries) return {all.difference(), none, none};
 
   std::vector<double> replicates(config.resamples);
   for (std::size_t j = 0; j < replicates.size(); ++j) {
@@ -217,7 +227,7 @@ inline risk::Interval bootstrap_difference(std::span<const ExpiryReward> a, std:
     } while (drawn.count_a == 0.0 || drawn.count_b == 0.0);
     replicates[j] = drawn.difference();
   }
-  const auto n = static_cast<double>(blocks.size());
+  const double n = std::max(2.0, std::min(all.count_a * all.count_a / squares_a, all.count_b * all.count_b / squares_b));
   const double z = detail::normal_quantile(0.5 + config.confidence / 2);
   const double tail = normal_cdf(-std::sqrt(n / (n - 1.0)) * detail::t_quantile(z, n - 1.0));
   return {all.difference(), risk::linear_quantile(replicates, tail), risk::linear_quantile(replicates, 1.0 - tail)};
@@ -307,7 +317,9 @@ inline PairComparison compare(const std::string& a, const std::string& b, const 
                    io::fixed(std::fabs(pair.difference.estimate), 6) + " on " + std::to_string(legs_count) + " legs";
   } else {
     pair.verdict = names + ": not distinguishable on " + std::to_string(legs_count) + " legs";
-    if (pair.expiries < 5) pair.verdict += " (" + std::to_string(pair.expiries) + " expiries; an interval needs 5)";
+    if (!is_finite(pair.difference.low)) {
+      pair.verdict += "; an interval needs " + std::to_string(min_report_expiries) + " expiries of each";
+    }
   }
   return pair;
 }
