@@ -217,6 +217,7 @@ const std::vector<Case>& hard_rows() {
       set("H5", "negative", [](Scene& s) { s.action.size = fixed("-0.1"); }),
       set("H5", "below the minimum", [](Scene& s) { s.action.size = fixed("0.09999999"); }),
       set("H5", "no multiple", [](Scene& s) { s.action.size = fixed("0.15"); }),
+      set("H5", "no minimum", [](Scene& s) { s.instrument(near_call).minimum_size = {}; }),
       set("H5", "above the limit", [](Scene& s) { s.action.size = fixed("1.1"); }),
       set("H5", "above the limit of this order", [](Scene& s) { s.order.amount = fixed("1.1"); }),
       set("H5", "limit NaN", [](Scene& s) { s.settings.hard_max_leg_size.by_name["BTC"] = nan_value; }),

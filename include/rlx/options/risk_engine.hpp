@@ -33,16 +33,6 @@ namespace rlx::options {
 /// The only reason of a check whose limits were skipped.
 inline constexpr std::string_view training_skip_reason = "training_mode on testnet: risk checks skipped";
 
-/// No setting can raise a hard limit above these.
-struct HardBounds {
-  static constexpr int legs_per_tick = 200;
-  static constexpr double open_notional_usd = 2'500'000.0;
-  /// Contracts of one leg; underlyings without a default of their own have no bound but the setting.
-  static constexpr double leg_size(std::string_view underlying) noexcept {
-    return underlying == "BTC" ? 10.0 : underlying == "ETH" ? 100.0 : std::numeric_limits<double>::infinity();
-  }
-};
-
 inline constexpr std::int64_t max_attestation_age_ms = 60'000;
 inline constexpr std::int64_t max_clock_skew_ms = 10'000;
 
@@ -281,7 +271,7 @@ class OrderCheck {
   std::string size() const {  // H5
     const auto sized = [&](const Instrument& one) -> std::string {
       if (amount_.sign() <= 0) return "H5 size: must be above 0, found " + amount_.to_string();
-      if (one.minimum_size.sign() <= 0 || amount_ < one.minimum_size || !amount_.is_multiple_of(one.minimum_size)) {
+      if (one.minimum_size.sign() <= 0 || !amount_.is_multiple_of(one.minimum_size)) {
         return "H5 size: " + amount_.to_string() + " is not a multiple of the minimum " + one.minimum_size.to_string();
       }
       return {};
@@ -291,7 +281,7 @@ class OrderCheck {
       if (std::string why = sized(*opened_); !why.empty()) return why;
     }
     const double limit = settings_.hard_max_leg_size.find(action_.underlying).value_or(not_a_number);
-    if (!(amount_.to_double() <= limit && amount_.to_double() <= HardBounds::leg_size(action_.underlying))) {
+    if (!(amount_.to_double() <= limit && amount_.to_double() <= hard_bound_leg_size(action_.underlying))) {
       return "H5 size: " + amount_.to_string() + " is above hard_max_leg_size " + text(limit);
     }
     return {};
@@ -337,7 +327,7 @@ class OrderCheck {
 
   std::string caps() const {  // H8
     const int legs = projected_.legs_this_tick + 1;
-    if (!(legs <= settings_.hard_max_legs_per_tick && legs <= HardBounds::legs_per_tick)) {
+    if (!(legs <= settings_.hard_max_legs_per_tick && legs <= hard_bound_legs_per_tick)) {
       return "H8 caps: leg " + std::to_string(legs) + " of this tick, hard_max_legs_per_tick is " +
              std::to_string(settings_.hard_max_legs_per_tick);
     }
@@ -350,7 +340,7 @@ class OrderCheck {
         // Units first: 1.1 is no double, and 1.1 coins at 90 000 are not above 99 000.
         if (open.sign() != 0) notional += static_cast<double>(open.units()) * one.index / static_cast<double>(Fixed8::scale);
       }
-      if (!(notional <= settings_.hard_max_open_notional_usd && notional <= HardBounds::open_notional_usd)) {
+      if (!(notional <= settings_.hard_max_open_notional_usd && notional <= hard_bound_open_notional_usd)) {
         return "H8 caps: " + text(notional) + " USD of calls would be open, hard_max_open_notional_usd is " +
                text(settings_.hard_max_open_notional_usd);
       }

@@ -44,6 +44,14 @@ struct CandidateRange {
   bool operator==(const CandidateRange&) const = default;
 };
 
+/// Compiled-in upper bounds of the hard limits: no configuration lifts them.
+inline constexpr int hard_bound_legs_per_tick = 200;
+inline constexpr double hard_bound_open_notional_usd = 2'500'000;
+/// Contracts. Other underlyings have the general bound of a size; the notional still bounds them.
+constexpr double hard_bound_leg_size(std::string_view underlying) noexcept {
+  return underlying == "BTC" ? 10.0 : underlying == "ETH" ? 100.0 : 1e6;
+}
+
 /// Every setting, with its default. The name of the environment variable is the member's in upper case (TRAINING_MODE); the
 /// members of `range` and `research_range` are IVRV_MIN … and RESEARCH_IVRV_MIN …. Secrets are no members: they cannot be
 /// printed with the settings.

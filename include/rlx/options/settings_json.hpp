@@ -50,14 +50,6 @@ namespace rlx::options {
 /// The environment of a process as a value: the library reads none by itself.
 using EnvironmentVariables = std::map<std::string, std::string, std::less<>>;
 
-/// Compiled-in upper bounds of the hard limits: no configuration lifts them.
-inline constexpr int hard_bound_legs_per_tick = 200;
-inline constexpr double hard_bound_open_notional_usd = 2'500'000;
-/// Contracts. Other underlyings have the general bound of a size; the notional still bounds them.
-constexpr double hard_bound_leg_size(std::string_view underlying) noexcept {
-  return underlying == "BTC" ? 10.0 : underlying == "ETH" ? 100.0 : 1e6;
-}
-
 namespace detail {
 
 template <class E>
@@ -286,7 +278,7 @@ class SettingsReader {
     const auto given = find(name, [](std::string_view value) { return nlohmann::json(std::string(value)); });
     if (!given) return;
     if (!given->is_string() || !is_plain(given->get_ref<const std::string&>()))
-      return refuse(name, "a text of at most 4096 characters without control characters", *given);
+      return refuse(name, "a UTF-8 text of at most 4096 bytes without control characters", *given);
     target = given->get<std::string>();
   }
 
@@ -318,7 +310,7 @@ class SettingsReader {
     if (given->is_object()) {
       bool good = true;
       for (const auto& item : given->items()) {
-        if (in_range(item.value(), low, high) && !item.key().empty()) {
+        if (in_range(item.value(), low, high) && !item.key().empty() && is_plain(item.key())) {
           if (item.key() == "*") {
             numbers.other = item.value().get<double>();
           } else {
@@ -432,9 +424,18 @@ class SettingsReader {
   static std::string range_text(double low, double high) {
     return "a number from " + shortest_number(low) + " to " + shortest_number(high);
   }
+  /// UTF-8 of moderate length without control characters: it goes into the log.
   static bool is_plain(const std::string& text) {
-    return text.size() <= 4096 &&
-           std::none_of(text.begin(), text.end(), [](char c) { return (c >= 0 && c < ' ') || c == '\x7F'; });
+    if (text.size() > 4096) return false;
+    for (const char c : text) {
+      if ((c >= 0 && c < ' ') || c == '\x7F') return false;
+    }
+    try {
+      static_cast<void>(nlohmann::json(text).dump());  // throws for bytes that are no UTF-8
+      return true;
+    } catch (const nlohmann::json::type_error&) {
+      return false;
+    }
   }
   static std::string quoted(const std::string& text) {
     return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
