@@ -423,6 +423,8 @@ class LadderAgent {
       throw SafetyError("the venue is " + std::string(name_of(found)) + ", DERIBIT_ENV is '" + settings_.deribit_env +
                         "': they must agree. Nothing was sent");
     }
+    // The settings must agree with each other on paper too, where no request goes to their host.
+    hosts().resolve(settings_.deribit_base_url, settings_.deribit_env, settings_.training_mode);
   }
 
   void measure_clock() {
