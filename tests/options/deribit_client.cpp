@@ -141,6 +141,14 @@ TEST_CASE("every method of the venue reads its reply", "[options][deribit]") {
   CHECK(settled.value->front().payoff == Fixed8::parse("0.00222222"));
   CHECK(settled.value->front().delivery_fee == Fixed8::parse("0.000015"));
 
+  for (const char* impossible : {"1e-9", "1e30", "99999999"}) {
+    rig.desk().results["private/get_settlement_history_by_currency"] =
+        std::string(R"({"settlements":[{"type":"delivery","instrument_name":"BTC-2JAN26-88000-C","timestamp":1,)") +
+        R"("position":-10000,"index_price":)" + impossible + "}]}";
+    CHECK(client.settlements("BTC", 0).kind == OutcomeKind::unknown);
+  }
+  rig.desk().results.clear();
+
   rig.desk().fill_part = 0.5;
   const auto placed = client.submit(sell());
   REQUIRE(placed.is_confirmed());

@@ -225,7 +225,11 @@ class DeribitClient {
       bool older = false;
       for (const deribit::Delivery& delivery : read.value->deliveries) {
         older = older || delivery.ts_ms < since_ms;
-        if (delivery.ts_ms >= since_ms) out.push_back(settlement_of(delivery));
+        if (delivery.ts_ms < since_ms) continue;
+        const auto settlement = settlement_of(delivery);
+        if (!settlement)
+          return Outcome<std::vector<Settlement>>::unknown("a delivery of " + delivery.symbol + " that cannot be");
+        out.push_back(*settlement);
       }
       if (older || read.value->continuation.empty() || read.value->continuation == continuation) break;
       continuation = read.value->continuation;
@@ -498,7 +502,8 @@ class DeribitClient {
     return Outcome<bool>::confirmed(true);
   }
 
-  Settlement settlement_of(const deribit::Delivery& delivery) const {
+  /// Empty where the figures leave the range of money.
+  std::optional<Settlement> settlement_of(const deribit::Delivery& delivery) const {
     const InstrumentName name = parse_instrument_name(delivery.symbol);
     Instrument terms;
     terms.underlying = name.underlying;
@@ -511,6 +516,11 @@ class DeribitClient {
         if (one.symbol == delivery.symbol) terms = one;
       }
     }
+    const bool possible =
+        delivery.index >= 1e-4 && delivery.index <= 1e8 && terms.strike <= 1e8 &&
+        abs(delivery.position).to_double() * std::max(terms.strike / delivery.index, std::max(terms.strike, delivery.index)) <=
+            9e10;
+    if (!possible) return {};
     const market::Fixed8 price = market::Fixed8::from_double(delivery.index);
     const market::Fixed8 amount = abs(delivery.position);
     Settlement out;

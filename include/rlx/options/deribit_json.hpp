@@ -458,6 +458,8 @@ inline Fill read_fill(Cursor& json) {
             fields.money(price),   fields.money(fee),         fields.number_or(index, 0.0)};
   if (fill.amount.sign() <= 0) fields.fail(amount, fields.value(amount), "an amount above 0");
   detail::expect_not_negative(json, names[price], fill.price);
+  constexpr auto most = market::Fixed8::from_integer(100'000);  // the fees of a reply must have a sum
+  if (abs(fill.fee) > most) fields.fail(fee, fields.value(fee), "a fee of at most 100,000");
   return fill;
 }
 
