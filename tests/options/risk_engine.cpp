@@ -231,6 +231,7 @@ const std::vector<Case>& hard_rows() {
       set("H6", "no tick",
           [](Scene& s) { s.instrument(near_call).tick_steps.clear(), s.instrument(near_call).tick_size = {}; }),
       set("H6", "no mark", [](Scene& s) { s.order.ticker->mark = {}; }),
+      set("H6", "no mark, a price of few ticks", [](Scene& s) { s.order.ticker->mark = {}, s.order.price = fixed("0.0001"); }),
       set("H6", "far above", [](Scene& s) { s.order.price = fixed("0.0160"); }),
       set("H6", "far below", [](Scene& s) { s.order.price = fixed("0.0090"); }),
       set("H7", "another symbol's ticker", [](Scene& s) { s.order.ticker->symbol = far_call; }),
@@ -628,6 +629,16 @@ TEST_CASE("a roll is checked for where it leads before its first order", "[optio
   std::string found;
   for (const auto& reason : scene.check().reasons) found += reason.substr(0, 2) + ' ';
   REQUIRE(found == "S3 S4 S7 ");
+}
+
+TEST_CASE("a roll within an expiry leaves its exposure as it is", "[options][risk]") {
+  Scene scene = Scene().roll(LegRole::roll_close);
+  scene.action.roll_to = scene.btc().candidates[1].symbol = "BTC-16JAN26-101000-C";
+  scene.settings.max_expiry_exposure.by_name["BTC"] = 0.3;
+  scene.hold("BTC-16JAN26-102000-C", "-0.2");
+  REQUIRE(scene.check() == RiskCheck{true, {}});
+  scene.settings.max_expiry_exposure.by_name["BTC"] = 0.29;
+  REQUIRE_THAT(scene.check().reasons.at(0), ContainsSubstring("S5 expiry exposure: 0.3 after the leg"));
 }
 
 TEST_CASE("the second order of a roll takes the place of what the first has filled", "[options][risk]") {
