@@ -6,6 +6,7 @@
 #define RLX_TESTS_OPTIONS_FAKE_VENUE_HPP
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -66,7 +67,7 @@ class FakeVenue {
           rlx::options::InstrumentName name;
           name.underlying = market.name;
           name.expiry_ms = start_ms + days * day_ms;
-          name.strike = market.index * (1.0 + 0.02 * k * (days > 7 ? 2 : 1));
+          name.strike = std::round(market.index * (1.0 + 0.02 * k * (days > 7 ? 2 : 1)));
           market.instruments.push_back(rlx::options::paper_instrument(name));
         }
       }
