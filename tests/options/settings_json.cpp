@@ -271,6 +271,8 @@ TEST_CASE("settings: values that are refused", "[options]") {
                                                         {"RESEARCH_DELTA_MAX", "0.05"},
                                                         {"LOG_DIR", ""},
                                                         {"LOG_DIR", "a\nb"},
+                                                        {"LOG_DIR", "\xFF\xFE"},
+                                                        {"TRAINING_CALL_SIZE", "\xFF:1"},
                                                         {"LLM_ENABLED", "true"},  // without address and model
                                                         {"HARD_MAX_DRAWDOWN_PCT", "0"}}) {
     CAPTURE(variable, value);
