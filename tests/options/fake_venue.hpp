@@ -39,6 +39,7 @@ enum class Fate {
   garble,            ///< processed; the reply has no order id
   wrong_flag,        ///< processed; the reply proves the wrong exchange
   end_before,        ///< the agent's process ends before the request leaves
+  end_in_flight,     ///< the agent's process ends while an order is on its way; it arrives later
   end_after          ///< processed; the agent's process ends before the reply arrives
 };
 struct Verdict {
@@ -258,6 +259,9 @@ class FakeVenue {
         clock_->advance_ms(time_out_ms);
         pump();
         return Result::unknown("time-out");
+      case Fate::end_in_flight:
+        late_.push_back({now_ms() + verdict.delay_ms, request});
+        throw AgentEnd{};
       case Fate::answer_code:
         return refused<rlx::options::Order>(verdict.code);
       case Fate::duplicate:

@@ -514,7 +514,8 @@ class Executor {
       }
     }
     if (booked_leg(label).state == LegState::unknown && found == LookUp::missing) {
-      reject(label, RejectedBy::timed_out, result.code, std::string(not_there));
+      result.message = not_there;
+      reject(label, RejectedBy::timed_out, result.code, result.message);
     }
     take_over(result);
     if (side_of(result.leg.role) == Side::buy) gate_.closed(result.leg, result.filled_amount);
