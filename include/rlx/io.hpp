@@ -8,6 +8,7 @@
 #include <rlx/io/atomic_file.hpp>
 #include <rlx/io/csv.hpp>
 #include <rlx/io/html_report.hpp>
+#include <rlx/io/http.hpp>
 #include <rlx/io/iso8601.hpp>
 #include <rlx/io/jsonl.hpp>
 #include <rlx/io/mapped_file.hpp>

@@ -28,7 +28,7 @@ using rlx_test::MemoryFiles;
 using rlx_test::RpcDesk;
 using rlx_test::SharedClock;
 
-constexpr double index_usd = 90000.5, forward = 90100.25, iv = 0.45;
+constexpr double forward = 90100.25, iv = 0.45;
 
 // Calls of two expiries around deltas 0.1 to 0.5, quoted on their ticks; quotes are as old as the desk's clock.
 void list_chain(RpcDesk& desk) {

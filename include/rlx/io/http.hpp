@@ -45,7 +45,7 @@ struct HttpReply {
 };
 
 enum class HttpFailureKind : std::uint8_t {
-  timed_out,   ///< the deadline or one of the time-outs passed
+  timed_out,   ///< the deadline, or the time to connect, passed
   connection,  ///< no connection, or it broke before the reply was complete
   tls,         ///< the server is not who it should be, or speaks no acceptable protocol; nothing was sent
   too_large,   ///< the reply is longer than allowed
