@@ -9,7 +9,12 @@
 #include <rlx/options/error.hpp>
 #include <rlx/options/fees.hpp>
 #include <rlx/options/instrument.hpp>
+#include <rlx/options/ladder_picker.hpp>
+#include <rlx/options/production_policy.hpp>
 #include <rlx/options/realized_vol.hpp>
 #include <rlx/options/recorded_chain.hpp>
+#include <rlx/options/settings.hpp>
+#include <rlx/options/training_policy.hpp>
+#include <rlx/options/training_profile.hpp>
 
 #endif  // RLX_OPTIONS_HPP
