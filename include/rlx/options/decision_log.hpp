@@ -47,7 +47,22 @@ constexpr std::string_view name_of(RecordType type) {
 struct Record {
   RecordType type = RecordType::error;
   std::int64_t timestamp_ms = 0;  ///< UTC, years 1970 to 9999; chooses the file
-  nlohmann::ordered_json body;    ///< an object (or null: no members); its members stand in the line between head and crc
+  std::string members;            ///< JSON text of the members of an object, without its braces
+
+  Record() = default;
+  /// @throws LogError if `body` is neither an object nor null
+  Record(RecordType record_type, std::int64_t time, const nlohmann::ordered_json& body = nullptr)
+      : type(record_type), timestamp_ms(time) {
+    if (!body.is_object() && !body.is_null()) {
+      throw LogError(std::string("decision log: the body of a record must be an object, found ") + body.type_name());
+    }
+    for (auto member = body.begin(); member != body.end(); ++member) {
+      if (!members.empty()) members += ',';
+      detail::append_json_string(members, member.key());
+      members += ':';
+      detail::append_json(members, member.value());
+    }
+  }
 };
 
 /// How far a record is on its way to the disk when `append` returns.
@@ -348,20 +363,12 @@ class DecisionLog {
    */
   void append(const Record& record, Durability durability = Durability::buffered) {
     if (!failure_.empty()) throw LogError("decision log: stopped after an earlier failure (" + failure_ + "); open it anew");
-    if (!record.body.is_object() && !record.body.is_null()) {
-      throw LogError(std::string("decision log: the body of a record must be an object, found ") + record.body.type_name());
-    }
     line_.clear();
     line_ += "{\"schema\":1,\"seq\":";
     detail::append_json_integer(line_, chain_.next_seq);
     line_.append(",\"prev\":\"").append(chain_.last_hash).append("\",\"type\":\"").append(name_of(record.type));
     line_.append("\",\"log_timestamp\":\"").append(detail::log_timestamp(record.timestamp_ms)).append("\"");
-    for (auto member = record.body.begin(); member != record.body.end(); ++member) {
-      line_ += ',';
-      detail::append_json_string(line_, member.key());
-      line_ += ':';
-      detail::append_json(line_, member.value());
-    }
+    if (!record.members.empty()) line_.append(",").append(record.members);
     const std::string crc = detail::crc_text(line_);
     line_.append(",\"crc\":\"").append(crc).append("\"}");
     const std::string hash = sha256_hex(line_);

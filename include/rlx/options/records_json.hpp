@@ -31,11 +31,18 @@ namespace detail {
 
 using Json = nlohmann::ordered_json;
 
+/// Whether a double holds the amount exactly: 15 digits always survive.
+inline bool fits_json_number(market::Fixed8 value) {
+  constexpr std::int64_t limit = 1'000'000'000'000'000;
+  return value.units() > -limit && value.units() < limit;
+}
 /// A number while that is exact, else its text.
 inline Json money_json(market::Fixed8 value) {
-  constexpr std::int64_t exact = 1'000'000'000'000'000;  // 15 digits always survive a double
-  if (value.units() > -exact && value.units() < exact) return value.to_double();
-  return value.to_string();
+  return fits_json_number(value) ? Json(value.to_double()) : Json(value.to_string());
+}
+inline void append_money(std::string& text, market::Fixed8 value) {
+  if (fits_json_number(value)) return append_json_number(text, value.to_double());
+  text.append("\"").append(value.to_string()).append("\"");
 }
 
 /// Reads members of one object; what is missing or of another type is a LogError that names it.
@@ -439,11 +446,41 @@ inline Json config_json(const DecisionRecord& record) {
 
 /// `[symbol, delta, dte, premium_usd, ivrv, bid, ask, iv, profile_bits]`, then what the dataset needs besides:
 /// `underlying, strike, expiry_ms, rv or null, mark, spread_pct, open_interest or null`. A missing quote is null.
-inline Json candidate_json(const CandidateRecord& c) {
-  const auto quote = [](market::Fixed8 price) { return price.sign() == 0 ? Json() : money_json(price); };
-  return Json::array({c.symbol, c.delta, c.dte, c.premium_usd, c.ivrv, quote(c.bid), quote(c.ask), c.iv, c.profile_bits,
-                      c.underlying, c.strike, c.expiry_ms, c.ivrv_known ? Json(c.rv) : Json(), quote(c.mark), c.spread_pct,
-                      c.open_interest});
+inline void append_candidate(std::string& text, const CandidateRecord& c) {
+  // Straight to text: a tick logs hundreds of them, and a tree of values would cost most of the tick.
+  const auto number = [&text](double value) {
+    text += ',';
+    append_json_number(text, value);
+  };
+  const auto quote = [&text](market::Fixed8 price) {
+    text += ',';
+    if (price.sign() == 0) {
+      text += "null";
+    } else {
+      append_money(text, price);
+    }
+  };
+  text += '[';
+  append_json_string(text, c.symbol);
+  number(c.delta);
+  number(c.dte);
+  number(c.premium_usd);
+  number(c.ivrv);
+  quote(c.bid);
+  quote(c.ask);
+  number(c.iv);
+  text += ',';
+  append_json_integer(text, c.profile_bits);
+  text += ',';
+  append_json_string(text, c.underlying);
+  number(c.strike);
+  text += ',';
+  append_json_integer(text, c.expiry_ms);
+  number(c.ivrv_known ? c.rv : std::numeric_limits<double>::quiet_NaN());  // NaN is written as null
+  quote(c.mark);
+  number(c.spread_pct);
+  number(c.open_interest);
+  text += ']';
 }
 inline CandidateRecord candidate_from(const Json& row) {
   const Json object = Json::object();
@@ -513,30 +550,34 @@ inline Record make_record(std::int64_t timestamp_ms, const LegRecord& leg) {
                                  {"mark", detail::money_json(leg.mark)},
                                  {"code", leg.code},
                                  {"message", leg.message}};
-  return {RecordType::leg, timestamp_ms, std::move(body)};
+  return {RecordType::leg, timestamp_ms, body};
 }
 /// @throws LogError if `config_snapshot` is not a JSON object
 inline Record make_record(std::int64_t timestamp_ms, const DecisionRecord& record) {
   const auto action = [&record](const Action& one) {
     return one.type == ActionType::training_ladder ? detail::logged_ladder(one, record.ladder) : detail::logged_action(one);
   };
-  nlohmann::ordered_json candidates = nlohmann::ordered_json::array();
-  for (const CandidateRecord& candidate : record.candidates) candidates.push_back(detail::candidate_json(candidate));
-  nlohmann::ordered_json body = {{"tick_seq", record.tick_seq},
-                                 {"run_id", record.run_id},
-                                 {"environment", name_of(record.environment)},
-                                 {"decision_source", name_of(record.decision_source)},
-                                 {"policy_version", record.policy_version},
-                                 {"state", detail::state_json(record)},
-                                 {"candidates", std::move(candidates)},
-                                 {"proposed_action", action(record.proposed_action)},
+  Record made(RecordType::decision, timestamp_ms,
+              {{"tick_seq", record.tick_seq},
+               {"run_id", record.run_id},
+               {"environment", name_of(record.environment)},
+               {"decision_source", name_of(record.decision_source)},
+               {"policy_version", record.policy_version},
+               {"state", detail::state_json(record)}});
+  made.members += ",\"candidates\":[";
+  for (std::size_t i = 0; i < record.candidates.size(); ++i) {
+    if (i != 0) made.members += ',';
+    detail::append_candidate(made.members, record.candidates[i]);
+  }
+  nlohmann::ordered_json rest = {{"proposed_action", action(record.proposed_action)},
                                  {"risk_check", detail::risk_json(record.risk_check)},
                                  {"final_action", action(record.final_action)},
                                  {"execution", detail::execution_json(record.execution)},
                                  {"config_snapshot", detail::config_json(record)}};
-  if (record.shadow_action) body["shadow_action"] = action(*record.shadow_action);
-  if (!record.error.empty()) body["error"] = record.error;
-  return {RecordType::decision, timestamp_ms, std::move(body)};
+  if (record.shadow_action) rest["shadow_action"] = action(*record.shadow_action);
+  if (!record.error.empty()) rest["error"] = record.error;
+  made.members.append("],").append(Record(RecordType::decision, timestamp_ms, rest).members);
+  return made;
 }
 inline Record make_record(std::int64_t timestamp_ms, const SettlementRecord& record) {
   const Settlement& one = record.settlement;
