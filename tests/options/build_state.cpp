@@ -200,7 +200,7 @@ TEST_CASE("production and research have their range, training the bands of its p
   REQUIRE(symbols(build_state(venue, few, {}, clock, inputs)).empty());
 }
 
-TEST_CASE("a disabled profile has no band; an asset may have its own", "[options][state]") {
+TEST_CASE("a disabled profile has no band, an asset may have its own", "[options][state]") {
   ReadVenue venue;
   ManualClock clock(now);
   TrainingProfiles profiles = get_training_profiles();

@@ -106,7 +106,7 @@ TEST_CASE("a candidate carries everything of its row", "[options][candidates]") 
   REQUIRE(market.rejected() == 0);
 }
 
-TEST_CASE("the venue's delta is preferred; an unknown ratio is 1 and says so", "[options][candidates]") {
+TEST_CASE("the venue's delta is preferred, an unknown ratio is 1 and says so", "[options][candidates]") {
   Market market;
   market.chain.quotes[0].delta = 0.2;
   const auto found = market.build();

@@ -226,6 +226,8 @@ const std::vector<Case>& hard_rows() {
           [](Scene& s) { s.settings.hard_max_leg_size.by_name["BTC"] = 1e9, s.action.size = fixed("10.1"); }),
       set("H6", "no ticker", [](Scene& s) { s.order.ticker.reset(); }),
       set("H6", "no price", [](Scene& s) { s.order.price = Fixed8(); }),
+      set("H6", "no price near a mark of nothing",
+          [](Scene& s) { s.order.ticker->mark = fixed("0.0001"), s.order.price = {}; }),
       set("H6", "negative", [](Scene& s) { s.order.price = fixed("-0.0125"); }),
       set("H6", "off the tick", [](Scene& s) { s.order.price = fixed("0.0126"); }),
       set("H6", "no tick",
@@ -483,7 +485,7 @@ TEST_CASE("each soft limit passes one unit below", "[options][risk]") {
   REQUIRE_THAT(margin.check().reasons.at(0), ContainsSubstring("S3"));
 }
 
-TEST_CASE("without equity no limit that needs it passes; all reasons are kept", "[options][risk]") {
+TEST_CASE("without equity no limit that needs it passes, and all reasons are kept", "[options][risk]") {
   Scene scene;
   scene.btc().account.equity = {};
   scene.order.ticker->open_interest = 0;

@@ -18,9 +18,7 @@ class Secret {
  public:
   Secret() noexcept = default;
   /// Copies the text; the caller overwrites its own (see `wipe`).
-  explicit Secret(std::string_view text) : size_(text.size()), bytes_(new char[size_ + 1]) {
-    text.copy(bytes_.get(), size_);
-  }
+  explicit Secret(std::string_view text) : size_(text.size()), bytes_(new char[size_ + 1]) { text.copy(bytes_.get(), size_); }
   ~Secret() { clear(); }
   Secret(Secret&& other) noexcept : size_(std::exchange(other.size_, 0)), bytes_(std::move(other.bytes_)) {}
   Secret& operator=(Secret&& other) noexcept {
