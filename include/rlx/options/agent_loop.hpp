@@ -33,6 +33,7 @@
 #include <rlx/options/execution.hpp>
 #include <rlx/options/kill_switch.hpp>
 #include <rlx/options/leg_book.hpp>
+#include <rlx/options/llm_policy.hpp>
 #include <rlx/options/production_policy.hpp>
 #include <rlx/options/reconcile.hpp>
 #include <rlx/options/records.hpp>
@@ -48,23 +49,32 @@ namespace rlx::options {
 /// Takes one line of text without its end. Empty: nothing is printed.
 using LineSink = std::function<void(std::string_view)>;
 
-/// What the production side of a tick decided.
-struct ProductionChoice {
-  Action action;
-  std::optional<Action> shadow;  ///< a proposal that is only logged
-};
-
 /// What decides. `decide` is the production side: rules, or a model that falls back to them. A type that also has
 /// `train(state, settings, attestation) -> vector<Action>` has a training branch; one without is a loop compiled without it.
 template <class P>
 concept AgentPolicies = requires(P& policies, const AgentState& state, const Settings& settings, RandomStream& random) {
-  { policies.decide(state, settings, random) } -> std::same_as<ProductionChoice>;
+  { policies.decide(state, settings, random) } -> std::same_as<ProductionDecision>;
 };
 
 /// The rules alone.
 struct RulePolicies {
-  ProductionChoice decide(const AgentState& state, const Settings& settings, RandomStream& random) const {
-    return {rule_decide_action(state, settings, random), {}};
+  HostPolicy hosts{};  ///< tests pass a loopback policy
+
+  ProductionDecision decide(const AgentState& state, const Settings& settings, RandomStream& random) const {
+    ProductionDecision decision;
+    decision.action = rule_decide_action(state, settings, random);
+    return decision;
+  }
+};
+
+/// A language model where `llm_enabled` and `decision_mode` say so, else the rules.
+template <LlmTransport T>
+struct LlmPolicies {
+  T* transport = nullptr;  ///< must outlive the agent
+  HostPolicy hosts{};
+
+  ProductionDecision decide(const AgentState& state, const Settings& settings, RandomStream& random) {
+    return llm_decide_action(state, settings, *transport, random);
   }
 };
 
@@ -72,10 +82,10 @@ struct RulePolicies {
 template <class Production = RulePolicies>
 struct LadderPolicies {
   TrainingProfiles profiles = get_training_profiles();
-  HostPolicy hosts{};  ///< tests pass a loopback policy
+  HostPolicy hosts{};
   Production production{};
 
-  ProductionChoice decide(const AgentState& state, const Settings& settings, RandomStream& random) {
+  ProductionDecision decide(const AgentState& state, const Settings& settings, RandomStream& random) {
     return production.decide(state, settings, random);
   }
   std::vector<Action> train(const AgentState& state, const Settings& settings, const Attestation& attestation) const {
@@ -414,17 +424,20 @@ class LadderAgent {
 
   void check_environment() const {
     const VenueEnvironment found = venue_.environment();
-    if (settings_.training_mode && (found == VenueEnvironment::mainnet || settings_.deribit_env == "mainnet")) {
-      throw SafetyError(
-          "TRAINING_MODE is on and the venue is mainnet: training sells without the usual limits and runs on testnet or paper "
-          "only. Nothing was sent; turn TRAINING_MODE off, or set DERIBIT_ENV and DERIBIT_BASE_URL to testnet");
+    const std::optional<VenueEnvironment> host = hosts().environment_of(settings_.deribit_base_url);
+    const std::string configured =
+        "DERIBIT_ENV is '" + settings_.deribit_env + "', DERIBIT_BASE_URL is '" + settings_.deribit_base_url + "' (" +
+        (host ? std::string(name_of(*host)) : std::string("no known host")) + "), the venue is " + std::string(name_of(found));
+    if (settings_.training_mode &&
+        (found == VenueEnvironment::mainnet || host == VenueEnvironment::mainnet || settings_.deribit_env != "testnet")) {
+      throw SafetyError("TRAINING_MODE is on and something names mainnet: " + configured +
+                        ". Training sells without the usual limits and runs on testnet or paper only. Nothing was sent; turn "
+                        "TRAINING_MODE off or correct the setting");
     }
-    if (found != VenueEnvironment::paper && settings_.deribit_env != name_of(found)) {
-      throw SafetyError("the venue is " + std::string(name_of(found)) + ", DERIBIT_ENV is '" + settings_.deribit_env +
-                        "': they must agree. Nothing was sent");
+    if (!host || settings_.deribit_env != name_of(*host) ||
+        (found != VenueEnvironment::paper && settings_.deribit_env != name_of(found))) {
+      throw SafetyError("settings and venue disagree: " + configured + ". Nothing was sent; they must name one environment");
     }
-    // The settings must agree with each other on paper too, where no request goes to their host.
-    hosts().resolve(settings_.deribit_base_url, settings_.deribit_env, settings_.training_mode);
   }
 
   void measure_clock() {
@@ -487,7 +500,7 @@ class LadderAgent {
     reconcile(venue_, journal_, executor, settings_, decision.tick_seq, std::move(books));
     if (kill_.is_latched()) return;
     // 6 decide
-    std::vector<Action> actions = decide(decision, *attestation.value);
+    std::vector<Action> actions = decide(decision, *attestation.value, gate);
     // 7 plan
     PlanRecord plan;
     plan.tick_seq = decision.tick_seq;
@@ -537,37 +550,65 @@ class LadderAgent {
     }
   }
 
-  std::vector<Action> decide(DecisionRecord& decision, const Attestation& attestation) {
+  std::vector<Action> decide(DecisionRecord& decision, const Attestation& attestation, Gate& gate) {
     RandomStream random({settings_.seed, Purpose::exploration, 0, decision.tick_seq});
     if constexpr (requires { policies_.train(state_, settings_, attestation); }) {
       if (settings_.is_training_on_testnet(hosts())) {
         std::vector<Action> ladder = policies_.train(state_, settings_, attestation);
-        if (!ladder.empty()) {
-          print(ladder);
-          Action meta;
-          meta.type = ActionType::training_ladder;
-          meta.mode = AgentMode::training;
-          meta.reasoning = "Training mode on testnet: executed ladder of short calls across profiles.";
-          meta.policy_version = settings_.policy_version;
-          meta.decision_source = DecisionSource::training_mode;
-          decision.decision_source = DecisionSource::training_mode;
-          decision.proposed_action = decision.final_action = std::move(meta);
-          decision.ladder = ladder;
-          return ladder;
+        if (ladder.empty()) {
+          // No candidate for any profile: the rules decide, never the model.
+          ProductionDecision rules;
+          rules.action = rule_decide_action(state_, settings_, random);
+          return single(decision, std::move(rules));
         }
-        // No candidate for any profile: the rules decide, never the model.
-        Action action = rule_decide_action(state_, settings_, random);
-        return single(decision, {std::move(action), {}});
+        print(ladder);
+        Action meta;
+        meta.type = ActionType::training_ladder;
+        meta.mode = AgentMode::training;
+        meta.reasoning = "Training mode on testnet: executed ladder of short calls across profiles.";
+        meta.policy_version = settings_.policy_version;
+        meta.decision_source = decision.decision_source = DecisionSource::training_mode;
+        decision.proposed_action = decision.final_action = std::move(meta);
+        decision.ladder = ladder;
+        return ladder;
       }
     }
-    return single(decision, policies_.decide(state_, settings_, random));
+    ProductionDecision choice = policies_.decide(state_, settings_, random);
+    if (choice.source == DecisionSource::llm) {
+      if (std::string why = model_denied(choice.action, gate); !why.empty()) {
+        Action denied = std::move(choice.action);
+        choice = llm_fallback(state_, settings_, random, std::move(why));
+        choice.shadow = std::move(denied);
+      }
+    }
+    if (!choice.failure.empty()) journal_.write(ErrorRecord{decision.tick_seq, "llm", choice.failure, false});
+    return single(decision, std::move(choice));
   }
-  static std::vector<Action> single(DecisionRecord& decision, ProductionChoice choice) {
-    decision.decision_source = choice.action.decision_source;
+  static std::vector<Action> single(DecisionRecord& decision, ProductionDecision choice) {
+    decision.decision_source = choice.source;
     decision.proposed_action = decision.final_action = choice.action;
     decision.shadow_action = std::move(choice.shadow);
     return {std::move(choice.action)};
   }
+
+  // Why the risk engine would not let a model's proposal through; empty if it would.
+  std::string model_denied(const Action& action, Gate& gate) {
+    const auto legs = plan_legs(std::span(&action, 1), account_, history_.run_id, history_.next_tick);
+    if (legs.empty()) return {};
+    const Instrument* const instrument = gate.instrument(action.underlying, traded_symbol(legs.front()));
+    if (instrument == nullptr) return "the proposal names a call that is not listed";
+    const auto quote = venue_.ticker(traded_symbol(legs.front()));
+    if (!quote.is_confirmed()) return "the proposal's call has no quote: " + quote.message;
+    const OrderRequest order =
+        make_order(legs.front(), legs.front().amount, *quote.value, *instrument, settings_.order_style, 0);
+    gate.projected.plan_is_durable = true;  // what the check is asked for is everything else
+    const RiskCheck check = gate.check(legs.front(), order, *quote.value);
+    gate.projected.plan_is_durable = false;
+    std::string why;
+    for (const std::string& reason : check.reasons) why.append(why.empty() ? "denied: " : "; ").append(reason);
+    return check.allowed ? std::string() : why;
+  }
+
   HostPolicy hosts() const {
     if constexpr (requires { policies_.hosts; }) return policies_.hosts;
     return {};
