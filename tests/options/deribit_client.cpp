@@ -236,7 +236,7 @@ TEST_CASE("authentication signs, asks for its scope, is renewed at four fifths a
   CHECK(transport.sent.size() == 1);
 }
 
-TEST_CASE("an expired token is renewed once; an order is given back instead of being repeated", "[options][deribit]") {
+TEST_CASE("an expired token is renewed once, and an order is given back instead of being repeated", "[options][deribit]") {
   Rig rig;
   const nlohmann::ordered_json expired = {
       {"code", 13009}, {"message", "invalid_token"}, {"data", {{"reason", "token has expired"}, {"param", "access_token"}}}};
