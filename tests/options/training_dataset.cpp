@@ -41,9 +41,9 @@ std::string exported(const Rows& rows, ExportFormat format) {
   return out.str();
 }
 
-PlanRecord plan_of(std::vector<PlannedLeg> legs) {
+PlanRecord plan_of(std::vector<PlannedLeg> legs, std::uint64_t tick_seq = 1) {
   PlanRecord plan;
-  plan.tick_seq = 1;
+  plan.tick_seq = tick_seq;
   plan.run_id = "run-0001";
   plan.legs = std::move(legs);
   return plan;
@@ -69,7 +69,7 @@ void write_everything(HandLog& log) {
   single.decision_source = DecisionSource::llm_fallback_to_rule;
   single.proposed_action = single.final_action = c.action;
   single.execution.legs = {result_of(c, LegState::resting)};
-  log << plan_of({c}) << single;
+  log << plan_of({c}, 2) << single;
 
   DecisionRecord nothing = rlx_test::decision(3);
   nothing.decision_source = DecisionSource::rule_based;
@@ -259,7 +259,7 @@ TEST_CASE("training_dataset: buying back closes the oldest leg first, a settleme
   second.proposed_action = second.final_action = close;
   second.execution.legs = {result_of(c, LegState::filled, "0.2", "0.0020", "0.00005", 88'000.0)};
   // 0.1 of the 0.2 closes a, 0.1 goes to b; of the position of 0.5 that settles, 0.2 is b's and 0.3 external.
-  log << plan_of({a, b}) << first << plan_of({c}) << second
+  log << plan_of({a, b}) << first << plan_of({c}, 2) << second
       << settlement(btc_call, "-0.5", 104'000.0, "0.01923077", "0.000075");
   const auto examples = training_examples(log.reader());
   REQUIRE(examples.size() == 3);
@@ -293,7 +293,7 @@ TEST_CASE("training_dataset: whatever is bought back and settled, the legs' resu
       result.average_price = money(2'000'000);
       result.fee = money(10'000);
       make_ladder(decision, {result});
-      log << plan_of({leg}) << decision;
+      log << plan_of({leg}, i + 1) << decision;
       moved += multiply(amount, result.average_price) - result.fee;
       open += amount;
     }
@@ -307,7 +307,7 @@ TEST_CASE("training_dataset: whatever is bought back and settled, the legs' resu
       record.filled_amount = part;
       record.average_price = money(2'000'000);
       record.fee = money(10'000);
-      log << plan_of({leg}) << record;
+      log << plan_of({leg}, lots + 1) << record;
       moved -= multiply(part, record.average_price) + record.fee;
       open -= part;
     }
@@ -346,7 +346,7 @@ TEST_CASE("training_dataset: a roll is one example, known by the call it sells")
   second.proposed_action = second.final_action = roll;
   second.execution.legs = {result_of(close, LegState::filled, "0.1", "0.0010", "0.00003"),
                            result_of(open, LegState::filled, "0.1", "0.0070", "0.00003")};
-  log << plan_of({old_leg}) << first << plan_of({close, open}) << second;
+  log << plan_of({old_leg}) << first << plan_of({close, open}, 2) << second;
   const auto examples = training_examples(log.reader());
   REQUIRE(examples.size() == 2);
   CHECK(examples[0].outcome == LegOutcome::closed);
@@ -357,6 +357,32 @@ TEST_CASE("training_dataset: a roll is one example, known by the call it sells")
   CHECK(examples[1].strike == 105'000.0);
   CHECK(examples[1].average_price == dec("0.007"));
   CHECK(examples[1].outcome == LegOutcome::open_at_end);
+}
+
+TEST_CASE("training_dataset: legs of a tick that a crash cut off before its decision record are not lost") {
+  HandLog log;
+  const PlannedLeg a = planned("rlx1-a", open_action(btc_call, "aggressive", dec("0.1")));
+  const PlannedLeg b = planned("rlx1-b", open_action(eth_call, "moderate", dec("1")));
+  PlanRecord next = plan_of({b}, 2);
+  DecisionRecord decision = rlx_test::decision(2);
+  make_ladder(decision, {result_of(b, LegState::resting)});
+  log << plan_of({a}) << changed("rlx1-a", LegState::filled, "0.1", "0.0050", "0.00003") << next << decision
+      << settlement(btc_call, "-0.1", 104'000.0, "0.00384615", "0.000015");
+  next.tick_seq = 3;
+  next.legs[0].label = "rlx1-c";
+  log << next;
+  const auto examples = training_examples(log.reader());
+  REQUIRE(examples.size() == 3);
+  CHECK(examples[0].label == "rlx1-a");
+  CHECK(examples[0].decision_time_ms == rlx_test::hand_time);  // of the plan
+  CHECK(examples[0].decision_source == DecisionSource::training_mode);
+  CHECK(examples[0].strategy == "aggressive");
+  CHECK(examples[0].delta == 0.2);
+  CHECK_FALSE(examples[0].bid);
+  CHECK(examples[0].outcome == LegOutcome::settled);
+  CHECK(*examples[0].reward == Approx(-0.0339115));
+  CHECK(examples[1].state == "resting");
+  CHECK(examples[2].state == "planned");
 }
 
 TEST_CASE("training_dataset: linear options are rewarded per index") {

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -777,34 +778,42 @@ class LogWriter {
   bool durable_;
 };
 
-/// Calls `each(const R&)`, R the typed record of the entry, for every record of a log in order. `each` is a callable for all of
-/// them, for example a generic lambda. @throws LogError `file:line: ...`
+/// Calls `each(const R&)`, R the typed record of the entry, for every record of a log in order; `each(const R&, const
+/// LogEntry&)` where it takes two arguments. `each` is a callable for all of them, for example a generic lambda.
+/// @throws LogError `file:line: ...`
 template <class F>
 LogSummary for_each_record(const LogReader& log, F&& each) {
   return log.for_each([&each](const LogEntry& entry) {
     const nlohmann::ordered_json body = entry.json();
+    const auto give = [&](const auto& record) {
+      if constexpr (std::is_invocable_v<F&, decltype(record), const LogEntry&>) {
+        each(record, entry);
+      } else {
+        each(record);
+      }
+    };
     try {
       switch (entry.type) {
         case RecordType::start:
-          return each(start_from_json(body));
+          return give(start_from_json(body));
         case RecordType::plan:
-          return each(plan_from_json(body));
+          return give(plan_from_json(body));
         case RecordType::leg:
-          return each(leg_from_json(body));
+          return give(leg_from_json(body));
         case RecordType::decision:
-          return each(decision_from_json(body));
+          return give(decision_from_json(body));
         case RecordType::settlement:
-          return each(settlement_from_json(body));
+          return give(settlement_from_json(body));
         case RecordType::reconcile:
-          return each(reconcile_from_json(body));
+          return give(reconcile_from_json(body));
         case RecordType::error:
-          return each(error_from_json(body));
+          return give(error_from_json(body));
         case RecordType::kill:
-          return each(kill_from_json(body));
+          return give(kill_from_json(body));
         case RecordType::kill_released:
-          return each(kill_released_from_json(body));
+          return give(kill_released_from_json(body));
         case RecordType::stop:
-          return each(stop_from_json(body));
+          return give(stop_from_json(body));
       }
     } catch (const LogError& error) {
       throw LogError(std::string(entry.file) + ':' + std::to_string(entry.line) + ": " + error.what());

@@ -182,7 +182,7 @@ struct LegMoney {
 /// Follows every leg of the log: fills by label, then buys and settlements of its symbol, oldest lot first.
 class LegMoneyBook {
  public:
-  void plan(const PlannedLeg& leg) { legs_.try_emplace(leg.label, Leg{leg, {}, {}, RejectedBy::none, false, false}); }
+  void plan(const PlannedLeg& leg) { legs_.try_emplace(leg.label, Leg{leg, {}, {}, RejectedBy::none, false}); }
 
   void change(const LegRecord& record) {
     const auto found = legs_.find(record.label);
@@ -190,7 +190,6 @@ class LegMoneyBook {
     Leg& leg = found->second;
     leg.state = record.to;
     leg.rejected_by = record.rejected_by;
-    leg.known = true;
     fill(leg, record.filled_amount, record.average_price, record.fee, record.index);
   }
   void result(const LegResult& result) {
@@ -199,7 +198,6 @@ class LegMoneyBook {
     leg.state = result.state;
     leg.rejected_by = result.rejected_by;
     leg.simulated = result.simulated && result.state != LegState::rejected;
-    leg.known = true;
     fill(leg, result.filled_amount, result.average_price, result.fee, result.index);
   }
   void settle(const Settlement& settlement) {
@@ -235,10 +233,8 @@ class LegMoneyBook {
     if (found == legs_.end()) return;
     const Leg& leg = found->second;
     const LegMoney& money = leg.money;
-    if (leg.known) {
-      example.state = leg.simulated ? "simulated" : name_of(leg.state);
-      if (leg.rejected_by != RejectedBy::none) example.state += '(' + std::string(name_of(leg.rejected_by)) + ')';
-    }
+    example.state = leg.simulated ? "simulated" : name_of(leg.state);
+    if (leg.rejected_by != RejectedBy::none) example.state += '(' + std::string(name_of(leg.rejected_by)) + ')';
     if (leg.simulated) return;
     example.filled_amount = money.filled;
     if (money.filled.sign() == 0) return;
@@ -266,7 +262,6 @@ class LegMoneyBook {
     LegState state = LegState::planned;
     RejectedBy rejected_by = RejectedBy::none;
     bool simulated = false;
-    bool known = false;  // more than its plan was seen
   };
 
   // Records give the amount, average price and fee of an order so far; what has come since the record before is one fill.
@@ -376,6 +371,12 @@ inline TrainingExample leg_example(const DecisionRecord& decision, const Action&
     example.expiry_ms = name->expiry_ms;
     example.dte = static_cast<double>(name->expiry_ms - decision.timestamp_ms) / 86'400'000.0;
   }
+  if (action.diagnostics) {
+    example.delta = known(action.diagnostics->delta);
+    example.dte = known(action.diagnostics->dte);
+    example.premium_usd = known(action.diagnostics->premium_usd);
+    example.ivrv = known(action.diagnostics->ivrv);
+  }
   for (const CandidateRecord& candidate : decision.candidates) {
     if (candidate.symbol != example.symbol) continue;
     take_candidate(example, candidate);
@@ -413,25 +414,44 @@ inline void append_examples(const DecisionRecord& decision, std::vector<Training
  *
  * A leg's P&L is that of its own sold contracts: buys and settlements of the same symbol are taken from the oldest leg first,
  * a settlement of a position that others share is divided by amount. Contracts still open at the end of the log have outcome
- * `open_at_end` and no reward.
+ * `open_at_end` and no reward. A tick that a crash has cut off between its plan and its decision record gives examples of its
+ * plan, without what only the decision record knows.
  * @throws LogError the log is damaged or a record cannot be read, with file and line
  */
 inline std::vector<TrainingExample> training_examples(const LogReader& log) {
   std::vector<TrainingExample> examples;
   detail::LegMoneyBook book;
-  for_each_record(log, [&](const auto& record) {
+  std::optional<DecisionRecord> undecided;  // what a plan says of a tick whose decision record has not come yet
+  const auto take_undecided = [&] {
+    if (undecided) detail::append_examples(*undecided, examples);
+    undecided.reset();
+  };
+  for_each_record(log, [&](const auto& record, const LogEntry& entry) {
     using R = std::remove_cvref_t<decltype(record)>;
     if constexpr (std::is_same_v<R, PlanRecord>) {
-      for (const PlannedLeg& leg : record.legs) book.plan(leg);
+      take_undecided();
+      if (record.legs.empty()) return;
+      undecided.emplace();
+      undecided->tick_seq = record.tick_seq;
+      undecided->run_id = record.run_id;
+      undecided->timestamp_ms = entry.timestamp_ms;
+      undecided->decision_source = record.legs.front().action.decision_source;
+      for (const PlannedLeg& leg : record.legs) {
+        book.plan(leg);
+        undecided->execution.legs.emplace_back().leg = leg;
+      }
     } else if constexpr (std::is_same_v<R, LegRecord>) {
       book.change(record);
     } else if constexpr (std::is_same_v<R, SettlementRecord>) {
       book.settle(record.settlement);
     } else if constexpr (std::is_same_v<R, DecisionRecord>) {
+      if (undecided && undecided->tick_seq == record.tick_seq) undecided.reset();
+      take_undecided();
       for (const LegResult& leg : record.execution.legs) book.result(leg);
       detail::append_examples(record, examples);
     }
   });
+  take_undecided();
   for (TrainingExample& example : examples) book.finish(example);
   return examples;
 }
