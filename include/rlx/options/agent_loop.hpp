@@ -265,9 +265,8 @@ class LadderAgent {
       stop_with(report, StopCause::attestation, kill_reason::attestation, error.what());
     } catch (const ReconciliationError& error) {
       report.stop = StopCause::reconciliation;
-      report.stop_reason = error.what();
+      report.stop_reason = decision.error = error.what();
       decision.decision_source = DecisionSource::halted;
-      decision.error = error.what();
       cancel_own();
     } catch (const LogError& error) {
       stop_with(report, StopCause::log, kill_reason::log, error.what());
@@ -278,9 +277,7 @@ class LadderAgent {
       decision.error = error.what();
       try_write(ErrorRecord{decision.tick_seq, "tick", error.what(), false});
     }
-    if (kill_.is_latched() && report.stop == StopCause::none) {
-      stop_with(report, StopCause::kill, {}, kill_.reason());
-    }
+    if (report.stop == StopCause::none) stop_if_killed(report);
     ++history_.next_tick;
     try {
       journal_.write(decision);
@@ -328,9 +325,7 @@ class LadderAgent {
     } catch (const std::logic_error& error) {
       stop_with(report, StopCause::kill, kill_reason::internal, error.what());
     }
-    if (report.stop == StopCause::none && (kill_.is_latched() || kill_.is_requested())) {
-      stop_with(report, StopCause::kill, kill_reason::operator_file, kill_.reason());
-    }
+    if (report.stop == StopCause::none) stop_if_killed(report);
     if (report.stop != StopCause::none) started_ = false;
     return report;
   }
@@ -715,6 +710,15 @@ class LadderAgent {
       kill(reason, message);
     } else {
       finish_kill();
+    }
+  }
+
+  // A latch that execution has set, and an operator who asked for a stop in the meantime.
+  void stop_if_killed(TickReport& report) {
+    if (kill_.is_latched()) {
+      stop_with(report, StopCause::kill, {}, kill_.reason());
+    } else if (kill_.is_requested()) {
+      stop_with(report, StopCause::kill, kill_reason::operator_file, kill_.operator_path());
     }
   }
 
