@@ -65,12 +65,12 @@ std::string OnPolicyLearner<E, Rule, C, R, K>::state_hash() const {
 template <class E, class Rule, Critic C, RiskObjective R, Clock K>
 nlohmann::json OnPolicyLearner<E, Rule, C, R, K>::run_description() const {
   nlohmann::json run = config_to_json(config_);
-  run["gradient_shards"] = gradients_.count();
+  run["gradient_shards"] = gradient_shards();
   run["num_envs"] = envs_->num_envs();
   run["num_shards"] = envs_->num_shards();
   run["env_seed"] = envs_->config().seed;
   run["layout_sha256"] = layout_.layout_sha256;
-  run["graph_sha256"] = sha256_hex(nlohmann::json(spec_).dump());
+  run["graph_sha256"] = sha256_hex(nlohmann::json(net_.spec).dump());
   for (const auto& [key, value] : identity) run[key] = value;
   return run;
 }
@@ -92,7 +92,7 @@ nlohmann::json OnPolicyLearner<E, Rule, C, R, K>::metadata() const {
                          {"algorithm", Rule::algorithm},
                          {"run", run},
                          {"run_sha256", config_hash(run)},
-                         {"graph", nlohmann::json(spec_)},
+                         {"graph", nlohmann::json(net_.spec)},
                          {"policy", layout_to_json(described_layout())},
                          {"notes", notes},
                          {"environment_state", VectorEnv<E>::saves_environments ? "present" : "absent"}};
@@ -102,7 +102,7 @@ nlohmann::json OnPolicyLearner<E, Rule, C, R, K>::metadata() const {
                       {"epochs", epochs_},
                       {"adam_t", optimizer_.steps()},
                       {"env_steps", env_steps_},
-                      {"num_episodes", num_episodes_},
+                      {"num_episodes", num_episodes()},
                       {"forward_rows", forward_rows_},
                       {"trained_rows", trained_rows_},
                       {"started", started_},
@@ -124,11 +124,11 @@ auto OnPolicyLearner<E, Rule, C, R, K>::state_buffers() const -> StateBuffers {
   }
   StateWriter writer(state.sampler);
   envs_->sampler().save_state(writer);
-  save_extension(critic_, state.critic);
+  save_extension(net_.critic, state.critic);
   save_extension(objective_, state.objective);
-  state.observation_count = observation_statistics_.count();
-  state.return_count = return_statistics_.count();
-  state.value = {value_scale_.mean(), value_scale_.variance(), value_scale_.updates()};
+  state.observation_count = net_.observation_statistics.count();
+  state.return_count = reward_scale_.statistics.count();
+  state.value = {net_.value_scale.mean(), net_.value_scale.variance(), net_.value_scale.updates()};
   return state;
 }
 
@@ -140,12 +140,13 @@ std::vector<io::TensorView> OnPolicyLearner<E, Rule, C, R, K>::tensors(const Sta
     return io::TensorView{std::move(tensor), io::DType::U8, {data.size()}, data};
   };
   std::vector<io::TensorView> all;
-  append_parameters(store_, all);
+  append_parameters(net_.store, all);
   optimizer_.append_state(all);
-  if (config_.normalize_observation) append_normalizer("observation", observation_statistics_, state.observation_count, all);
+  if (config_.normalize_observation)
+    append_normalizer("observation", net_.observation_statistics, state.observation_count, all);
   if (config_.normalize_reward) {
-    append_normalizer("reward", return_statistics_, state.return_count, all);
-    all.push_back(io::tensor_view("rollout/discounted_returns", std::span<const double>(discounted_returns_)));
+    append_normalizer("reward", reward_scale_.statistics, state.return_count, all);
+    all.push_back(io::tensor_view("rollout/discounted_returns", std::span<const double>(reward_scale_.returns)));
   }
   if (config_.normalize_value) {
     const std::span<const double> value(state.value);
@@ -162,8 +163,8 @@ std::vector<io::TensorView> OnPolicyLearner<E, Rule, C, R, K>::tensors(const Sta
         io::tensor_view("rollout/current_masks", std::span(rollout_.masks).last(mask_bytes), {n, rollout_.shape.mask_width}));
   all.push_back(io::tensor_view("rollout/episode_returns", std::span<const double>(rollout_.running_returns)));
   all.push_back(io::tensor_view("rollout/episode_lengths", std::span<const std::int64_t>(state.episode_lengths)));
-  all.push_back(io::tensor_view("statistics/returns", std::span<const double>(window_returns_)));
-  all.push_back(io::tensor_view("statistics/lengths", std::span<const double>(window_lengths_)));
+  all.push_back(io::tensor_view("statistics/returns", std::span<const double>(window_.returns)));
+  all.push_back(io::tensor_view("statistics/lengths", std::span<const double>(window_.lengths)));
   if (is_recurrent()) {
     all.push_back(io::tensor_view("recurrent/state", std::span<const float>(rollout_.state), {n, rollout_.shape.state_size}));
     all.push_back(io::tensor_view("recurrent/starts", std::span(rollout_.episode_starts).last(n)));
@@ -201,21 +202,21 @@ void OnPolicyLearner<E, Rule, C, R, K>::load(std::string_view path_view, const L
     // Everything is read into copies first, so that a damaged file leaves this learner as it is.
     StateBuffers state = state_buffers();
     refuse_other_tensors(file, tensors(state));
-    nn::ParameterStore<float> store = store_;
+    nn::ParameterStore<float> store = net_.store;
     read_parameters(file, store);
     const nlohmann::json& counters = meta.at("counters");
     Optimizer optimizer = optimizer_;
     optimizer.read_state(file);
     optimizer.set_steps(counters.at("adam_t").get<std::uint64_t>());
-    RunningMeanStd observation_statistics = observation_statistics_;
-    RunningMeanStd return_statistics = return_statistics_;
-    std::vector<double> discounted(discounted_returns_.size());
+    RunningMeanStd observation_statistics = net_.observation_statistics;
+    RunningMeanStd return_statistics = reward_scale_.statistics;
+    std::vector<double> discounted(reward_scale_.returns.size());
     if (config_.normalize_observation) read_normalizer(file, "observation", observation_statistics);
     if (config_.normalize_reward) {
       read_normalizer(file, "reward", return_statistics);
       file.read_into("rollout/discounted_returns", std::span<double>(discounted));
     }
-    ValueScale value_scale = value_scale_;
+    ValueScale value_scale = net_.value_scale;
     if (config_.normalize_value) value_scale = read_value_scale(file);
     const std::size_t n = rollout_.shape.num_envs;
     std::vector<float> recurrent(rollout_.state.size());
@@ -227,8 +228,8 @@ void OnPolicyLearner<E, Rule, C, R, K>::load(std::string_view path_view, const L
     std::vector<float> observations(n * rollout_.shape.observation_size);
     std::vector<std::uint8_t> masks(n * rollout_.shape.mask_width);
     std::vector<double> running(n);
-    std::vector<double> returns(window_returns_.size());
-    std::vector<double> lengths(window_lengths_.size());
+    std::vector<double> returns(window_.returns.size());
+    std::vector<double> lengths(window_.lengths.size());
     file.read_into("rollout/current_observations", std::span<float>(observations));
     if (!masks.empty()) file.read_into("rollout/current_masks", std::span<std::uint8_t>(masks));
     file.read_into("rollout/episode_returns", std::span<double>(running));
@@ -236,7 +237,7 @@ void OnPolicyLearner<E, Rule, C, R, K>::load(std::string_view path_view, const L
     file.read_into("rollout/episode_lengths", std::span<std::int64_t>(episode_lengths));
     file.read_into("statistics/returns", std::span<double>(returns));
     file.read_into("statistics/lengths", std::span<double>(lengths));
-    C critic = load_extension(critic_, file, "critic");
+    C critic = load_extension(net_.critic, file, "critic");
     R objective = load_extension(objective_, file, "risk");
     const auto number = [&](const char* name) { return counters.at(name).get<std::uint64_t>(); };
     const std::array<std::uint64_t, 8> numbers{number("num_timesteps"), number("total_timesteps"), number("n_updates"),
@@ -273,24 +274,24 @@ void OnPolicyLearner<E, Rule, C, R, K>::load(std::string_view path_view, const L
     }
     envs_->set_sampler(std::move(sampler));
 
-    std::copy(store.parameters().begin(), store.parameters().end(), store_.parameters().begin());
+    std::copy(store.parameters().begin(), store.parameters().end(), net_.store.parameters().begin());
     optimizer_ = std::move(optimizer);
-    value_scale_ = value_scale;
-    observation_statistics_ = std::move(observation_statistics);
-    return_statistics_ = std::move(return_statistics);
-    discounted_returns_ = std::move(discounted);
+    net_.value_scale = value_scale;
+    net_.observation_statistics = std::move(observation_statistics);
+    reward_scale_.statistics = std::move(return_statistics);
+    reward_scale_.returns = std::move(discounted);
     std::copy(observations.begin(), observations.end(),
               rollout_.observations.end() - static_cast<std::ptrdiff_t>(observations.size()));
     std::copy(masks.begin(), masks.end(), rollout_.masks.end() - static_cast<std::ptrdiff_t>(masks.size()));
     rollout_.running_returns = std::move(running);
     rollout_.state = std::move(recurrent);
     std::copy(starts.begin(), starts.end(), rollout_.episode_starts.end() - static_cast<std::ptrdiff_t>(starts.size()));
-    window_returns_ = std::move(returns);
-    window_lengths_ = std::move(lengths);
-    critic_ = std::move(critic);
+    window_.returns = std::move(returns);
+    window_.lengths = std::move(lengths);
+    net_.critic = std::move(critic);
     objective_ = std::move(objective);
     num_timesteps_ = numbers[0], total_timesteps_ = numbers[1], n_updates_ = numbers[2], epochs_ = numbers[3];
-    env_steps_ = numbers[4], num_episodes_ = numbers[5], forward_rows_ = numbers[6], trained_rows_ = numbers[7];
+    env_steps_ = numbers[4], window_.episodes = numbers[5], forward_rows_ = numbers[6], trained_rows_ = numbers[7];
     started_ = started && restored;
     cut_short_ = false;
     warned_ = false;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// @brief What PPO and A2C share: collecting rollouts, estimating advantages, gradient shards, statistics, logs.
+/// @brief What PPO and A2C share: the order in which rollouts are collected, advantages estimated, minibatches trained,
+/// episodes reported and figures logged. The pieces stand in rollout_collector.hpp, minibatch_gradient.hpp and update_log.hpp.
 ///
 /// A rule says how they differ:
 /// @code
@@ -44,11 +45,9 @@
 
 #include <rlx/core/clock.hpp>
 #include <rlx/core/error.hpp>
-#include <rlx/core/finite.hpp>
 #include <rlx/core/matrix.hpp>
 #include <rlx/core/random.hpp>
 #include <rlx/core/running_mean_std.hpp>
-#include <rlx/core/state.hpp>
 #include <rlx/core/thread_pool.hpp>
 #include <rlx/env/environment.hpp>
 #include <rlx/env/episode_sampler.hpp>
@@ -58,12 +57,14 @@
 #include <rlx/nn/parameter_store.hpp>
 #include <rlx/rl/checkpoint.hpp>
 #include <rlx/rl/critic.hpp>
-#include <rlx/rl/detail/action_head.hpp>
+#include <rlx/rl/detail/actor_critic.hpp>
 #include <rlx/rl/detail/extension_state.hpp>
-#include <rlx/rl/detail/gradient_shards.hpp>
+#include <rlx/rl/detail/minibatch_gradient.hpp>
 #include <rlx/rl/detail/on_policy_loss.hpp>
 #include <rlx/rl/detail/optimizer.hpp>
-#include <rlx/rl/detail/value_scale.hpp>
+#include <rlx/rl/detail/reward_scale.hpp>
+#include <rlx/rl/detail/rollout_collector.hpp>
+#include <rlx/rl/detail/update_log.hpp>
 #include <rlx/rl/gae.hpp>
 #include <rlx/rl/inference_policy.hpp>
 #include <rlx/rl/learner.hpp>
@@ -84,11 +85,6 @@ struct Prediction {
 
 namespace detail {
 
-inline CategoricalHead make_head(const Discrete& space, bool) { return CategoricalHead(static_cast<std::size_t>(space.n)); }
-inline MultiCategoricalHead make_head(const MultiDiscrete& space, bool) { return MultiCategoricalHead(space.nvec); }
-inline GaussianHead make_head(const Box& space, bool squash) { return GaussianHead(space.low, space.high, squash); }
-inline DirichletHead make_head(const Simplex& space, bool) { return DirichletHead(static_cast<std::size_t>(space.n)); }
-
 template <class E, class Rule, Critic C, RiskObjective R, Clock K>
 class OnPolicyLearner : public Learner {
  public:
@@ -105,53 +101,30 @@ class OnPolicyLearner : public Learner {
   OnPolicyLearner(Config config, VectorEnv<E>& envs, nn::GraphSpec graph, ThreadPool& threads, C critic, R objective, K clock)
       : config_(std::move(config)),
         envs_(&envs),
-        threads_(&threads),
-        critic_(std::move(critic)),
         objective_(std::move(objective)),
         clock_(std::move(clock)),
-        head_(make_head(envs.action_space(), config_.squash)),
-        spec_(std::move(graph)),
-        graph_(build_graph()),
+        net_(make_network(std::move(critic), std::move(graph))),
         layout_(make_layout()),
-        scaling_{config_.clip_obs, nn::unscaled_columns(spec_)},
-        optimizer_(Rule::optimizer(config_, store_)),
+        optimizer_(Rule::optimizer(config_, net_.store)),
         rollout_(rollout_shape()),
-        sequence_(is_recurrent() ? config_.n_steps : 1),
-        batch_units_(Rule::batch_rows(config_, rollout_.rows()) / sequence_),
-        gradients_(store_.gradients(),
-                   std::min(choose_gradient_shards(config_.gradient_shards, batch_units_, is_recurrent()), batch_units_)),
-        observation_statistics_(envs.observation_size()),
-        return_statistics_(1),
-        discounted_returns_(envs.num_envs()),
-        final_observations_(envs.num_envs() * envs.observation_size()),
-        environment_actions_(transforms_actions ? envs.num_envs() * envs.action_width() : 0),
-        indices_(rollout_.rows() / sequence_),
-        batch_rows_(is_recurrent() ? batch_units_ * sequence_ : 0),
-        shard_sums_(gradients_.count()),
-        finished_(rollout_.rows()),
-        finished_steps_(rollout_.rows()),
-        order_(rollout_.rows()),
-        window_returns_(config_.stats_window_size),
-        window_lengths_(config_.stats_window_size) {
+        minibatch_(minibatch_settings()),
+        collector_(envs, net_, rollout_, scratch_, config_.seed, config_.check_finite),
+        gradient_(minibatch_, net_, rollout_, objective_, threads, scratch_),
+        window_(config_.stats_window_size),
+        indices_(rollout_.rows() / minibatch_.sequence) {
     require_whole_state<C>();
     require_whole_state<R>();
-    nn::initialize(store_, spec_, config_.ortho_init ? nn::Initialization::orthogonal : nn::Initialization::torch_like,
+    reward_scale_.returns.resize(envs.num_envs());
+    nn::initialize(net_.store, net_.spec, config_.ortho_init ? nn::Initialization::orthogonal : nn::Initialization::torch_like,
                    config_.seed);
-    std::fill(log_std().begin(), log_std().end(), static_cast<float>(config_.log_std_init));
+    std::fill(net_.log_std().begin(), net_.log_std().end(), static_cast<float>(config_.log_std_init));
     std::iota(indices_.begin(), indices_.end(), std::uint32_t{0});
-    const std::size_t shard_rows = (batch_units_ + gradients_.count() - 1) / gradients_.count() * sequence_;
-    const std::size_t shard_envs = (envs.num_envs() + envs.num_shards() - 1) / envs.num_shards();
-    collected_.resize(envs.num_shards());
-    envs.for_each_shard([&](Shard& shard) {
-      Collected& c = collected_[shard.index];
-      const std::size_t n = shard.end - shard.begin;
-      c.rewards.resize(envs_->num_envs());
-      c.truncated.reserve(n);
-      c.finals.resize(n * envs_->observation_size());
-    });
     if constexpr (needs_view) rollout_.episodes.reserve(rollout_.rows());
+    const std::size_t shard_rows = (minibatch_.units + minibatch_.shards - 1) / minibatch_.shards * minibatch_.sequence;
+    const std::size_t shard_envs = (envs.num_envs() + envs.num_shards() - 1) / envs.num_shards();
     const std::size_t pool_size = std::max(threads.size(), envs.pool().size());
-    for (std::size_t t = 0; t < pool_size; ++t) scratch_.emplace_back(*this, std::max(shard_rows, shard_envs));
+    for (std::size_t t = 0; t < pool_size; ++t)
+      scratch_.emplace_back(net_.graph, rollout_.shape, std::max(shard_rows, shard_envs));
   }
 
   // ------------------------------------------------------------------------------------------------------------ training
@@ -185,7 +158,7 @@ class OnPolicyLearner : public Learner {
       for (Callback* const callback : options.callbacks) stopped = !callback->on_rollout_end(*this) || stopped;
       update();
       has_open_rollout_ = cut_short_ = false;
-      if (logger_ != nullptr) record_update();
+      if (logger_ != nullptr) record();
       for (Callback* const callback : options.callbacks) stopped = !callback->on_update_end(*this) || stopped;
       for (Callback* const callback : options.callbacks) callback->on_checkpoint(*this);
       if (logger_ != nullptr && (n_updates_ % options.log_interval == 0)) dump();
@@ -213,36 +186,36 @@ class OnPolicyLearner : public Learner {
                         "::predict: the network has recurrent state; use policy(), whose workspace remembers the episode");
     }
     Scratch& scratch = scratch_[0];
-    forward(MatrixView<const float>(observation.data(), 1, observation.size()), scratch, {});
-    const HeadRow<float> row{std::as_const(scratch).workspace.output(action_output_).row(0), mask, log_std()};
-    std::vector<ActionScalar> action(head_.action_width());
+    net_.forward(MatrixView<const float>(observation.data(), 1, observation.size()), scratch, {});
+    const HeadRow<float> row{net_.action_rows(scratch).row(0), mask, net_.log_std()};
+    std::vector<ActionScalar> action(net_.head.action_width());
     HeadEvaluation<float> evaluation;
     if (deterministic) {
-      head_.mode(row, std::span<ActionScalar>(action));
-      evaluation = head_.evaluate(row, std::span<const ActionScalar>(action));
+      net_.head.mode(row, std::span<ActionScalar>(action));
+      evaluation = net_.head.evaluate(row, std::span<const ActionScalar>(action));
     } else {
-      evaluation = head_.sample(row, *random, std::span<ActionScalar>(action));
+      evaluation = net_.head.sample(row, *random, std::span<ActionScalar>(action));
     }
     Prediction<Action> result;
-    if constexpr (transforms_actions) head_.to_environment(std::vector<ActionScalar>(action), action);
+    if constexpr (transforms_actions) net_.head.to_environment(std::vector<ActionScalar>(action), action);
     if constexpr (std::same_as<Space, Discrete>) {
       result.action = action[0];
     } else {
       result.action = std::move(action);
     }
-    result.value = real_value(std::as_const(scratch).workspace.output(value_output_).row(0));
+    result.value = net_.real_value(net_.critic_rows(scratch).row(0));
     result.log_prob = evaluation.log_prob;
     result.entropy = evaluation.entropy;
     return result;
   }
 
   InferencePolicy policy() const override {
-    const RunningMeanStd* const statistics = config_.normalize_observation ? &observation_statistics_ : nullptr;
-    if (!config_.normalize_value) return {spec_, store_, described_layout(), statistics};
-    nn::ParameterStore<float> real = store_;  // the policy's value is in the units of the rewards
-    rescale_value_head(real.tensor(value_head_.weight), real.tensor(value_head_.bias), value_scale_.mean(), value_scale_.std(),
-                       0.0, 1.0);
-    return {spec_, real, described_layout(), statistics};
+    const RunningMeanStd* const statistics = config_.normalize_observation ? &net_.observation_statistics : nullptr;
+    if (!config_.normalize_value) return {net_.spec, net_.store, described_layout(), statistics};
+    nn::ParameterStore<float> real = net_.store;  // the policy's value is in the units of the rewards
+    rescale_value_head(real.tensor(net_.value_head.weight), real.tensor(net_.value_head.bias), net_.value_scale.mean(),
+                       net_.value_scale.std(), 0.0, 1.0);
+    return {net_.spec, real, described_layout(), statistics};
   }
   /// Writes the policy alone, for `InferencePolicy`. @throws IoError
   void export_policy(std::string_view path, const PolicyInfo& info = {}) const override {
@@ -272,11 +245,11 @@ class OnPolicyLearner : public Learner {
 
   std::uint64_t num_timesteps() const override { return num_timesteps_; }
   std::uint64_t total_timesteps() const override { return total_timesteps_; }
-  std::uint64_t num_episodes() const override { return num_episodes_; }
+  std::uint64_t num_episodes() const override { return window_.episodes; }
   std::uint64_t n_updates() const override { return n_updates_; }
   const UpdateMetrics& last_update() const override { return metrics_; }
-  double mean_episode_return() const override { return window_mean(window_returns_); }
-  double mean_episode_length() const override { return window_mean(window_lengths_); }
+  double mean_episode_return() const override { return window_.mean_return(); }
+  double mean_episode_length() const override { return window_.mean_length(); }
   std::uint64_t wall_ms() const override { return static_cast<std::uint64_t>(clock_.now_ms()); }
   double elapsed_seconds() const override { return clock_.monotonic_seconds() - learn_began_; }
   Logger* logger() const override { return logger_; }
@@ -287,78 +260,44 @@ class OnPolicyLearner : public Learner {
   }
 
   const Config& config() const noexcept { return config_; }
-  const nn::GraphSpec& graph_spec() const noexcept { return spec_; }
-  const nn::Graph<float>& graph() const noexcept { return graph_; }
-  const nn::ParameterStore<float>& parameters() const noexcept { return store_; }
-  nn::ParameterStore<float>& parameters() noexcept { return store_; }
+  const nn::GraphSpec& graph_spec() const noexcept { return net_.spec; }
+  const nn::Graph<float>& graph() const noexcept { return net_.graph; }
+  const nn::ParameterStore<float>& parameters() const noexcept { return net_.store; }
+  nn::ParameterStore<float>& parameters() noexcept { return net_.store; }
   const PolicyLayout& layout() const noexcept { return layout_; }
-  const RunningMeanStd& observation_statistics() const noexcept { return observation_statistics_; }
+  const RunningMeanStd& observation_statistics() const noexcept { return net_.observation_statistics; }
   /// Of the discounted returns; rewards are divided by its standard deviation.
-  const RunningMeanStd& return_statistics() const noexcept { return return_statistics_; }
+  const RunningMeanStd& return_statistics() const noexcept { return reward_scale_.statistics; }
   const Rollout<ActionScalar>& rollout() const noexcept { return rollout_; }
   const VectorEnv<E>& environments() const noexcept { return *envs_; }
-  /// The environment gets a clipped or squashed copy of what is stored.
-  static constexpr bool transforms_actions = std::same_as<Space, Box>;
+  static constexpr bool transforms_actions = std::same_as<Space, Box>;  ///< clipped or squashed before an environment sees them
   /// The action of a row of the rollout as the environment took it. @param[out] action  A numbers
   void environment_action(std::size_t row, std::span<ActionScalar> action) const {
     const std::span<const ActionScalar> drawn = rollout_.action(row);
     if constexpr (transforms_actions) {
-      head_.to_environment(drawn, action);
+      net_.head.to_environment(drawn, action);
     } else {
       std::copy(drawn.begin(), drawn.end(), action.begin());
     }
   }
-  const C& critic() const noexcept { return critic_; }
+  const C& critic() const noexcept { return net_.critic; }
   const R& objective() const noexcept { return objective_; }
   K& clock() noexcept { return clock_; }
-  std::size_t gradient_shards() const noexcept { return gradients_.count(); }
+  std::size_t gradient_shards() const noexcept { return gradient_.shards(); }
   double total_flops() const override {
-    return static_cast<double>(graph_.flops_per_row()) *
+    return static_cast<double>(net_.graph.flops_per_row()) *
            (static_cast<double>(forward_rows_) + 3.0 * static_cast<double>(trained_rows_));
   }
   /// SHA-256 over parameters, moments, statistics and counters: equal runs have equal digests.
   std::string state_hash() const;
 
  private:
-  using Shard = typename VectorEnv<E>::Shard;
-  using Rows = typename VectorEnv<E>::Rows;
   using Head = decltype(make_head(std::declval<const Space&>(), false));
-  using Recurrence = nn::Recurrence<float>;
+  using Network = ActorCritic<Head, C>;
+  using Scratch = LearnerScratch<ActionScalar>;
   /// Critics and objectives of the user read the whole rollout; the defaults read nothing of it.
   static constexpr bool needs_view = !std::same_as<C, ScalarCritic> || !std::same_as<R, ExpectedReturn>;
 
-  /// Memory of one thread.
-  struct Scratch {
-    Scratch(const OnPolicyLearner& learner, std::size_t rows)
-        : workspace(learner.graph_.make_workspace(rows)),
-          input(rows * learner.layout_.observation_size),
-          masks(rows * learner.rollout_.shape.mask_width),
-          actions(rows * learner.rollout_.shape.action_width),
-          old_log_probs(rows),
-          advantages(rows),
-          old_outputs(rows * learner.rollout_.shape.critic_outputs),
-          targets(rows * learner.rollout_.shape.target_width),
-          state(learner.rollout_.state.size()),
-          starts(learner.is_recurrent() ? rows : 0),
-          loss(rows) {}
-    nn::Workspace<float> workspace;
-    std::vector<float> input;
-    std::vector<std::uint8_t> masks;
-    std::vector<ActionScalar> actions;
-    std::vector<float> old_log_probs, advantages, old_outputs, targets;
-    std::vector<float> state;
-    std::vector<std::uint8_t> starts;
-    LossScratch<float> loss;
-  };
-  /// What one shard of environments brings back besides the rollout.
-  struct alignas(64) Collected {
-    std::vector<double> rewards;     // of one step; indexed by environment
-    std::size_t first_finished = 0;  // its part of finished_, in time order
-    std::size_t num_finished = 0;
-    std::vector<std::uint32_t> truncated;  // environments whose last observation needs a value
-    std::vector<float> finals;             // those observations
-    std::uint64_t final_rows = 0;
-  };
   /// What a checkpoint needs in other forms than the learner holds it.
   struct StateBuffers {
     std::vector<std::vector<std::byte>> environments;
@@ -366,48 +305,32 @@ class OnPolicyLearner : public Learner {
     std::vector<std::int64_t> episode_lengths;
     double observation_count = 0.0, return_count = 0.0;
     std::array<double, 3> value{};  // mean, variance, updates
-    std::vector<std::uint8_t> starts;
   };
 
   static std::string name() { return std::string(Rule::type_name); }
-  bool is_recurrent() const noexcept { return graph_.state_size() > 0; }
+  bool is_recurrent() const noexcept { return net_.is_recurrent(); }
 
-  nn::Graph<float> build_graph() {
+  // ---------------------------------------------------------------------------------------------------------- construction
+
+  Network make_network(C critic, nn::GraphSpec graph) const {
     if (envs_->config().autoreset != AutoresetMode::same_step) {
       throw ConfigError(
           name() + " needs VectorEnvConfig.autoreset = same_step; other modes leave steps without an action in the rollout");
     }
-    // Before the graph's own tensors, so that its buffers are the whole store.
-    if (head_.log_std_size() > 0) store_.add("log_std", {head_.log_std_size()}, "actor");
-    nn::Graph<float> graph = nn::Graph<float>::build(spec_, store_);
-    Rule::check(config_, envs_->num_envs(), graph.state_size() > 0);
-    const auto expect = [](const std::string& what, std::size_t found, std::size_t expected, const char* why) {
-      if (found != expected) {
-        throw ShapeError("graph: " + what + " has width " + std::to_string(found) + ", expected " + std::to_string(expected) +
-                         ' ' + why);
-      }
-    };
-    expect("the input", graph.input_width(), envs_->observation_size(), "(floats of an observation)");
-    expect("output 'action'", graph.output_width("action"), head_.outputs(),
-           std::same_as<Space, Box> ? "(a mean per element of the action)" : "(one number per choice)");
-    expect("output 'value'", graph.output_width("value"), critic_.outputs(), "(outputs of the critic)");
-    action_output_ = graph.output_index("action");
-    value_output_ = graph.output_index("value");
-    if (config_.normalize_value) value_head_ = find_value_head();
-    return graph;
+    Network net(config_, envs_->action_space(), envs_->observation_size(), std::move(critic), std::move(graph));
+    Rule::check(config_, envs_->num_envs(), net.is_recurrent());
+    net.require_fit(name());
+    return net;
   }
 
-  /// @throws ConfigError if there is none whose scale could be changed
-  ValueHead find_value_head() const {
-    if (!std::same_as<C, ScalarCritic>) {
-      throw ConfigError(name() + "Config.normalize_value = true; it needs the ScalarCritic, whose one output is the value");
-    }
-    const std::optional<ValueHead> head = detail::find_value_head(spec_, store_);
-    if (!head) {
-      throw ConfigError(name() +
-                        "Config.normalize_value = true; it needs a network whose output 'value' is a linear layer with bias");
-    }
-    return *head;
+  MinibatchSettings minibatch_settings() const {
+    MinibatchSettings settings;
+    settings.sequence = is_recurrent() ? config_.n_steps : 1;
+    settings.units = Rule::batch_rows(config_, rollout_.rows()) / settings.sequence;
+    settings.shards = std::min(choose_gradient_shards(config_.gradient_shards, settings.units, is_recurrent()), settings.units);
+    settings.normalize_advantage = config_.normalize_advantage;
+    settings.check_finite = config_.check_finite;
+    return settings;
   }
 
   RolloutShape rollout_shape() const {
@@ -416,23 +339,23 @@ class OnPolicyLearner : public Learner {
     shape.num_envs = envs_->num_envs();
     shape.observation_size = envs_->observation_size();
     shape.mask_width = envs_->mask_width();
-    shape.critic_outputs = critic_.outputs();
-    shape.target_width = critic_.target_width();
+    shape.critic_outputs = net_.critic.outputs();
+    shape.target_width = net_.critic.target_width();
     shape.value_is_output = std::same_as<C, ScalarCritic>;
     shape.scaled_rewards = config_.normalize_reward;
     shape.action_width = envs_->action_width();
-    shape.state_size = graph_.state_size();
+    shape.state_size = net_.graph.state_size();
     return shape;
   }
 
   PolicyLayout make_layout() const {
     PolicyLayout layout;
     layout.observation_size = envs_->observation_size();
-    layout.num_actions = head_.outputs();
+    layout.num_actions = net_.head.outputs();
     layout.mask_required = envs_->mask_width() != 0;
-    layout.distribution = std::string(head_.distribution());
-    if constexpr (std::same_as<Space, MultiDiscrete>) layout.nvec = head_.nvec();
-    if constexpr (std::same_as<Space, Box>) layout.low = head_.low(), layout.high = head_.high();
+    layout.distribution = std::string(net_.head.distribution());
+    if constexpr (std::same_as<Space, MultiDiscrete>) layout.nvec = net_.head.nvec();
+    if constexpr (std::same_as<Space, Box>) layout.low = net_.head.low(), layout.high = net_.head.high();
     if constexpr (NamedLayout<E>) {
       const E& env = envs_->environment(0);
       const auto copy = [](const char* what, const auto& names, std::size_t expected, std::vector<std::string>& out) {
@@ -453,14 +376,7 @@ class OnPolicyLearner : public Learner {
     return layout;
   }
 
-  std::span<float> log_std() {
-    return head_.log_std_size() == 0 ? std::span<float>() : store_.parameters().first(head_.log_std_size());
-  }
-  std::span<const float> log_std() const {
-    return head_.log_std_size() == 0 ? std::span<const float>() : store_.parameters().first(head_.log_std_size());
-  }
-
-  // -------------------------------------------------------------------------------------------------------------- collecting
+  // -------------------------------------------------------------------------------------------------------------- iteration
 
   static void check_options(const LearnOptions& options) {
     if (options.log_interval == 0) throw ConfigError("LearnOptions.log_interval = 0; it must be at least 1");
@@ -475,18 +391,17 @@ class OnPolicyLearner : public Learner {
 
   void begin_learn(std::uint64_t total_timesteps, const LearnOptions& options) {
     if (options.reset_num_timesteps) {
-      num_timesteps_ = num_episodes_ = 0;  // the means of the last episodes begin anew, too
-      std::fill(window_returns_.begin(), window_returns_.end(), 0.0);
-      std::fill(window_lengths_.begin(), window_lengths_.end(), 0.0);
+      num_timesteps_ = 0;
+      window_.clear();
     }
     total_timesteps_ = total_timesteps + num_timesteps_;
     if (options.reset_num_timesteps || !started_) {
-      Rows rows;
+      typename VectorEnv<E>::Rows rows;
       rows.observations = rollout_.observations_at(config_.n_steps);
       rows.masks = rollout_.masks_at(config_.n_steps);
       started_ = false;
       envs_->reset_into(rows);
-      std::fill(discounted_returns_.begin(), discounted_returns_.end(), 0.0);
+      std::fill(reward_scale_.returns.begin(), reward_scale_.returns.end(), 0.0);
       std::fill(rollout_.running_returns.begin(), rollout_.running_returns.end(), 0.0);
       const std::span<std::uint8_t> starts = rollout_.starts_at(config_.n_steps);
       std::fill(starts.begin(), starts.end(), std::uint8_t{1});
@@ -503,234 +418,42 @@ class OnPolicyLearner : public Learner {
     }
   }
 
-  /// Runs the network on raw observations; rows must be contiguous.
-  void forward(MatrixView<const float> rows, Scratch& scratch, const Recurrence& recurrence) const {
-    if (config_.normalize_observation) {
-      const MatrixView<float> scaled(scratch.input.data(), rows.rows(), rows.cols());
-      for (std::size_t i = 0; i < rows.rows(); ++i) {
-        scaling_.apply(observation_statistics_, rows.row(i), scaled.row(i));
-      }
-      rows = scaled;
-    }
-    graph_.forward(store_.parameters(), rows, scratch.workspace, recurrence);
-  }
-
-  /// One step of a range of environments from their current state; `advance` keeps the state that follows.
-  Recurrence one_step(std::size_t t, std::size_t first, std::size_t count, bool advance) {
-    Recurrence recurrence;
-    if (!is_recurrent()) return recurrence;
-    const MatrixView<float> state =
-        MatrixView<float>(rollout_.state.data(), rollout_.shape.num_envs, rollout_.shape.state_size).rows_range(first, count);
-    recurrence.sequences = count;
-    recurrence.state = state;
-    recurrence.starts = rollout_.starts_at(t).subspan(first, count);
-    if (advance) recurrence.next_state = state;
-    return recurrence;
-  }
-
   void collect() {
-    rollout_.begin_next();
     started_ = false;  // an exception below leaves the environments in the middle of a step
-    envs_->for_each_shard(
-        [&](Shard& shard) { collect_shard(shard, collected_[shard.index], scratch_[ThreadPool::thread_index()]); });
+    forward_rows_ += collector_.collect(env_steps_);
     started_ = true;
-    const std::uint64_t rows = rollout_.rows();
     env_steps_ += config_.n_steps;
-    num_timesteps_ += rows;
-    forward_rows_ += rows + rollout_.shape.num_envs;
-    for (const Collected& c : collected_) forward_rows_ += c.final_rows;
-    gather_finished();
+    num_timesteps_ += rollout_.rows();
   }
-
-  void collect_shard(Shard& shard, Collected& collected, Scratch& scratch) {
-    const std::size_t first = shard.begin;
-    const std::size_t count = shard.end - shard.begin;
-    const std::size_t num_envs = rollout_.shape.num_envs;
-    const MatrixView<float> outputs = rollout_.all_critic_outputs();
-    collected.first_finished = config_.n_steps * first;
-    collected.num_finished = 0;
-    collected.final_rows = 0;
-    for (std::size_t t = 0; t < config_.n_steps; ++t) {
-      forward(MatrixView<const float>(rollout_.observations_at(t)).rows_range(first, count), scratch,
-              one_step(t, first, count, true));
-      const MatrixView<const float> action_rows = std::as_const(scratch).workspace.output(action_output_);
-      const MatrixView<const float> critic_rows = std::as_const(scratch).workspace.output(value_output_);
-      for (std::size_t i = 0; i < count; ++i) {
-        const std::size_t row = t * num_envs + first + i;
-        const HeadRow<float> distribution{action_rows.row(i), rollout_.mask(row), std::as_const(*this).log_std()};
-        RandomStream random({config_.seed, Purpose::action, static_cast<std::uint32_t>(first + i), env_steps_ + t});
-        const HeadEvaluation<float> drawn = head_.sample(distribution, random, rollout_.action(row));
-        if (config_.check_finite && (!is_finite(drawn.log_prob) || !is_finite(drawn.entropy) ||
-                                     first_non_finite(critic_rows.row(i)) != critic_rows.cols())) [[unlikely]] {
-          throw_outputs(distribution, critic_rows.row(i),
-                        "environment " + std::to_string(first + i) + ", step " + std::to_string(env_steps_ + t), env_steps_ + t,
-                        first + i);
-        }
-        if constexpr (transforms_actions) head_.to_environment(rollout_.action(row), environment_action(first + i));
-        rollout_.log_probs[row] = drawn.log_prob;
-        store_critic(critic_rows.row(i), outputs.row(row), rollout_.values[row]);
-      }
-      shard.step(actions_of(t), step_rows(t, collected));
-      collected.truncated.clear();
-      for (std::size_t e = first; e < first + count; ++e) {
-        const std::size_t row = t * num_envs + e;
-        rollout_.rewards[row] = static_cast<float>(collected.rewards[e]);
-        if (rollout_.truncated[row] != 0 && rollout_.terminated[row] == 0)
-          collected.truncated.push_back(static_cast<std::uint32_t>(e));
-        if (is_recurrent()) rollout_.starts_at(t + 1)[e] = rollout_.terminated[row] | rollout_.truncated[row];
-      }
-      if (!collected.truncated.empty()) value_final_observations(t, collected, scratch);
-      for (const EpisodeStatistics& episode : shard.finished()) {
-        const std::size_t slot = collected.first_finished + collected.num_finished++;
-        finished_[slot] = episode;
-        finished_steps_[slot] = static_cast<std::uint32_t>(t);
-      }
-    }
-    forward(MatrixView<const float>(rollout_.observations_at(config_.n_steps)).rows_range(first, count), scratch,
-            one_step(config_.n_steps, first, count, false));
-    const MatrixView<const float> critic_rows = std::as_const(scratch).workspace.output(value_output_);
-    const MatrixView<float> last_outputs = rollout_.all_last_critic_outputs();
-    for (std::size_t i = 0; i < count; ++i)
-      store_critic(critic_rows.row(i), last_outputs.row(first + i), rollout_.last_values[first + i]);
-  }
-
-  std::span<float> environment_action(std::size_t env) {
-    return std::span(environment_actions_).subspan(env * rollout_.shape.action_width, rollout_.shape.action_width);
-  }
-  /// [N][A] as the environments take them at step t.
-  MatrixView<const ActionScalar> actions_of(std::size_t t) const {
-    const std::size_t n = rollout_.shape.num_envs, width = rollout_.shape.action_width;
-    if constexpr (transforms_actions) return {environment_actions_.data(), n, width};
-    return {rollout_.actions.data() + t * n * width, n, width};
-  }
-
-  Rows step_rows(std::size_t t, Collected& collected) {
-    const std::size_t n = rollout_.shape.num_envs;
-    Rows rows;
-    rows.observations = rollout_.observations_at(t + 1);
-    rows.masks = rollout_.masks_at(t + 1);
-    rows.final_observations = {final_observations_.data(), n, rollout_.shape.observation_size};
-    rows.rewards = collected.rewards;
-    rows.terminated = std::span(rollout_.terminated).subspan(t * n, n);
-    rows.truncated = std::span(rollout_.truncated).subspan(t * n, n);
-    return rows;
-  }
-
-  /// The value in the units of the (scaled) rewards.
-  float real_value(std::span<const float> outputs) const {
-    const float value = critic_.value(outputs);
-    return config_.normalize_value ? value_scale_.to_real(value) : value;
-  }
-  void store_critic(std::span<const float> from, std::span<float> outputs, float& value) const {
-    std::copy(from.begin(), from.end(), outputs.begin());  // of a ScalarCritic this is `value` itself
-    value = real_value(from);
-  }
-
-  /// V of the last observations of episodes that were cut at step t.
-  void value_final_observations(std::size_t t, Collected& collected, Scratch& scratch) {
-    const std::size_t width = rollout_.shape.observation_size;
-    const std::size_t count = collected.truncated.size();
-    const std::size_t state = rollout_.shape.state_size;
-    for (std::size_t i = 0; i < count; ++i) {
-      const std::size_t e = collected.truncated[i];
-      std::copy_n(final_observations_.data() + e * width, width, collected.finals.data() + i * width);
-      std::copy_n(rollout_.state.data() + e * state, state, scratch.state.data() + i * state);
-    }
-    Recurrence recurrence;
-    if (is_recurrent()) {
-      std::fill_n(scratch.starts.begin(), count, std::uint8_t{0});  // the ended episode goes on for this one row
-      recurrence.sequences = count;
-      recurrence.state = {scratch.state.data(), count, state};
-      recurrence.starts = std::span(scratch.starts).first(count);
-    }
-    forward(MatrixView<const float>(collected.finals.data(), count, width), scratch, recurrence);
-    const MatrixView<const float> critic_rows = std::as_const(scratch).workspace.output(value_output_);
-    const MatrixView<float> outputs = rollout_.all_final_critic_outputs();
-    for (std::size_t i = 0; i < count; ++i) {
-      const std::size_t row = t * rollout_.shape.num_envs + collected.truncated[i];
-      store_critic(critic_rows.row(i), outputs.row(row), rollout_.final_values[row]);
-    }
-    collected.final_rows += count;
-  }
-
-  /// Brings the parts of the shards together; `order_` lists them in (time, environment) order.
-  void gather_finished() {
-    num_finished_ = 0;
-    for (const Collected& c : collected_) {
-      const auto move_down = [&](auto& records) {
-        const auto from = records.begin() + static_cast<std::ptrdiff_t>(c.first_finished);
-        std::copy(from, from + static_cast<std::ptrdiff_t>(c.num_finished),
-                  records.begin() + static_cast<std::ptrdiff_t>(num_finished_));
-      };
-      move_down(finished_);
-      move_down(finished_steps_);
-      num_finished_ += c.num_finished;
-    }
-    const std::span<std::uint32_t> order = std::span(order_).first(num_finished_);
-    std::iota(order.begin(), order.end(), std::uint32_t{0});
-    std::sort(order.begin(), order.end(), [this](std::uint32_t a, std::uint32_t b) {
-      return finished_steps_[a] != finished_steps_[b] ? finished_steps_[a] < finished_steps_[b]
-                                                      : finished_[a].env < finished_[b].env;
-    });
-  }
-
-  // -------------------------------------------------------------------------------------------------------------- preparing
 
   void prepare_rollout() {
-    const std::size_t n = rollout_.shape.num_envs;
-    if (config_.normalize_reward) scale_rewards();
+    if (config_.normalize_reward) reward_scale_.apply(rollout_, config_.gamma, config_.clip_reward);
     compute_gae(GaeInput<float>{rollout_.used_rewards(), rollout_.values, rollout_.final_values, rollout_.terminated,
-                                rollout_.truncated, rollout_.last_values, config_.n_steps, n},
+                                rollout_.truncated, rollout_.last_values, config_.n_steps, rollout_.shape.num_envs},
                 static_cast<float>(config_.gamma), static_cast<float>(config_.gae_lambda), rollout_.advantages,
                 rollout_.gae_returns());
     metrics_.explained_variance = explained_variance<float>(rollout_.values, rollout_.gae_returns());
-    if (config_.normalize_value) rescale_values();
+    if (config_.normalize_value) net_.rescale_values(rollout_.gae_returns());
     if constexpr (needs_view) {
       rollout_.find_episodes();
       const RolloutView view = rollout_view();
-      critic_.prepare(view, std::span<float>(rollout_.targets));
+      net_.critic.prepare(view, std::span<float>(rollout_.targets));
       objective_.on_rollout(view, std::span<float>(rollout_.advantages));
     } else {
       rollout_.add_rewards();
     }
   }
 
-  /// The scale follows the returns; the head changes so that every value stays what it was.
-  void rescale_values() {
-    const double mean = value_scale_.mean(), std = value_scale_.std();
-    value_scale_.update(rollout_.gae_returns());
-    rescale_value_head(store_.tensor(value_head_.weight), store_.tensor(value_head_.bias), mean, std, value_scale_.mean(),
-                       value_scale_.std());
-  }
-
   /// Observations are counted after the update, so that a rollout and its update see them scaled alike.
   void count_observations() {
     if (config_.normalize_observation) {
       for (std::size_t t = first_row_is_new_ ? 0 : 1; t <= config_.n_steps; ++t) {
-        observation_statistics_.update(MatrixView<const float>(rollout_.observations_at(t)));
+        net_.observation_statistics.update(MatrixView<const float>(rollout_.observations_at(t)));
       }
     }
     first_row_is_new_ = false;
   }
-
-  void scale_rewards() {
-    const std::size_t n = rollout_.shape.num_envs;
-    for (std::size_t t = 0; t < config_.n_steps; ++t) {
-      for (std::size_t e = 0; e < n; ++e) {
-        discounted_returns_[e] = config_.gamma * discounted_returns_[e] + static_cast<double>(rollout_.rewards[t * n + e]);
-      }
-      return_statistics_.update(std::span<const double>(discounted_returns_));
-      for (std::size_t e = 0; e < n; ++e) {
-        if ((rollout_.terminated[t * n + e] | rollout_.truncated[t * n + e]) != 0) discounted_returns_[e] = 0.0;
-      }
-    }
-    const double scale = 1.0 / reward_std();
-    for (std::size_t i = 0; i < rollout_.rows(); ++i) {
-      const double scaled = static_cast<double>(rollout_.rewards[i]) * scale;
-      rollout_.scaled_rewards[i] = static_cast<float>(std::clamp(scaled, -config_.clip_reward, config_.clip_reward));
-    }
-  }
-  double reward_std() const { return config_.normalize_reward ? std::sqrt(return_statistics_.variance()[0] + 1e-8) : 1.0; }
+  double reward_std() const { return config_.normalize_reward ? reward_scale_.std() : 1.0; }
 
   RolloutView rollout_view() {
     RolloutView view;
@@ -755,26 +478,17 @@ class OnPolicyLearner : public Learner {
     return view;
   }
 
-  /// The sampler gets episodes in (environment, episode) order, whatever the order they ended in. Loses the order of time.
-  void update_sampler() {
-    const std::span<EpisodeStatistics> finished = std::span(finished_).first(num_finished_);
-    std::sort(finished.begin(), finished.end(), [](const EpisodeStatistics& a, const EpisodeStatistics& b) {
-      return a.env != b.env ? a.env < b.env : a.episode < b.episode;
-    });
-    envs_->update_sampler(finished);
-  }
+  /// The sampler gets episodes in (environment, episode) order, whatever the order they ended in.
+  void update_sampler() { envs_->update_sampler(collector_.sort_by_environment()); }
 
   /// @return true if a callback asks to stop
   bool report_episodes(const LearnOptions& options) {
     bool stop = false;
-    for (const std::uint32_t index : std::span<const std::uint32_t>(order_).first(num_finished_)) {
-      const EpisodeStatistics& episode = finished_[index];
-      const std::size_t slot = num_episodes_ % window_returns_.size();
-      window_returns_[slot] = episode.episode_return;
-      window_lengths_[slot] = static_cast<double>(episode.length);
-      ++num_episodes_;
+    for (const std::uint32_t index : collector_.episodes_by_time()) {
+      const EpisodeStatistics& episode = collector_.episode(index);
+      window_.add(episode.episode_return, static_cast<double>(episode.length));
       if (logger_ == nullptr && options.callbacks.empty()) continue;
-      const EpisodeRecord record{num_episodes_, num_timesteps_,
+      const EpisodeRecord record{num_episodes(), num_timesteps_,
                                  n_updates_ == 0 ? std::numeric_limits<double>::quiet_NaN() : metrics_.loss,
                                  n_updates_ == 0 ? std::numeric_limits<double>::quiet_NaN() : metrics_.entropy, episode};
       if (logger_ != nullptr) {
@@ -790,23 +504,12 @@ class OnPolicyLearner : public Learner {
     return stop;
   }
 
-  double window_mean(const std::vector<double>& window) const {
-    const std::size_t n = std::min<std::size_t>(static_cast<std::size_t>(num_episodes_), window.size());
-    if (n == 0) return std::numeric_limits<double>::quiet_NaN();
-    double sum = 0.0;
-    for (std::size_t i = 0; i < n; ++i) sum += window[i];
-    return sum / static_cast<double>(n);
-  }
-
-  // --------------------------------------------------------------------------------------------------------------- updating
-
-  void update() {
+  /// The figures of the update that are known before it. @return what the loss needs of them
+  LossSettings<float> begin_update() {
     const double progress = std::max(
         0.0, 1.0 - static_cast<double>(num_timesteps_) / static_cast<double>(std::max<std::uint64_t>(total_timesteps_, 1)));
-    const double explained = metrics_.explained_variance;
     LossSettings<float> settings = Rule::loss_settings(config_, progress);
-    metrics_ = {};
-    metrics_.explained_variance = explained;
+    metrics_ = {.explained_variance = metrics_.explained_variance};
     metrics_.learning_rate = config_.learning_rate(progress);
     metrics_.clip_range = Rule::clip_range(config_, progress);
     settings.clip_range = static_cast<float>(metrics_.clip_range);
@@ -814,263 +517,48 @@ class OnPolicyLearner : public Learner {
     metrics_.reward_std = reward_std();
     settings.ent_coef = static_cast<float>(metrics_.ent_coef);
     settings.vf_coef = static_cast<float>(config_.vf_coef);
-    const std::optional<double> target_kl = Rule::target_kl(config_);
+    return settings;
+  }
 
-    LossSums totals;
-    std::size_t evaluated_rows = 0;
-    std::size_t evaluated = 0;
+  void update() {
+    LossSettings<float> settings = begin_update();
+    const std::optional<double> target_kl = Rule::target_kl(config_);
+    UpdateTotals totals;
     for (std::size_t epoch = 0; epoch < Rule::n_epochs(config_) && !metrics_.stopped_by_kl; ++epoch) {
       if constexpr (Rule::shuffles) {
         RandomStream random({config_.seed, Purpose::permutation, 0, epochs_});
         permutation(random, indices_);
       }
       ++epochs_;
-      for (std::size_t begin = 0; begin < indices_.size(); begin += batch_units_) {
-        const std::size_t units = std::min(batch_units_, indices_.size() - begin);
-        const std::size_t rows = units * sequence_;
-        settings.batch_rows = rows;
-        const LossSums sums = minibatch(std::span<const std::uint32_t>(indices_).subspan(begin, units), settings, epoch, begin);
-        totals.add(sums);
-        evaluated_rows += rows;
-        ++evaluated;
-        if (target_kl && sums.kl / static_cast<double>(rows) > 1.5 * *target_kl) {
+      for (std::size_t begin = 0; begin < indices_.size(); begin += minibatch_.units) {
+        const std::size_t units = std::min(minibatch_.units, indices_.size() - begin);
+        const UpdatePlace place{n_updates_, epoch, begin / minibatch_.units};
+        settings.batch_rows = units * minibatch_.sequence;
+        const LossSums sums =
+            gradient_.compute(std::span<const std::uint32_t>(indices_).subspan(begin, units), settings, place);
+        trained_rows_ += settings.batch_rows;
+        totals.sums.add(sums);
+        totals.rows += settings.batch_rows;
+        ++totals.minibatches;
+        if (target_kl && sums.kl / static_cast<double>(settings.batch_rows) > 1.5 * *target_kl) {
           metrics_.stopped_by_kl = true;
           break;
         }
-        step(epoch, begin);
+        totals.grad_norm += gradient_.step(optimizer_, metrics_.learning_rate, config_.max_grad_norm, place);
+        ++metrics_.minibatches;
       }
     }
     count_observations();
-    ++n_updates_;
-    finish_metrics(totals, evaluated_rows, evaluated);
+    metrics_.n_updates = ++n_updates_;
+    finish_metrics(metrics_, totals, config_.vf_coef, net_.value_scale.std(), Rule::clips,
+                   config_.squash && transforms_actions);
   }
 
-  /// First unit (a row, or a whole sequence) of a gradient shard.
-  std::size_t first_unit(std::size_t shard, std::size_t units) const { return shard * units / gradients_.count(); }
-
-  /// Rows of the rollout that the units stand for: of every shard the rows of its sequences, one time after another.
-  std::span<const std::uint32_t> rows_of(std::span<const std::uint32_t> units) {
-    if (!is_recurrent()) return units;
-    std::size_t next = 0;
-    for (std::size_t s = 0; s < gradients_.count(); ++s) {
-      for (std::size_t t = 0; t < sequence_; ++t) {
-        for (std::size_t u = first_unit(s, units.size()); u < first_unit(s + 1, units.size()); ++u)
-          batch_rows_[next++] = static_cast<std::uint32_t>(t * rollout_.shape.num_envs) + units[u];
-      }
-    }
-    return std::span<const std::uint32_t>(batch_rows_).first(next);
-  }
-
-  /// Loss and gradient of one minibatch, left in the gradient shards.
-  LossSums minibatch(std::span<const std::uint32_t> units, const LossSettings<float>& settings, std::size_t epoch,
-                     std::size_t begin) {
-    const std::span<const std::uint32_t> rows = rows_of(units);
-    const AdvantageMoments moments =
-        config_.normalize_advantage
-            ? advantage_moments(rows.size(), [&](std::size_t i) { return rollout_.advantages[rows[i]]; })
-            : AdvantageMoments{};
-    threads_->run(gradients_.count(), [&](std::size_t s) {
-      const std::size_t first = first_unit(s, units.size()) * sequence_;
-      const std::size_t last = first_unit(s + 1, units.size()) * sequence_;
-      const std::span<float> gradient = gradients_.shard(s);
-      std::fill(gradient.begin(), gradient.end(), 0.0F);
-      shard_sums_[s] = {};
-      if (first != last) {
-        shard_sums_[s] = gradient_shard(rows.subspan(first, last - first), moments, settings, gradient,
-                                        scratch_[ThreadPool::thread_index()], epoch, begin);
-      }
-    });
-    trained_rows_ += rows.size();
-    LossSums sums;
-    for (const LossSums& shard : shard_sums_) sums.add(shard);
-    if (config_.check_finite && (!is_finite(sums.policy) || !is_finite(sums.value) || !is_finite(sums.extra))) {
-      throw NumericError("the loss is not finite at " + where(epoch, begin) + "; the parameters are those before this step",
-                         "loss", n_updates_);
-    }
-    return sums;
-  }
-
-  LossSums gradient_shard(std::span<const std::uint32_t> rows, const AdvantageMoments& moments,
-                          const LossSettings<float>& settings, std::span<float> gradient, Scratch& scratch, std::size_t epoch,
-                          std::size_t begin) {
-    const std::size_t n = rows.size();
-    const RolloutShape& shape = rollout_.shape;
-    const MatrixView<const float> old_outputs = rollout_.all_critic_outputs();
-    for (std::size_t i = 0; i < n; ++i) {
-      const std::size_t row = rows[i];
-      const std::span<float> input(scratch.input.data() + i * shape.observation_size, shape.observation_size);
-      const std::span<const float> observation = rollout_.observation(row);
-      if (config_.normalize_observation) {
-        scaling_.apply(observation_statistics_, observation, input);
-      } else {
-        std::copy(observation.begin(), observation.end(), input.begin());
-      }
-      std::copy_n(rollout_.masks.data() + row * shape.mask_width, shape.mask_width,
-                  scratch.masks.data() + i * shape.mask_width);
-      std::copy_n(rollout_.action(row).data(), shape.action_width, scratch.actions.data() + i * shape.action_width);
-      scratch.old_log_probs[i] = rollout_.log_probs[row];
-      scratch.advantages[i] =
-          static_cast<float>((static_cast<double>(rollout_.advantages[row]) - moments.mean) * moments.scale);
-      std::copy_n(old_outputs.row(row).data(), shape.critic_outputs, scratch.old_outputs.data() + i * shape.critic_outputs);
-      std::copy_n(rollout_.targets.data() + row * shape.target_width, shape.target_width,
-                  scratch.targets.data() + i * shape.target_width);
-      if (config_.normalize_value) {  // one output and one target
-        scratch.old_outputs[i] = value_scale_.to_normalised(scratch.old_outputs[i]);
-        scratch.targets[i] = value_scale_.to_normalised(scratch.targets[i]);
-      }
-    }
-    graph_.forward(store_.parameters(), MatrixView<const float>(scratch.input.data(), n, shape.observation_size),
-                   scratch.workspace, whole_sequences(rows, scratch));
-    const MatrixView<const float> action_rows = std::as_const(scratch).workspace.output(action_output_);
-    const MatrixView<const float> critic_rows = std::as_const(scratch).workspace.output(value_output_);
-    const LossRows<float, ActionScalar> in{rows,
-                                           {scratch.masks.data(), n, shape.mask_width},
-                                           {scratch.actions.data(), n, shape.action_width},
-                                           std::span<const float>(scratch.old_log_probs).first(n),
-                                           std::span<const float>(scratch.advantages).first(n),
-                                           {scratch.old_outputs.data(), n, shape.critic_outputs},
-                                           {scratch.targets.data(), n, shape.target_width}};
-    const LossSums sums = on_policy_loss<float>(head_, in, settings, action_rows, critic_rows, std::as_const(*this).log_std(),
-                                                scratch.workspace.output_gradient(action_output_),
-                                                scratch.workspace.output_gradient(value_output_),
-                                                gradient.first(head_.log_std_size()), scratch.loss, critic_, objective_);
-    if (sums.first_bad < n && config_.check_finite) [[unlikely]] {
-      const std::size_t i = sums.first_bad;
-      throw_outputs({action_rows.row(i), rollout_.mask(rows[i]), std::as_const(*this).log_std()}, critic_rows.row(i),
-                    where(epoch, begin), n_updates_, {});
-    }
-    graph_.backward(store_.parameters(), gradient, scratch.workspace);
-    return sums;
-  }
-
-  /// The sequences of a gradient shard with the state that each began the rollout with.
-  Recurrence whole_sequences(std::span<const std::uint32_t> rows, Scratch& scratch) const {
-    Recurrence recurrence;
-    if (!is_recurrent()) return recurrence;
-    const std::size_t size = rollout_.shape.state_size;
-    recurrence.sequences = rows.size() / sequence_;
-    for (std::size_t i = 0; i < recurrence.sequences; ++i)
-      std::copy_n(rollout_.initial_state.data() + rows[i] * size, size, scratch.state.data() + i * size);
-    for (std::size_t i = 0; i < rows.size(); ++i) scratch.starts[i] = rollout_.episode_starts[rows[i]];
-    recurrence.state = {scratch.state.data(), recurrence.sequences, size};
-    recurrence.starts = std::span<const std::uint8_t>(scratch.starts).first(rows.size());
-    return recurrence;
-  }
-
-  /// Sums the gradient shards, looks at the norm, clips and steps.
-  void step(std::size_t epoch, std::size_t begin) {
-    const double norm = gradients_.reduce(*threads_);
-    if (config_.check_finite && !is_finite(norm)) [[unlikely]]
-      throw_gradient(epoch, begin);
-    optimizer_.begin_step(metrics_.learning_rate, std::min(1.0, config_.max_grad_norm / (norm + 1e-6)));
-    gradients_.for_each_block(*threads_, [&](std::size_t b) {
-      const std::size_t first = b * GradientShards::block;
-      const std::size_t count = std::min(GradientShards::block, store_.parameters().size() - first);
-      optimizer_.apply(store_.parameters(), gradients_.shard(0), first, count);
-    });
-    metrics_.grad_norm += norm;
-    ++metrics_.minibatches;
-  }
-
-  void finish_metrics(const LossSums& totals, std::size_t rows, std::size_t minibatches) {
-    const auto n = static_cast<double>(rows);
-    const auto batches = static_cast<double>(minibatches);
-    metrics_.policy_gradient_loss = totals.policy / n;
-    metrics_.value_loss = totals.value / batches;
-    // A squashed Gaussian's entropy has no closed form: the bonus is paid on the base's, the samples estimate its own.
-    metrics_.entropy = (config_.squash && transforms_actions ? totals.minus_log_prob : totals.entropy) / n;
-    metrics_.entropy_loss = -totals.entropy / n;
-    if (totals.rows_with_choice != 0) {
-      metrics_.entropy_rescaled = totals.rescaled_entropy / static_cast<double>(totals.rows_with_choice);
-      metrics_.entropy_share = totals.entropy / totals.log_valid;
-    }
-    metrics_.loss = metrics_.policy_gradient_loss + metrics_.ent_coef * metrics_.entropy_loss +
-                    config_.vf_coef * metrics_.value_loss + totals.extra / batches;
-    if (config_.normalize_value) metrics_.value_loss *= value_scale_.std() * value_scale_.std();  // in the units of the rewards
-    metrics_.approx_kl = totals.kl / n;
-    metrics_.approx_kl_k1 = totals.kl_k1 / n;
-    if constexpr (Rule::clips) metrics_.clip_fraction = static_cast<double>(totals.clipped) / n;
-    if (metrics_.minibatches != 0) metrics_.grad_norm /= static_cast<double>(metrics_.minibatches);
-    metrics_.n_updates = n_updates_;
-  }
-
-  std::string where(std::size_t epoch, std::size_t begin) const {
-    return "update " + std::to_string(n_updates_) + ", epoch " + std::to_string(epoch) + ", minibatch " +
-           std::to_string(begin / batch_units_);
-  }
-
-  [[noreturn]] void throw_outputs(const HeadRow<float>& row, std::span<const float> critic_row, const std::string& place,
-                                  std::uint64_t step, std::optional<std::size_t> env) const {
-    const auto fail = [&](const std::string& what, const char* tensor) {
-      throw NumericError(what + " is not finite at " + place + "; lower learning_rate or max_grad_norm", tensor, step, env);
-    };
-    for (std::size_t i = 0; i < critic_row.size(); ++i) {
-      if (!is_finite(critic_row[i])) fail("value[" + std::to_string(i) + ']', "value");
-    }
-    const char* const output = std::same_as<Space, Box> ? "mean[" : "logit[";
-    for (std::size_t i = 0; i < row.outputs.size(); ++i) {
-      if ((row.mask.empty() || row.mask[i] != 0) && !is_finite(row.outputs[i]))
-        fail(output + std::to_string(i) + ']', "action");
-    }
-    for (std::size_t i = 0; i < row.log_std.size(); ++i) {
-      if (!is_finite(row.log_std[i])) fail("log_std[" + std::to_string(i) + ']', "log_std");
-    }
-    throw NumericError("the loss is not finite at " + place +
-                           ": the probability ratio or an advantage overflows, or the stored action is "
-                           "invalid under its mask",
-                       "loss", step, env);
-  }
-
-  [[noreturn]] void throw_gradient(std::size_t epoch, std::size_t begin) const {
-    for (const nn::TensorInfo& tensor : store_.layout()) {
-      const auto values = store_.gradients().subspan(tensor.offset, tensor.size);
-      if (first_non_finite(values) != values.size()) {
-        throw NumericError("the gradient of '" + tensor.name + "' is not finite at " + where(epoch, begin) +
-                               "; the parameters are those before this step",
-                           tensor.name, n_updates_);
-      }
-    }
-    throw NumericError(
-        "the norm of the gradient overflows at " + where(epoch, begin) + "; the parameters are those before this step",
-        "gradient", n_updates_);
-  }
-
-  // ---------------------------------------------------------------------------------------------------------------- logging
-
-  void record_update() {
-    Logger& log = *logger_;
-    const UpdateMetrics& m = metrics_;
-    log.record("train/approx_kl", m.approx_kl);
-    log.record("train/approx_kl_k1", m.approx_kl_k1);
-    if constexpr (Rule::clips) {
-      log.record("train/clip_fraction", m.clip_fraction);
-      log.record("train/clip_range", m.clip_range);
-    }
-    log.record("train/entropy", m.entropy);
-    log.record("train/entropy_loss", m.entropy_loss);
-    if constexpr (Head::is_discrete) log.record("train/entropy_rescaled", m.entropy_rescaled);
-    log.record("train/explained_variance", m.explained_variance);
-    log.record("train/grad_norm", m.grad_norm);
-    log.record("train/learning_rate", m.learning_rate);
-    log.record("train/ent_coef", m.ent_coef);
-    log.record("train/loss", m.loss);
-    log.record("train/n_updates", static_cast<double>(m.n_updates));
-    log.record("train/policy_gradient_loss", m.policy_gradient_loss);
-    log.record("train/value_loss", m.value_loss);
-    if (config_.normalize_reward) log.record("train/reward_std", m.reward_std);
-    if constexpr (transforms_actions) {
-      double sum = 0.0;
-      for (const float x : log_std()) sum += std::exp(static_cast<double>(x));
-      log.record("train/std", sum / static_cast<double>(head_.log_std_size()));
-    }
-    objective_.record(log);
-    log.record("rollout/ep_rew_mean", mean_episode_return());
-    log.record("rollout/ep_len_mean", mean_episode_length());
-    const double seconds = elapsed_seconds();
-    log.record("time/iterations", static_cast<double>(n_updates_));
-    log.record("time/time_elapsed", seconds);
-    log.record("time/total_timesteps", static_cast<double>(num_timesteps_));
-    log.record("time/fps", seconds > 0.0 ? static_cast<double>(num_timesteps_ - steps_at_begin_) / seconds : 0.0);
+  void record() {
+    record_update(*logger_, metrics_,
+                  {Rule::clips, Head::is_discrete, config_.normalize_reward, std::as_const(net_).log_std()});
+    objective_.record(*logger_);
+    record_progress(*logger_, *this, num_timesteps_ - steps_at_begin_);
   }
   void dump() { logger_->dump(num_timesteps_, static_cast<double>(clock_.now_ms()) * 1e-3); }
 
@@ -1085,41 +573,22 @@ class OnPolicyLearner : public Learner {
 
   Config config_;
   VectorEnv<E>* envs_;
-  ThreadPool* threads_;
-  C critic_;
   R objective_;
   K clock_;
-  Head head_;
-  nn::GraphSpec spec_;
-  nn::ParameterStore<float> store_;
-  std::size_t action_output_ = 0, value_output_ = 0;
-  ValueHead value_head_{};  // with normalize_value
-  nn::Graph<float> graph_;
+  Network net_;
   PolicyLayout layout_;
-  ObservationScaling scaling_;
   Optimizer optimizer_;
   Rollout<ActionScalar> rollout_;
-  std::size_t sequence_;     // rows of a unit that minibatches are drawn from: 1, or n_steps with an lstm
-  std::size_t batch_units_;  // of a minibatch
-  GradientShards gradients_;
-  RunningMeanStd observation_statistics_, return_statistics_;
-  ValueScale value_scale_;
-  std::vector<double> discounted_returns_;
-  std::vector<float> final_observations_;
-  std::vector<float> environment_actions_;  // [N][A] of the step in progress; Box only
-  std::vector<std::uint32_t> indices_;      // units in the order of the epoch
-  std::vector<std::uint32_t> batch_rows_;   // of a minibatch of sequences
-  std::vector<LossSums> shard_sums_;
-  std::vector<EpisodeStatistics> finished_;    // of the rollout
-  std::vector<std::uint32_t> finished_steps_;  // step of the rollout at which each ended
-  std::vector<std::uint32_t> order_;           // of finished_
-  std::size_t num_finished_ = 0;
-  std::vector<double> window_returns_, window_lengths_;
-  std::vector<Collected> collected_;
-  mutable std::vector<Scratch> scratch_;
+  MinibatchSettings minibatch_;
+  mutable std::vector<Scratch> scratch_;  // one for each thread
+  RolloutCollector<E, Head, C> collector_;
+  MinibatchGradient<ActionScalar, Head, C, R> gradient_;
+  RewardScale reward_scale_;
+  EpisodeWindow window_;
+  std::vector<std::uint32_t> indices_;  // units in the order of the epoch
 
   UpdateMetrics metrics_;
-  std::uint64_t num_timesteps_ = 0, total_timesteps_ = 0, n_updates_ = 0, epochs_ = 0, num_episodes_ = 0;
+  std::uint64_t num_timesteps_ = 0, total_timesteps_ = 0, n_updates_ = 0, epochs_ = 0;
   std::uint64_t env_steps_ = 0;  ///< steps of each environment since training began; names the action streams
   std::uint64_t forward_rows_ = 0, trained_rows_ = 0;
   bool started_ = false;           ///< the current rows belong to running episodes

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief Collection: every shard of environments makes the steps of a rollout on one thread.
+#ifndef RLX_RL_DETAIL_ROLLOUT_COLLECTOR_HPP
+#define RLX_RL_DETAIL_ROLLOUT_COLLECTOR_HPP
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <numeric>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <rlx/core/finite.hpp>
+#include <rlx/core/matrix.hpp>
+#include <rlx/core/random.hpp>
+#include <rlx/core/thread_pool.hpp>
+#include <rlx/env/episode_statistics.hpp>
+#include <rlx/env/vector_env.hpp>
+#include <rlx/rl/detail/actor_critic.hpp>
+#include <rlx/rl/rollout.hpp>
+
+namespace rlx::detail {
+
+/// Fills rollouts and lists the episodes that ended in them. Refers to what it is given; allocates in the constructor only.
+template <class E, class Head, Critic C>
+class RolloutCollector {
+ public:
+  using ActionScalar = typename VectorEnv<E>::ActionScalar;
+  using Scratch = LearnerScratch<ActionScalar>;
+  /// The environment gets a clipped or squashed copy of what is stored.
+  static constexpr bool transforms_actions = std::same_as<typename VectorEnv<E>::Space, Box>;
+
+  /// @param scratch  one for each thread of the environments' pool, for as many rows as a shard has environments.
+  RolloutCollector(VectorEnv<E>& envs, const ActorCritic<Head, C>& net, Rollout<ActionScalar>& rollout,
+                   std::vector<Scratch>& scratch, std::uint64_t seed, bool check_finite)
+      : envs_(&envs),
+        net_(&net),
+        rollout_(&rollout),
+        scratch_(&scratch),
+        seed_(seed),
+        check_finite_(check_finite),
+        final_observations_(envs.num_envs() * envs.observation_size()),
+        environment_actions_(transforms_actions ? envs.num_envs() * envs.action_width() : 0),
+        finished_(rollout.rows()),
+        finished_steps_(rollout.rows()),
+        order_(rollout.rows()),
+        shards_(envs.num_shards()) {
+    envs.for_each_shard([&](Shard& shard) {
+      Collected& c = shards_[shard.index];
+      const std::size_t n = shard.end - shard.begin;
+      c.rewards.resize(envs_->num_envs());
+      c.truncated.reserve(n);
+      c.finals.resize(n * envs_->observation_size());
+    });
+  }
+
+  /// @param env_steps  steps of each environment since training began; names the action streams
+  /// @return observations that the network has valued
+  std::uint64_t collect(std::uint64_t env_steps) {
+    rollout_->begin_next();
+    envs_->for_each_shard(
+        [&](Shard& shard) { collect_shard(shard, shards_[shard.index], (*scratch_)[ThreadPool::thread_index()], env_steps); });
+    gather_finished();
+    std::uint64_t rows = rollout_->rows() + rollout_->shape.num_envs;
+    for (const Collected& c : shards_) rows += c.final_rows;
+    return rows;
+  }
+
+  /// Indices for `episode` of what ended in the rollout, in (time, environment) order.
+  std::span<const std::uint32_t> episodes_by_time() const { return std::span(order_).first(num_finished_); }
+  const EpisodeStatistics& episode(std::uint32_t index) const { return finished_[index]; }
+  /// The same in (environment, episode) order. Call it once per rollout: the order of time is lost.
+  std::span<const EpisodeStatistics> sort_by_environment() {
+    const std::span<EpisodeStatistics> finished = std::span(finished_).first(num_finished_);
+    std::sort(finished.begin(), finished.end(), [](const EpisodeStatistics& a, const EpisodeStatistics& b) {
+      return a.env != b.env ? a.env < b.env : a.episode < b.episode;
+    });
+    return finished;
+  }
+
+ private:
+  using Shard = typename VectorEnv<E>::Shard;
+  using Rows = typename VectorEnv<E>::Rows;
+
+  /// What one shard of environments brings back besides the rollout.
+  struct alignas(64) Collected {
+    std::vector<double> rewards;     // of one step; indexed by environment
+    std::size_t first_finished = 0;  // its part of finished_, in time order
+    std::size_t num_finished = 0;
+    std::vector<std::uint32_t> truncated;  // environments whose last observation needs a value
+    std::vector<float> finals;             // those observations
+    std::uint64_t final_rows = 0;
+  };
+
+  void collect_shard(Shard& shard, Collected& collected, Scratch& scratch, std::uint64_t env_steps) {
+    const ActorCritic<Head, C>& net = *net_;
+    Rollout<ActionScalar>& rollout = *rollout_;
+    const bool check_finite = check_finite_;
+    const std::size_t first = shard.begin;
+    const std::size_t count = shard.end - shard.begin;
+    const std::size_t n_steps = rollout.shape.n_steps;
+    const std::size_t num_envs = rollout.shape.num_envs;
+    const bool recurrent = net.is_recurrent();
+    const MatrixView<float> outputs = rollout.all_critic_outputs();
+    collected.first_finished = n_steps * first;
+    collected.num_finished = 0;
+    collected.final_rows = 0;
+    for (std::size_t t = 0; t < n_steps; ++t) {
+      net.forward(MatrixView<const float>(rollout.observations_at(t)).rows_range(first, count), scratch,
+                  one_step(t, first, count, true));
+      const MatrixView<const float> action_rows = net.action_rows(scratch);
+      const MatrixView<const float> critic_rows = net.critic_rows(scratch);
+      for (std::size_t i = 0; i < count; ++i) {
+        const std::size_t row = t * num_envs + first + i;
+        const HeadRow<float> distribution{action_rows.row(i), rollout.mask(row), net.log_std()};
+        RandomStream random({seed_, Purpose::action, static_cast<std::uint32_t>(first + i), env_steps + t});
+        const HeadEvaluation<float> drawn = net.head.sample(distribution, random, rollout.action(row));
+        if (check_finite && (!is_finite(drawn.log_prob) || !is_finite(drawn.entropy) ||
+                             first_non_finite(critic_rows.row(i)) != critic_rows.cols())) [[unlikely]] {
+          net.throw_outputs(distribution, critic_rows.row(i),
+                            "environment " + std::to_string(first + i) + ", step " + std::to_string(env_steps + t),
+                            env_steps + t, first + i);
+        }
+        if constexpr (transforms_actions) net.head.to_environment(rollout.action(row), environment_action(first + i));
+        rollout.log_probs[row] = drawn.log_prob;
+        net.store_critic(critic_rows.row(i), outputs.row(row), rollout.values[row]);
+      }
+      shard.step(actions_of(t), step_rows(t, collected));
+      collected.truncated.clear();
+      for (std::size_t e = first; e < first + count; ++e) {
+        const std::size_t row = t * num_envs + e;
+        rollout.rewards[row] = static_cast<float>(collected.rewards[e]);
+        if (rollout.truncated[row] != 0 && rollout.terminated[row] == 0)
+          collected.truncated.push_back(static_cast<std::uint32_t>(e));
+        if (recurrent) rollout.starts_at(t + 1)[e] = rollout.terminated[row] | rollout.truncated[row];
+      }
+      if (!collected.truncated.empty()) value_final_observations(t, collected, scratch);
+      for (const EpisodeStatistics& episode : shard.finished()) {
+        const std::size_t slot = collected.first_finished + collected.num_finished++;
+        finished_[slot] = episode;
+        finished_steps_[slot] = static_cast<std::uint32_t>(t);
+      }
+    }
+    net.forward(MatrixView<const float>(rollout.observations_at(n_steps)).rows_range(first, count), scratch,
+                one_step(n_steps, first, count, false));
+    const MatrixView<const float> critic_rows = net.critic_rows(scratch);
+    const MatrixView<float> last_outputs = rollout.all_last_critic_outputs();
+    for (std::size_t i = 0; i < count; ++i)
+      net.store_critic(critic_rows.row(i), last_outputs.row(first + i), rollout.last_values[first + i]);
+  }
+
+  /// One step of a range of environments from their current state; `advance` keeps the state that follows.
+  LearnerRecurrence one_step(std::size_t t, std::size_t first, std::size_t count, bool advance) {
+    LearnerRecurrence recurrence;
+    if (!net_->is_recurrent()) return recurrence;
+    const MatrixView<float> state =
+        MatrixView<float>(rollout_->state.data(), rollout_->shape.num_envs, rollout_->shape.state_size)
+            .rows_range(first, count);
+    recurrence.sequences = count;
+    recurrence.state = state;
+    recurrence.starts = rollout_->starts_at(t).subspan(first, count);
+    if (advance) recurrence.next_state = state;
+    return recurrence;
+  }
+
+  std::span<float> environment_action(std::size_t env) {
+    return std::span(environment_actions_).subspan(env * rollout_->shape.action_width, rollout_->shape.action_width);
+  }
+  /// [N][A] as the environments take them at step t.
+  MatrixView<const ActionScalar> actions_of(std::size_t t) const {
+    const std::size_t n = rollout_->shape.num_envs, width = rollout_->shape.action_width;
+    if constexpr (transforms_actions) return {environment_actions_.data(), n, width};
+    return {rollout_->actions.data() + t * n * width, n, width};
+  }
+
+  Rows step_rows(std::size_t t, Collected& collected) {
+    const std::size_t n = rollout_->shape.num_envs;
+    Rows rows;
+    rows.observations = rollout_->observations_at(t + 1);
+    rows.masks = rollout_->masks_at(t + 1);
+    rows.final_observations = {final_observations_.data(), n, rollout_->shape.observation_size};
+    rows.rewards = collected.rewards;
+    rows.terminated = std::span(rollout_->terminated).subspan(t * n, n);
+    rows.truncated = std::span(rollout_->truncated).subspan(t * n, n);
+    return rows;
+  }
+
+  /// V of the last observations of episodes that were cut at step t.
+  void value_final_observations(std::size_t t, Collected& collected, Scratch& scratch) {
+    const std::size_t width = rollout_->shape.observation_size;
+    const std::size_t count = collected.truncated.size();
+    const std::size_t state = rollout_->shape.state_size;
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::size_t e = collected.truncated[i];
+      std::copy_n(final_observations_.data() + e * width, width, collected.finals.data() + i * width);
+      std::copy_n(rollout_->state.data() + e * state, state, scratch.state.data() + i * state);
+    }
+    LearnerRecurrence recurrence;
+    if (net_->is_recurrent()) {
+      std::fill_n(scratch.starts.begin(), count, std::uint8_t{0});  // the ended episode goes on for this one row
+      recurrence.sequences = count;
+      recurrence.state = {scratch.state.data(), count, state};
+      recurrence.starts = std::span(scratch.starts).first(count);
+    }
+    net_->forward(MatrixView<const float>(collected.finals.data(), count, width), scratch, recurrence);
+    const MatrixView<const float> critic_rows = net_->critic_rows(scratch);
+    const MatrixView<float> outputs = rollout_->all_final_critic_outputs();
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::size_t row = t * rollout_->shape.num_envs + collected.truncated[i];
+      net_->store_critic(critic_rows.row(i), outputs.row(row), rollout_->final_values[row]);
+    }
+    collected.final_rows += count;
+  }
+
+  /// Brings the parts of the shards together; `order_` lists them in (time, environment) order.
+  void gather_finished() {
+    num_finished_ = 0;
+    for (const Collected& c : shards_) {
+      const auto move_down = [&](auto& records) {
+        const auto from = records.begin() + static_cast<std::ptrdiff_t>(c.first_finished);
+        std::copy(from, from + static_cast<std::ptrdiff_t>(c.num_finished),
+                  records.begin() + static_cast<std::ptrdiff_t>(num_finished_));
+      };
+      move_down(finished_);
+      move_down(finished_steps_);
+      num_finished_ += c.num_finished;
+    }
+    const std::span<std::uint32_t> order = std::span(order_).first(num_finished_);
+    std::iota(order.begin(), order.end(), std::uint32_t{0});
+    std::sort(order.begin(), order.end(), [this](std::uint32_t a, std::uint32_t b) {
+      return finished_steps_[a] != finished_steps_[b] ? finished_steps_[a] < finished_steps_[b]
+                                                      : finished_[a].env < finished_[b].env;
+    });
+  }
+
+  VectorEnv<E>* envs_;
+  const ActorCritic<Head, C>* net_;
+  Rollout<ActionScalar>* rollout_;
+  std::vector<Scratch>* scratch_;
+  std::uint64_t seed_;
+  bool check_finite_;
+  std::vector<float> final_observations_;
+  std::vector<float> environment_actions_;     // [N][A] of the step in progress; Box only
+  std::vector<EpisodeStatistics> finished_;    // of the rollout
+  std::vector<std::uint32_t> finished_steps_;  // step of the rollout at which each ended
+  std::vector<std::uint32_t> order_;           // of finished_
+  std::size_t num_finished_ = 0;
+  std::vector<Collected> shards_;
+};
+
+}  // namespace rlx::detail
+
+#endif  // RLX_RL_DETAIL_ROLLOUT_COLLECTOR_HPP
