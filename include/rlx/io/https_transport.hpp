@@ -147,6 +147,16 @@ class BrokenPipeGuard {
   bool active_ = false;
 };
 
+/// OpenSSL's settings of a client. Versions of cpp-httplib with several TLS libraries name the function anew.
+template <class Client>
+::SSL_CTX* tls_settings(Client& client) {
+  if constexpr (requires { client.tls_context(); }) {
+    return static_cast<::SSL_CTX*>(client.tls_context());
+  } else {
+    return client.ssl_context();
+  }
+}
+
 inline bool is_plain_text(std::string_view text, bool blanks) {
   return std::all_of(text.begin(), text.end(),
                      [blanks](char c) { return static_cast<unsigned char>(c) > 0x20 ? c != 0x7F : blanks && c == ' '; });
@@ -245,7 +255,7 @@ class HttpsTransport {
     place_ = place;
     if (request.tls) {
       auto secure = std::make_unique<httplib::SSLClient>(request.host, request.port);
-      if (::SSL_CTX* const context = secure->ssl_context()) {
+      if (::SSL_CTX* const context = detail::tls_settings(*secure)) {
         ::SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
         // OpenSSL checks the name too, by its own rules, beside cpp-httplib.
         ::X509_VERIFY_PARAM* const rules = ::SSL_CTX_get0_param(context);
