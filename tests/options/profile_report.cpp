@@ -192,7 +192,12 @@ TEST_CASE("profile_report: too little to say anything") {
         "moderate and aggressive: not distinguishable on 8 legs; an interval needs 5 expiries of each");
   CHECK_THROWS_AS(bootstrap_difference(four, other, {0, 0.95, 0}), rlx::ConfigError);
   CHECK_THROWS_AS(bootstrap_difference(four, other, {10, 1.0, 0}), rlx::ConfigError);
-  CHECK(profile_report({}).verdict == "No leg was planned.");
+  CHECK(profile_report({}).verdict == "No training leg was planned.");
+  CHECK(profile_report(std::vector(2, leg("", "BTC-16JAN26-100000-C", 1, "0.1", 0.1))).verdict ==
+        "No training leg was planned.");
+  const std::vector one_profile = {leg("", "BTC-16JAN26-100000-C", 1, "0.1", 0.1),
+                                   leg("moderate", "BTC-16JAN26-100000-C", 1, "0.1", 0.1)};
+  CHECK(profile_report(one_profile).verdict == "One training strategy only: there is nothing to compare.");
 }
 
 TEST_CASE("profile_report: groups count what happened to their legs") {

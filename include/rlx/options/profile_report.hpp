@@ -235,7 +235,11 @@ inline risk::Interval bootstrap_difference(std::span<const ExpiryReward> a, std:
 
 namespace detail {
 
-inline std::string strategy_of(const TrainingExample& example) { return example.strategy.value_or("production"); }
+inline constexpr std::string_view production_legs = "production";
+
+inline std::string strategy_of(const TrainingExample& example) {
+  return example.strategy.value_or(std::string(production_legs));
+}
 
 inline ReportGroup make_group(std::string strategy, std::string underlying, std::span<const TrainingExample* const> legs) {
   ReportGroup group;
@@ -324,12 +328,14 @@ inline PairComparison compare(const std::string& a, const std::string& b, const 
   return pair;
 }
 
-inline std::string overall_verdict(const ProfileReport& report, std::size_t strategies) {
-  if (strategies == 0) return "No leg was planned.";
-  if (strategies == 1) return "One strategy only: there is nothing to compare.";
+// About the training strategies: production legs are no profile that could be kept or merged.
+inline std::string overall_verdict(const ProfileReport& report, std::span<const std::string> strategies) {
+  const auto profiles = std::count_if(strategies.begin(), strategies.end(), [](const auto& s) { return s != production_legs; });
+  if (profiles == 0) return "No training leg was planned.";
+  if (profiles == 1) return "One training strategy only: there is nothing to compare.";
   std::string different, same;
   for (const PairComparison& pair : report.pairs) {
-    if (!pair.underlying.empty()) continue;
+    if (!pair.underlying.empty() || pair.a == production_legs || pair.b == production_legs) continue;
     std::string& list = pair.different ? different : same;
     list += (list.empty() ? "" : ", ") + pair.a + "/" + pair.b;
   }
@@ -382,7 +388,7 @@ inline ProfileReport profile_report(std::span<const TrainingExample> examples, c
       }
     }
   }
-  report.verdict = detail::overall_verdict(report, strategies.size());
+  report.verdict = detail::overall_verdict(report, strategies);
   return report;
 }
 
