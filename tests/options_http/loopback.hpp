@@ -163,9 +163,9 @@ class LoopbackServer {
     };
     server_->Post(".*", serve);
     server_->Get(".*", serve);
+    server_->set_tcp_nodelay(true);  // before the socket is made
     port_ = static_cast<std::uint16_t>(server_->bind_to_any_port("127.0.0.1"));
     server_->set_keep_alive_timeout(1);
-    server_->set_tcp_nodelay(true);
     thread_ = std::thread([this] { server_->listen_after_bind(); });
     while (!server_->is_running()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
