@@ -391,9 +391,11 @@ TEST_CASE("decision_log: after a failed write nothing is added until the log is 
   CHECK(numbers(files) == std::vector<std::int64_t>{0, 1});
 }
 
-TEST_CASE("decision_log: a body that is no object is refused and changes nothing") {
+TEST_CASE("decision_log: a body that is no object, or a time that names no file, is refused and changes nothing") {
   MemoryFiles files;
   Log log = Log::open("log", files);
+  CHECK_THROWS_WITH(log.append(numbered(0, -1)), ContainsSubstring("years 1970 to 9999"));
+  CHECK_THROWS_AS(log.append(numbered(0, 253'402'300'800'000)), LogError);
   CHECK_THROWS_AS(log.append({RecordType::leg, noon, nlohmann::ordered_json::array({1, 2})}), LogError);
   log.append(numbered(0));
   CHECK(numbers(files) == std::vector<std::int64_t>{0});

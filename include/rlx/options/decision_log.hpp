@@ -363,6 +363,11 @@ class DecisionLog {
    */
   void append(const Record& record, Durability durability = Durability::buffered) {
     if (!failure_.empty()) throw LogError("decision log: stopped after an earlier failure (" + failure_ + "); open it anew");
+    // Another year would not have four digits, and its file would not be found again.
+    if (record.timestamp_ms < 0 || record.timestamp_ms >= 253'402'300'800'000) {
+      throw LogError("decision log: the time of a record must lie in the years 1970 to 9999, got " +
+                     std::to_string(record.timestamp_ms) + " ms");
+    }
     line_.clear();
     line_ += "{\"schema\":1,\"seq\":";
     detail::append_json_integer(line_, chain_.next_seq);
