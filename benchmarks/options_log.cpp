@@ -136,12 +136,12 @@ int main(int argc, char** argv) {
   const std::string shape = bench::member("megabytes", static_cast<double>(megabytes)) + ", " +
                             bench::member("records", static_cast<double>(summary.records));
   bench::print("options_log_verify", bench::median(samples), "s", shape);
-  const double start = bench::wall_seconds();
+  const double start = bench::thread_seconds();
   std::size_t candidates = 0;
   for_each_record(reader, [&](const auto& one) {
     if constexpr (std::is_same_v<std::remove_cvref_t<decltype(one)>, DecisionRecord>) candidates += one.candidates.size();
   });
-  bench::print("options_log_read_records", bench::wall_seconds() - start, "s", shape);
+  bench::print("options_log_read_records", bench::thread_seconds() - start, "s", shape);
   remove_folder(folder);
   return candidates == 0 ? 1 : 0;
 }
