@@ -341,6 +341,47 @@ TEST_CASE("Resting orders wake the agent at their deadline") {
   CHECK(world.rig->agent().next_wake_ms() == world.rig->agent().next_tick_ms());
 }
 
+TEST_CASE("The loop ticks at every interval, cancels at deadlines between ticks, and ends when it is asked to") {
+  World world;
+  world.settings.underlyings = {"BTC"};
+  world.clock.advance_ms(100'000);
+  world.start();
+  std::vector<std::int64_t> times;
+  std::size_t resting = 0;
+  const auto on_tick = [&](const TickReport& report) {
+    times.push_back(world.clock.now_ms());
+    resting += report.decision.execution.legs.size();
+  };
+  CHECK(run_agent(world.rig->agent(), world.clock, 3, {}, on_tick).stop == StopCause::none);
+  REQUIRE(times.size() == 3);
+  CHECK(times[1] / 300'000 == FakeVenue::start_ms / 300'000 + 1);
+  CHECK(times[2] / 300'000 == FakeVenue::start_ms / 300'000 + 2);
+  CHECK(times[2] % 300'000 < 1'000);
+  CHECK(resting == 12);  // five; two more beside those that still rest; five again
+  CHECK(world.venue.open_count() == 0);
+  CHECK(world.records<StopRecord>().at(0).reason == "end of the run");
+  // The first two ladders ended at their deadlines, the third with the agent.
+  for (std::size_t i = 0; i < 5; ++i) CHECK(world.venue.orders[i].state == OrderState::cancelled);
+
+  world.start();
+  int asked = 0;
+  run_agent(
+      world.rig->agent(), world.clock, 0, [&] { return ++asked > 5; }, on_tick);
+  CHECK(times.size() == 4);
+  CHECK(world.records<StopRecord>().at(1).reason == "asked to stop");
+
+  world.start();
+  const TickReport killed = run_agent(
+      world.rig->agent(), world.clock, 0,
+      [&] {
+        if (++asked == 20) world.files.put("log/KILL", "");
+        return false;
+      },
+      on_tick);
+  CHECK(killed.stop == StopCause::kill);
+  CHECK(world.venue.open_count() == 0);
+}
+
 TEST_CASE("An agent that stops takes its resting orders with it") {
   World world;
   world.start();

@@ -153,6 +153,8 @@ TEST_CASE("Actions become orders with labels; the meta action cannot") {
   Action meta;
   meta.type = ActionType::training_ladder;
   CHECK_THROWS_AS(plan_legs(std::span(&meta, 1), "a", "r", 1), rlx::InvalidActionError);
+  const std::vector<Action> twice = {ladder, ladder};
+  CHECK_THROWS_AS(plan_legs(twice, "a", "r", 1), rlx::InvalidActionError);
 }
 
 TEST_CASE("Order styles price by their rule and on a tick") {

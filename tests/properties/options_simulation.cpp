@@ -96,12 +96,14 @@ class Scenario {
       venue_.held[venue_.find("BTC-9JAN26-99000-C")->symbol] = Fixed8::parse("-0.3");
       external_ = true;
     }
+    if (chance(0.05)) operator_ = 0.05;
     start_cash_ = venue_.cash;
     venue_.fate = [this](std::string_view method) { return fate(method); };
   }
 
   Verdict fate(std::string_view method) {
     if (quiet_) return {};
+    if (method == "submit" && chance(operator_)) files_.put("log/KILL", "");
     if (wrong_flag_at_ && venue_.requests >= *wrong_flag_at_ && !flag_seen_) {
       flag_seen_ = venue_.methods.size();
       ++tally_.wrong_flags;
@@ -435,7 +437,7 @@ class Scenario {
   std::unique_ptr<LadderRig> rig_;
   std::map<std::string, Fixed8> start_cash_;
   double request_loss_ = 0, reply_loss_ = 0, duplicates_ = 0, delays_ = 0, codes_ = 0, garbles_ = 0, crashes_ = 0,
-         file_faults_ = 0;
+         file_faults_ = 0, operator_ = 0;
   std::optional<std::size_t> wrong_flag_at_, flag_seen_;
   bool long_steps_ = false, quiet_ = false, finished_ = false, external_ = false, died_ = false;
   StopCause stop_ = StopCause::none;

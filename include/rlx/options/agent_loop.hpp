@@ -337,6 +337,9 @@ class LadderAgent {
     try_write(StopRecord{history_.run_id, history_.next_tick, std::string(reason)});
   }
 
+  /// Whether the kill switch wants the agent to end: `poll` then does what is due.
+  bool stop_is_due() const { return kill_.is_latched() || kill_.is_requested(); }
+
   const std::string& run_id() const noexcept { return history_.run_id; }
   std::uint64_t next_tick_seq() const noexcept { return history_.next_tick; }
   const LegBook& book() const noexcept { return history_.book; }
@@ -510,6 +513,7 @@ class LadderAgent {
     if (executor.must_stop()) {
       report.stop = StopCause::attestation;
       report.stop_reason = decision.execution.aborted_reason;
+      cancel_own();
     }
   }
 
@@ -830,6 +834,44 @@ class LadderAgent {
   std::string kill_reason_, kill_message_;
   bool started_ = false, kill_finished_ = false;
 };
+
+/**
+ * @brief Ticks at every multiple of `loop_interval_sec`, following resting orders in between, until something ends it.
+ *
+ * The first tick is at once. Between ticks the clock is let to pass in steps of at most a second (`wait_on`), after each of
+ * which the kill switch and `stop_requested` are looked at. Ends with the stop record where the agent ends by itself.
+ * @param agent           started
+ * @param ticks           at most; 0: no limit
+ * @param stop_requested  called about once a second; empty: never
+ * @param on_tick         takes every report; empty: nothing
+ * @return the last report; its `stop` says whether the agent was stopped
+ */
+template <class Agent, Clock C>
+TickReport run_agent(Agent& agent, C& clock, std::uint64_t ticks = 0, const std::function<bool()>& stop_requested = {},
+                     const std::function<void(const TickReport&)>& on_tick = {}) {
+  const auto asked = [&] { return stop_requested && stop_requested(); };
+  TickReport report;
+  for (std::uint64_t done = 0; !asked();) {
+    report = agent.run_tick();
+    if (on_tick) on_tick(report);
+    if (report.stop != StopCause::none) return report;
+    if (++done == ticks) break;
+    const std::int64_t next_tick = agent.next_tick_ms();
+    while (clock.now_ms() < next_tick && !asked()) {
+      if (agent.stop_is_due() || agent.next_poll_ms().value_or(next_tick) <= clock.now_ms()) {
+        const TickReport polled = agent.poll();
+        if (polled.stop != StopCause::none) {
+          report.stop = polled.stop;
+          report.stop_reason = polled.stop_reason;
+          return report;
+        }
+      }
+      wait_on(clock, std::min<std::int64_t>(1'000, next_tick - clock.now_ms()));
+    }
+  }
+  agent.stop(asked() ? "asked to stop" : "end of the run");
+  return report;
+}
 
 }  // namespace rlx::options
 

@@ -66,7 +66,9 @@ struct ExecutionMemory {
 };
 
 /// The orders of some actions, with their labels: nothing for DO_NOTHING, two for a roll, in the order of the actions.
-/// @throws InvalidActionError  for TRAINING_LADDER, which is logged above the legs and can never be executed
+/// @throws InvalidActionError  for TRAINING_LADDER, which is logged above the legs and can never be executed, and for two
+/// orders
+///                             of one role, strategy and symbol, which would have one label
 inline std::vector<PlannedLeg> plan_legs(std::span<const Action> actions, std::string_view account, std::string_view run_id,
                                          std::uint64_t tick_seq) {
   std::vector<PlannedLeg> legs;
@@ -77,6 +79,11 @@ inline std::vector<PlannedLeg> plan_legs(std::span<const Action> actions, std::s
     leg.amount = action.size;
     leg.label =
         make_label(account, run_id, tick_seq, role, action.underlying, action.strategy.value_or("-"), traded_symbol(leg));
+    for (const PlannedLeg& other : legs) {
+      if (other.label != leg.label) continue;
+      throw InvalidActionError("two actions of one tick ask for the same order: " + std::string(name_of(role)) + ' ' +
+                               traded_symbol(leg) + "; a policy may name a symbol once");
+    }
     legs.push_back(std::move(leg));
   };
   for (const Action& action : actions) {
