@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief The records of a core agent as JSON, both ways, and untrusted JSON text within limits.
+#ifndef RLX_SIGNALS_RECORDS_JSON_HPP
+#define RLX_SIGNALS_RECORDS_JSON_HPP
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include <rlx/core/error.hpp>
+#include <rlx/core/finite.hpp>
+#include <rlx/core/json.hpp>
+#include <rlx/signals/detail/canonical_json.hpp>
+#include <rlx/signals/records.hpp>
+
+namespace rlx::signals {
+
+/// What text from outside may be. More than this is refused before it is understood.
+struct JsonLimits {
+  std::size_t max_bytes = std::size_t{64} * 1024;
+  int max_depth = 32;
+};
+
+/// Parses text from an agent or another program; never evaluates it. Invalid UTF-8, repeated keys, numbers beyond the range of
+/// a double and anything beyond the limits are refused. @throws DataError beginning with `where`
+inline Json parse_untrusted(std::string_view text, const std::string& where, JsonLimits limits = {}) {
+  if (text.size() > limits.max_bytes) {
+    throw DataError(
+        where, 0, 0,
+        "expected at most " + std::to_string(limits.max_bytes) + " bytes of JSON, found " + std::to_string(text.size()));
+  }
+  int depth = 0;
+  bool quoted = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (quoted) {
+      if (c == '\\') ++i;
+      quoted = c != '"';
+    } else if (c == '"') {
+      quoted = true;
+    } else if (c == '{' || c == '[') {
+      if (++depth > limits.max_depth) {
+        throw DataError(where, 0, 0, "nested deeper than " + std::to_string(limits.max_depth) + " levels");
+      }
+    } else if (c == '}' || c == ']') {
+      --depth;
+    }
+  }
+  return parse_json(text, where);
+}
+
+namespace detail {
+
+/// Reads members of a record exactly; problems are DataErrors with the JSON path.
+class RecordReader {
+ public:
+  RecordReader(const Json& json, std::string path) : json_(&json), path_(std::move(path)) {
+    if (!json.is_object()) throw DataError(path_ + ": expected an object, found " + rlx::detail::json_excerpt(json));
+  }
+  const Json* find(const char* key) const {
+    const auto found = json_->find(key);
+    return found == json_->end() ? nullptr : &*found;
+  }
+  const Json& value(const char* key) const {
+    const Json* const found = find(key);
+    if (found == nullptr) throw DataError(path_ + '.' + key + ": expected a value, found none");
+    return *found;
+  }
+  std::string text(const char* key) const {
+    const Json& found = value(key);
+    if (!found.is_string()) wrong(key, "a text", found);
+    return found.get<std::string>();
+  }
+  std::string text_or(const char* key, std::string fallback) const {
+    return find(key) == nullptr ? std::move(fallback) : text(key);
+  }
+  double number(const char* key) const {
+    const Json& found = value(key);
+    if (!found.is_number()) wrong(key, "a number", found);
+    return found.get<double>();
+  }
+  double number_or(const char* key, double fallback) const { return find(key) == nullptr ? fallback : number(key); }
+  bool boolean_or(const char* key, bool fallback) const {
+    const Json* const found = find(key);
+    if (found == nullptr) return fallback;
+    if (!found->is_boolean()) wrong(key, "true or false", *found);
+    return found->get<bool>();
+  }
+  std::uint64_t count_or(const char* key, std::uint64_t fallback) const {
+    const Json* const found = find(key);
+    if (found == nullptr) return fallback;
+    if (!found->is_number_unsigned()) wrong(key, "an integer of at least 0", *found);
+    return found->get<std::uint64_t>();
+  }
+  template <class E>
+  E name(const char* key, std::size_t count) const {
+    const std::string given = text(key);
+    for (std::size_t i = 0; i < count; ++i) {
+      if (name_of(static_cast<E>(i)) == given) return static_cast<E>(i);
+    }
+    wrong(key, "a known name", value(key));
+  }
+  [[noreturn]] void wrong(const char* key, const char* expected, const Json& found) const {
+    throw DataError(path_ + '.' + key + ": expected " + expected + ", found " + rlx::detail::json_excerpt(found));
+  }
+
+ private:
+  const Json* json_;
+  std::string path_;
+};
+
+/// Takes a member of a signal into its place, or notes it as malformed.
+inline void take_number(const Json& object, const char* key, const char* field, std::optional<double>& target,
+                        std::vector<MalformedField>& malformed) {
+  const auto found = object.find(key);
+  if (found == object.end()) return;
+  if (found->is_number()) {
+    target = found->get<double>();
+  } else {
+    malformed.push_back({field, canonical_text(*found)});
+  }
+}
+inline void take_text(const Json& object, const char* key, const char* field, std::string& target,
+                      std::vector<MalformedField>& malformed) {
+  const auto found = object.find(key);
+  if (found == object.end()) return;
+  if (found->is_string()) {
+    target = found->get<std::string>();
+  } else {
+    malformed.push_back({field, canonical_text(*found)});
+  }
+}
+
+inline SignalParams params_from_json(const Json& json, std::vector<MalformedField>& malformed) {
+  SignalParams params;
+  take_number(json, "amount", "params.amount", params.amount, malformed);
+  take_text(json, "base", "params.base", params.base, malformed);
+  take_text(json, "quote", "params.quote", params.quote, malformed);
+  take_number(json, "price", "params.price", params.price, malformed);
+  Json extra = Json::object();
+  for (const auto& [key, value] : json.items()) {
+    if (key != "amount" && key != "base" && key != "quote" && key != "price") extra[key] = value;
+  }
+  if (!extra.empty()) params.extra = canonical_text(extra);
+  return params;
+}
+
+inline Json params_to_json(const SignalParams& params) {
+  Json json = params.extra.empty() ? Json::object() : parse_json(params.extra, "params.extra");
+  if (!json.is_object())
+    throw DataError("params.extra: expected the JSON text of an object, found " + params.extra.substr(0, 60));
+  if (params.amount) json["amount"] = *params.amount;
+  if (!params.base.empty()) json["base"] = params.base;
+  if (!params.quote.empty()) json["quote"] = params.quote;
+  if (params.price) json["price"] = *params.price;
+  return json;
+}
+
+}  // namespace detail
+
+/**
+ * @brief A signal of `{"signal_id", "strategy", "params": {"amount", "base", "quote", "price"?, ...}, "timestamp"}`.
+ *
+ * Numbers may be integers or fractions. Only the id is demanded; a field of another type is kept in `malformed` for the filter
+ * to name, unknown parameters go to `extra`, unknown members of the signal are dropped.
+ * @throws DataError  not an object, or no text as signal_id; begins with the JSON path
+ */
+template <std::same_as<Json> J>
+Signal signal_from_json(const J& json) {
+  const detail::RecordReader in(json, "signal");
+  Signal signal;
+  signal.signal_id = in.text("signal_id");
+  if (signal.signal_id.empty()) throw DataError("signal.signal_id: expected a text that is not empty");
+  detail::take_text(json, "strategy", "strategy", signal.strategy, signal.malformed);
+  if (const Json* const params = in.find("params"); params != nullptr) {
+    if (params->is_object()) {
+      signal.params = detail::params_from_json(*params, signal.malformed);
+    } else {
+      signal.malformed.push_back({"params", detail::canonical_text(*params)});
+    }
+  }
+  if (in.find("timestamp") == nullptr) {
+    signal.malformed.push_back({"timestamp", {}});
+  } else {
+    std::optional<double> timestamp;
+    detail::take_number(json, "timestamp", "timestamp", timestamp, signal.malformed);
+    signal.timestamp = timestamp.value_or(0.0);
+  }
+  return signal;
+}
+
+/// A signal of JSON text from outside, within the limits. @throws DataError
+inline Signal parse_signal(std::string_view text, const std::string& where = "signal", JsonLimits limits = {}) {
+  return signal_from_json(parse_untrusted(text, where, limits));
+}
+
+/// The form that `signal_from_json` reads back to the same record. Numbers that are not finite become null, as JSON has none.
+inline Json to_json(const Signal& signal) {
+  Json json = {
+      {"signal_id", signal.signal_id}, {"params", detail::params_to_json(signal.params)}, {"timestamp", signal.timestamp}};
+  if (!signal.strategy.empty()) json["strategy"] = signal.strategy;
+  for (const MalformedField& field : signal.malformed) {
+    const bool is_param = field.field.starts_with("params.");
+    Json& parent = is_param ? json["params"] : json;
+    const std::string key = is_param ? field.field.substr(7) : field.field;
+    if (field.found.empty()) {
+      parent.erase(key);
+    } else {
+      parent[key] = parse_json(field.found, field.field);
+    }
+  }
+  return json;
+}
+
+inline Json to_json(const Rejection& r) {
+  return {{"signal_id", r.signal_id},
+          {"reason", r.reason},
+          {"code", name_of(r.code)},
+          {"stage", name_of(r.stage)},
+          {"timestamp", r.timestamp}};
+}
+inline Json to_json(const PnlSnapshot& p) {
+  return {{"signal_id", p.signal_id}, {"pnl", p.pnl}, {"timestamp", p.timestamp}, {"final", p.final}};
+}
+inline Json to_json(const MarketSnapshot& m) {
+  return {{"market", m.market},         {"timestamp", m.timestamp},     {"price", m.price},
+          {"volatility", m.volatility}, {"trend_score", m.trend_score}, {"spread_bps", m.spread_bps}};
+}
+inline Json to_json(const TradeCommand& c) {
+  return {{"signal_id", c.signal_id},
+          {"strategy", c.strategy},
+          {"params", detail::params_to_json(c.params)},
+          {"metadata", {{"timestamp", c.metadata.timestamp}}}};
+}
+inline Json to_json(const PipelinePackage& p) {
+  return {{"command", to_json(p.command)}, {"timestamp", p.timestamp}, {"priority", p.priority}};
+}
+inline Json to_json(const AgentExchange& e) {
+  return {{"correlation_id", e.correlation_id},
+          {"topic", name_of(e.topic)},
+          {"signal_id", e.signal_id},
+          {"status", name_of(e.status)},
+          {"sent_at", e.sent_at},
+          {"received_at", e.received_at},
+          {"reason", e.reason}};
+}
+inline Json to_json(const Execution& e) {
+  return {{"signal_id", e.signal_id}, {"outcome", name_of(e.outcome)}, {"notional", e.notional}, {"timestamp", e.timestamp}};
+}
+inline Json to_json(const SignalScore& s) {
+  return {{"signal_id", s.signal_id}, {"probability", s.probability}, {"propensity", s.propensity},
+          {"passed", s.passed},       {"version", s.version},         {"timestamp", s.timestamp}};
+}
+
+/// The records of their JSON forms. @throws DataError with the JSON path of the first member that does not fit
+inline Rejection rejection_from_json(const Json& json) {
+  const detail::RecordReader in(json, "rejection");
+  Rejection rejection;
+  rejection.signal_id = in.text("signal_id");
+  rejection.reason = in.text("reason");
+  rejection.code =
+      in.find("code") == nullptr ? code_of_reason(rejection.reason) : in.name<RejectionCode>("code", num_rejection_codes);
+  rejection.stage = in.find("stage") == nullptr ? usual_stage(rejection.code) : in.name<Stage>("stage", num_stages);
+  rejection.timestamp = in.number("timestamp");
+  return rejection;
+}
+/// @copydoc rejection_from_json
+inline PnlSnapshot pnl_snapshot_from_json(const Json& json) {
+  const detail::RecordReader in(json, "pnl_snapshot");
+  return {in.text("signal_id"), in.number("pnl"), in.number("timestamp"), in.boolean_or("final", true)};
+}
+/// @copydoc rejection_from_json
+inline MarketSnapshot market_snapshot_from_json(const Json& json) {
+  const detail::RecordReader in(json, "market_snapshot");
+  return {in.text("market"),
+          in.number("timestamp"),
+          in.number("price"),
+          in.number_or("volatility", 0.0),
+          in.number_or("trend_score", 0.0),
+          in.number_or("spread_bps", 0.0)};
+}
+/// @copydoc rejection_from_json
+inline TradeCommand trade_command_from_json(const Json& json) {
+  const detail::RecordReader in(json, "trade_command");
+  TradeCommand command{in.text("signal_id"), in.text("strategy"), {}, {}};
+  const Json& params = in.value("params");
+  std::vector<MalformedField> malformed;
+  if (!params.is_object()) in.wrong("params", "an object", params);
+  command.params = detail::params_from_json(params, malformed);
+  if (!malformed.empty()) {
+    throw DataError("trade_command." + malformed.front().field + ": expected another type, found " + malformed.front().found);
+  }
+  command.metadata.timestamp = detail::RecordReader(in.value("metadata"), "trade_command.metadata").number("timestamp");
+  return command;
+}
+/// @copydoc rejection_from_json
+inline PipelinePackage pipeline_package_from_json(const Json& json) {
+  const detail::RecordReader in(json, "package");
+  return {trade_command_from_json(in.value("command")), in.number("timestamp"), in.number_or("priority", 1.0)};
+}
+/// @copydoc rejection_from_json
+inline AgentExchange agent_exchange_from_json(const Json& json) {
+  const detail::RecordReader in(json, "agent_exchange");
+  return {in.count_or("correlation_id", 0),
+          in.name<Topic>("topic", num_topics),
+          in.text("signal_id"),
+          in.name<AnswerStatus>("status", num_answer_statuses),
+          in.number("sent_at"),
+          in.number("received_at"),
+          in.text_or("reason", {})};
+}
+/// @copydoc rejection_from_json
+inline Execution execution_from_json(const Json& json) {
+  const detail::RecordReader in(json, "execution");
+  return {in.text("signal_id"), in.name<ExecutionOutcome>("outcome", num_execution_outcomes), in.number("notional"),
+          in.number("timestamp")};
+}
+/// @copydoc rejection_from_json
+inline SignalScore signal_score_from_json(const Json& json) {
+  const detail::RecordReader in(json, "signal_score");
+  return {in.text("signal_id"),          in.number("probability"),  in.number_or("propensity", 1.0),
+          in.boolean_or("passed", true), in.count_or("version", 0), in.number("timestamp")};
+}
+
+}  // namespace rlx::signals
+
+#endif  // RLX_SIGNALS_RECORDS_JSON_HPP
