@@ -2,6 +2,7 @@
 /// @file
 /// @brief One test case for each learning gate; the slow ones run with `ctest -L learning` only.
 #include "learning/gate.hpp"
+#include "learning/ladder.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -93,7 +94,8 @@ TEST_CASE("Every gate has a test case of its own", "[learning][gate]") {
                                      "a2c.cart_pole",
                                      "ppo.cart_pole_without_velocities",
                                      "ppo.cart_pole_without_velocities_mlp",
-                                     "ppo.slot_network"};
+                                     "ppo.slot_network",
+                                     "ppo.ladder_planted"};
   REQUIRE(names == tested);
 }
 
@@ -126,3 +128,14 @@ TEST_CASE("PPO: CartPole without velocities, without an LSTM", "[learning][.slow
   require_gate("ppo.cart_pole_without_velocities_mlp");
 }
 TEST_CASE("PPO: the modular network of 791,989 parameters", "[learning][.slow]") { require_gate("ppo.slot_network"); }
+TEST_CASE("PPO: the option ladder with one profile sold too dear", "[learning][.slow]") { require_gate("ppo.ladder_planted"); }
+TEST_CASE("PPO finds the profile with a planted edge in a few updates", "[learning]") {
+  using namespace rlx_learning;
+  const PlantedMarket market(360);
+  const LadderScore random = play_random(market.later, 10);
+  const LadderScore agent = train_and_play(market, 1, 60'000, 10);
+  INFO("agent " << agent.mean_return << " with " << agent.moderate_share << " moderate legs, random " << random.mean_return
+                << " with " << random.moderate_share);
+  REQUIRE(agent.mean_return > random.mean_return);
+  REQUIRE(agent.moderate_share > random.moderate_share);
+}
