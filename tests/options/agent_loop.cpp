@@ -600,6 +600,7 @@ TEST_CASE("A venue that cancels nothing raises an alarm") {
   World world;
   world.start();
   world.tick();
+  world.clock.advance_ms(20'000);
   world.files.put("log/KILL", "");
   world.venue.fate = [](std::string_view method) {
     return method == "cancel_all" ? Verdict{Fate::answer_code, 10047, 0} : Verdict{};

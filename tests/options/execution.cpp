@@ -385,6 +385,18 @@ TEST_CASE("Every code does what the table says") {
   }
 }
 
+TEST_CASE("Where the look-up fails there is no resend, however harmless the rejection") {
+  Bench bench;
+  bench.submits = {{Fate::answer_code, 10040, 0}};
+  const auto submits = bench.venue.fate;
+  bench.venue.fate = [&](std::string_view method) {
+    return method == "orders_by_label" ? Verdict{Fate::lose_request, 0, 0} : submits(method);
+  };
+  const ExecutionRecord record = bench.run_legs(1);
+  CHECK(bench.count("submit") == 1);
+  CHECK(record.legs[0].state == LegState::unknown);
+}
+
 TEST_CASE("A label that the venue knows already leads to its order") {
   Bench bench;
   bench.submits = {{Fate::lose_reply, 0, 0}};

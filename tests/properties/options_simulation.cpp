@@ -35,7 +35,7 @@ namespace {
 constexpr std::uint64_t scenarios = 10'000;
 
 // Seeds that failed once.
-constexpr std::uint64_t regressions[] = {0};
+constexpr std::uint64_t regressions[] = {5540, 7008, 7184, 9360};
 
 struct Tally {
   std::size_t ticks = 0, rolls = 0, orders = 0, fills = 0, crashes = 0, kills = 0, halts = 0, wrong_flags = 0, doubles = 0,

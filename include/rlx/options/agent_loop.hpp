@@ -740,11 +740,10 @@ class LadderAgent {
     const std::vector<OwnLabel> own = own_labels();
     const std::string reason = kill_reason_.empty() ? std::string(kill_reason::operator_file) : kill_reason_;
     KillReport done = engage_now(reason, own);
-    if (reason != kill_reason::attestation && venue_may_still_accept()) {
-      // A request that is still on its way can become an order after the cancel: wait until it cannot, then cancel again.
-      std::int64_t last = 0;
-      for (const BookedLeg& leg : history_.book.legs()) last = std::max(last, is_terminal(leg.state) ? 0 : leg.expires_ms);
-      while (static_cast<std::int64_t>(clock_.now_ms()) + memory_.clock_offset_ms <= last) wait_on(clock_, 200);
+    const auto server_now = [this] { return static_cast<std::int64_t>(clock_.now_ms()) + memory_.clock_offset_ms; };
+    if (reason != kill_reason::attestation && server_now() <= memory_.last_expiry_ms) {
+      // A request that is still on its way can become an order after the cancel: once it cannot any more, cancel again.
+      while (server_now() <= memory_.last_expiry_ms) wait_on(clock_, 200);
       done = engage_now(reason, own);
     }
     if (reason != kill_reason::attestation && reason != kill_reason::log) follow_cancelled();
@@ -771,12 +770,6 @@ class LadderAgent {
     } catch (const Error&) {
     } catch (const std::logic_error&) {
     }
-  }
-  bool venue_may_still_accept() const {
-    return std::any_of(history_.book.legs().begin(), history_.book.legs().end(), [this](const BookedLeg& leg) {
-      return (leg.state == LegState::sent || leg.state == LegState::unknown) &&
-             leg.expires_ms >= static_cast<std::int64_t>(clock_.now_ms()) + memory_.clock_offset_ms;
-    });
   }
   std::vector<OwnLabel> own_labels() const {
     std::vector<OwnLabel> labels;

@@ -63,6 +63,7 @@ concept ExecutionGate = requires(G& gate, const PlannedLeg& leg, const OrderRequ
 struct ExecutionMemory {
   std::int64_t clock_offset_ms = 0;        ///< server time - own clock, as last measured
   std::int64_t opens_paused_until_ms = 0;  ///< own clock
+  std::int64_t last_expiry_ms = 0;         ///< server time after which no request sent so far can become an order any more
 };
 
 /// The orders of some actions, with their labels: nothing for DO_NOTHING, two for a roll, in the order of the actions.
@@ -424,6 +425,7 @@ class Executor {
   Sent submit(const OrderRequest& order, LegResult& result) {
     const std::string& label = order.label;
     booked_leg(label).expires_ms = order.valid_until_ms + valid_until_margin_ms;
+    memory_.last_expiry_ms = std::max(memory_.last_expiry_ms, order.valid_until_ms + valid_until_margin_ms);
     Outcome<Order> outcome;
     try {
       outcome = venue_.submit(order);
