@@ -145,6 +145,45 @@ TEST_CASE("state json: what is wrong is named by its path", "[funding][state_jso
   refused("opportunities[0].short.depth_usd", [](json& s) { s["opportunities"][0]["short"]["depth_usd"] = -1; });
   refused("opportunities[0].long.lot", [](json& s) { s["opportunities"][0]["long"]["lot"] = -1; });
   refused("positions[0].long.margin", [](json& s) { s["positions"][0]["long"]["margin"] = -1; });
+  refused("opportunities[0].depth_usd: expected 0 or more", [](json& s) { s["opportunities"][0]["depth_usd"] = -1; });
+  refused("opportunities[0].round_trip_bp: expected 0 or more", [](json& s) { s["opportunities"][0]["round_trip_bp"] = -1; });
+  refused("positions[0].entry_fees: expected 0 or more", [](json& s) { s["positions"][0]["entry_fees"] = -1; });
+  refused("positions[0].short.venue: expected another venue",
+          [](json& s) { s["positions"][0]["short"]["venue"] = s["positions"][0]["long"]["venue"]; });
   refused("execution.fee_scale = -1", [](json& s) { s["execution"]["fee_scale"] = -1; });
   refused("execution.multipliers", [](json& s) { s["execution"]["multipliers"] = {0.1, -0.2, 0.3}; });
+}
+
+TEST_CASE("state json: times in other units and times that have not come are refused", "[funding][state_json]") {
+  const json good = middle_of_an_episode();
+  const auto refused = [](const std::string& word, const json& bad) {
+    REQUIRE_THROWS_AS(read(bad), ConfigError);
+    REQUIRE_THROWS_WITH(read(bad), ContainsSubstring(word));
+  };
+  const auto at = [](const char* pointer) { return json::json_pointer(pointer); };
+  for (const char* path : {"/time_ms", "/opportunities/0/long/next_ms", "/opportunities/0/short/next_ms",
+                           "/positions/0/opened_ms", "/positions/0/long/last_ms", "/positions/1/short/next_ms"}) {
+    CAPTURE(path);
+    const auto stamp = good.at(at(path)).get<std::int64_t>();
+    json bad = good;
+    bad[at(path)] = stamp / 1000;
+    refused("looks like seconds; multiply by 1000", bad);
+    bad[at(path)] = stamp * 1000;
+    refused("looks like microseconds; divide by 1000", bad);
+    bad[at(path)] = -1;
+    REQUIRE_THROWS_AS(read(bad), ConfigError);
+  }
+  for (const char* path : {"/positions/0/opened_ms", "/positions/0/long/last_ms"}) {
+    json bad = good;
+    bad[at(path)] = good["time_ms"].get<std::int64_t>() + 1;
+    refused("expected a time not after time_ms", bad);
+  }
+  for (const char* path : {"/opportunities/0/long/next_ms", "/positions/0/long/last_ms", "/positions/0/long/next_ms"}) {
+    json unknown = good;
+    unknown[at(path)] = 0;  // not known
+    REQUIRE_NOTHROW(read(unknown));
+  }
+  json bad = good;
+  bad["step_ms"] = -1;
+  refused("step_ms", bad);
 }

@@ -38,7 +38,9 @@
 #include <rlx/funding/detail/sort_rows.hpp>
 #include <rlx/funding/market_tape.hpp>
 #include <rlx/funding/opportunity.hpp>
+#include <rlx/funding/tape_data.hpp>
 #include <rlx/funding/venues.hpp>
+#include <rlx/io/iso8601.hpp>
 
 namespace rlx::funding {
 
@@ -104,14 +106,33 @@ class LiveState {
     return value;
   }
 
+  static std::int64_t time_of(JsonObject& in, std::string_view key) {
+    const auto value = in.get<std::int64_t>(key);
+    if (const std::string problem = io::time_ms_problem(value); !problem.empty())
+      throw ConfigError(in.path(key) + ": " + problem);
+    return value;
+  }
+  // 0 stands for a stamp that is not known.
+  static std::int64_t stamp_of(JsonObject& in, std::string_view key) {
+    return in.get<std::int64_t>(key) == 0 ? 0 : time_of(in, key);
+  }
+  // A time that has come.
+  std::int64_t not_future(const JsonObject& in, std::string_view key, std::int64_t value) const {
+    if (value > storage_->state.time_ms) refuse(in.path(key), "a time not after time_ms, found " + std::to_string(value));
+    return value;
+  }
+
   void read(const nlohmann::json& json, const std::string& where) {
     JsonObject in(json, where);
     DecisionState& state = storage_->state;
     if (in.get<std::string>("schema") != decision_state_schema) {
       refuse(in.path("schema"), "'" + std::string(decision_state_schema) + "'");
     }
-    state.time_ms = in.get<std::int64_t>("time_ms");
+    state.time_ms = time_of(in, "time_ms");
     in.read("step_ms", state.step_ms);
+    TapeConfig grid;
+    grid.step_ms = state.step_ms;
+    validate(grid);
     state.initial_capital = positive(in, "initial_capital");
     in.read_name("sizing", state.sizing,
                  {{"available_margin", SizingMode::available_margin}, {"fixed_coins", SizingMode::fixed_coins}});
@@ -239,7 +260,7 @@ class LiveState {
       leg.read("fresh", fresh);
       rate = leg.get<double>("rate_bph");
       interval = interval_of(leg);
-      next = leg.get<std::int64_t>("next_ms");
+      next = stamp_of(leg, "next_ms");
       depth = not_negative(leg, "depth_usd", number_or_missing(leg, "depth_usd"));
       bid_ask = bid_ask_of(leg);
       leg.finish();
@@ -254,14 +275,14 @@ class LiveState {
     const double known = !is_finite(o.long_depth_usd)    ? o.short_depth_usd
                          : !is_finite(o.short_depth_usd) ? o.long_depth_usd
                                                          : std::min(o.long_depth_usd, o.short_depth_usd);
-    o.depth_usd = in.get_or<std::optional<double>>("depth_usd", std::nullopt).value_or(known);
+    o.depth_usd = not_negative(in, "depth_usd", in.get_or<std::optional<double>>("depth_usd", std::nullopt).value_or(known));
     read_pair(in, o.pair, o.short_rate_bph - o.long_rate_bph,
               2e4 * (o.short_price - o.long_price) / (o.long_price + o.short_price));
     const CostModel costs = costs_of(storage_->state.execution, storage_->state.initial_capital);
-    o.round_trip_bp =
-        in.get_or("round_trip_bp",
-                  leg_round_trip_bp(storage_->terms[o.long_leg].taker, o.long_bid_ask_bps, o.long_depth_usd, costs) +
-                      leg_round_trip_bp(storage_->terms[o.short_leg].taker, o.short_bid_ask_bps, o.short_depth_usd, costs));
+    const double round_trip =
+        leg_round_trip_bp(storage_->terms[o.long_leg].taker, o.long_bid_ask_bps, o.long_depth_usd, costs) +
+        leg_round_trip_bp(storage_->terms[o.short_leg].taker, o.short_bid_ask_bps, o.short_depth_usd, costs);
+    o.round_trip_bp = not_negative(in, "round_trip_bp", in.get_or("round_trip_bp", round_trip));
     o.score = opportunity_score(o.pair.net_bph, o.pair.net24_bph, o.round_trip_bp);
     storage_->state.reference_mids[k] =
         in.get_or<std::optional<double>>("reference_mid", 0.5 * (o.long_price + o.short_price)).value_or(missing);
@@ -310,10 +331,12 @@ class LiveState {
     position.mid_entry = positive(in, "mid_entry");
     position.spread_entry_bp = in.get<double>("spread_entry_bp");
     position.funding = in.get<double>("funding");
-    position.entry_fees = in.get<double>("entry_fees");
-    position.opened_ms = in.get<std::int64_t>("opened_ms");
+    position.entry_fees = not_negative(in, "entry_fees", in.get<double>("entry_fees"));
+    position.opened_ms = not_future(in, "opened_ms", time_of(in, "opened_ms"));
     read_leg(in, "long", position, position.long_leg, +1.0, held.long_leg, storage_->rows[slot][0]);
     read_leg(in, "short", position, position.short_leg, -1.0, held.short_leg, storage_->rows[slot][1]);
+    if (position.long_leg.terms.venue == position.short_leg.terms.venue)
+      refuse(in.path("short.venue"), "another venue than the long leg's");
     const double long_mark = position.long_leg.mark, short_mark = position.short_leg.mark;
     read_pair(in, held.pair, held.short_leg.rho_bph - held.long_leg.rho_bph,
               2e4 * (short_mark - long_mark) / (long_mark + short_mark));
@@ -344,8 +367,8 @@ class LiveState {
     view.fresh = leg.fresh;
     view.rho_bph = from.get<double>("rate_bph");
     view.interval_hours = interval_of(from);
-    view.last_settle_ms = from.get<std::int64_t>("last_ms");
-    view.next_settle_ms = from.get<std::int64_t>("next_ms");
+    view.last_settle_ms = not_future(from, "last_ms", stamp_of(from, "last_ms"));
+    view.next_settle_ms = stamp_of(from, "next_ms");
     from.finish();
   }
 
