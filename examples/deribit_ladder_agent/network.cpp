@@ -35,14 +35,14 @@ opt::IndexHistory hourly_history(Client& client, const std::string& underlying, 
 
 /// Waits for the next tick in short steps: Ctrl-C and the operator's file end it, orders whose time is over are cancelled.
 template <class A>
-bool wait_for_tick(A& agent, const rlx::SystemClock& clock, const std::string& stop_file, opt::TickReport& stopped) {
+bool wait_for_tick(A& agent, const rlx::SystemClock& clock, opt::TickReport& stopped) {
   const std::int64_t tick_ms = agent.next_tick_ms();
   std::int64_t looked_ms = clock.now_ms();
   while (clock.now_ms() < tick_ms && !interrupted) {
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
     const auto poll = agent.next_poll_ms();
     const bool due = poll && *poll <= clock.now_ms() && clock.now_ms() - looked_ms >= 1'000;
-    if (due || rlx::io::PosixFiles().exists(stop_file) == 1) {
+    if (due || agent.stop_is_due()) {
       looked_ms = clock.now_ms();
       stopped = agent.poll();
       if (stopped.stop != opt::StopCause::none) return false;
@@ -72,20 +72,15 @@ int run_testnet(const Options& o, Agent& agent) {
   const opt::Settings& settings = agent.settings;
   opt::DeribitConfig config;
   config.endpoint = opt::HostPolicy().resolve(settings.deribit_base_url, settings.deribit_env, settings.training_mode);
-  if (config.endpoint.environment != opt::VenueEnvironment::testnet) {
-    throw opt::SafetyError(fmt::format("this program trades on testnet only; DERIBIT_BASE_URL is '{}' and DERIBIT_ENV '{}'",
-                                       settings.deribit_base_url, settings.deribit_env));
-  }
   opt::Credentials credentials = opt::load_credentials(agent.environment);
   const std::string account = "deribit-" + rlx::sha256_hex(credentials.client_id).substr(0, 12);
   rlx::SystemClock clock;
   rlx::io::HttpsTransport transport;
   opt::DeribitClient client(std::move(config), std::move(credentials), transport, clock);
-  const std::string stop_file = settings.log_dir + '/' + std::string(opt::KillSwitch<>::operator_name);
   return run_session(
       o, agent, client, clock, account, false,
       [&](const std::string& underlying) { return hourly_history(client, underlying, clock.now_ms()); },
-      [&](auto& a, opt::TickReport& stopped) { return wait_for_tick(a, clock, stop_file, stopped); });
+      [&](auto& a, opt::TickReport& stopped) { return wait_for_tick(a, clock, stopped); });
 }
 
 #else

@@ -43,7 +43,13 @@ int run_paper(const Options& o, Agent& a, const Chain& chain) {
 int run(const Options& options) {
   Options o = options;
   Agent agent = load_agent(o);
-  if (o.venue == "testnet") return run_testnet(o, agent);
+  if (o.venue == "testnet") {
+    if (agent.settings.deribit_env != "testnet") {
+      throw opt::SafetyError(fmt::format("this program trades on testnet only; DERIBIT_BASE_URL is '{}' and DERIBIT_ENV '{}'",
+                                         agent.settings.deribit_base_url, agent.settings.deribit_env));
+    }
+    return run_testnet(o, agent);
+  }
   opt::SyntheticChainConfig config;
   config.step_ms = 60'000;
   if (o.chain.empty()) {

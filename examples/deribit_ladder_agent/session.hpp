@@ -52,8 +52,9 @@ inline void print_tick(const Options& o, const opt::TickReport& tick) {
     text += fmt::format("  {} {}", opt::name_of(d.final_action.type), d.final_action.symbol);
   } else {
     const auto count = [&](auto&& is) { return std::count_if(d.execution.legs.begin(), d.execution.legs.end(), is); };
-    text += fmt::format("  {} legs, {} filled, {} denied, {}", d.ladder.size(),
+    text += fmt::format("  {} legs, {} filled, {} resting, {} denied, {}", d.ladder.size(),
                         count([](const opt::LegResult& leg) { return leg.filled_amount.sign() > 0; }),
+                        count([](const opt::LegResult& leg) { return leg.state == opt::LegState::resting; }),
                         count([](const opt::LegResult& leg) { return leg.rejected_by == opt::RejectedBy::risk; }),
                         opt::name_of(d.execution.status));
   }

@@ -185,6 +185,27 @@ case $case_name in
     UNDERLYINGS=BTC run replay panel.csv.gz --log-dir packed
     cmp plain/dataset.csv packed/dataset.csv
     ;;
+  recorded)
+    # Real chains; without them there is nothing to check.
+    data=${RLX_DATA:-$(dirname "$0")/../../../shared/data}/options
+    [ -d "$data" ] || { echo "$case_name: skipped, $data is absent (set RLX_DATA)"; exit 0; }
+    export TRAINING_MODE=on
+    run replay $data/series/chain_6h_calls_dte0-35_delta0.03-0.75.csv.gz --index $data/series/index_path.csv --log-dir panel
+    has out 'recorded chain, 2 files, 77580 rows, 0 dropped: 481 snapshots'
+    has out '^481 ticks, [0-9]{2,} ladders of [0-9]{3,} legs, .* 0 ticks without a state'
+    for strategy in conservative moderate aggressive; do
+      for on in all BTC ETH; do has out "^$strategy +$on +[0-9]"; done
+    done
+    has out '^aggressive mean .*difference .*\[.*\]'
+    [ "$(wc -l <panel/dataset.csv)" -gt 500 ] || fail "a dataset of $(wc -l <panel/dataset.csv) lines"
+    for file in report.json report.html; do [ -s panel/$file ] || fail "no $file"; done
+    run verify panel
+    run replay $data/chains/deribit_options_snapshot_*.csv --log-dir snapshots
+    has out '^3 ticks, 3 ladders of 30 legs, 30 filled, 0 denied'
+    run train --chain $data/series/chain_6h_calls_dte0-35_delta0.03-0.75.csv.gz --index $data/series/index_path.csv \
+      --total-steps 2000 --output trained
+    has out '^agent against doing nothing: '
+    ;;
   dataset)
     TRAINING_MODE=on run replay $small --log-dir log --quiet
     run export-dataset log -o legs.csv
