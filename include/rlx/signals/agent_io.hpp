@@ -162,6 +162,7 @@ class AgentIO {
   /// Whether the strategy agent approves of the signal.
   Answer request_strategy_approval(const Signal& signal) { return ask(Topic::strategy, signal); }
   /// Sends a command once, whatever comes of it. @param notional  for the record, quote currency
+  /// @throws IoError  the log cannot be written; then nothing was sent
   ExecutionAnswer send_command(const TradeCommand& command, double notional = 0.0) {
     Answer got = ask(Topic::execution, command.signal_id, RequestPayload(command, notional), [&] {
       logger_->log_trade_command("send_command", {{"correlation_id", next_id_},
@@ -214,13 +215,22 @@ class AgentIO {
       context_->store_exchange(
           {request.correlation_id, topic, std::move(request.signal_id), answer.status, request.sent_at, end, answer.reason});
     }
+    log_strays();
+    return answer;
+  }
+
+  // A log that fails here takes no further record, so the next request throws before it is sent; this one has its answer.
+  void log_strays() {
     for (; !strays_.empty(); strays_.pop_back()) {
       if (logger_ == nullptr) continue;
       const Stray& stray = strays_.back();
-      logger_->log_agent_coordination(
-          "ignored_response", {{"correlation_id", stray.correlation_id}, {"topic", name_of(stray.topic)}, {"why", stray.why}});
+      try {
+        logger_->log_agent_coordination(
+            "ignored_response",
+            {{"correlation_id", stray.correlation_id}, {"topic", name_of(stray.topic)}, {"why", stray.why}});
+      } catch (const IoError&) {
+      }
     }
-    return answer;
   }
 
   Answer exchange(const AgentRequest& request, Seconds& end) {
