@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// @brief Risk measures, performance statistics, bootstrap intervals, scores of probabilities.
+/// @brief Risk measures, performance statistics, bootstrap intervals, scores of probabilities, sizing.
 #ifndef RLX_RISK_HPP
 #define RLX_RISK_HPP
 
 #include <rlx/risk/bootstrap.hpp>
+#include <rlx/risk/covariance.hpp>
+#include <rlx/risk/distortion.hpp>
+#include <rlx/risk/drawdown.hpp>
 #include <rlx/risk/performance.hpp>
 #include <rlx/risk/probability_metrics.hpp>
+#include <rlx/risk/quantile_forecast.hpp>
+#include <rlx/risk/sizing.hpp>
+#include <rlx/risk/tail.hpp>
+#include <rlx/risk/tail_tests.hpp>
 
 #endif  // RLX_RISK_HPP

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// @brief Bootstrap intervals: blocks of a time series, and scores of runs on tasks.
+/// @brief Bootstrap intervals: sums and any statistic of a time series, and scores of runs on tasks.
 #ifndef RLX_RISK_BOOTSTRAP_HPP
 #define RLX_RISK_BOOTSTRAP_HPP
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <concepts>
 #include <cstddef>
@@ -19,7 +20,10 @@
 #include <rlx/core/finite.hpp>
 #include <rlx/core/matrix.hpp>
 #include <rlx/core/random.hpp>
-#include <rlx/risk/performance.hpp>
+#include <rlx/core/special_functions.hpp>
+#include <rlx/core/thread_pool.hpp>
+#include <rlx/risk/detail/checks.hpp>
+#include <rlx/risk/tail.hpp>
 
 namespace rlx::risk {
 
@@ -31,32 +35,24 @@ struct Interval {
   bool operator==(const Interval&) const = default;
 };
 
-/// How an interval is drawn. Replicate j uses the stream (seed, bootstrap, env = j), so its numbers depend on nothing else.
-struct BootstrapConfig {
-  std::size_t block = 1;           ///< steps in a block of a series, 1 to its length; 1 draws single steps. Scores ignore it
-  std::size_t replicates = 2'000;  ///< number of resamples, at least 1
-  double confidence = 0.95;        ///< share between `low` and `high`, in (0, 1)
-  std::uint64_t seed = 0;          ///< seed of the streams
+/// How the ends of an interval follow from the replicates.
+enum class BootstrapMethod : std::uint8_t {
+  percentile,  ///< their quantiles by the linear rule (default)
+  basic,       ///< twice the estimate less the opposite quantile
+  bca          ///< quantiles moved for bias and for a spread that changes with the value (bias-corrected and accelerated)
 };
 
-/**
- * @brief Quantile by the linear rule: the value at position p * (n - 1) of the sorted numbers, interpolated.
- * @param values  at least one finite number; their order is changed. @param p  in [0, 1]
- * @throws ShapeError if empty, ConfigError for p
- * @par Complexity O(n), no allocation. @par Source Hyndman & Fan 1996, type 7 (the default of NumPy and R)
- */
-inline double linear_quantile(std::span<double> values, double p) {
-  if (values.empty()) throw ShapeError("linear_quantile: at least one value is needed, got none");
-  if (!is_finite(p) || !(p >= 0 && p <= 1))
-    throw ConfigError("linear_quantile: p must lie in [0, 1], got " + std::to_string(p));
-  const double position = p * static_cast<double>(values.size() - 1);
-  const auto lower = static_cast<std::size_t>(position);
-  const auto at = values.begin() + static_cast<std::ptrdiff_t>(lower);
-  std::nth_element(values.begin(), at, values.end());
-  const double share = position - static_cast<double>(lower);
-  if (share == 0) return *at;
-  return *at + share * (*std::min_element(at + 1, values.end()) - *at);
-}
+/// A length of block that each function fills in: ceil(n^(1/3)) for `bootstrap` and `bootstrap_paired`, 1 for the others.
+inline constexpr std::size_t default_block = std::numeric_limits<std::size_t>::max();
+
+/// How an interval is drawn. Replicate j uses the stream (seed, bootstrap, env = j), so its numbers depend on nothing else.
+struct BootstrapConfig {
+  std::size_t block = default_block;  ///< steps in a block of a series, 1 to its length; 1 draws single steps. Scores ignore it
+  std::size_t replicates = 2'000;     ///< number of resamples, at least 1
+  double confidence = 0.95;           ///< share between `low` and `high`, in (0, 1)
+  std::uint64_t seed = 0;             ///< seed of the streams
+  BootstrapMethod method = BootstrapMethod::percentile;  ///< read by `bootstrap` and `bootstrap_paired`
+};
 
 namespace detail {
 inline void check(const BootstrapConfig& config) {
@@ -69,6 +65,14 @@ inline void check(const BootstrapConfig& config) {
 }
 inline RandomStream replicate_stream(const BootstrapConfig& config, std::size_t replicate) {
   return RandomStream({config.seed, Purpose::bootstrap, static_cast<std::uint32_t>(replicate), 0});
+}
+inline std::size_t block_of(const BootstrapConfig& config, std::size_t n, std::size_t by_default) {
+  if (config.block == default_block) return by_default;
+  if (config.block == 0 || config.block > n) {
+    throw ConfigError("BootstrapConfig.block must lie in [1, " + std::to_string(n) + "], the length of the series, got " +
+                      std::to_string(config.block));
+  }
+  return config.block;
 }
 inline Interval percentile_interval(double estimate, std::span<double> replicates, double confidence) {
   require_finite(replicates, "bootstrap replicate");
@@ -106,10 +110,7 @@ requires std::invocable<F&, std::span<const double>> Interval block_bootstrap(st
     }
     detail::require_finite(series[k], "block_bootstrap: series " + std::to_string(k) + " ");
   }
-  if (config.block == 0 || config.block > n) {
-    throw ConfigError("BootstrapConfig.block must lie in [1, " + std::to_string(n) + "], the length of the series, got " +
-                      std::to_string(config.block));
-  }
+  const std::size_t block = detail::block_of(config, n, 1);
 
   // prefix[t * S + k] = sum of the first t steps of series k over two turns of the circle.
   const std::size_t width = series.size();
@@ -124,9 +125,9 @@ requires std::invocable<F&, std::span<const double>> Interval block_bootstrap(st
   for (std::size_t j = 0; j < config.replicates; ++j) {
     RandomStream stream = detail::replicate_stream(config, j);
     std::fill(sums.begin(), sums.end(), 0.0);
-    for (std::size_t filled = 0; filled < n; filled += config.block) {
+    for (std::size_t filled = 0; filled < n; filled += block) {
       const std::size_t begin = stream.bounded(n);
-      const std::size_t end = begin + std::min(config.block, n - filled);
+      const std::size_t end = begin + std::min(block, n - filled);
       for (std::size_t k = 0; k < width; ++k) sums[k] += prefix[end * width + k] - prefix[begin * width + k];
     }
     replicates[j] = statistic(std::span<const double>(sums));
@@ -155,6 +156,197 @@ inline Interval bootstrap_total_return_difference(std::span<const double> a, std
   return block_bootstrap(
       std::span<const std::span<const double>>(both),
       [](std::span<const double> sums) { return std::expm1(sums[0]) - std::expm1(sums[1]); }, config);
+}
+
+// ---- Any statistic of a time series -------------------------------------------------------------------------------------
+
+/// A function of series that gives a number.
+template <class F, class... Series>
+concept StatisticOf = std::copy_constructible<F> && requires(F& statistic, Series... series) {
+  { statistic(series...) } -> std::convertible_to<double>;
+};
+
+namespace detail {
+
+/// Resampled copies of one or more series of n steps: the same blocks of all of them.
+template <std::size_t K>
+class StationaryResampler {
+ public:
+  StationaryResampler(const std::array<std::span<const double>, K>& series, std::size_t block)
+      : n_(series[0].size()), block_(block), twice_(K * 2 * n_), drawn_(K * n_) {
+    for (std::size_t k = 0; k < K; ++k) {  // two turns of the circle, so that a block is one piece
+      const auto at = twice_.begin() + static_cast<std::ptrdiff_t>(2 * k * n_);
+      std::copy(series[k].begin(), series[k].end(), at);
+      std::copy(series[k].begin(), series[k].end(), at + static_cast<std::ptrdiff_t>(n_));
+    }
+  }
+
+  /// Block lengths are geometric with mean `block`, from one logarithm each, which is the rule "go on with probability 1 -
+  /// 1/b".
+  void draw(RandomStream stream) {
+    const double log_continue = block_ == 1 ? 0 : std::log1p(-1 / static_cast<double>(block_));
+    for (std::size_t filled = 0; filled < n_;) {
+      const std::size_t begin = stream.bounded(n_);
+      const std::size_t room = n_ - filled;
+      std::size_t length = 1;
+      if (block_ != 1) {
+        const double more = std::log(1 - stream.uniform()) / log_continue;  // 1 - uniform lies in (0, 1]
+        length = more < static_cast<double>(room) ? std::min(room, 1 + static_cast<std::size_t>(more)) : room;
+      }
+      for (std::size_t k = 0; k < K; ++k) {
+        const double* from = twice_.data() + 2 * k * n_ + begin;
+        double* to = drawn_.data() + k * n_ + filled;
+        for (std::size_t i = 0; i < length; ++i) to[i] = from[i];
+      }
+      filled += length;
+    }
+  }
+
+  /// The series without the steps [begin, end).
+  void leave_out(std::size_t begin, std::size_t end) {
+    for (std::size_t k = 0; k < K; ++k) {
+      const double* from = twice_.data() + 2 * k * n_;
+      double* to = drawn_.data() + k * n_;
+      std::copy(from, from + begin, to);
+      std::copy(from + end, from + n_, to + begin);
+    }
+  }
+
+  std::span<const double> series(std::size_t k, std::size_t length) const { return {drawn_.data() + k * n_, length}; }
+
+ private:
+  std::size_t n_, block_;
+  std::vector<double> twice_, drawn_;
+};
+
+template <std::size_t K, class F>
+double evaluate(F& statistic, const StationaryResampler<K>& resampler, std::size_t length) {
+  if constexpr (K == 1) {
+    return static_cast<double>(statistic(resampler.series(0, length)));
+  } else {
+    return static_cast<double>(statistic(resampler.series(0, length), resampler.series(1, length)));
+  }
+}
+
+/// Acceleration: a sixth of the skewness of the jackknife over blocks, 0 where it has no spread.
+template <std::size_t K, class F>
+double acceleration(F& statistic, StationaryResampler<K>& resampler, std::size_t n, std::size_t block) {
+  const std::size_t blocks = (n + block - 1) / block;
+  if (blocks < 2) return 0;
+  std::vector<double> values(blocks);
+  for (std::size_t g = 0; g < blocks; ++g) {
+    const std::size_t begin = g * block, end = std::min(n, begin + block);
+    resampler.leave_out(begin, end);
+    values[g] = evaluate<K>(statistic, resampler, n - (end - begin));
+  }
+  require_finite(values, "bootstrap: statistic of the jackknife");
+  const double mean = std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(blocks);
+  double squares = 0, cubes = 0;
+  for (const double value : values) {
+    const double d = mean - value;
+    squares += d * d;
+    cubes += d * d * d;
+  }
+  const double scale = squares * std::sqrt(squares);
+  return scale > 0 ? cubes / (6 * scale) : 0;
+}
+
+/// Quantile levels of the two ends by BCa. @param share of the replicates below the estimate, ties half
+inline std::array<double, 2> bca_levels(double share, std::size_t replicates, double acceleration, double confidence) {
+  const double edge = 0.5 / static_cast<double>(replicates);  // a share of 0 or 1 has no quantile
+  const double bias = normal_quantile(std::clamp(share, edge, 1 - edge));
+  std::array<double, 2> levels{};
+  for (const std::size_t end : {0u, 1u}) {
+    const double z = bias + normal_quantile(end == 0 ? (1 - confidence) / 2 : 1 - (1 - confidence) / 2);
+    const double spread = 1 - acceleration * z;
+    levels[end] = spread > 0 ? normal_cdf(bias + z / spread) : (z > 0 ? 1.0 : 0.0);
+  }
+  return levels;
+}
+
+template <std::size_t K, class F>
+Interval stationary_bootstrap(const std::array<std::span<const double>, K>& series, const F& statistic,
+                              const BootstrapConfig& config, ThreadPool* pool) {
+  check(config);
+  const std::size_t n = series[0].size();
+  if (n == 0) throw ShapeError("bootstrap: at least one step is needed, got none");
+  for (std::size_t k = 0; k < K; ++k) {
+    if (series[k].size() != n) {
+      throw ShapeError("bootstrap: series " + std::to_string(k) + " has " + std::to_string(series[k].size()) +
+                       " steps, expected " + std::to_string(n) + " as series 0 (paired series share their steps)");
+    }
+    require_finite(series[k], "bootstrap: series " + std::to_string(k) + ' ');
+  }
+  std::size_t cube_root = 1;
+  while (cube_root * cube_root * cube_root < n) ++cube_root;
+  const std::size_t block = block_of(config, n, cube_root);
+
+  std::vector<double> replicates(config.replicates);
+  const std::size_t shards = pool == nullptr ? 1 : std::min(config.replicates, 4 * pool->size());
+  const auto run = [&](std::size_t shard) {
+    StationaryResampler<K> resampler(series, block);
+    F own = statistic;  // a statistic may have state of its own, such as a workspace
+    const std::size_t end = (shard + 1) * config.replicates / shards;
+    for (std::size_t j = shard * config.replicates / shards; j < end; ++j) {
+      resampler.draw(replicate_stream(config, j));
+      replicates[j] = evaluate<K>(own, resampler, n);
+    }
+  };
+  if (pool == nullptr) {
+    run(0);
+  } else {
+    pool->run(shards, run);
+  }
+
+  F own = statistic;
+  StationaryResampler<K> resampler(series, block);
+  resampler.leave_out(n, n);
+  const double estimate = evaluate<K>(own, resampler, n);
+  require_finite(std::span(&estimate, 1), "bootstrap: estimate");
+  if (config.method != BootstrapMethod::bca) {
+    const Interval interval = percentile_interval(estimate, replicates, config.confidence);
+    if (config.method == BootstrapMethod::percentile) return interval;
+    return {estimate, 2 * estimate - interval.high, 2 * estimate - interval.low};
+  }
+  require_finite(replicates, "bootstrap replicate");
+  double below = 0;
+  for (const double value : replicates) below += value < estimate ? 1.0 : value == estimate ? 0.5 : 0.0;
+  const auto levels = bca_levels(below / static_cast<double>(config.replicates), config.replicates,
+                                 acceleration<K>(own, resampler, n, block), config.confidence);
+  return {estimate, linear_quantile(replicates, levels[0]), linear_quantile(replicates, levels[1])};
+}
+
+}  // namespace detail
+
+/**
+ * @brief Interval of any statistic of a time series, by the stationary bootstrap.
+ *
+ * A replicate joins blocks of the series, which is taken as a circle: starts are uniform, a block goes on with probability
+ * 1 - 1/b, b the mean length `config.block` (ceil(n^(1/3)) by default; 1 draws single steps).
+ * @tparam F         double(std::span<const double> series). Every shard of the pool has its own copy
+ * @param x          at least one step, finite
+ * @param config     `method` chooses the ends. BCa needs n/b more evaluations, with one block of b left out each
+ * @param pool       runs the replicates; the result does not depend on it. May be null
+ * @throws ConfigError (config; block outside [1, n]), ShapeError (empty), NumericError (data or a statistic not finite)
+ * @par Complexity   O(replicates * (n + one statistic)), allocates O(n) for each shard and one number for each replicate
+ * @par Determinism  replicate j draws from stream (seed, bootstrap, env = j)
+ * @par Source       Politis & Romano 1994, "The stationary bootstrap"; Efron & Tibshirani 1993, chapters 13 and 14
+ * @test tests/properties/risk_bootstrap.cpp: coverage on normal and on correlated series
+ */
+template <class F>
+requires StatisticOf<F, std::span<const double>> Interval bootstrap(std::span<const double> x, F statistic,
+                                                                    const BootstrapConfig& config = {},
+                                                                    ThreadPool* pool = nullptr) {
+  return detail::stationary_bootstrap<1>({x}, statistic, config, pool);
+}
+
+/// Interval of a statistic of two series that share their steps: both are drawn with the same indices, so what they have in
+/// common cancels in a difference. See `bootstrap`. @tparam F double(std::span<const double> a, std::span<const double> b)
+template <class F>
+requires StatisticOf<F, std::span<const double>, std::span<const double>> Interval
+bootstrap_paired(std::span<const double> a, std::span<const double> b, F statistic, const BootstrapConfig& config = {},
+                 ThreadPool* pool = nullptr) {
+  return detail::stationary_bootstrap<2>({a, b}, statistic, config, pool);
 }
 
 // ---- Scores of runs on tasks --------------------------------------------------------------------------------------------
@@ -224,7 +416,8 @@ inline double probability_of_improvement(MatrixView<const double> x, MatrixView<
 
 /// Performance profile: for each threshold the share of runs that score above it, averaged over tasks. Falls from 1 to 0 as the
 /// threshold grows; of two algorithms whose profiles do not cross, the upper one is better whatever the quantile.
-/// @param scores shape [runs][tasks], finite. @param thresholds any order. @throws ShapeError if there is no score, NumericError
+/// @param scores shape [runs][tasks], finite. @param thresholds any order. @throws ShapeError if there is no score,
+/// NumericError
 /// @par Source Agarwal et al. 2021, section 4.2 (run-score distributions)
 inline std::vector<double> performance_profile(MatrixView<const double> scores, std::span<const double> thresholds) {
   if (scores.empty()) throw ShapeError("performance_profile: at least one run and one task are needed, got none");

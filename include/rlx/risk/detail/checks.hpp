@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief Checks of input that the risk measures share.
+#ifndef RLX_RISK_DETAIL_CHECKS_HPP
+#define RLX_RISK_DETAIL_CHECKS_HPP
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <rlx/core/error.hpp>
+#include <rlx/core/finite.hpp>
+
+namespace rlx::risk::detail {
+
+/// @throws NumericError that names the first number that is not finite as `what[index]`
+inline void require_finite(std::span<const double> values, std::string_view what) {
+  if (const std::size_t at = first_non_finite(values); at != values.size()) {
+    const std::string name = std::string(what) + '[' + std::to_string(at) + ']';
+    throw NumericError(name + " is not finite; expected finite numbers only", name);
+  }
+}
+
+/// Not empty and finite. @throws ConfigError, NumericError
+inline void require_outcomes(std::span<const double> values, const std::string& function, const char* what = "outcomes") {
+  if (values.empty()) throw ConfigError(function + ": " + what + " is empty, expected at least one number");
+  require_finite(values, what);
+}
+
+/// A finite argument. @throws ConfigError with its name, value and range
+inline void require_argument(bool inside, const std::string& name, double value, const char* range) {
+  if (!is_finite(value) || !inside) throw ConfigError(name + " must be " + range + ", got " + std::to_string(value));
+}
+
+}  // namespace rlx::risk::detail
+
+#endif  // RLX_RISK_DETAIL_CHECKS_HPP
