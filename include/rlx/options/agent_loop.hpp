@@ -39,6 +39,7 @@
 #include <rlx/options/records.hpp>
 #include <rlx/options/records_json.hpp>
 #include <rlx/options/risk_engine.hpp>
+#include <rlx/options/risk_gate.hpp>
 #include <rlx/options/settings.hpp>
 #include <rlx/options/settings_json.hpp>
 #include <rlx/options/training_policy.hpp>
@@ -232,8 +233,7 @@ class LadderAgent {
         journal_.write(KillReleasedRecord{history_.run_id, *history_.killed});
         history_.killed.reset();
       }
-      Gate gate(*this, *attestation.value);
-      gate.projected.plan_is_durable = false;  // nothing is sent before the first tick
+      Gate gate = gate_for(*attestation.value);
       Executor executor(venue_, journal_, settings_, clock_, gate, memory_);
       executor.resolve_unfinished(true);
       executor.poll();
@@ -316,7 +316,7 @@ class LadderAgent {
     try {
       const Outcome<Attestation> attestation = venue_.attest();
       if (!attestation.is_confirmed()) return report;  // the next tick follows the orders
-      Gate gate(*this, *attestation.value);
+      Gate gate = gate_for(*attestation.value);
       Executor(venue_, journal_, settings_, clock_, gate, memory_).poll();
     } catch (const SafetyError& error) {
       stop_with(report, StopCause::attestation, kill_reason::attestation, error.what());
@@ -347,78 +347,13 @@ class LadderAgent {
   const AgentState& state() const noexcept { return state_; }      ///< of the last tick
 
  private:
-  // What execution asks: the risk engine on the projected state, and the kill switch.
-  class Gate {
-   public:
-    Gate(LadderAgent& agent, const Attestation& attestation) : agent_(agent), attestation_(attestation) {
-      projected.kill_latched = agent.kill_.is_latched();
-      projected.day_peak_equity = agent.history_.day_peak_equity;
-      if constexpr (requires { agent.policies_.hosts; }) projected.hosts = agent.policies_.hosts;
-    }
-
-    const Instrument* instrument(std::string_view underlying, std::string_view symbol) const {
-      const UnderlyingState* const one = agent_.state_.find(underlying);
-      return one == nullptr ? nullptr : detail::find_instrument(*one, symbol);
-    }
-    RiskCheck check(const PlannedLeg& leg, const OrderRequest& order, const Ticker& ticker) {
-      projected.kill_latched = agent_.kill_.is_latched();
-      refresh_attestation();
-      // A resend must not find its own first send in the way.
-      if (const auto own = find(leg.label); own != sent_.end()) {
-        ProjectedState without = projected;
-        --without.legs_this_tick;
-        if (own->second) {
-          std::erase_if(without.legs,
-                        [&](const ProjectedLeg& one) { return one.symbol == order.symbol && one.amount.sign() > 0; });
-        }
-        return check_action_allowed(agent_.state_, leg.action, agent_.settings_, attestation_, without,
-                                    context(leg, order, ticker));
-      }
-      return check_action_allowed(agent_.state_, leg.action, agent_.settings_, attestation_, projected,
-                                  context(leg, order, ticker));
-    }
-    void sent(const PlannedLeg& leg, const OrderRequest& order, const Ticker& ticker) {
-      if (find(leg.label) != sent_.end()) return;
-      sent_.emplace_back(leg.label, side_of(leg.role) == Side::sell);
-      project(projected, agent_.state_, leg.action, context(leg, order, ticker));
-    }
-    void closed(const PlannedLeg& leg, market::Fixed8 filled) { project_close(projected, agent_.state_, leg.action, filled); }
-    std::string stop_reason() const {
-      if (agent_.kill_.is_latched()) return "kill switch: " + agent_.kill_.reason();
-      if (agent_.kill_.is_requested()) return "kill switch: the operator asks for a stop";
-      return {};
-    }
-    void kill(std::string_view reason, std::string_view message) {
-      agent_.kill_.latch(reason, message, agent_.clock_.now_ms());
-      agent_.kill_reason_ = reason;
-      agent_.kill_message_ = message;
-    }
-
-    ProjectedState projected;
-
-   private:
-    OrderContext context(const PlannedLeg& leg, const OrderRequest& order, const Ticker& ticker) const {
-      OrderContext context;
-      context.role = leg.role;
-      context.now_ms = agent_.clock_.now_ms();
-      context.amount = order.amount;
-      context.price = order.price;
-      context.ticker = ticker;
-      return context;
-    }
-    std::vector<std::pair<std::string, bool>>::iterator find(std::string_view label) {
-      return std::find_if(sent_.begin(), sent_.end(), [&](const auto& one) { return one.first == label; });
-    }
-    // A tick that waits for unknown legs can outlast an attestation.
-    void refresh_attestation() {
-      if (agent_.clock_.now_ms() - attestation_.at_ms() <= max_attestation_age_ms / 2) return;
-      if (auto renewed = agent_.venue_.attest(); renewed.is_confirmed()) attestation_ = *renewed.value;
-    }
-
-    LadderAgent& agent_;
-    Attestation attestation_;
-    std::vector<std::pair<std::string, bool>> sent_;  // label, sells
-  };
+  using Gate = RiskGate<V, C, Files>;
+  Gate gate_for(const Attestation& attestation) {
+    Gate gate(venue_, state_, settings_, attestation, clock_, kill_, cause_);
+    gate.projected.day_peak_equity = history_.day_peak_equity;
+    gate.projected.hosts = hosts();
+    return gate;
+  }
 
   void check_environment() const {
     const VenueEnvironment found = venue_.environment();
@@ -479,7 +414,7 @@ class LadderAgent {
     const Outcome<Attestation> attestation = venue_.attest();
     if (!attestation.is_confirmed()) throw VenueError("attestation: " + attestation.message);
     attested_ = attestation.value;
-    Gate gate(*this, *attestation.value);
+    Gate gate = gate_for(*attestation.value);
     Executor executor(venue_, journal_, settings_, clock_, gate, memory_);
     // 3 what earlier ticks have left
     executor.resolve_unfinished(false);
@@ -543,8 +478,8 @@ class LadderAgent {
       const double equity = one.account.equity.to_double();
       if (!is_drawdown_reached(start, equity, settings_.hard_max_drawdown_pct)) continue;
       kill_.latch(kill_reason::drawdown, one.underlying + " equity " + one.account.equity.to_string(), clock_.now_ms());
-      kill_reason_ = kill_reason::drawdown;
-      kill_message_ = one.underlying + " equity fell from " + std::to_string(start) + " to " + std::to_string(equity);
+      cause_.reason = kill_reason::drawdown;
+      cause_.message = one.underlying + " equity fell from " + std::to_string(start) + " to " + std::to_string(equity);
       return;
     }
   }
@@ -729,8 +664,7 @@ class LadderAgent {
   // Latches and takes everything off the venue.
   void kill(std::string_view reason, std::string_view message) {
     kill_.latch(reason, message, clock_.now_ms());
-    kill_reason_ = reason;
-    kill_message_ = message;
+    if (cause_.reason.empty()) cause_ = {std::string(reason), std::string(message)};
     finish_kill();
   }
 
@@ -738,7 +672,7 @@ class LadderAgent {
     if (kill_finished_) return;
     kill_finished_ = true;
     const std::vector<OwnLabel> own = own_labels();
-    const std::string reason = kill_reason_.empty() ? std::string(kill_reason::operator_file) : kill_reason_;
+    const std::string reason = cause_.reason.empty() ? std::string(kill_reason::operator_file) : cause_.reason;
     KillReport done = engage_now(reason, own);
     const auto server_now = [this] { return static_cast<std::int64_t>(clock_.now_ms()) + memory_.clock_offset_ms; };
     if (reason != kill_reason::attestation && server_now() <= memory_.last_expiry_ms) {
@@ -747,7 +681,7 @@ class LadderAgent {
       done = engage_now(reason, own);
     }
     if (reason != kill_reason::attestation && reason != kill_reason::log) follow_cancelled();
-    try_write(KillRecord{history_.next_tick, reason, kill_message_});
+    try_write(KillRecord{history_.next_tick, reason, cause_.message});
     if (!done.all_closed || !done.latch_error.empty()) {
       try_write(ErrorRecord{history_.next_tick, "kill switch",
                             (done.all_closed ? std::string("the latch file: ") + done.latch_error
@@ -756,14 +690,14 @@ class LadderAgent {
     }
   }
   KillReport engage_now(std::string_view reason, std::span<const OwnLabel> own) {
-    return engage(venue_, kill_, reason, kill_message_, clock_.now_ms(), settings_.underlyings, own,
+    return engage(venue_, kill_, reason, cause_.message, clock_.now_ms(), settings_.underlyings, own,
                   [this](std::int64_t ms) { wait_on(clock_, ms); });
   }
   // What the cancel left of each leg, fills in between included. Where this fails the next start asks again.
   void follow_cancelled() {
     if (!attested_) return;
     try {
-      Gate gate(*this, *attested_);
+      Gate gate = gate_for(*attested_);
       Executor executor(venue_, journal_, settings_, clock_, gate, memory_);
       executor.resolve_unfinished(false);
       executor.poll();
@@ -784,7 +718,7 @@ class LadderAgent {
     try {
       const Outcome<Attestation> attestation = venue_.attest();
       if (!attestation.is_confirmed()) return;
-      Gate gate(*this, *attestation.value);
+      Gate gate = gate_for(*attestation.value);
       Executor executor(venue_, journal_, settings_, clock_, gate, memory_);
       for (const std::string& label : history_.book.unfinished()) {
         const LegState state = history_.book.find(label)->state;
@@ -824,7 +758,7 @@ class LadderAgent {
   std::map<std::string, double, std::less<>> start_equity_;
   AgentState state_;
   StateScratch scratch_;
-  std::string kill_reason_, kill_message_;
+  KillCause cause_;
   bool started_ = false, kill_finished_ = false;
 };
 

@@ -342,6 +342,9 @@ class Executor {
   bool opens_pause() const { return static_cast<std::int64_t>(clock_.now_ms()) < memory_.opens_paused_until_ms; }
 
   LegResult execute_leg(const PlannedLeg& leg, market::Fixed8 amount) {
+    if (leg.action.type == ActionType::training_ladder || leg.action.type == ActionType::do_nothing) {
+      throw InvalidActionError(std::string(name_of(leg.action.type)) + " has no order and cannot be executed");
+    }
     LegResult result;
     result.leg = leg;
     if (aborted_.empty()) abort(gate_.stop_reason());

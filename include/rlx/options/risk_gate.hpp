@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief What stands between a plan and the venue: the risk engine on the projected state of the tick, and the kill switch.
+#ifndef RLX_OPTIONS_RISK_GATE_HPP
+#define RLX_OPTIONS_RISK_GATE_HPP
+
+#include <algorithm>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <rlx/core/clock.hpp>
+#include <rlx/io/append_file.hpp>
+#include <rlx/options/agent_state.hpp>
+#include <rlx/options/attestation.hpp>
+#include <rlx/options/execution.hpp>
+#include <rlx/options/kill_switch.hpp>
+#include <rlx/options/leg_book.hpp>
+#include <rlx/options/records.hpp>
+#include <rlx/options/risk_engine.hpp>
+#include <rlx/options/settings.hpp>
+#include <rlx/options/venue.hpp>
+
+namespace rlx::options {
+
+/// Why the kill switch latched, as the kill record has it; empty: it did not.
+struct KillCause {
+  std::string reason;  ///< one of kill_reason
+  std::string message;
+};
+
+/// The ExecutionGate of an agent, for one tick: every order is checked at its own quote against everything that the tick has
+/// sent before. There is none without an attestation. All references must outlive it.
+template <Venue V, Clock C, io::AppendFiles Files>
+class RiskGate {
+ public:
+  /// @param state  of the tick; the plan is not durable yet: say so in `projected` once it is
+  /// @param cause  takes the first reason for which execution latches the switch
+  RiskGate(V& venue, const AgentState& state, const Settings& settings, const Attestation& attestation, C& clock,
+           KillSwitch<Files>& kill_switch, KillCause& cause)
+      : venue_(venue),
+        state_(state),
+        settings_(settings),
+        attestation_(attestation),
+        clock_(clock),
+        kill_(kill_switch),
+        cause_(cause) {}
+
+  const Instrument* instrument(std::string_view underlying, std::string_view symbol) const {
+    const UnderlyingState* const one = state_.find(underlying);
+    return one == nullptr ? nullptr : detail::find_instrument(*one, symbol);
+  }
+  RiskCheck check(const PlannedLeg& leg, const OrderRequest& order, const Ticker& ticker) {
+    projected.kill_latched = kill_.is_latched();
+    refresh_attestation();
+    const OrderContext context = context_of(leg, order, ticker);
+    if (!was_sent(leg.label)) return check_action_allowed(state_, leg.action, settings_, attestation_, projected, context);
+    // A resend must not find its own first send in the way.
+    ProjectedState without = projected;
+    --without.legs_this_tick;
+    if (side_of(leg.role) == Side::sell) {
+      std::erase_if(without.legs, [&](const ProjectedLeg& one) { return one.symbol == order.symbol && one.amount.sign() > 0; });
+    }
+    return check_action_allowed(state_, leg.action, settings_, attestation_, without, context);
+  }
+  void sent(const PlannedLeg& leg, const OrderRequest& order, const Ticker& ticker) {
+    if (was_sent(leg.label)) return;
+    sent_.push_back(leg.label);
+    project(projected, state_, leg.action, context_of(leg, order, ticker));
+  }
+  void closed(const PlannedLeg& leg, market::Fixed8 filled) { project_close(projected, state_, leg.action, filled); }
+  std::string stop_reason() const {
+    if (kill_.is_latched()) return "kill switch: " + kill_.reason();
+    if (kill_.is_requested()) return "kill switch: the operator asks for a stop";
+    return {};
+  }
+  void kill(std::string_view reason, std::string_view message) {
+    kill_.latch(reason, message, clock_.now_ms());
+    if (cause_.reason.empty()) cause_ = {std::string(reason), std::string(message)};
+  }
+
+  ProjectedState projected;  ///< what the tick has sent so far
+
+ private:
+  OrderContext context_of(const PlannedLeg& leg, const OrderRequest& order, const Ticker& ticker) const {
+    OrderContext context;
+    context.role = leg.role;
+    context.now_ms = clock_.now_ms();
+    context.amount = order.amount;
+    context.price = order.price;
+    context.ticker = ticker;
+    return context;
+  }
+  bool was_sent(std::string_view label) const { return std::find(sent_.begin(), sent_.end(), label) != sent_.end(); }
+  // A tick that waits for unknown legs can outlast an attestation.
+  void refresh_attestation() {
+    if (clock_.now_ms() - attestation_.at_ms() <= max_attestation_age_ms / 2) return;
+    if (auto renewed = venue_.attest(); renewed.is_confirmed()) attestation_ = *renewed.value;
+  }
+
+  V& venue_;
+  const AgentState& state_;
+  const Settings& settings_;
+  Attestation attestation_;
+  C& clock_;
+  KillSwitch<Files>& kill_;
+  KillCause& cause_;
+  std::vector<std::string> sent_;
+};
+
+/// Executes one leg whose plan is durable. @return what became of it
+/// @throws InvalidActionError  for TRAINING_LADDER and DO_NOTHING, which have no order
+template <Venue V, OrderLog L, Clock C, ExecutionGate G>
+LegResult execute_action(V& venue, Journal<L>& journal, const PlannedLeg& leg, const Settings& settings, C& clock, G& gate,
+                         ExecutionMemory& memory) {
+  return Executor(venue, journal, settings, clock, gate, memory).execute(std::span(&leg, 1)).legs.front();
+}
+
+/// Executes the legs of a durable plan one after the other. Arguments as `execute_action`.
+template <Venue V, OrderLog L, Clock C, ExecutionGate G>
+ExecutionRecord execute_ladder(V& venue, Journal<L>& journal, std::span<const PlannedLeg> legs, const Settings& settings,
+                               C& clock, G& gate, ExecutionMemory& memory) {
+  return Executor(venue, journal, settings, clock, gate, memory).execute(legs);
+}
+
+}  // namespace rlx::options
+
+#endif  // RLX_OPTIONS_RISK_GATE_HPP
