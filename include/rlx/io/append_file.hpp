@@ -147,6 +147,23 @@ struct PosixFiles {
     errno = error;
     return error == 0 ? 0 : -1;
   }
+  /// Replaces `text` by what the file holds from byte `offset` on; a seam of a test need not have this.
+  int read_from(const std::string& path, std::uint64_t offset, std::string& text) {
+    const int descriptor = retry([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC); });
+    if (descriptor < 0) return -1;
+    text.clear();
+    ::ssize_t count = 0;
+    do {
+      const std::size_t used = text.size();
+      text.resize(used + 65536);
+      count = retry([&] { return ::pread(descriptor, text.data() + used, 65536, static_cast<::off_t>(offset + used)); });
+      text.resize(used + static_cast<std::size_t>(std::max<::ssize_t>(count, 0)));
+    } while (count > 0);
+    const int error = errno;
+    ::close(descriptor);
+    errno = error;
+    return count == 0 ? 0 : -1;
+  }
   int exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0 ? 1 : 0; }
 
  private:

@@ -108,7 +108,7 @@ class FlowManager {
         day_(day_of(last_now_)),
         day_open_equity_(equity_) {
     if constexpr (requires { transport.pending_executions(); }) {
-      for (PendingExecution& pending : transport.pending_executions()) adopt(std::move(pending));
+      for (const PendingExecution& pending : transport.pending_executions()) adopt(pending);
     }
   }
 
