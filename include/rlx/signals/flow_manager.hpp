@@ -420,6 +420,11 @@ class FlowManager {
 
   void adopt(PendingExecution pending) {
     const std::string id = pending.command.signal_id;
+    if (const auto earlier = positions_.find(id); earlier != positions_.end()) {  // sent again after someone had resolved it
+      earlier->second.notional += pending.notional;
+      exposure_ += pending.notional;
+      return;
+    }
     open(pending.command, pending.notional);
     if (const std::int64_t day = day_of(pending.sent_at); day != day_) {
       --trades_today_;
