@@ -266,8 +266,9 @@ int generate_data(const Options& o) {
   std::error_code failed;
   std::filesystem::create_directories(o.output_dir, failed);
   if (failed) throw rlx::IoError(fmt::format("--output-dir {}: {}", o.output_dir, failed.message()));
+  const funding::VenueTable venues = load_venues(o);
   if (o.from.empty()) {
-    const funding::SyntheticTape synthetic = funding::make_synthetic_tape(synthetic_config(o, 0));
+    const funding::SyntheticTape synthetic = funding::make_synthetic_tape(synthetic_config(o, 0), venues);
     funding::write_csv(synthetic, o.output_dir);
     rlx::io::write_file_atomically(o.output_dir + "/opportunities.csv", funding::opportunities_csv(*synthetic.tape));
     fmt::print(
@@ -276,7 +277,6 @@ int generate_data(const Options& o) {
     return 0;
   }
   const std::string text = read_data_file(o.input);
-  const funding::VenueTable venues = load_venues(o);
   const funding::TapeData data = o.from == "spot-perp-8h"
                                      ? funding::convert_spot_perp_8h({text, o.input}, venues, {o.common_prices})
                                      : funding::convert_settlements({text, o.input}, venues);

@@ -341,6 +341,8 @@ std::optional<Options> parse_options(int argc, char** argv) {
       ->check(CLI::IsMember({5, 15, 30, 60, 120, 240, 480}))
       ->capture_default_str()
       ->group("Data");
+  generate->add_option("--venues-path", o.venues_path, "JSON that defines venues beside the table's, or overrides them")
+      ->group("Data");
   generate->add_option("--output-dir", o.output_dir, "where prices.csv and funding.csv go")
       ->capture_default_str()
       ->group("Data");

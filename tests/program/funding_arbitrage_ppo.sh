@@ -541,6 +541,16 @@ case $case_name in
     refuse 3 'missing columns: interval_hours' validate-data --prices-path data/prices.csv --funding-path plain.csv
     run validate-data --prices-path data/prices.csv --funding-path plain.csv --derive-intervals
     grep -v '^File' out | cmp - whole.report || fail "derived intervals differ from the column"
+    # Files of a venue that is not in the table are converted once it is defined.
+    printf '%s\n' bar_open_ms_utc,exchange,symbol,contract,open,high,low,close,volume,funding_rate_settled_at_bar_open \
+      1735689600000,Nowhere,BTCUSDT,perpetual,100,101,99,100,5,0.0001 >bars.csv
+    convert="generate-data --from spot-perp-8h --input bars.csv --output-dir bars"
+    refuse 3 "bars.csv:2:15: .*unknown venue 'Nowhere'.*define it in a venue file" $convert
+    echo '{"schema": "rlx.venues/1", "as_of": "2025-11-01", "venues": {"nowhere": {"maker": 0.001, "taker": 0.002,
+      "default_interval_hours": 8, "liquidation": {"rule": "entry", "fee": 0.005}, "status": "assumed",
+      "classes": [{"symbols": "*", "tiers": [[0, 0.02, 25]]}]}}}' >nowhere.json
+    run $convert --venues-path nowhere.json
+    has bars/prices.csv '^1735689600000,nowhere,BTCUSDT,100,'
     # The lots of instruments: one each.
     printf 'venue,symbol,lot\nbinance,ADAUSDT,0.1\nbinance,ADAUSDT,0.2\n' >lots.csv
     refuse 3 'lots.csv:3:.* binance ADAUSDT has the lot 0.2 here and 0.1 on line 2' validate-data $tape --instruments-path lots.csv
