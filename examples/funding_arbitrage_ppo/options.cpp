@@ -141,7 +141,9 @@ void add_train_flags(CLI::App& app, Options& o) {
   app.add_option("--resume-from", o.resume_from,
                  "continue exactly where this checkpoint stopped; with --walk-forward above 1: the folder of the run")
       ->group(group);
-  app.add_flag("--allow-data-change", o.allow_data_change, "resume although data or venue table differ")->group(group);
+  app.add_flag("--allow-data-change", o.allow_data_change,
+               "resume although data, venue table or seed differ; the best model is chosen anew")
+      ->group(group);
   app.add_option("--tensorboard-dir", o.tensorboard_dir, "write TensorBoard events here")->group(group);
 }
 

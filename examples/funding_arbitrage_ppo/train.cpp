@@ -135,9 +135,9 @@ void bring_best_model(const std::string& checkpoint, const std::string& director
   rlx::io::write_file_atomically(to.string(), rlx::io::read_file(from.string()));
 }
 
-/// What of a checkpoint's identity belongs to the data and its split.
-constexpr std::array data_keys{"data_sha256", "venues_sha256", "train_window", "known_from",
-                               "known_to",    "known_tapes",   "known_source"};
+/// What of a checkpoint --allow-data-change lets differ: the data with their split, and the seeds.
+constexpr std::array changeable_keys{"data_sha256", "venues_sha256", "train_window", "known_from", "known_to",
+                                     "known_tapes", "known_source",  "seed",         "env_seed"};
 
 /// Why a checkpoint is refused, with the flags of this program instead of the options of the library.
 std::string resume_problem(std::string text) {
@@ -145,9 +145,9 @@ std::string resume_problem(std::string text) {
   const std::size_t at = text.find(advice);
   if (at == std::string::npos) return text;
   std::string flags = "give the flags of the saved run";
-  for (const char* key : data_keys) {
+  for (const char* key : changeable_keys) {
     if (text.find(key + std::string(":")) == std::string::npos) continue;
-    flags += "; --allow-data-change accepts other data, another venue table and another split";
+    flags += "; --allow-data-change accepts other data, another venue table, another split and another seed";
     break;
   }
   return text.replace(at, advice.size(), flags);
@@ -184,7 +184,7 @@ FoldResult train_fold(const Options& o, const Data& data, const funding::Fold& f
   ppo.identity.merge(known_data(o, data, fold));
   if (!resume_from.empty()) {
     rlx::LoadOptions options;
-    if (o.allow_data_change) options.allow = {data_keys.begin(), data_keys.end()};
+    if (o.allow_data_change) options.allow = {changeable_keys.begin(), changeable_keys.end()};
     options.exact = !o.allow_data_change;  // the running episodes are of the old data; new ones are started
     try {
       ppo.load(resume_from, options);
@@ -193,6 +193,7 @@ FoldResult train_fold(const Options& o, const Data& data, const funding::Fold& f
     } catch (const rlx::IoError& error) {  // no such file: the exit code that evaluate and infer have for it
       throw rlx::CheckpointError(error.what());
     }
+    if (o.allow_data_change) ValidationCallback::forget(ppo);
     if (ppo.best) bring_best_model(resume_from, directory);
     if (!o.quiet) fmt::print("resumed from {} at step {}\n", resume_from, ppo.num_timesteps());
   }
@@ -259,6 +260,8 @@ FoldResult train_fold(const Options& o, const Data& data, const funding::Fold& f
                o.walk_forward > 1 ? o.checkpoint_dir : directory + "/final_model.safetensors");
     return result;
   }
+
+  validation.choose_one(ppo);  // a resumed run may have had nothing left to learn
 
   // The test window is read here for the first time, for the chosen and for the last model.
   result.best = rlx::InferencePolicy::load(directory + "/best_model.safetensors");

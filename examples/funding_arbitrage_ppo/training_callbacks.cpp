@@ -44,9 +44,17 @@ bool ValidationCallback::on_update_end(rlx::Learner& learner) {
   return true;
 }
 
-/// A run too short for an evaluation still leaves a best model.
 void ValidationCallback::on_training_end(rlx::Learner& learner) {
-  if (!learner.best && learner.num_timesteps() >= learner.total_timesteps()) evaluate(learner);
+  if (learner.num_timesteps() >= learner.total_timesteps()) choose_one(learner);
+}
+
+void ValidationCallback::choose_one(rlx::Learner& learner) {
+  if (!learner.best) evaluate(learner);
+}
+
+void ValidationCallback::forget(rlx::Learner& learner) {
+  learner.best.reset();
+  learner.notes.erase(history_note);
 }
 
 void ValidationCallback::evaluate(rlx::Learner& learner) {

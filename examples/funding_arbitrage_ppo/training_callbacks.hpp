@@ -47,6 +47,11 @@ class ValidationCallback final : public rlx::Callback {
   bool on_update_end(rlx::Learner& learner) override;
   void on_training_end(rlx::Learner& learner) override;
 
+  /// Judges the model now if none was chosen yet: a run too short for an evaluation still leaves a best model.
+  void choose_one(rlx::Learner& learner);
+  /// Begins the choice anew: scores on other data do not compare.
+  static void forget(rlx::Learner& learner);
+
   struct Evaluation {
     std::uint64_t step = 0;
     std::uint64_t episode = 0;

@@ -206,9 +206,22 @@ case $case_name in
     if grep -q LoadOptions err; then fail "the advice is for programmers"; fi
     run train --prices-path other/prices.csv --funding-path other/funding.csv $small --total-steps 1200 --checkpoint-dir parts \
       --resume-from parts/final_model.safetensors --allow-data-change  # new episodes on the new data
+    # Scores on the old data do not compare: the model is chosen anew, among those judged on the new data.
+    [ "$(sed -n 's/^best model: step \([0-9]*\),.*/\1/p' out)" -gt 960 ] || fail "the model was chosen on the old data"
     run generate-data --synthetic planted --days 30 --seed 4 --output-dir longer
     run train --prices-path longer/prices.csv --funding-path longer/funding.csv $small --total-steps 1300 --checkpoint-dir parts \
       --resume-from parts/final_model.safetensors --allow-data-change
+    # Another seed is another run too, unless that is meant.
+    seeded="$small --num-episodes 24 --total-steps 1200 --save-every 10 --seed 9 --checkpoint-dir seeded --resume-from whole/final_model.safetensors"
+    refuse 5 'env_seed: saved 42, here 9 .*--allow-data-change accepts .*another seed$' train $tape $seeded
+    run train $tape $seeded --allow-data-change
+    has out 'resumed from whole/final_model.safetensors at step'
+    # Nothing left to learn and nothing chosen yet: the model is judged, whatever lies in the folder.
+    run train $tape $small --total-steps 960 --checkpoint-dir short --stop-after-steps 240
+    [ ! -e short/best_model.safetensors ] || fail "240 steps were enough for an evaluation"
+    cp whole/best_model.safetensors short
+    run train $tape $small --total-steps 240 --checkpoint-dir short --resume-from short/final_model.safetensors
+    has out '^best model: step 240, .* 1 candidates'
     # In another folder the best model so far comes along.
     run train $tape $small --num-episodes 24 --total-steps 960 --save-every 10 --checkpoint-dir moved --resume-from whole/final_model.safetensors
     [ "$(hash_of whole/best_model.safetensors)" = "$(hash_of moved/best_model.safetensors)" ] || fail "the best model stayed behind"
