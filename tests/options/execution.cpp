@@ -134,7 +134,7 @@ LegResult leg_in(LegState state, std::string_view filled = "0") {
 
 }  // namespace
 
-TEST_CASE("Actions become orders with labels; the meta action cannot") {
+TEST_CASE("Actions become orders with labels, the meta action cannot") {
   Action roll = Bench::open(calls[0]);
   roll.type = ActionType::roll_covered_call;
   roll.roll_to = calls[4];

@@ -73,7 +73,7 @@ TEST_CASE("Nothing passes the gate before the plan is durable") {
   CHECK(gate.projected.legs_this_tick == static_cast<int>(legs.size()) - 1);
 }
 
-TEST_CASE("A leg that is resent is checked without its own first send; another one of its symbol is denied") {
+TEST_CASE("A leg that is resent is checked without its own first send, another one of its symbol is denied") {
   Desk desk;
   const auto legs = desk.plan();
   auto gate = desk.gate();
@@ -91,7 +91,7 @@ TEST_CASE("A leg that is resent is checked without its own first send; another o
   CHECK_THAT(gate.check(other, order, ticker).reasons.at(0), ContainsSubstring("H9"));
 }
 
-TEST_CASE("An attestation that grows old is renewed; where it cannot be, the order is denied") {
+TEST_CASE("An attestation that grows old is renewed, and where it cannot be the order is denied") {
   Desk desk;
   const auto legs = desk.plan();
   auto gate = desk.gate();
