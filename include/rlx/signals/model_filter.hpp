@@ -33,7 +33,7 @@ struct ModelFilterConfig {
 };
 
 /**
- * @brief Scores a signal with the active model.
+ * @brief Scores a signal with the active model: `executor.set_model_filter(std::ref(filter))`.
  *
  * An enforcing model that let nothing of a region pass would never learn that the region has changed. So a share `explore` of
  * what it refuses passes, drawn from a seeded stream; such a signal's propensity is `explore`, and its row weighs 1/explore,
