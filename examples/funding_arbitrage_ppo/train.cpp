@@ -71,16 +71,16 @@ rlx::PpoConfig ppo_config(const Options& o, const Sizes& sizes) {
   return config;
 }
 
-rlx::HealthLimits health_limits() {
-  rlx::HealthLimits limits;  // texts name this program's flags
-  limits.episode_return_bad = -100.0;
+rlx::HealthLimits health_limits(const Options& o) {
+  rlx::HealthLimits limits;                     // texts name this program's flags
+  limits.episode_return_bad = -o.reward_scale;  // -100 at the usual scale
   limits.entropy_advice = "agent stuck, increase --entropy-coef";
   limits.kl_advice = "lower --learning-rate";
   limits.clip_low_advice = "updates hardly change the policy, raise --learning-rate or --n-epochs";
   limits.clip_high_advice = "lower --learning-rate or --n-epochs";
   limits.value_advice = "lower --learning-rate or --value-coef";
   limits.flat_advice = "may need tuning";
-  limits.return_advice = "reduce --max-leverage or raise --liquidation-buffer; check data";
+  limits.return_advice = loss_advice;
   return limits;
 }
 
@@ -227,7 +227,7 @@ FoldResult train_fold(const Options& o, const Data& data, const funding::Fold& f
       {.save_freq = o.save_every, .unit = rlx::CountUnit::episodes, .path = directory, .final_name = "final_model"});
   MonitorCallback monitor(o);
   ValidationCallback validation(o, data, fold, directory + "/best_model.safetensors", monitor, threads);
-  rlx::HealthCallback health([&](const rlx::HealthWarning& w) { say(o, "warning: {}\n", w.text); }, health_limits());
+  rlx::HealthCallback health([&](const rlx::HealthWarning& w) { say(o, "warning: {}\n", w.text); }, health_limits(o));
   StopAfter stop_after(o.stop_after_steps);
   rlx::ProgressBar progress(std::cout, !o.quiet && isatty(STDOUT_FILENO) != 0);
   rlx::ManifestCallback record(manifest, directory + "/best_model.safetensors");
@@ -251,8 +251,10 @@ FoldResult train_fold(const Options& o, const Data& data, const funding::Fold& f
     manifest.failed(error);
     throw;
   }
-  for (const rlx::HealthWarning& w : health.warnings())
-    result.warnings.push_back(fmt::format("step {}: {}", w.num_timesteps, w.text));
+  for (const auto* warnings : {&health.warnings(), &monitor.warnings()}) {
+    for (const rlx::HealthWarning& w : *warnings)
+      result.warnings.push_back(fmt::format("step {}: {}", w.num_timesteps, w.text));
+  }
   result.learning = monitor.learning(validation);
   result.complete = ppo.num_timesteps() >= sizes.total_steps;
   if (!result.complete) {

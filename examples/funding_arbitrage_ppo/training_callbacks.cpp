@@ -145,21 +145,31 @@ bool MonitorCallback::on_episode(rlx::Learner& learner, const rlx::EpisodeRecord
         learner.mean_episode_return(), rlx::io::fixed(updated ? m.approx_kl : unknown, 4),
         rlx::io::fixed(updated ? m.clip_fraction : unknown, 3), fps(learner));
   }
-  if (tensorboard_) {
-    const auto names = funding::FundingArbitrageEnv::metric_names();
-    for (std::size_t i = 0; i < names.size() && i < record.statistics.num_metrics; ++i) {
-      for (const char* part : {"funding", "price", "fees", "slippage", "liquidation"}) {
-        if (names[i] == part) {
-          tensorboard_->add_scalar(std::string("pnl/") + part, record.statistics.metrics[i], record.number,
-                                   now_seconds(learner));
-        }
+  const auto names = funding::FundingArbitrageEnv::metric_names();
+  for (std::size_t i = 0; i < names.size() && i < record.statistics.num_metrics; ++i) {
+    if (names[i] == "liquidations") warn_of_liquidations(learner, record.number, record.statistics.metrics[i]);
+    if (!tensorboard_) continue;
+    for (const char* part : {"funding", "price", "fees", "slippage", "liquidation"}) {
+      if (names[i] == part) {
+        tensorboard_->add_scalar(std::string("pnl/") + part, record.statistics.metrics[i], record.number, now_seconds(learner));
       }
     }
+  }
+  if (tensorboard_) {
     tensorboard_->add_scalar("train/reward", record.statistics.episode_return, record.number, now_seconds(learner));
     tensorboard_->add_scalar("train/episode_length", static_cast<double>(record.statistics.length), record.number,
                              now_seconds(learner));
   }
   return true;
+}
+
+void MonitorCallback::warn_of_liquidations(const rlx::Learner& learner, std::uint64_t episode, double count) {
+  if (!(count > 0.0)) return;
+  if (warned_at_update_ && learner.n_updates() - *warned_at_update_ < rlx::HealthLimits{}.quiet_updates) return;
+  warned_at_update_ = learner.n_updates();
+  warnings_.push_back({learner.num_timesteps(), "liquidations", count,
+                       fmt::format("liquidations: {:.0f} in episode {}: {}", count, episode, loss_advice)});
+  say(*o_, "warning: {}\n", warnings_.back().text);
 }
 
 bool MonitorCallback::on_update_end(rlx::Learner& learner) {

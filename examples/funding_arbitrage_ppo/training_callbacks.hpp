@@ -9,6 +9,7 @@
 
 #include <rlx/io/tensorboard.hpp>
 #include <rlx/rl/callbacks.hpp>
+#include <rlx/rl/health.hpp>
 
 #include <fmt/format.h>
 
@@ -17,6 +18,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -79,7 +81,11 @@ class ValidationCallback final : public rlx::Callback {
   std::vector<Evaluation> evaluations_;
 };
 
-/// The seed's console lines per logged episode, and the TensorBoard tags of the specification.
+/// What to do about liquidations and about episodes that lose everything.
+inline constexpr const char* loss_advice = "reduce --max-leverage or raise --liquidation-buffer; check data";
+
+/// The seed's console lines per logged episode, a warning where a position was liquidated, and the TensorBoard tags of the
+/// specification.
 class MonitorCallback final : public rlx::Callback {
  public:
   explicit MonitorCallback(const Options& o);
@@ -90,15 +96,21 @@ class MonitorCallback final : public rlx::Callback {
   /// Writes the TensorBoard figures of an evaluation.
   void evaluated(const ValidationCallback::Evaluation& e, const rlx::Learner& learner);
 
+  /// Liquidations in training episodes; after one, the next 100 updates are quiet.
+  const std::vector<rlx::HealthWarning>& warnings() const noexcept { return warnings_; }
+
   /// Figures of every update beside the validation scores, for the report.
   std::vector<LearningPoint> learning(const ValidationCallback& validation) const;
 
  private:
   double fps(const rlx::Learner& learner) const;
+  void warn_of_liquidations(const rlx::Learner& learner, std::uint64_t episode, double count);
 
   const Options* o_;
   std::unique_ptr<rlx::io::TensorBoardWriter> tensorboard_;
   std::vector<LearningPoint> points_;
+  std::vector<rlx::HealthWarning> warnings_;
+  std::optional<std::uint64_t> warned_at_update_;
   std::uint64_t first_step_ = 0;
 };
 

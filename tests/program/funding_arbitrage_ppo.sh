@@ -486,6 +486,13 @@ case $case_name in
     cut -d, -f1 trades.csv | sort -u >configurations
     printf '%s\n' aggressive configuration conservative 'draw 1' 'draw 2' 'draw 3' moderate | cmp - configurations || fail "configurations in trades.csv"
     has checkpoints/run.json '"sensitivity": \{'
+    if grep -q 'liquidations: ' out; then fail "a warning of liquidations that were none"; fi
+    # A liquidation in training is a warning that says what to do, and stands in the manifest.
+    run train --synthetic calibrated --days 40 $small --episode-length-days 5 --total-steps 2400 --max-leverage 10 \
+      --liquidation-buffer 0.05 --stop-loss 0 --max-positions 1 --target-utilization 1
+    warning='liquidations: [1-9] in episode [0-9]+: reduce --max-leverage or raise --liquidation-buffer; check data'
+    has out "^warning: $warning$"
+    has checkpoints/run.json "step [0-9]+: $warning"
     ;;
   validate)
     make_data
