@@ -170,12 +170,14 @@ Data load_data(const Options& o) {
   const funding::MarketTape& tape = *data.markets[0].tape;
   data.range = range_of(o, tape);
   if (o.command != Command::infer || o.window != "all") {
+    // An evaluation is one episode over its whole window, however long those of the training were.
+    const std::size_t least_steps = o.command == Command::evaluate ? 2 : o.episode_steps() + 1;
     data.folds = funding::split_by_time(data.range.size(), tape.step_ms(),
                                         {.train_fraction = o.train_fraction,
                                          .validation_fraction = o.val_fraction,
                                          .embargo_hours = o.embargo_hours,
                                          .folds = o.walk_forward},
-                                        o.episode_steps() + 1, tape.time(data.range.begin));
+                                        least_steps, tape.time(data.range.begin));
   }
   for (funding::Fold& fold : data.folds) {
     for (funding::Window* window : {&fold.train, &fold.validation, &fold.test}) {

@@ -388,6 +388,9 @@ case $case_name in
     head -1 trades.csv | grep -q 'symbol' || fail "trades.csv has no header"
     run evaluate $tape --checkpoint checkpoints/best_model.safetensors --episode-length-days 1 --bootstrap 50
     has out 'agent better than HOLD|no edge over HOLD at 95 %|agent worse than HOLD'
+    # A chosen period may be shorter than a training episode.
+    run evaluate $tape --checkpoint checkpoints/best_model.safetensors --window all --start 2025-01-05 --end 2025-01-10 --bootstrap 50
+    has out '; 2025-01-05 to 2025-01-09, 1 tape$'
     ;;
   walk_forward)
     # Every table says which folds it is of, and the whole run stands in one JSON and one report.
