@@ -354,7 +354,7 @@ class LogDirectory : public LogSink {
                         " and " + std::to_string(config.max_files));
     }
     const std::string lock_path = directory_ + "/core_agent.lock";
-    if (std::string old = io::read_all(lock_path, files); !old.empty()) {
+    if (const std::string old = files.exists(lock_path) == 0 ? "" : io::read_all(lock_path, files); !old.empty()) {
       notes_.push_back({"stale_lock", {{"process", old.substr(0, 20)}}});
     }
     holder_.emplace(lock_path, files);
@@ -456,6 +456,7 @@ class LogDirectory : public LogSink {
       // A torn line whose record was not written: the process ended between the two.
       if (name.ends_with(mark)) notes_.insert(notes_.begin(), {"torn_line", {{"kept_as", name}}});
     }
+    if (end_.next_seq == 0) notes_.insert(notes_.begin(), {"open_log", {{"schema", 1}}});
     if (!numbers_.empty()) {
       open_file(numbers_.back());
       file_->sync();  // what this process builds upon must not vanish behind its own durable records
