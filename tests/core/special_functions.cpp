@@ -109,3 +109,29 @@ TEST_CASE("error function and normal distribution give the published values", "[
   CHECK_THAT(rlx::normal_pdf(2.0), WithinRel(0.053990966513188051949, 1e-14));
   CHECK_THAT(rlx::normal_cdf(1.0F), WithinRel(0.841344746F, 1e-6F));
 }
+
+TEST_CASE("the normal quantile is the inverse of the distribution, in both tails", "[core][special_functions]") {
+  struct Row {
+    double p, z;
+  };
+  // SciPy 1.17.1: scipy.stats.norm.ppf(p).
+  for (const Row& row : {Row{1e-300, -37.047096299361201}, Row{1e-20, -9.2623400897984088}, Row{1e-10, -6.3613409024040557},
+                         Row{1e-5, -4.2648907939228247}, Row{0.01, -2.3263478740408408}, Row{0.07, -1.4757910281791706},
+                         Row{0.3, -0.52440051270804089}, Row{0.95, 1.6448536269514722}, Row{0.999, 3.0902323061678132}}) {
+    CAPTURE(row.p);
+    CHECK_THAT(rlx::normal_quantile(row.p), WithinRel(row.z, 2e-15));
+  }
+  CHECK(rlx::normal_quantile(0.5) == 0.0);
+  CHECK(rlx::normal_quantile(0.25) == -rlx::normal_quantile(0.75));
+  for (double z = -8.0; z < 8.0; z += 0.37) {
+    CAPTURE(z);
+    // Near 1 a probability has few digits left, so only the lower tail comes back exactly.
+    CHECK_THAT(rlx::normal_quantile(rlx::normal_cdf(z)), WithinAbs(z, z < 0 ? 1e-14 : 1e-14 / rlx::normal_pdf(z)));
+  }
+  const double infinity = std::numeric_limits<double>::infinity();
+  CHECK(rlx::normal_quantile(0.0) == -infinity);
+  CHECK(rlx::normal_quantile(1.0) == infinity);
+  for (const double p : {-0.1, 1.1, infinity, std::numeric_limits<double>::quiet_NaN()}) {
+    CHECK_FALSE(rlx::is_finite(rlx::normal_quantile(p)));
+  }
+}

@@ -43,20 +43,6 @@ double coverage(std::size_t series, std::size_t steps, std::size_t replicates, s
 
 }  // namespace
 
-TEST_CASE("the linear quantile rule", "[risk][bootstrap]") {
-  // NumPy: quantile([1, 2, 3, 4], [0, 0.25, 0.5, 0.9, 1]) = 1, 1.75, 2.5, 3.7, 4.
-  const double expected[][2] = {{0, 1}, {0.25, 1.75}, {0.5, 2.5}, {0.9, 3.7}, {1, 4}};
-  for (const auto& [p, value] : expected) {
-    std::vector<double> x{3, 1, 4, 2};
-    REQUIRE_THAT(linear_quantile(x, p), WithinAbs(value, 1e-12));
-  }
-  std::vector<double> one{7};
-  REQUIRE(linear_quantile(one, 0.3) == 7);
-  std::vector<double> none;
-  REQUIRE_THROWS_AS(linear_quantile(none, 0.5), ShapeError);
-  REQUIRE_THROWS_AS(linear_quantile(one, not_a_number), ConfigError);
-}
-
 TEST_CASE("HOLD has the interval zero to zero exactly", "[risk][bootstrap]") {
   const std::vector<double> hold(500, 0.0);
   const Interval zero{0, 0, 0};
@@ -206,8 +192,8 @@ TEST_CASE("the interval draws runs task by task from the bootstrap stream", "[ri
   const std::vector<double> scores{1, 10, 2, 20, 4, 40};
   const MatrixView<const double> view(scores.data(), 3, 2);
   std::vector<double> means;
-  bootstrap_interval(
-      view, [&](MatrixView<const double> drawn) { return means.push_back(mean_of_tasks(drawn)), means.back(); }, {.seed = 6});
+  bootstrap_interval(view, [&](MatrixView<const double> drawn) { return means.push_back(mean_of_tasks(drawn)), means.back(); },
+                     {.seed = 6});
   REQUIRE(means.size() == 2'001);
   for (std::uint32_t j = 0; j < 20; ++j) {
     RandomStream random({6, Purpose::bootstrap, j, 0});
