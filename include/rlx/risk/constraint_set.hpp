@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <cstdio>
 #include <memory>
 #include <span>
 #include <string>
@@ -19,18 +18,10 @@
 #include <vector>
 
 #include <rlx/core/error.hpp>
+#include <rlx/risk/detail/number_text.hpp>
 #include <rlx/risk/projection.hpp>
 
 namespace rlx::risk {
-
-namespace detail {
-/// Six digits of a number, for messages.
-inline std::string shown(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.6g", value);
-  return text;
-}
-}  // namespace detail
 
 /// What ConstraintSet::project did.
 struct ProjectionReport {
