@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include <rlx/risk/bootstrap.hpp>
 
+#include "reference_series.hpp"
 #include "rlx_catch.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -146,6 +148,170 @@ TEST_CASE("wrong settings and data are refused", "[risk][bootstrap]") {
   REQUIRE_THROWS_WITH(bootstrap_mean(std::vector<double>{1, not_a_number}, {}),
                       ContainsSubstring("series 0 [1] is not finite"));
   REQUIRE_THROWS_AS(bootstrap_total_return(std::vector<double>{1e3, 1e3}, {}), NumericError);  // e^2000 is not a number
+}
+
+namespace {
+
+double mean_of(std::span<const double> x) { return std::accumulate(x.begin(), x.end(), 0.0) / static_cast<double>(x.size()); }
+
+double deviation_of(std::span<const double> x) {
+  double squares = 0;
+  for (const double value : x) squares += (value - mean_of(x)) * (value - mean_of(x));
+  return std::sqrt(squares / static_cast<double>(x.size()));
+}
+
+}  // namespace
+
+TEST_CASE("replicates are blocks on the circle with geometric lengths", "[risk][bootstrap]") {
+  std::vector<double> x(50);
+  std::iota(x.begin(), x.end(), 0.0);
+  std::size_t starts = 0, steps = 0;
+  std::vector<std::size_t> taken(50, 0);
+  bool is_first = true;
+  const auto count = [&](std::span<const double> drawn) {
+    REQUIRE(drawn.size() == 50);
+    for (std::size_t i = 0; i < drawn.size() && !is_first; ++i) {
+      ++taken[static_cast<std::size_t>(drawn[i])];
+      ++steps;
+      const bool goes_on = i != 0 && drawn[i] == std::fmod(drawn[i - 1] + 1, 50);
+      starts += goes_on ? 0u : 1u;
+    }
+    is_first = false;
+    return 0.0;
+  };
+  // The copy of the statistic shares the counters by reference; one evaluation of the data itself comes at the end.
+  bootstrap(x, [&](std::span<const double> drawn) { return count(drawn); }, {.block = 5, .replicates = 4'000, .seed = 1});
+  // Every replicate starts once; each later step starts anew with probability 1/5, of which 1/50 looks like going on.
+  const double share = static_cast<double>(starts) / static_cast<double>(steps);
+  REQUIRE_THAT(share, WithinAbs((1 + 49 * 0.2 * 49 / 50) / 50, 0.005));
+  for (const std::size_t t : taken) REQUIRE_THAT(static_cast<double>(t) / static_cast<double>(steps), WithinAbs(0.02, 0.001));
+}
+
+TEST_CASE("a block of 1 draws single steps, and the default is the cube root of the length", "[risk][bootstrap]") {
+  const std::vector<double> x = normal_series(4, 65, 0.0, 1.0);
+  const Interval by_default = bootstrap(x, mean_of, {.seed = 3});
+  REQUIRE(by_default == bootstrap(x, mean_of, {.block = 5, .seed = 3}));  // 4^3 < 65 <= 5^3
+  REQUIRE_FALSE(by_default == bootstrap(x, mean_of, {.block = 4, .seed = 3}));
+  // Replicate j of single steps redone by hand.
+  std::vector<double> means;
+  const auto note = [&](std::span<const double> drawn) { return means.push_back(mean_of(drawn)), means.back(); };
+  bootstrap(x, note, {.block = 1, .replicates = 20, .seed = 6});
+  for (std::uint32_t j = 0; j < 20; ++j) {
+    RandomStream random({6, Purpose::bootstrap, j, 0});
+    double sum = 0;
+    for (int i = 0; i < 65; ++i) sum += x[random.bounded(65)];
+    REQUIRE_THAT(means[j], WithinAbs(sum / 65, 1e-14));
+  }
+}
+
+TEST_CASE("the methods place the ends as their formulas say", "[risk][bootstrap]") {
+  const std::vector<double> x = rlx_test::reference_series(40, 7919, 3);
+  BootstrapConfig config{.block = 4, .replicates = 999, .seed = 2};
+  std::vector<double> replicates;
+  const auto note = [&](std::span<const double> drawn) {
+    const double value = deviation_of(drawn);
+    if (drawn.size() == 40 && replicates.size() < 999) replicates.push_back(value);
+    return value;
+  };
+  const Interval percentile = bootstrap(x, note, config);
+  const double estimate = deviation_of(x);
+  REQUIRE_THAT(percentile.estimate, WithinRel(estimate, 1e-14));
+  std::vector<double> sorted = replicates;
+  std::sort(sorted.begin(), sorted.end());
+  const auto quantile = [&](double p) {
+    const double position = p * 998;
+    const auto lower = static_cast<std::size_t>(position);
+    return sorted[lower] + (position - std::floor(position)) * (sorted[std::min<std::size_t>(998, lower + 1)] - sorted[lower]);
+  };
+  REQUIRE_THAT(percentile.low, WithinRel(quantile(0.025), 1e-12));
+  REQUIRE_THAT(percentile.high, WithinRel(quantile(0.975), 1e-12));
+
+  config.method = BootstrapMethod::basic;
+  const Interval basic = bootstrap(x, deviation_of, config);
+  REQUIRE_THAT(basic.low, WithinRel(2 * estimate - quantile(0.975), 1e-12));
+  REQUIRE_THAT(basic.high, WithinRel(2 * estimate - quantile(0.025), 1e-12));
+
+  config.method = BootstrapMethod::bca;
+  const Interval bca = bootstrap(x, deviation_of, config);
+  constexpr double acceleration = 0.0335881153458;  // reference.py: jackknife over blocks of 4
+  double below = 0;
+  for (const double value : replicates) below += value < estimate ? 1 : 0;
+  const double bias = normal_quantile(below / 999);
+  const auto level = [&](double z) { return normal_cdf(bias + (bias + z) / (1 - acceleration * (bias + z))); };
+  REQUIRE_THAT(bca.low, WithinRel(quantile(level(-1.959963984540054)), 1e-9));
+  REQUIRE_THAT(bca.high, WithinRel(quantile(level(1.959963984540054)), 1e-9));
+  REQUIRE(bca.low > percentile.low);  // a standard deviation is biased downwards, so BCa moves up
+}
+
+TEST_CASE("BCa of a symmetric statistic is the percentile interval, nearly", "[risk][bootstrap]") {
+  const std::vector<double> x = normal_series(14, 400, 1.0, 1.0);
+  BootstrapConfig config{.block = 1, .replicates = 4'000, .seed = 2};
+  const Interval percentile = bootstrap(x, mean_of, config);
+  config.method = BootstrapMethod::bca;
+  const Interval bca = bootstrap(x, mean_of, config);
+  REQUIRE_THAT(bca.low, WithinAbs(percentile.low, 0.01));
+  REQUIRE_THAT(bca.high, WithinAbs(percentile.high, 0.01));
+}
+
+TEST_CASE("threads change no interval", "[risk][bootstrap]") {
+  const std::vector<double> x = normal_series(9, 300, 0.0, 1.0), y = normal_series(10, 300, 0.1, 1.0);
+  const auto difference = [](std::span<const double> a, std::span<const double> b) { return mean_of(a) - mean_of(b); };
+  for (const BootstrapMethod method : {BootstrapMethod::percentile, BootstrapMethod::basic, BootstrapMethod::bca}) {
+    const BootstrapConfig config{.replicates = 501, .seed = 7, .method = method};
+    const Interval alone = bootstrap(x, deviation_of, config);
+    const Interval paired = bootstrap_paired(x, y, difference, config);
+    for (const std::size_t threads : {1u, 2u, 8u}) {
+      ThreadPool pool(threads);
+      REQUIRE(bootstrap(x, deviation_of, config, &pool) == alone);
+      REQUIRE(bootstrap_paired(x, y, difference, config, &pool) == paired);
+    }
+  }
+}
+
+TEST_CASE("both series of a pair are drawn with the same indices", "[risk][bootstrap]") {
+  const std::vector<double> market = normal_series(21, 500, 0.0, 1e-2);
+  std::vector<double> better = market;
+  for (double& r : better) r += 1e-5;
+  const auto difference = [](std::span<const double> a, std::span<const double> b) { return mean_of(a) - mean_of(b); };
+  for (const BootstrapMethod method : {BootstrapMethod::percentile, BootstrapMethod::basic, BootstrapMethod::bca}) {
+    const Interval interval = bootstrap_paired(better, market, difference, {.seed = 2, .method = method});
+    REQUIRE_THAT(interval.low, WithinAbs(1e-5, 1e-15));  // the market cancels in every replicate
+    REQUIRE_THAT(interval.high, WithinAbs(1e-5, 1e-15));
+  }
+  REQUIRE(bootstrap_paired(market, market, difference) == Interval{0, 0, 0});
+}
+
+TEST_CASE("a constant series has no spread by any method", "[risk][bootstrap]") {
+  const std::vector<double> x(30, 2.5);
+  for (const BootstrapMethod method : {BootstrapMethod::percentile, BootstrapMethod::basic, BootstrapMethod::bca}) {
+    REQUIRE(bootstrap(x, mean_of, {.method = method}) == Interval{2.5, 2.5, 2.5});
+    REQUIRE(bootstrap(std::vector<double>{2.5}, mean_of, {.method = method}) == Interval{2.5, 2.5, 2.5});
+  }
+  // A statistic that every replicate falls short of: the ends stay within the replicates.
+  const std::vector<double> rising{1, 2, 3, 4};
+  const auto distinct = [](std::span<const double> s) {
+    std::vector<double> copy(s.begin(), s.end());
+    std::sort(copy.begin(), copy.end());
+    return static_cast<double>(std::unique(copy.begin(), copy.end()) - copy.begin());
+  };
+  const Interval extreme =
+      bootstrap(rising, distinct, {.block = 1, .replicates = 10, .seed = 1, .method = BootstrapMethod::bca});
+  REQUIRE(extreme.low >= 1);
+  REQUIRE(extreme.high <= 4);
+}
+
+TEST_CASE("the series bootstrap refuses wrong settings and data", "[risk][bootstrap]") {
+  const std::vector<double> x{1, 2, 3};
+  const auto both = [](std::span<const double> a, std::span<const double>) { return a[0]; };
+  const auto undefined = [](std::span<const double>) { return not_a_number; };
+  REQUIRE_THROWS_WITH(bootstrap(x, mean_of, {.block = 4}), ContainsSubstring("BootstrapConfig.block must lie in [1, 3]"));
+  REQUIRE_THROWS_AS(bootstrap(x, mean_of, {.block = 0}), ConfigError);
+  REQUIRE_THROWS_AS(bootstrap(x, mean_of, {.replicates = 0}), ConfigError);
+  REQUIRE_THROWS_AS(bootstrap(x, mean_of, {.confidence = 1}), ConfigError);
+  REQUIRE_THROWS_AS(bootstrap({}, mean_of), ShapeError);
+  REQUIRE_THROWS_AS(bootstrap_paired(x, std::vector<double>{1, 2}, both), ShapeError);
+  REQUIRE_THROWS_WITH(bootstrap_paired(x, std::vector<double>{1, 2, not_a_number}, both), ContainsSubstring("series 1 [2]"));
+  REQUIRE_THROWS_AS(bootstrap(x, undefined), NumericError);
 }
 
 TEST_CASE("the interquartile mean of the specification", "[risk][bootstrap]") {

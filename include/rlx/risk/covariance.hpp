@@ -36,7 +36,7 @@ inline std::vector<double> centred(MatrixView<const double> returns, std::size_t
   }
   std::vector<double> means(returns.cols(), 0.0);
   for (std::size_t t = 0; t < returns.rows(); ++t) {
-    require_finite(returns.row(t), "returns of period " + std::to_string(t) + ' ');
+    require_finite(returns.row(t), "returns of period", t);
     for (std::size_t i = 0; i < returns.cols(); ++i) means[i] += returns(t, i);
   }
   for (double& mean : means) mean /= static_cast<double>(returns.rows());

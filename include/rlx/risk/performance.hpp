@@ -420,8 +420,8 @@ inline double turnover(MatrixView<const double> weights, MatrixView<const double
                      "] need the same shape [periods][assets]");
   }
   for (std::size_t t = 0; t < weights.rows(); ++t) {
-    detail::require_finite(weights.row(t), "weights of period " + std::to_string(t) + ' ');
-    detail::require_finite(returns.row(t), "returns of period " + std::to_string(t) + ' ');
+    detail::require_finite(weights.row(t), "weights of period", t);
+    detail::require_finite(returns.row(t), "returns of period", t);
   }
   if (weights.rows() < 2) return std::numeric_limits<double>::quiet_NaN();
   double total = 0;

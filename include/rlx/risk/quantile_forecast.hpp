@@ -110,10 +110,9 @@ inline double cvar_from_quantiles(std::span<const double> levels, std::span<cons
 inline TailMass recalibrated(std::span<const double> probabilities, TailMass mass) {
   detail::check(mass);
   detail::require_outcomes(probabilities, "recalibrated", "probabilities");
-  for (std::size_t i = 0; i < probabilities.size(); ++i) {
-    detail::require_argument(probabilities[i] >= 0 && probabilities[i] <= 1,
-                             "recalibrated: probabilities[" + std::to_string(i) + ']', probabilities[i], "in [0, 1]");
-  }
+  const auto [low, high] = std::minmax_element(probabilities.begin(), probabilities.end());
+  detail::require_argument(*low >= 0, "recalibrated: the smallest probability", *low, "in [0, 1]");
+  detail::require_argument(*high <= 1, "recalibrated: the largest probability", *high, "in [0, 1]");
   std::vector<double> copy(probabilities.begin(), probabilities.end());
   return {std::clamp(linear_quantile(copy, mass.alpha), 1e-9, 1 - 1e-9)};
 }

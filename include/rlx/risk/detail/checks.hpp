@@ -22,15 +22,26 @@ inline void require_finite(std::span<const double> values, std::string_view what
   }
 }
 
+/// The same for row `index` of several, whose name is made only for a complaint.
+inline void require_finite(std::span<const double> values, std::string_view what, std::size_t index) {
+  if (first_non_finite(values) != values.size()) {
+    require_finite(values, std::string(what) + ' ' + std::to_string(index) + ' ');
+  }
+}
+
 /// Not empty and finite. @throws ConfigError, NumericError
-inline void require_outcomes(std::span<const double> values, const std::string& function, const char* what = "outcomes") {
-  if (values.empty()) throw ConfigError(function + ": " + what + " is empty, expected at least one number");
+inline void require_outcomes(std::span<const double> values, std::string_view function, std::string_view what = "outcomes") {
+  if (values.empty()) {
+    throw ConfigError(std::string(function) + ": " + std::string(what) + " is empty, expected at least one number");
+  }
   require_finite(values, what);
 }
 
 /// A finite argument. @throws ConfigError with its name, value and range
-inline void require_argument(bool inside, const std::string& name, double value, const char* range) {
-  if (!is_finite(value) || !inside) throw ConfigError(name + " must be " + range + ", got " + std::to_string(value));
+inline void require_argument(bool inside, std::string_view name, double value, const char* range) {
+  if (!is_finite(value) || !inside) {
+    throw ConfigError(std::string(name) + " must be " + range + ", got " + std::to_string(value));
+  }
 }
 
 }  // namespace rlx::risk::detail
