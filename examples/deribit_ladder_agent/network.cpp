@@ -22,14 +22,19 @@ namespace app {
 
 namespace {
 
-/// A month of hourly closes of the perpetual: where realised volatility begins.
+/// A month of hourly closes of the perpetual: where realised volatility begins. Empty where they cannot be read: it is then
+/// unknown until the agent's own samples are enough. A reply of the wrong venue is met again, and dealt with, by the next tick.
 template <class Client>
 opt::IndexHistory hourly_history(Client& client, const std::string& underlying, std::int64_t now_ms) {
   opt::IndexHistory history;
-  const auto closes = client.hourly_closes(underlying, now_ms - 30LL * 86'400'000, now_ms);
-  if (!closes.is_confirmed()) return history;  // unknown until the agent's own samples are enough
-  for (const auto& [t_ms, value] : *closes.value)
-    if (t_ms < now_ms && (history.empty() || t_ms > history.last_ms())) history.append(t_ms, value);
+  try {
+    const auto closes = client.hourly_closes(underlying, now_ms - 30LL * 86'400'000, now_ms);
+    if (!closes.is_confirmed()) return history;
+    for (const auto& [t_ms, value] : *closes.value)
+      if (t_ms < now_ms && (history.empty() || t_ms > history.last_ms())) history.append(t_ms, value);
+  } catch (const rlx::Error&) {
+    history = opt::IndexHistory();
+  }
   return history;
 }
 

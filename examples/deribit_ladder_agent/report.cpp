@@ -117,7 +117,8 @@ void write_report(const std::string& log, std::span<const opt::TrainingExample> 
   const opt::ProfileReport report = opt::profile_report(examples);
   if (!json.empty()) io::write_file_atomically(json, opt::report_json(report).dump(2) + '\n');
   if (!html.empty()) io::write_file_atomically(html, page(log, examples, report));
-  fmt::print("{}{}\n", opt::report_text(report), answer(report));
+  const std::string sentence = answer(report);
+  fmt::print("{}{}", opt::report_text(report), sentence == report.verdict ? "" : sentence + '\n');
 }
 
 int report(const Options& o) {

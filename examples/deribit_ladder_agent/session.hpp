@@ -67,7 +67,7 @@ inline void print_tick(const Options& o, const opt::TickReport& tick) {
 
 /**
  * @brief Runs the agent until `next` has no further tick, the ticks are done, Ctrl-C, or something stops it.
- * @param earlier  gives index samples before the start for an underlying
+ * @param earlier  gives index samples before the start for an underlying, in place of the few that the log has; none: empty
  * @param is_new   the venue begins anew, so the log must too
  * @param next     (agent) -> bool: waits for the next tick; false ends the session
  * @return the exit code
@@ -87,15 +87,16 @@ int run_session(const Options& o, Agent& a, V& venue, C& clock, const std::strin
   }
   if (log.torn()) fmt::print("log: an unfinished line was moved away from {}\n", log.torn()->file);
   opt::LogHistory history = opt::read_history(opt::LogReader(settings.log_dir));
-  for (const std::string& underlying : settings.underlyings) {
-    opt::IndexHistory& index = history.indices[underlying];
-    if (index.empty()) index = earlier(underlying);
-  }
   opt::LogWriter<rlx::io::PosixFiles, C> writer(log, clock);
   using Policies = opt::LadderPolicies<ProductionPolicy>;
   opt::LadderAgent<V, decltype(writer), Policies, C, rlx::io::PosixFiles> agent(
       venue, writer, kill, settings, Policies{a.profiles, {}, production_policy(a)}, clock, account, line_sink(o));
   agent.start(std::move(history));
+  // Not before the start: a venue that proves to be another one there latches the kill switch.
+  for (const std::string& underlying : settings.underlyings) {
+    opt::IndexHistory index = earlier(underlying);
+    if (!index.empty()) agent.indices()[underlying] = std::move(index);
+  }
   if (!o.quiet) {
     fmt::print("{}, {}, dry_run {}; {} of {}, log {}\n", opt::name_of(venue.environment()),
                settings.is_training_on_testnet() ? "training ladder" : "production rules (TRAINING_MODE=on trains)",

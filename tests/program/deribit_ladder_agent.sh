@@ -136,6 +136,20 @@ case $case_name in
     UNDERLYINGS=BTC ORDER_STYLE=take_bid run run --chain panel.csv --log-dir recorded
     has out 'stopped after 20 ticks'
     ;;
+  model)
+    # A model that does not answer leaves the decision to the rules; its key is nowhere. Training never asks it.
+    export LLM_ENABLED=true LLM_BASE_URL=http://127.0.0.1:9 LLM_MODEL=none LLM_API_KEY=llmsecretkey
+    code=0
+    "$program" run --ticks 2 --log-dir log >out 2>err || code=$?
+    [ "$code" -eq 2 ] && grep -q 'without HTTPS' err && { echo "$case_name: skipped, built without HTTPS"; exit 0; }
+    [ "$code" -eq 0 ] || fail "exit code $code"
+    has out '^model: connection failed'
+    has out 'tick +0  llm_fallback_to_rule  OPEN_COVERED_CALL'
+    grep -rq llmsecretkey . && fail "the key was written"
+    TRAINING_MODE=on run run --ticks 2 --log-dir trained
+    grep -q '^model' out && fail "training asked the model"
+    LLM_BASE_URL=http://example.com refuse 2 'LLM_BASE_URL|llm_base_url' run --ticks 1
+    ;;
   kill)
     export TRAINING_MODE=on
     mkdir latched
