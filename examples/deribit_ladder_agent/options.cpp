@@ -28,8 +28,8 @@ constexpr const char* examples_text = R"(Examples:
   deribit_ladder_agent report paper --html report.html
   deribit_ladder_agent export-dataset paper -o dataset.csv
   deribit_ladder_agent train --chain chains.csv.gz --index index.csv --output trained
-There is no way to mainnet. Exit codes: 0 ok, 1 data, file or venue, 2 usage or settings, 3 kill switch, 4 attestation or safety,
-5 reconciliation, 6 decision log, 130 training interrupted after saving.)";
+There is no way to mainnet. Exit codes: 0 ok, 1 data, file or venue, 2 usage or settings, 3 kill switch, 4 attestation or
+safety, 5 reconciliation, 6 decision log, 130 training interrupted after saving.)";
 
 constexpr const char* settings_text = R"(
 Settings are environment variables (TRAINING_MODE, UNDERLYINGS, DRY_RUN, ORDER_STYLE ...), or members of the --settings file in
