@@ -270,7 +270,7 @@ class KillSwitch {
   const std::string& record_error() const noexcept { return record_error_; }
   /// Why Flat or Halted was entered; empty in other states.
   const std::string& latch_reason() const noexcept { return latch_.reason(); }
-  double drawdown() const noexcept { return inputs_[0]; }   ///< of the last reading
+  double drawdown() const noexcept { return inputs_[0]; }   ///< of the last reading; NaN before the first
   double tail_p_value() const noexcept { return tail_p_; }  ///< 1 until tail_bars are there
 
   /**
@@ -401,6 +401,7 @@ class KillSwitch {
                                                 : config_.resume_ratio * *levels[level];
       }
     }
+    inputs_.fill(RiskReading::unknown);
     started_seconds_ = clock_->monotonic_seconds();
     try {
       std::optional<KillSwitchRecord> found = records_->load();

@@ -126,16 +126,19 @@ class KillRecordJson {
       throw CheckpointError("the sequence of the kill switch record has gone back: found " + std::to_string(record.sequence) +
                             ", the number beside it is " + std::to_string(written));
     }
+    // Up to date before the next record is written: an end between the two would look like a number put back.
+    if (record.sequence != written) store_sequence(record.sequence);
     return record;
   }
 
   /// Durable when it returns. @throws Error of the texts; NumericError
   void save(const KillSwitchRecord& record) {
     record_->store(nlohmann::json(record).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n');
-    sequence_->store(std::to_string(record.sequence) + '\n');
+    store_sequence(record.sequence);
   }
 
  private:
+  void store_sequence(std::uint64_t sequence) { sequence_->store(std::to_string(sequence) + '\n'); }
   /// 0 without a text.
   std::uint64_t load_sequence() {
     const std::optional<std::string> text = sequence_->load();
