@@ -56,6 +56,35 @@ TEST_CASE("the test of equal shares agrees with tables of chi-square") {
   REQUIRE(signals::detail::homogeneity_p_value(std::vector{1.0, 0.0}, 100, std::vector{1.0, 0.0}, 100) == 1);
 }
 
+TEST_CASE("a series is worth fewer independent values the longer it remembers") {
+  RandomStream random({3, Purpose::user});
+  std::vector<double> noise(4'000), slow(4'000);
+  double level = 0;
+  for (std::size_t i = 0; i < noise.size(); ++i) {
+    noise[i] = random.normal();
+    slow[i] = level = 0.9 * level + random.normal();
+  }
+  REQUIRE(effective_size(noise) > 3'000);
+  // An autoregression of 0.9 has the sum of autocorrelations (1 + 0.9) / (1 - 0.9) = 19.
+  REQUIRE(effective_size(slow) > 4'000 / 19.0 / 2);
+  REQUIRE(effective_size(slow) < 4'000 / 19.0 * 2);
+  REQUIRE(effective_size(std::vector<double>(50, 1.0)) == 50);
+}
+
+TEST_CASE("a feature that adapts slowly is no drift") {
+  int triggered = 0;
+  for (std::uint64_t run = 0; run < 100; ++run) {
+    RandomStream random({run, Purpose::user, 1});
+    std::vector<double> x(1'000);
+    double level = 0;
+    for (double& value : x) value = level = 0.98 * level + random.normal();
+    const DriftReference reference =
+        make_drift_reference({x.data(), 600, 1}, std::vector<double>(600, 0.0), std::vector<bool>{true});
+    triggered += detect_drift(reference, {x.data() + 600, 400, 1}, {}).drift ? 1 : 0;
+  }
+  REQUIRE(triggered < 10);
+}
+
 TEST_CASE("resampling the same distribution triggers in under five of a hundred runs") {
   for (const std::size_t rows : {std::size_t{100}, std::size_t{400}}) {
     int triggered = 0;

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <numeric>
 #include <span>
 #include <string>
 #include <vector>
@@ -23,6 +24,7 @@ namespace rlx::signals {
 struct FeatureBins {
   std::vector<double> edges{};   ///< ascending, all different; bin k holds edges[k-1] <= x < edges[k]
   std::vector<double> shares{};  ///< one more than edges
+  double effective = 0;          ///< independent rows that the block is worth
   bool operator==(const FeatureBins&) const = default;
 };
 
@@ -52,8 +54,26 @@ inline double homogeneity_p_value(std::span<const double> p, double n, std::span
 }
 }  // namespace detail
 
+/// Independent values that a series in the order of time is worth: its length over the sum of its autocorrelations, which is
+/// cut at the first below 0.05. At least 1; the length itself for a series that does not vary. O(n * length of the dependence)
+inline double effective_size(std::span<const double> series) {
+  const auto n = static_cast<double>(series.size());
+  const double mean = std::accumulate(series.begin(), series.end(), 0.0) / n;
+  double variance = 0;
+  for (const double x : series) variance += (x - mean) * (x - mean);
+  double sum = 1;
+  for (std::size_t lag = 1; variance > 0 && lag <= series.size() / 3; ++lag) {
+    double covariance = 0;
+    for (std::size_t i = lag; i < series.size(); ++i) covariance += (series[i] - mean) * (series[i - lag] - mean);
+    if (!(covariance > 0.05 * variance)) break;
+    sum += 2 * covariance / variance;
+  }
+  return std::max(1.0, n / sum);
+}
+
 /// Ten bins with equal shares of `values`; a feature of at most ten different values (a flag, a one-hot column) gets a bin for
-/// each, and one below and above them. @param values finite. @throws ShapeError without a value. O(n log n)
+/// each, and one below and above them. @param values finite, in the order of time. @throws ShapeError without a value. O(n log
+/// n)
 inline FeatureBins make_bins(std::span<const double> values) {
   if (values.empty()) throw ShapeError("make_bins: at least one value is needed, got none");
   std::vector<double> sorted(values.begin(), values.end());
@@ -68,7 +88,7 @@ inline FeatureBins make_bins(std::span<const double> values) {
     edges.erase(std::unique(edges.begin(), edges.end()), edges.end());
   }
   std::vector<double> shares = detail::bin_shares(edges, values);
-  return {std::move(edges), std::move(shares)};
+  return {std::move(edges), std::move(shares), effective_size(values)};
 }
 
 /// What the model was trained on, as far as drift needs it.
@@ -76,6 +96,7 @@ struct DriftReference {
   std::vector<FeatureBins> features{};  ///< of the training block; without edges: a feature that is not watched
   std::size_t rows = 0;                 ///< of the training block
   std::size_t rejected = 0;             ///< among them
+  double effective = 0;                 ///< independent labels that they are worth
   bool operator==(const DriftReference&) const = default;
 };
 
@@ -85,6 +106,7 @@ inline DriftReference make_drift_reference(MatrixView<const double> x, std::span
   DriftReference reference;
   reference.rows = x.rows();
   reference.rejected = static_cast<std::size_t>(std::count(y.begin(), y.end(), 1.0));
+  reference.effective = effective_size(y);
   std::vector<double> column(x.rows());
   for (std::size_t j = 0; j < x.cols(); ++j) {
     for (std::size_t i = 0; i < x.rows(); ++i) column[i] = x(i, j);
@@ -115,8 +137,9 @@ struct DriftReport {
  *
  * A feature has shifted if its index exceeds `config.psi` and its shares differ by more than sampling explains (Pearson's test,
  * the 1 % level divided among the features). Without the second condition 100 signals of thirty unchanged features would often
- * show one index above 0.2 by chance.
- * @param x  features of the new signals, finite. @param y labels of those that have one
+ * show one index above 0.2 by chance. Neighbouring signals resemble each other (a volatile hour, a rate that adapts slowly), so
+ * both tests count the independent rows that a block is worth, `effective_size`.
+ * @param x  features of the new signals, finite, in the order of time. @param y labels of those that have one
  * @throws ShapeError if the width is not the reference's
  */
 inline DriftReport detect_drift(const DriftReference& reference, MatrixView<const double> x, std::span<const double> y,
@@ -129,7 +152,6 @@ inline DriftReport detect_drift(const DriftReference& reference, MatrixView<cons
   report.new_signals = x.rows();
   report.psi.assign(width, 0.0);
   if (x.rows() == 0) return report;
-  const auto n = static_cast<double>(std::max<std::size_t>(reference.rows, 1)), m = static_cast<double>(x.rows());
   bool shifted = false;
   std::vector<double> column(x.rows());
   for (std::size_t j = 0; j < width; ++j) {
@@ -139,7 +161,9 @@ inline DriftReport detect_drift(const DriftReference& reference, MatrixView<cons
     const std::vector<double> shares = detail::bin_shares(bins.edges, column);
     report.psi[j] = risk::population_stability_index(bins.shares, shares);
     shifted |= report.psi[j] > config.psi &&
-               detail::homogeneity_p_value(bins.shares, n, shares, m) * static_cast<double>(width) < 0.01;
+               detail::homogeneity_p_value(bins.shares, std::max(1.0, bins.effective), shares, effective_size(column)) *
+                       static_cast<double>(width) <
+                   0.01;
     if (report.psi[j] > report.max_psi) {
       report.max_psi = report.psi[j];
       report.worst_feature = j;
@@ -148,7 +172,12 @@ inline DriftReport detect_drift(const DriftReference& reference, MatrixView<cons
   const auto rejected = static_cast<std::size_t>(std::count(y.begin(), y.end(), 1.0));
   if (reference.rows != 0) report.rate_before = static_cast<double>(reference.rejected) / static_cast<double>(reference.rows);
   if (!y.empty()) report.rate_now = static_cast<double>(rejected) / static_cast<double>(y.size());
-  report.rate_p = risk::two_proportion_test(reference.rejected, reference.rows, rejected, y.size()).p_value;
+  if (reference.rows != 0 && !y.empty()) {
+    const double z = risk::two_proportion_test(reference.rejected, reference.rows, rejected, y.size()).statistic;
+    const auto n = static_cast<double>(reference.rows), m = static_cast<double>(y.size());
+    const double independent = 1 / std::max(1.0, reference.effective) + 1 / effective_size(y);
+    report.rate_p = 2 * normal_cdf(-std::abs(z) * std::sqrt((1 / n + 1 / m) / independent));
+  }
   report.drift =
       x.rows() >= config.min_signals && (shifted || (y.size() >= config.min_signals && report.rate_p < config.rate_p));
   return report;

@@ -69,7 +69,8 @@ struct TrainedModel {
 
   Json to_json() const {
     Json features = Json::array();
-    for (const FeatureBins& bins : drift.features) features.push_back({{"edges", bins.edges}, {"shares", bins.shares}});
+    for (const FeatureBins& bins : drift.features)
+      features.push_back({{"edges", bins.edges}, {"shares", bins.shares}, {"effective", bins.effective}});
     Json json = parameters();
     json.update({{"schema", 1},
                  {"version", version},
@@ -79,7 +80,8 @@ struct TrainedModel {
                  {"dataset_hash", dataset_hash},
                  {"data_until", data_until},
                  {"base_rate", base_rate},
-                 {"drift", {{"features", features}, {"rows", drift.rows}, {"rejected", drift.rejected}}},
+                 {"drift",
+                  {{"features", features}, {"rows", drift.rows}, {"rejected", drift.rejected}, {"effective", drift.effective}}},
                  {"metrics", metrics}});
     json["sha256"] = sha256_hex(detail::canonical_text(json));
     return json;
@@ -113,9 +115,11 @@ struct TrainedModel {
       JsonObject drift = in.object("drift");
       model.drift.rows = drift.get<std::size_t>("rows");
       model.drift.rejected = drift.get<std::size_t>("rejected");
+      model.drift.effective = drift.get<double>("effective");
       for (const Json& entry : drift.value("features")) {
         JsonObject bins(entry, "model.drift.features");
-        model.drift.features.push_back({bins.get<std::vector<double>>("edges"), bins.get<std::vector<double>>("shares")});
+        model.drift.features.push_back(
+            {bins.get<std::vector<double>>("edges"), bins.get<std::vector<double>>("shares"), bins.get<double>("effective")});
         bins.finish();
       }
       drift.finish();
