@@ -121,7 +121,7 @@ TEST_CASE("profile_report: Kolmogorov-Smirnov worked by hand") {
 
 TEST_CASE("profile_report: quantiles of Student's t") {
   // Tables: t(0.975) for 4, 9, 29 and 99 degrees of freedom.
-  const double z = detail::normal_quantile(0.975);
+  const double z = rlx::normal_quantile(0.975);
   CHECK(z == Approx(1.959963985));
   CHECK(detail::t_quantile(z, 4) == Approx(2.776).epsilon(0.005));
   CHECK(detail::t_quantile(z, 9) == Approx(2.262).epsilon(0.001));

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <limits>
 #include <map>
+#include <numeric>
 #include <optional>
 #include <span>
 #include <string>
@@ -26,6 +27,7 @@
 #include <rlx/io/text_table.hpp>
 #include <rlx/options/training_dataset.hpp>
 #include <rlx/risk/bootstrap.hpp>
+#include <rlx/risk/tail.hpp>
 
 namespace rlx::options {
 
@@ -92,16 +94,6 @@ inline double t_quantile(double z, double freedom) {
               (((3.0 * z2 + 19.0) * z2 + 17.0) * z2 - 15.0) / (384.0 * freedom * freedom * freedom));
 }
 
-/// z with P(Z <= z) = p, by bisection: used a few times a report.
-inline double normal_quantile(double p) {
-  double low = -10.0, high = 10.0;
-  for (int i = 0; i < 80; ++i) {
-    const double middle = 0.5 * (low + high);
-    (normal_cdf(middle) < p ? low : high) = middle;
-  }
-  return 0.5 * (low + high);
-}
-
 }  // namespace detail
 
 /**
@@ -142,17 +134,12 @@ inline RewardFigures reward_figures(std::vector<double> rewards) {
   if (rewards.empty()) return figures;
   std::sort(rewards.begin(), rewards.end());
   const auto n = static_cast<double>(rewards.size());
-  const auto mean_of = [&](std::size_t count) {
-    double sum = 0.0;
-    for (std::size_t i = 0; i < count; ++i) sum += rewards[i];
-    return sum / static_cast<double>(count);
-  };
-  figures.mean = mean_of(rewards.size());
+  figures.mean = std::accumulate(rewards.begin(), rewards.end(), 0.0) / n;
   figures.win_rate = static_cast<double>(rewards.end() - std::upper_bound(rewards.begin(), rewards.end(), 0.0)) / n;
   const std::size_t middle = rewards.size() / 2;
   figures.median = rewards.size() % 2 == 1 ? rewards[middle] : 0.5 * (rewards[middle - 1] + rewards[middle]);
   figures.worst = rewards.front();
-  figures.cvar_5pct = mean_of((rewards.size() + 19) / 20);
+  figures.cvar_5pct = risk::tail(rewards, {0.05}, risk::TailConvention::ceil_count).tail_mean;
   if (rewards.size() > 1) {
     double squares = 0.0;
     for (const double reward : rewards) squares += (reward - figures.mean) * (reward - figures.mean);
@@ -228,7 +215,7 @@ inline risk::Interval bootstrap_difference(std::span<const ExpiryReward> a, std:
     replicates[j] = drawn.difference();
   }
   const double n = std::max(2.0, std::min(all.count_a * all.count_a / squares_a, all.count_b * all.count_b / squares_b));
-  const double z = detail::normal_quantile(0.5 + config.confidence / 2);
+  const double z = normal_quantile(0.5 + config.confidence / 2);
   const double tail = normal_cdf(-std::sqrt(n / (n - 1.0)) * detail::t_quantile(z, n - 1.0));
   return {all.difference(), risk::linear_quantile(replicates, tail), risk::linear_quantile(replicates, 1.0 - tail)};
 }
