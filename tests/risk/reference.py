@@ -3,6 +3,9 @@
 
 Needs numpy, scipy, empyrical-reloaded and scikit-learn; made with 2.4.6, 1.17.1, 0.7.1 and 1.9.1. Not part of the build.
 """
+import csv
+import sys
+
 import empyrical as ep
 import numpy as np
 from scipy import stats
@@ -100,3 +103,13 @@ mean = boot.mean()
 jack = np.array([np.delete(boot, range(g, min(g + 4, 40))).std() for g in range(0, 40, 4)])
 d = jack.mean() - jack
 show("acceleration, blocks of 4, standard deviation", (d**3).sum() / (6 * (d**2).sum() ** 1.5))
+
+# Daily closes, if the folder of the real data is given: python3 reference.py FOLDER
+for path, ppy in [("stocks_daily/AAPL.csv", 252), ("crypto_daily/BTCUSDT.csv", 365)] if len(sys.argv) > 1 else []:
+    with open(f"{sys.argv[1]}/ohlcv/{path}") as file:
+        closes = np.array([float(row["close"]) for row in csv.DictReader(file)])
+    r = closes[1:] / closes[:-1] - 1
+    show(path, len(r), ep.annual_return(r, annualization=ppy), ep.sharpe_ratio(r, annualization=ppy),
+         ep.sortino_ratio(r, annualization=ppy), ep.calmar_ratio(r, annualization=ppy), ep.max_drawdown(r),
+         ep.omega_ratio(r), ep.stability_of_timeseries(r), ep.value_at_risk(r), ep.conditional_value_at_risk(r),
+         stats.skew(r), stats.kurtosis(r))

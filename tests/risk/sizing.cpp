@@ -59,6 +59,8 @@ TEST_CASE("entries stop at one drawdown and go on at a smaller one", "[risk][siz
   REQUIRE(own.update(not_a_number));
   REQUIRE(own.update(0.03));
   REQUIRE_FALSE(own.update(0.02));
+  own.restore(true);
+  REQUIRE(own.update(0.05));  // between the two thresholds the earlier state counts
   REQUIRE_THROWS_WITH(EntrySuspension(0), ContainsSubstring("EntrySuspension.suspend"));
   REQUIRE_THROWS_WITH(EntrySuspension(0.1, 0.2), ContainsSubstring("EntrySuspension.resume"));
   REQUIRE_THROWS_AS(EntrySuspension(not_a_number), ConfigError);

@@ -38,7 +38,7 @@ inline double drawdown_scale(double drawdown, double cap, double min_scale = 0) 
 /**
  * @brief Stops entries at a drawdown and allows them again at a smaller one.
  *
- * Two copies that saw the same drawdowns are equal; the object is trivially copyable, so its state is saved as its bytes.
+ * Its state is one flag, which a program that restarts saves and gives back to `restore`.
  */
 class EntrySuspension {
  public:
@@ -60,7 +60,8 @@ class EntrySuspension {
     }
     return suspended_;
   }
-  bool suspended() const noexcept { return suspended_; }  ///< as of the last update; false before the first
+  bool suspended() const noexcept { return suspended_; }             ///< as of the last update; false before the first
+  void restore(bool suspended) noexcept { suspended_ = suspended; }  ///< Takes up the state of an earlier run.
   bool operator==(const EntrySuspension&) const = default;
 
  private:
