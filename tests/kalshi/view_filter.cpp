@@ -7,13 +7,16 @@
 #include <cstddef>
 #include <limits>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include <rlx/curriculum/split.hpp>
 #include <rlx/kalshi/memory_session_store.hpp>
 
 #include "kalshi/random_market.hpp"
+#include "kalshi/real_views.hpp"
 
 namespace {
 
@@ -158,6 +161,45 @@ TEST_CASE("filters that cannot be are refused by name") {
   CHECK_THAT(message({.min_coverage = -0.1}), ContainsSubstring("min_coverage"));
   CHECK_THAT(message({.min_quality = std::numeric_limits<double>::quiet_NaN()}), ContainsSubstring("min_quality"));
   CHECK_THAT(message({.min_length = 10, .max_length = 5}), ContainsSubstring("min_length"));
+}
+
+TEST_CASE("the recorded events: filtered views, and a hold-out of the last days") {
+  std::vector<MarketSessionView> views;
+  std::vector<Rejection> rejected;
+  for (const char* const day : {"05", "06", "07", "08", "10", "11", "12", "13", "14", "15", "16", "19", "20", "21", "22"}) {
+    const auto session = rlx_test::real_event(std::string("KXHIGHNY-25DEC") + day);
+    if (session == nullptr) return;
+    append_views(session, {}, views, &rejected);
+  }
+  REQUIRE(views.size() + rejected.size() == 90);
+  const ViewSet set(views);
+  std::vector<rlx::curriculum::EpisodeInfo> infos;
+  for (std::size_t i = 0; i < views.size(); ++i) {
+    infos.push_back({.source = i,
+                     .event = set.events()[i],
+                     .session = static_cast<std::int64_t>(set.events()[i]),
+                     .day = views[i].day(),
+                     .start_us = views[i].start_us(),
+                     .end_us = views[i].end_us(),
+                     .length = views[i].length()});
+  }
+  CHECK(reasons(rejected) ==
+        "0 KXHIGHNY-25DEC06-T46: low coverage\n0 KXHIGHNY-25DEC07-T37: low coverage\n0 KXHIGHNY-25DEC11-T45: low coverage\n");
+  const rlx::curriculum::Split split = rlx::curriculum::hold_out(infos, {.share = 0.2});
+  // The last two days have 12 of 87 views, the last three 18: the first number not below 17.4.
+  REQUIRE(split.held_out.size() == 18);
+  std::set<std::string> events;
+  for (const std::size_t i : split.held_out) events.emplace(views[i].event_ticker());
+  CHECK(events == std::set<std::string>{"KXHIGHNY-25DEC20", "KXHIGHNY-25DEC21", "KXHIGHNY-25DEC22"});
+  for (const std::size_t i : split.training) CHECK(events.count(std::string(views[i].event_ticker())) == 0);
+  // The first quote of the 20th came on the 19th at 07:01 Pacific, while four brackets of the 19th were still traded.
+  std::string dropped;
+  for (const rlx::curriculum::DroppedSource& each : split.dropped) {
+    CHECK(each.reason == rlx::curriculum::DropReason::embargo);
+    dropped += views[each.source].market().ticker + ' ';
+  }
+  CHECK(dropped == "KXHIGHNY-25DEC19-B56.5 KXHIGHNY-25DEC19-B58.5 KXHIGHNY-25DEC19-B60.5 KXHIGHNY-25DEC19-T61 ");
+  CHECK(split.training.size() == 65);
 }
 
 TEST_CASE("a view set numbers events and hands over what difficulty is made of") {
