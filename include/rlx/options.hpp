@@ -4,7 +4,6 @@
 #ifndef RLX_OPTIONS_HPP
 #define RLX_OPTIONS_HPP
 
-#include <rlx/options/candidate_option.hpp>
 #include <rlx/options/action.hpp>
 #include <rlx/options/agent_state.hpp>
 #include <rlx/options/attestation.hpp>
