@@ -362,20 +362,20 @@ struct ScenarioResult {
 };
 
 /**
- * @brief Runs scenarios one after another through a pipeline of mock agents on a clock of its own.
+ * @brief Runs scenarios one after another through a pipeline of mock agents.
  *
- * The memory is the caller's, so that it can be analysed and learnt from. `keep_positions` false settles an executed signal's
- * position at once with the scenario's P&L.
+ * Memory and clock are the caller's: the one to be analysed and learnt from, the other is moved on to each scenario's time.
+ * `keep_positions` false settles an executed signal's position at once with the scenario's P&L.
  */
 class ScenarioRunner {
  public:
-  /// `context` and `logger` must outlive the runner. @throws ConfigError as FlowManager and SignalFilter
-  explicit ScenarioRunner(RecentContext& context, FlowConfig flow = {}, FilterConfig filter = {}, double start = 0,
-                          CoreAgentLogger* logger = nullptr)
+  /// All must outlive the runner. The clock is never set back. @throws ConfigError as FlowManager and SignalFilter
+  ScenarioRunner(RecentContext& context, ManualClock& clock, FlowConfig flow = {}, FilterConfig filter = {},
+                 CoreAgentLogger* logger = nullptr)
       : context_(&context),
-        clock_(static_cast<std::int64_t>(start * 1e3)),
-        filter_(clock_, std::move(filter)),
-        flow_(agents_, context, clock_, flow, logger),
+        clock_(&clock),
+        filter_(clock, std::move(filter)),
+        flow_(agents_, context, clock, flow, logger),
         executor_(filter_, flow_, context, logger) {}
   ScenarioRunner(const ScenarioRunner&) = delete;
   ScenarioRunner& operator=(const ScenarioRunner&) = delete;
@@ -408,19 +408,18 @@ class ScenarioRunner {
 
   LogicExecutor<MockAgents>& executor() noexcept { return executor_; }
   FlowManager<MockAgents>& flow() noexcept { return flow_; }
-  ManualClock& clock() noexcept { return clock_; }
 
  private:
   void at(double time) {
     const std::int64_t ms = static_cast<std::int64_t>(std::llround(time * 1e3));
-    if (ms > clock_.now_ms()) clock_.advance_ms(ms - clock_.now_ms());
+    if (ms > clock_->now_ms()) clock_->advance_ms(ms - clock_->now_ms());
   }
   void script(const std::array<MockStep, num_topics>& steps) {
     for (std::size_t t = 0; t < num_topics; ++t) agents_.script(static_cast<Topic>(t), {steps[t]});
   }
 
   RecentContext* context_;
-  ManualClock clock_;
+  ManualClock* clock_;
   MockAgents agents_;
   SignalFilter filter_;
   FlowManager<MockAgents> flow_;
@@ -431,7 +430,8 @@ class ScenarioRunner {
 inline ScenarioResult run_scenario(const SignalScenario& scenario, CoreAgentLogger* logger = nullptr) {
   RecentContext context(256);
   const double start = scenario.before.empty() ? scenario.now : scenario.before.front().timestamp;
-  ScenarioRunner runner(context, scenario.flow, scenario.filter, start, logger);
+  ManualClock clock(static_cast<std::int64_t>(std::llround(start * 1e3)));
+  ScenarioRunner runner(context, clock, scenario.flow, scenario.filter, logger);
   return runner.run(scenario, true);
 }
 
