@@ -12,7 +12,6 @@
 #include <cmath>
 #include <concepts>
 #include <cstddef>
-#include <functional>
 #include <limits>
 #include <span>
 #include <string>
@@ -140,41 +139,59 @@ inline void require_projectable(std::span<const double> v, std::size_t expected,
 }
 
 /**
- * @brief tau with sum clamp(v_i - tau, 0, cap(i)) = sum, from the sorted breakpoints v_i and v_i - cap(i).
+ * @brief tau with sum clamp(v_i - tau, 0, cap(i)) = sum; the sum falls in pieces between the breakpoints v_i and v_i - cap(i).
+ *
+ * The piece is found by halving the breakpoints around their median, which sorts no more of them than needed; tau on it is
+ * exact.
  * @param sum  at least 0 and at most the sum of the caps (but for rounding)
  */
 template <class Cap>
 double water_level(std::span<const double> v, Cap&& cap, double sum) {
-  std::vector<double> enter(v.begin(), v.end());
-  std::vector<double> leave;
-  leave.reserve(v.size());
-  for (std::size_t i = 0; i < v.size(); ++i) {
-    if (is_finite(cap(i))) leave.push_back(v[i] - cap(i));
+  const std::size_t n = v.size();
+  std::vector<double> points(v.begin(), v.end());
+  points.reserve(2 * n);
+  for (std::size_t i = 0; i < n; ++i) {
+    if (is_finite(cap(i))) points.push_back(v[i] - cap(i));
   }
-  std::sort(enter.begin(), enter.end(), std::greater<>());
-  std::sort(leave.begin(), leave.end(), std::greater<>());
-  double tau = enter.front();
-  double filled = 0;
-  double free = 0;
-  for (std::size_t e = 0, l = 0; e < enter.size() || l < leave.size();) {
-    const bool enters = e < enter.size() && (l == leave.size() || enter[e] >= leave[l]);
-    const double next = enters ? enter[e] : leave[l];
-    if (filled + free * (tau - next) >= sum) break;
-    filled += free * (tau - next);
-    tau = next;
-    if (enters) {
-      ++e, free += 1;
+  const auto filled = [&](double tau) {
+    constexpr std::size_t lanes = 8;  // sums that do not wait for each other
+    double parts[lanes] = {};
+    std::size_t i = 0;
+    for (; i + lanes <= n; i += lanes) {
+      for (std::size_t l = 0; l < lanes; ++l) parts[l] += std::min(std::max(v[i + l] - tau, 0.0), cap(i + l));
+    }
+    for (; i < n; ++i) parts[0] += std::min(std::max(v[i] - tau, 0.0), cap(i));
+    double total = 0;
+    for (const double part : parts) total += part;
+    return total;
+  };
+  double tau = -std::numeric_limits<double>::infinity();  // where the sum is not yet too small
+  // A few halvings of the range leave few of many breakpoints, at a fraction of the cost of looking for their median.
+  double low = *std::min_element(points.begin(), points.end());
+  double high = *std::max_element(points.begin(), points.end());
+  for (std::size_t left = points.size(); left > 16; left /= 2) {
+    const double middle = low + (high - low) / 2;
+    if (filled(middle) >= sum) {
+      tau = low = middle;
     } else {
-      ++l, free -= 1;
+      high = middle;
     }
   }
-  if (free < 0.5) return tau;
-  tau -= (sum - filled) / free;
-  // The steps of the walk have added up their rounding: once more from the sets it has found.
+  std::erase_if(points, [tau, high](double point) { return point <= tau || point > high; });
+  for (auto first = points.begin(), last = points.end(); first != last;) {
+    const auto middle = first + (last - first) / 2;
+    std::nth_element(first, middle, last);
+    if (filled(*middle) >= sum) {
+      tau = *middle;
+      first = middle + 1;
+    } else {
+      last = middle;
+    }
+  }
   double level = -sum;
-  free = 0;
-  for (std::size_t i = 0; i < v.size(); ++i) {
-    if (v[i] - tau >= cap(i)) {
+  double free = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    if (v[i] - cap(i) > tau) {
       level += cap(i);
     } else if (v[i] > tau) {
       level += v[i];
