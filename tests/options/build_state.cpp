@@ -235,14 +235,19 @@ TEST_CASE("training settings change nothing while training is off or not on test
   REQUIRE(symbols(build_state(venue, settings, {}, clock, inputs)).size() == 5);
 }
 
-TEST_CASE("realised volatility comes from the history of the underlying, up to now", "[options][state]") {
+TEST_CASE("realised volatility comes from the history of the underlying, up to and with now", "[options][state]") {
   ReadVenue venue;
   ManualClock clock(now);
   IndexHistories histories;
-  for (int i = 0; i <= 40; ++i) histories["BTC"].append(now + (i - 40) * day / 4, i % 2 == 0 ? 90'000 : 91'000);
+  for (int i = 0; i < 40; ++i) histories["BTC"].append(now + (i - 40) * day / 4, i % 2 == 0 ? 90'000 : 91'000);
   histories["ETH"].append(now, 3'000);
   AgentState state = build_state(venue, production(), histories, clock);
-  REQUIRE(state.find("BTC")->rv.value() == Approx(histories["BTC"].realized_vol(now).value()));
+  REQUIRE(histories["BTC"].size() == 40);
+  IndexHistory with_now = histories["BTC"];
+  with_now.append(now, 90'000);  // the chain's index is the newest sample
+  REQUIRE(state.find("BTC")->rv == with_now.realized_vol(now));
+  REQUIRE(state.find("BTC")->rv != histories["BTC"].realized_vol(now));
+  histories["BTC"] = with_now;
   REQUIRE(state.find("BTC")->candidates.at(0).ivrv_known);
   REQUIRE_FALSE(state.find("ETH")->rv.has_value());
   // The samples of the ticks continue the history; a second one of the same instant is left out.

@@ -98,6 +98,22 @@ TEST_CASE("Samples after now change nothing", "[options][realized_vol]") {
   CHECK(longer.latest_at(59 * 6 * hour)->value == shorter.latest_at(59 * 6 * hour)->value);
 }
 
+TEST_CASE("An index that is no sample yet counts as if it were", "[options][realized_vol]") {
+  IndexHistory history;
+  CHECK_FALSE(history.realized_vol(0, 100.0, any));
+  for (int i = 0; i < 200; ++i) {
+    const std::int64_t now = i * 6 * hour;
+    const double index = 100 + i * i % 11;
+    const auto before = history.realized_vol(now, index);
+    history.append(now, index);
+    CHECK(before == history.realized_vol(now));
+    CHECK(before.has_value() == (i * 6 >= 7 * 24));
+    CHECK(history.realized_vol(now, 1.0) == before);  // the sample that is there
+    if (i > 0) CHECK(history.realized_vol(now - 1, 1.0) == history.realized_vol(now - 1));
+  }
+  CHECK_FALSE(history.realized_vol(199 * 6 * hour + 31 * day, 100.0));  // all else has left the window
+}
+
 TEST_CASE("The index between samples is linear and tells the gap", "[options][realized_vol]") {
   IndexHistory history;
   CHECK_FALSE(history.index_at(0));

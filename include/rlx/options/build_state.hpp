@@ -73,7 +73,8 @@ inline void candidate_bands(const Settings& settings, std::span<const TrainingPr
 /**
  * @brief Builds the state of one tick: per underlying one call each for instruments, chain, account, positions and open orders.
  * @param venue      asked; nothing is sent
- * @param histories  index samples for the realised volatility; an underlying without one has none
+ * @param histories  earlier index samples for the realised volatility, which the chain's own index continues; an underlying
+ *                   without any has none
  * @param state      overwritten; its memory is used again. Spans of it point into the venue's instrument tables
  * @throws VenueError  a request was refused, or its reply could not be read
  * @throws DataError   a chain of which more than one row in five cannot be believed, or without an index
@@ -105,7 +106,7 @@ void build_state(V& venue, const Settings& settings, const IndexHistories& histo
     }
     const auto history = histories.find(name);
     one.rv.reset();
-    if (history != histories.end()) one.rv = history->second.realized_vol(state.server_time_ms);
+    if (history != histories.end()) one.rv = history->second.realized_vol(state.server_time_ms, one.index);
     one.atm_iv = atm_iv(scratch.chain, one.instruments, state.server_time_ms);
 
     detail::candidate_bands(settings, inputs.profiles, training, name, scratch.bands);

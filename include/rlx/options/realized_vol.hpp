@@ -70,13 +70,16 @@ class IndexHistory {
    */
   std::optional<double> realized_vol(std::int64_t now_ms, const RealizedVolConfig& config = {}) const noexcept {
     const std::size_t end = first_after(now_ms);
-    const std::size_t begin = first_after(now_ms - config.window_ms - 1);
-    if (end < begin + 2 || end - begin - 1 < config.min_returns) return {};
-    const Sample& from = samples_[begin];
-    const Sample& to = samples_[end - 1];
-    const std::int64_t span = to.t_ms - from.t_ms;
-    if (span < config.min_span_ms) return {};
-    return std::sqrt(std::max(to.squares - from.squares, 0.0) / market::years_of(span));
+    return end == first_ ? std::nullopt : realized_vol_up_to(samples_[end - 1], end - 1, now_ms, config);
+  }
+  /// The same where the index of this very moment is known but not a sample yet: what `realized_vol` would say after
+  /// `append(now_ms, index)`. A sample of that time or a later one takes precedence. O(log n), no allocation.
+  /// @pre index finite and above 0
+  std::optional<double> realized_vol(std::int64_t now_ms, double index, const RealizedVolConfig& config = {}) const noexcept {
+    if (empty()) return {};
+    if (last_ms() >= now_ms) return realized_vol(now_ms, config);
+    const double change = std::log(index / samples_.back().index);
+    return realized_vol_up_to({now_ms, index, samples_.back().squares + change * change}, samples_.size(), now_ms, config);
   }
 
   /// The index at any time between the first and the last sample: linear between its neighbours, with the distance of the two;
@@ -106,6 +109,16 @@ class IndexHistory {
     double index;
     double squares;  // sum of squared log returns up to this sample
   };
+
+  // Over the window that ends now and whose newest sample, at position `last`, is `to`.
+  std::optional<double> realized_vol_up_to(const Sample& to, std::size_t last, std::int64_t now_ms,
+                                           const RealizedVolConfig& config) const noexcept {
+    const std::size_t begin = first_after(now_ms - config.window_ms - 1);
+    if (last <= begin || last - begin < config.min_returns) return {};
+    const std::int64_t span = to.t_ms - samples_[begin].t_ms;
+    if (span < config.min_span_ms) return {};
+    return std::sqrt(std::max(to.squares - samples_[begin].squares, 0.0) / market::years_of(span));
+  }
 
   std::size_t first_after(std::int64_t ts_ms) const noexcept {
     const auto found = std::upper_bound(samples_.begin() + static_cast<std::ptrdiff_t>(first_), samples_.end(), ts_ms,
