@@ -103,7 +103,7 @@ TEST_CASE("the tracker gives at every bar what the whole path so far gives", "[r
       REQUIRE(tracker.maximum() == whole.maximum);
       REQUIRE(tracker.duration() == whole.duration);
       REQUIRE(tracker.longest() == whole.longest);
-      if (t >= 3) REQUIRE(tracker.velocity() == whole.velocity);
+      if (t >= 3) REQUIRE_THAT(tracker.velocity(), WithinAbs(whole.velocity, 1e-15));
     }
   }
 }

@@ -23,7 +23,7 @@ TEST_CASE("hits are outcomes below the forecast", "[risk][tail_tests]") {
   std::vector<std::uint8_t> hits(5);
   tail_hits(outcomes, var, hits);
   REQUIRE(hits == std::vector<std::uint8_t>{1, 0, 1, 0, 1});  // equal to -VaR is no hit
-  REQUIRE(tail_hit_rate(outcomes, var) == 0.6);
+  REQUIRE_THAT(tail_hit_rate(outcomes, var), WithinRel(0.6, 1e-15));
 }
 
 TEST_CASE("the worked Kupiec test of the specification", "[risk][tail_tests]") {
