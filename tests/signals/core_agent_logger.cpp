@@ -244,7 +244,7 @@ TEST_CASE("logger: a torn last line is cut, kept and recorded", "[signals]") {
   REQUIRE(lines_of(rig.files.text("logs/core_agent.0.log")).size() == 7);
 }
 
-TEST_CASE("logger: the process ends at any call; the log opens again and is whole", "[signals]") {
+TEST_CASE("logger: the process ends at any call, the log opens again and is whole", "[signals]") {
   using Fault = MemoryFiles::Fault;
   const LogFilesConfig config{900, 2};
   std::size_t calls = 0;
@@ -290,7 +290,7 @@ TEST_CASE("logger: after a write that failed nothing more is written", "[signals
   REQUIRE(log.get_stats().by_kind[0] == 1);
 }
 
-TEST_CASE("logger: one writer for a directory; what a dead one left is reported", "[signals]") {
+TEST_CASE("logger: one writer for a directory, what a dead one left is reported", "[signals]") {
   char name[] = "/tmp/rlx_signals_log_XXXXXX";
   REQUIRE(::mkdtemp(name) != nullptr);
   const std::string directory = std::string(name) + "/logs";

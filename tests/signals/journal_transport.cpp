@@ -67,7 +67,7 @@ TEST_CASE("journal: requests are lines of the outbox, answers of the inbox", "[s
   auto transport = rig.open();
   static_assert(AgentTransport<JournalTransport<MemoryFiles>> && AgentTransport<JournalTransport<>>);
   AgentIO io(transport, rig.clock);
-  rig.clock.work = [&] { rig.inbox(answer(1, Topic::risk, "s1", true)); };
+  rig.clock.work = [&] { rig.inbox(answer(1, Topic::risk, "s1", true)), };
   REQUIRE(io.request_risk_check(signal()).approved());
   rig.clock.work = [&] { rig.inbox(answer(2, Topic::execution, "s1", false)); };
   REQUIRE(io.send_command(command(), 20.0).outcome == ExecutionOutcome::failed);
@@ -93,7 +93,7 @@ TEST_CASE("journal: requests are lines of the outbox, answers of the inbox", "[s
                               R"("seq":0,"topic":"risk","ts":1000})"));
 }
 
-TEST_CASE("journal: silence ends at the deadline; a line without its end is not there yet", "[signals]") {
+TEST_CASE("journal: silence ends at the deadline, a line without its end is not there yet", "[signals]") {
   Rig rig;
   auto transport = rig.open();
   AgentIO io(transport, rig.clock);
@@ -173,7 +173,7 @@ TEST_CASE("journal: after a restart old answers fit nothing, unanswered executio
   REQUIRE(flow.unresolved().size() == 1);
 }
 
-TEST_CASE("journal: the process ends at any call; each execution is unsent or unresolved or answered, never sent twice",
+TEST_CASE("journal: the process ends at any call, each execution is unsent or unresolved or answered, never sent twice",
           "[signals]") {
   using Fault = MemoryFiles::Fault;
   using Loss = MemoryFiles::Loss;

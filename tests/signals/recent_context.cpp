@@ -161,7 +161,7 @@ TEST_CASE("recent context: the market strictly before a time, stored in any orde
   REQUIRE(context.get_recent_markets().size() == 4);
 }
 
-TEST_CASE("recent context: exchanges have room for three topics; clear forgets all", "[signals]") {
+TEST_CASE("recent context: exchanges have room for three topics, clear forgets all", "[signals]") {
   RecentContext context(2);
   for (std::uint64_t i = 0; i < 8; ++i) context.store_exchange({i, Topic::risk, "a", AnswerStatus::approved, 1.0, 2.0, ""});
   REQUIRE(context.get_recent_exchanges().size() == 6);

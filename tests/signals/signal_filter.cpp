@@ -49,7 +49,7 @@ using List = std::vector<std::string>;
 
 }  // namespace
 
-TEST_CASE("signal filter: the seed's signal lacks base and quote; with them it is sound", "[signals]") {
+TEST_CASE("signal filter: the seed's signal lacks base and quote, with them it is sound", "[signals]") {
   const Signal seed{.signal_id = "signal1", .strategy = "momentum", .params = {.amount = 0.1}, .timestamp = 1234567890.0};
   REQUIRE(failures(seed) == List{"missing_field:base", "missing_field:quote"});
   REQUIRE(reason(seed) == "Missing required params: base, quote");
