@@ -201,6 +201,36 @@ TEST_CASE("paper venue: margins and configuration", "[options][paper_venue]") {
   REQUIRE(rig.clock.now_ms() == before + 250);
 }
 
+TEST_CASE("paper venue: a snapshot is loaded once, however often it is asked for", "[options][paper_venue]") {
+  Rig rig;
+  PaperVenue venue(rig.source, rig.clock, Rig::config());
+  venue.submit(Rig::order(Side::sell, "0.1", "0.0050"));
+  ChainSnapshot snapshot;
+  for (const int loads : {1, 2}) {
+    for (int i = 0; i < 3; ++i) {
+      REQUIRE(venue.chain("BTC", snapshot).value == rig.source.ts_ms(venue.snapshot()));
+      REQUIRE(snapshot.quotes.at(0).bid == venue.ticker("BTC-16JAN26-100000-C").value->bid);
+    }
+    REQUIRE(rig.source.loads == loads);
+    venue.advance();
+  }
+}
+
+TEST_CASE("paper venue: linear calls trade with what the venue starts with", "[options][paper_venue]") {
+  ScriptedChain source;
+  const std::uint32_t call = source.list("BTC_USDC-16JAN26-100000-C");
+  ChainSnapshot& snapshot = source.markets["BTC"].snapshots.emplace_back();
+  snapshot.ts_ms = expiry - 24 * hour_ms;
+  snapshot.index = 96'000;
+  snapshot.quotes = {ScriptedChain::quote(call, "480", "500", "490", 96'000, snapshot.ts_ms)};
+  ManualClock clock;
+  PaperVenue venue(source, clock, Rig::config());
+  REQUIRE(venue.account("BTC").value->currency == "USDC");
+  OrderRequest request = Rig::order(Side::sell, "0.1", "480");
+  request.symbol = "BTC_USDC-16JAN26-100000-C";
+  REQUIRE(venue.submit(request).value->state == OrderState::filled);
+}
+
 TEST_CASE("paper venue: money is conserved to the last unit over 10 000 random orders", "[options][paper_venue]") {
   const SyntheticChain chain({.seed = 9, .snapshots = 200});
   ManualClock clock;

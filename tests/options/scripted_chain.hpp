@@ -23,6 +23,7 @@ struct ScriptedChain {
     double settlement_index = 0.0;  // what index_at answers for instants that are no snapshot
   };
   std::map<std::string, Market, std::less<>> markets;
+  mutable int loads = 0;
 
   /// Lists an instrument by the paper venue's table; returns its index.
   std::uint32_t list(const std::string& symbol) {
@@ -51,6 +52,7 @@ struct ScriptedChain {
   std::size_t size() const { return markets.begin()->second.snapshots.size(); }
   std::int64_t ts_ms(std::size_t i) const { return markets.begin()->second.snapshots.at(i).ts_ms; }
   void load(std::size_t i, std::string_view ccy, rlx::options::ChainSnapshot& snapshot) const {
+    ++loads;
     snapshot = markets.find(ccy)->second.snapshots.at(i);
   }
   rlx::options::IndexPoint index_at(std::int64_t ts_ms, std::string_view ccy) const {

@@ -39,7 +39,8 @@ struct PaperVenueConfig {
   market::Fixed8 other_depth = market::Fixed8::from_integer(1);
   /// Deposits by settlement currency.
   std::map<std::string, market::Fixed8, std::less<>> balances{{"BTC", market::Fixed8::from_integer(2)},
-                                                              {"ETH", market::Fixed8::from_integer(20)}};
+                                                              {"ETH", market::Fixed8::from_integer(20)},
+                                                              {"USDC", market::Fixed8::from_integer(200'000)}};
   std::vector<std::string> underlyings{"BTC", "ETH"};
   std::int64_t latency_ms = 0;  ///< by which every order moves the clock before it is seen
 };
@@ -111,7 +112,7 @@ class PaperVenue {
     return Outcome<std::span<const Instrument>>::confirmed(source_->instruments(current_, ccy));
   }
   Outcome<std::int64_t> chain(std::string_view ccy, ChainSnapshot& snapshot) const {
-    source_->load(current_, ccy, snapshot);
+    snapshot = market(ccy).chain;
     return Outcome<std::int64_t>::confirmed(snapshot.ts_ms);
   }
   Outcome<double> index_price(std::string_view ccy) const { return Outcome<double>::confirmed(market(ccy).chain.index); }
@@ -124,7 +125,7 @@ class PaperVenue {
     ticker.symbol = symbol;
     ticker.index = market->chain.index;
     ticker.quote_ms = market->chain.ts_ms;
-    const LegMark value = value_leg(market->chain, table(*market), position);
+    const LegMark value = value_of(*market, position);
     ticker.mark = market::Fixed8::from_double(value.price);
     ticker.mark_iv = value.iv;
     ticker.delta = value.delta;
@@ -341,7 +342,13 @@ class PaperVenue {
   }
   market::Fixed8 quote_mark(const Market& one, std::uint32_t position) const {
     const ChainQuote* quote = quote_of(one, position);
-    return quote ? quote->mark : market::Fixed8::from_double(value_leg(one.chain, table(one), position).price);
+    return quote ? quote->mark : market::Fixed8::from_double(value_of(one, position).price);
+  }
+  /// Looks at the other quotes of the snapshot only where it does not quote the instrument itself.
+  LegMark value_of(const Market& one, std::uint32_t position, const LegMark& last = {}) const {
+    const ChainQuote* const quote = quote_of(one, position);
+    const std::span<const ChainQuote> quotes = quote ? std::span(quote, 1) : std::span(one.chain.quotes);
+    return value_leg(one.chain.ts_ms, one.chain.index, quotes, table(one), position, last);
   }
 
   void load(std::size_t i) {
@@ -358,7 +365,7 @@ class PaperVenue {
     }
     for (auto& [symbol, held] : positions_) {
       const auto [of_symbol, position] = find(symbol);
-      held.mark = value_leg(of_symbol->chain, table(*of_symbol), position, held.mark);
+      held.mark = value_of(*of_symbol, position, held.mark);
     }
   }
 
@@ -447,7 +454,7 @@ class PaperVenue {
     } else if (before.sign() == change.sign()) {
       held.average_price = divide(multiply(held.average_price, abs(before)) + multiply(price, abs(change)), abs(held.size));
     }
-    held.mark = value_leg(one.chain, table(one), position, held.mark);
+    held.mark = value_of(one, position, held.mark);
   }
 
   struct MarginAmounts {
