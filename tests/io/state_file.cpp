@@ -5,6 +5,8 @@
 #include <optional>
 #include <string>
 
+#include <unistd.h>
+
 #include "io/temporary_file.hpp"
 #include "options/memory_files.hpp"
 #include "rlx_catch.hpp"
@@ -25,6 +27,12 @@ TEST_CASE("a state file: nothing, then the last text", "[io]") {
   REQUIRE(missing.load() == std::nullopt);
   StateFile<> nowhere(target.path + "/no/directory", files);
   REQUIRE_THROWS_AS(nowhere.store("text"), rlx::IoError);
+  // What is there and cannot be read is not nothing: a link that leads to itself.
+  const std::string loop = target.path + ".loop";
+  REQUIRE(::symlink(loop.c_str(), loop.c_str()) == 0);
+  StateFile<> unreadable(loop, files);
+  REQUIRE_THROWS_AS(unreadable.load(), rlx::IoError);
+  ::unlink(loop.c_str());
   StateFile<> directory("/tmp", files);
   REQUIRE_THROWS_AS(directory.load(), rlx::IoError);
 }

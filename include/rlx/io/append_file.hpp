@@ -44,7 +44,7 @@ namespace rlx::io {
  * | `lock(path)` | descriptor of an exclusive lock on the file (created if missing); EWOULDBLOCK if someone holds it |
  * | `list(path, names)` | appends the names in a directory, in any order, without "." and ".." |
  * | `read(path, text)` | replaces `text` by the whole file |
- * | `exists(path)` | 1 or 0 |
+ * | `exists(path)` | 1, or 0 if it surely is not there |
  */
 template <class F>
 concept AppendFiles = requires(F& files, const std::string& path, std::string& text, std::vector<std::string>& names,
@@ -164,7 +164,9 @@ struct PosixFiles {
     errno = error;
     return count == 0 ? 0 : -1;
   }
-  int exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0 ? 1 : 0; }
+  int exists(const std::string& path) {
+    return ::access(path.c_str(), F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR) ? 1 : 0;
+  }
 
  private:
   template <class F>
