@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// @brief CSV, JSON lines, safetensors, TensorBoard, npy, tables, charts and reports (components such as io/gzip.hpp apart).
+/// @brief CSV, JSON lines, state files, safetensors, TensorBoard, npy, tables, charts, reports (components as io/gzip.hpp apart).
 #ifndef RLX_IO_HPP
 #define RLX_IO_HPP
 
@@ -16,6 +16,7 @@
 #include <rlx/io/number_text.hpp>
 #include <rlx/io/progress.hpp>
 #include <rlx/io/safetensors.hpp>
+#include <rlx/io/state_file.hpp>
 #include <rlx/io/svg_chart.hpp>
 #include <rlx/io/tensorboard.hpp>
 #include <rlx/io/text_table.hpp>
