@@ -323,6 +323,16 @@ TEST_CASE("settings: the language model needs an address that may be asked", "[o
   CHECK_THAT(with("https://user:pass@example.com"), !ContainsSubstring("pass@"));
 }
 
+TEST_CASE("A model's address that holds a key is refused even where no model is asked, and not shown") {
+  for (const char* const url :
+       {"https://desk:hunter2@llm.example/v1", "https://llm.example/v1?key=hunter2", "https://llm.example/v1#hunter2"}) {
+    const std::string message = refusal("{}", {{"LLM_BASE_URL", url}});
+    CHECK_THAT(message, ContainsSubstring("llm_base_url"));
+    CHECK_THAT(message, !ContainsSubstring("hunter2"));
+  }
+  CHECK_NOTHROW(load_settings({{"LLM_BASE_URL", "https://llm.example/v1"}}));
+}
+
 TEST_CASE("settings: names of training strategies are those of the profiles given", "[options]") {
   TrainingProfiles profiles(1);
   profiles[0].name = "mine";

@@ -561,6 +561,9 @@ inline void check_settings(SettingsReader& reader, const Settings& settings, con
                           "fragment");
     }
     if (settings.llm_model.empty()) reader.refuse_value("llm_model", "llm_enabled needs the name of a model, found none");
+  } else if (settings.llm_base_url.find_first_of("@?#") != std::string::npos) {
+    reader.refuse_value("llm_base_url",
+                        "expected an address without user name, query or fragment: it stands in the log, used or not");
   }
 }
 
