@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -86,6 +87,7 @@ class FakeVenue {
   std::int64_t skew_ms = 0;  ///< server time - agent's clock
   std::int64_t latency_ms = 5;
   Fixed8 depth = Fixed8::from_integer(1'000);  ///< contracts that an order can take at once
+  std::optional<rlx::options::Margins> margin;  ///< of every sale; empty: the venue does not say it
   double spread = 0.03;                        ///< half, part of the mark
 
   std::map<std::string, Fixed8> cash, fees;  ///< by currency; fees were taken out of the cash
@@ -298,7 +300,8 @@ class FakeVenue {
     return cancel_where("cancel_all", [](const rlx::options::Order&) { return true; });
   }
   rlx::options::Outcome<rlx::options::Margins> margins(std::string_view, Fixed8, Fixed8) {
-    return read<rlx::options::Margins>("margins", [] { return rlx::options::Margins{}; });
+    auto outcome = read<rlx::options::Margins>("margins", [&] { return margin.value_or(rlx::options::Margins{}); });
+    return margin ? outcome : rlx::options::Outcome<rlx::options::Margins>::rejected(11029, "not available", false);
   }
 
   const rlx::options::Instrument* find(std::string_view symbol) const {

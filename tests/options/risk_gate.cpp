@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include <rlx/options/risk_gate.hpp>
 
+#include <algorithm>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include <rlx/core/random.hpp>
 #include <rlx/options/build_state.hpp>
+#include <rlx/options/margin.hpp>
+#include <rlx/options/production_policy.hpp>
 #include <rlx/options/training_policy.hpp>
 
 #include "options/agent_rig.hpp"
@@ -35,6 +41,7 @@ struct Desk {
   LegBook book;
   Journal<NullLog> journal{log, book};
   ExecutionMemory memory;
+  rlx::RandomStream random{{0, rlx::Purpose::exploration}};
 
   Desk() {
     settings.order_style = OrderStyle::take_bid;
@@ -45,7 +52,7 @@ struct Desk {
     state = build_state(venue, settings, {}, clock, inputs);
   }
   RiskGate<FakeVenue, rlx::ManualClock, MemoryFiles> gate() {
-    return {venue, state, settings, *venue.attest().value, clock, kill, cause};
+    return {venue, state, book, settings, *venue.attest().value, clock, kill, cause};
   }
   std::vector<PlannedLeg> plan() {
     PlanRecord plan;
@@ -89,6 +96,78 @@ TEST_CASE("A leg that is resent is checked without its own first send, another o
   PlannedLeg other = legs[0];
   other.label = "rlx1-other";
   CHECK_THAT(gate.check(other, order, ticker).reasons.at(0), ContainsSubstring("H9"));
+}
+
+TEST_CASE("A label that the journal holds with another content is denied, and the leg that has it stays as it is") {
+  Desk desk;
+  const auto legs = desk.plan();
+  auto gate = desk.gate();
+  gate.projected.plan_is_durable = true;
+  PlannedLeg other = legs[1];
+  other.label = legs[0].label;
+  PlannedLeg larger = legs[2];
+  larger.amount += larger.amount;
+  for (const PlannedLeg& leg : {other, larger}) {
+    const LegResult result = execute_action(desk.venue, desk.journal, leg, desk.settings, desk.clock, gate, desk.memory);
+    CHECK(result.rejected_by == RejectedBy::risk);
+    CHECK(result.message == "H9 duplicate: the journal holds this label with another content");
+    CHECK(desk.book.find(leg.label)->state == LegState::planned);
+  }
+  CHECK(desk.venue.orders.empty());
+  const ExecutionRecord rest = execute_ladder(desk.venue, desk.journal, legs, desk.settings, desk.clock, gate, desk.memory);
+  CHECK(rest.fill_status == FillStatus::full);
+}
+
+TEST_CASE("The margin limit takes the venue's own margin, and the formula only where the venue does not say it") {
+  Desk desk;
+  desk.settings.training_mode = false;
+  desk.settings.underlyings = {"BTC"};
+  const Action action = rule_decide_action(desk.state, desk.settings, desk.random);
+  REQUIRE(action.type == ActionType::open_covered_call);
+  PlanRecord plan;
+  plan.legs = plan_legs(std::span(&action, 1), "a", "r", 1);
+  desk.journal.write(plan);
+  const PlannedLeg& leg = plan.legs[0];
+  auto gate = desk.gate();
+  gate.projected.plan_is_durable = true;
+  const Instrument& instrument = *gate.instrument("BTC", action.symbol);
+  const Ticker ticker = desk.venue.quote_of(instrument);
+  const OrderRequest order = make_order(leg, leg.amount, ticker, instrument, OrderStyle::take_bid, 0);
+  const double equity = desk.state.underlyings[0].account.equity.to_double();
+  const double formula = leg.amount.to_double() *
+                         short_call_margin(desk.state.underlyings[0].index, instrument.strike, ticker.mark.to_double()).initial;
+  REQUIRE(formula / equity < 0.72);
+  // 80 % times 0.9 of the equity is the limit: one unit below passes, the limit itself does not.
+  const Fixed8 limit = multiply(desk.state.underlyings[0].account.equity, Fixed8::parse("0.72"));
+  desk.venue.margin = Margins{limit - Fixed8::from_units(1), Fixed8()};
+  CHECK(gate.check(leg, order, ticker).allowed);
+  desk.venue.margin = Margins{limit, Fixed8()};
+  const RiskCheck denied = gate.check(leg, order, ticker);
+  REQUIRE(denied.reasons.size() == 1);
+  CHECK_THAT(denied.reasons[0], ContainsSubstring("S3 margin: 72 % used"));
+  // The next leg of the tick finds the venue's figure in the projection.
+  desk.venue.margin = Margins{Fixed8::from_integer(2), Fixed8()};
+  CHECK(gate.check(leg, order, ticker).allowed);
+  gate.sent(leg, order, ticker);
+  CHECK(gate.projected.legs.at(0).margin == 2.0);
+  // A venue that does not say, and one that cannot mean it.
+  desk.venue.margin.reset();
+  CHECK(gate.check(leg, order, ticker).allowed);
+  desk.venue.margin = Margins{Fixed8::from_integer(-100), Fixed8()};
+  desk.settings.max_margin_used_pct = 1e-6;
+  CHECK_FALSE(gate.check(leg, order, ticker).allowed);
+  // A close is never blocked by it, and training does not look at it: neither asks.
+  const auto asked = [&] {
+    return std::count(desk.venue.methods.begin(), desk.venue.methods.end(), std::string_view("margins"));
+  };
+  const auto before = asked();
+  PlannedLeg close = leg;
+  close.role = LegRole::close;
+  close.label = "rlx1-close";
+  static_cast<void>(gate.check(close, order, ticker));
+  desk.settings.training_mode = true;
+  static_cast<void>(gate.check(leg, order, ticker));
+  CHECK(asked() == before);
 }
 
 TEST_CASE("An attestation that grows old is renewed, and where it cannot be the order is denied") {

@@ -349,7 +349,7 @@ class LadderAgent {
  private:
   using Gate = RiskGate<V, C, Files>;
   Gate gate_for(const Attestation& attestation) {
-    Gate gate(venue_, state_, settings_, attestation, clock_, kill_, cause_);
+    Gate gate(venue_, state_, history_.book, settings_, attestation, clock_, kill_, cause_);
     gate.projected.day_peak_equity = history_.day_peak_equity;
     gate.projected.hosts = hosts();
     return gate;

@@ -386,7 +386,8 @@ class Executor {
 
   LegResult refused(LegResult result, RejectedBy by, std::string message, int code = 0) {
     if (by == RejectedBy::abort) result.risk_check = {false, {"not checked: " + message}};
-    if (!settings_.dry_run) reject(result.leg.label, by, code, message);
+    // Where the label is that of another leg, its records are not this one's to write.
+    if (!settings_.dry_run && booked_leg(result.leg.label).leg == result.leg) reject(result.leg.label, by, code, message);
     result.state = LegState::rejected;
     result.rejected_by = by;
     result.code = code;

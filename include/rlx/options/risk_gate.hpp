@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -38,11 +39,13 @@ template <Venue V, Clock C, io::AppendFiles Files>
 class RiskGate {
  public:
   /// @param state  of the tick; the plan is not durable yet: say so in `projected` once it is
+  /// @param book   of the journal: a label that it holds with another content is denied
   /// @param cause  takes the first reason for which execution latches the switch
-  RiskGate(V& venue, const AgentState& state, const Settings& settings, const Attestation& attestation, C& clock,
-           KillSwitch<Files>& kill_switch, KillCause& cause)
+  RiskGate(V& venue, const AgentState& state, const LegBook& book, const Settings& settings, const Attestation& attestation,
+           C& clock, KillSwitch<Files>& kill_switch, KillCause& cause)
       : venue_(venue),
         state_(state),
+        book_(book),
         settings_(settings),
         attestation_(attestation),
         clock_(clock),
@@ -56,6 +59,7 @@ class RiskGate {
   RiskCheck check(const PlannedLeg& leg, const OrderRequest& order, const Ticker& ticker) {
     projected.kill_latched = kill_.is_latched();
     refresh_attestation();
+    ask_margins(leg, order);
     const OrderContext context = context_of(leg, order, ticker);
     if (!was_sent(leg.label)) return check_action_allowed(state_, leg.action, settings_, attestation_, projected, context);
     // A resend must not find its own first send in the way.
@@ -92,7 +96,19 @@ class RiskGate {
     context.amount = order.amount;
     context.price = order.price;
     context.ticker = ticker;
+    if (margins_of_ == leg.label) context.margins = margins_;
+    const BookedLeg* const booked = book_.find(leg.label);
+    context.label_conflict = booked != nullptr && booked->leg != leg;
     return context;
+  }
+  // What the venue itself would ask for a sale; without an answer the formula stands. Only where a limit looks at it.
+  void ask_margins(const PlannedLeg& leg, const OrderRequest& order) {
+    margins_.reset();
+    margins_of_ = leg.label;
+    const bool unchecked = projected.kill_latched || settings_.is_training_on_testnet(projected.hosts);
+    if (side_of(leg.role) != Side::sell || unchecked || order.amount.sign() <= 0 || order.price.sign() <= 0) return;
+    const Outcome<Margins> answer = venue_.margins(order.symbol, order.amount, order.price);
+    if (answer.is_confirmed() && answer.value->initial.sign() >= 0) margins_ = answer.value;
   }
   bool was_sent(std::string_view label) const { return std::find(sent_.begin(), sent_.end(), label) != sent_.end(); }
   // A tick that waits for unknown legs can outlast an attestation.
@@ -103,12 +119,15 @@ class RiskGate {
 
   V& venue_;
   const AgentState& state_;
+  const LegBook& book_;
   const Settings& settings_;
   Attestation attestation_;
   C& clock_;
   KillSwitch<Files>& kill_;
   KillCause& cause_;
   std::vector<std::string> sent_;
+  std::optional<Margins> margins_;  // of the order checked last
+  std::string margins_of_;          // its label
 };
 
 /// Executes one leg whose plan is durable. @return what became of it
