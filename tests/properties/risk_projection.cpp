@@ -15,6 +15,7 @@
 #include <vector>
 
 #include <rlx/core/random.hpp>
+#include <rlx/risk/tail.hpp>
 
 #include "rlx_catch.hpp"
 
@@ -287,4 +288,50 @@ TEST_CASE("derivative of the projection against finite differences", "[propertie
     ++compared;
   }
   REQUIRE(compared > 80);
+}
+
+TEST_CASE("least CVaR of three assets by projected subgradient: as the grid finds it", "[properties][risk]") {
+  rlx::RandomStream random({.seed = 4, .purpose = rlx::Purpose::user});
+  constexpr std::size_t scenarios = 400;
+  constexpr TailMass mass{0.1};
+  std::vector<std::array<double, 3>> returns(scenarios);
+  for (auto& row : returns) {
+    const double market = random.normal();
+    row = {0.0005 + 0.010 * market, 0.0003 + 0.004 * market + 0.008 * random.normal(),
+           0.0004 - 0.002 * market + 0.015 * random.normal()};
+  }
+  Vector outcomes(scenarios), omega(scenarios);
+  const auto cvar = [&](double a, double b, double c) {
+    for (std::size_t s = 0; s < scenarios; ++s) outcomes[s] = a * returns[s][0] + b * returns[s][1] + c * returns[s][2];
+    return tail(outcomes, mass).cvar;
+  };
+  constexpr double cap = 0.6;
+  double on_grid = 1, at_a = 0, at_b = 0;
+  const auto search = [&](double centre_a, double centre_b, double reach, int points) {
+    for (int i = -points; i <= points; ++i) {
+      for (int j = -points; j <= points; ++j) {
+        const double a = centre_a + reach * i / points, b = centre_b + reach * j / points, c = 1 - a - b;
+        if (std::min({a, b, c}) < 0 || std::max({a, b, c}) > cap) continue;
+        if (const double value = cvar(a, b, c); value < on_grid) on_grid = value, at_a = a, at_b = b;
+      }
+    }
+  };
+  search(0.3, 0.3, 0.3, 30);
+  for (double reach = 0.02; reach > 1e-4; reach /= 5) search(at_a, at_b, reach, 10);
+
+  const CappedSimplex weights(3, cap);
+  Vector w(3, 1.0 / 3);
+  double best = 1;
+  for (int step = 1; step <= 3000; ++step) {
+    best = std::min(best, cvar(w[0], w[1], w[2]));
+    tail_weights(outcomes, mass, omega);
+    Vector slope(3, 0.0);  // of the CVaR: minus the mean of the tail
+    for (std::size_t s = 0; s < scenarios; ++s) {
+      for (std::size_t i = 0; i < 3; ++i) slope[i] -= omega[s] * returns[s][i];
+    }
+    for (std::size_t i = 0; i < 3; ++i) w[i] -= 5.0 / std::sqrt(step) * slope[i];
+    weights.project(w, w);
+  }
+  REQUIRE(std::fabs(best - on_grid) < 1e-5);
+  REQUIRE(cvar(1.0 / 3, 1.0 / 3, 1.0 / 3) > on_grid + 1e-4);  // the start is not the answer
 }

@@ -60,7 +60,7 @@ TEST_CASE("gross and net together: worked example", "[risk][projection]") {
   REQUIRE(same == x);
 }
 
-TEST_CASE("one set is its own projection; a point inside stays", "[risk][projection]") {
+TEST_CASE("one set is its own projection, and a point inside stays", "[risk][projection]") {
   ConstraintSet set;
   set.add(CappedSimplex(4, 0.4), "weights");
   std::vector<double> x{0.7, 0.4, 0.2, 0.1};

@@ -471,7 +471,7 @@ TEST_CASE("an accepted loss is taken into the peak by an operator", "[risk][kill
   REQUIRE(kill.update(calm_reading(70)).state == KillState::reduce_only);
 }
 
-TEST_CASE("an update that changes nothing writes and allocates nothing; the log is bounded", "[risk][kill]") {
+TEST_CASE("an update that changes nothing writes and allocates nothing, and the log is bounded", "[risk][kill]") {
   rlx::ManualClock clock(noon);
   WatchedRecords records;
   KillSwitchConfig config = only_drawdown();
