@@ -124,14 +124,16 @@ class FlowManager {
     result.notional = risk.result.notional;
     if (!risk.result.passed) {
       refuse(signal, result, risk.result.code, risk.result.stage, std::move(risk.result.reason));
-      return finish(signal, std::move(result), duration, risk.gap);
+      finish(signal, result, duration, risk.gap);
+      return result;
     }
     Answer strategy = agents_.request_strategy_approval(signal);
     duration += strategy.latency;
     if (!strategy.approved()) {
       const RejectionCode code = code_of(strategy.status, RejectionCode::strategy_agent);
       refuse(signal, result, code, Stage::strategy, text_of("strategy", strategy));
-      return finish(signal, std::move(result), duration, risk.gap);
+      finish(signal, result, duration, risk.gap);
+      return result;
     }
     result.command = TradeCommand{signal.signal_id, signal.strategy, signal.params, {now()}};
     // Counted before it is sent: whatever interrupts this call afterwards leaves an unresolved position, never a forgotten one.
@@ -145,7 +147,8 @@ class FlowManager {
     }
     duration += execution.latency;
     conclude(signal, result, execution);
-    return finish(signal, std::move(result), duration, risk.gap);
+    finish(signal, result, duration, risk.gap);
+    return result;
   }
 
   /// Ends an unknown fate. `executed`: the position stays open; `failed`: it never was.
@@ -275,7 +278,7 @@ class FlowManager {
       return answer;
     };
     roll_day();
-    if (positions_.contains(signal.signal_id) || was_executed(signal.signal_id)) {
+    if (positions_.contains(signal.signal_id) || context_->was_executed(signal.signal_id)) {
       return refuse_with(RejectionCode::invalid_field, Stage::validation, "Invalid signal_id: already executed");
     }
     if (!find_price(signal, answer)) return refuse_with(RejectionCode::missing_price, Stage::risk, "Missing price");
@@ -298,11 +301,6 @@ class FlowManager {
     result.code = code_of(agent.status, RejectionCode::risk_agent);
     if (!result.passed) result.reason = text_of("risk", agent);
     return answer;
-  }
-
-  bool was_executed(const std::string& id) const {
-    const std::optional<Execution> execution = context_->find_execution(id);
-    return execution && execution->outcome != ExecutionOutcome::failed;
   }
 
   bool find_price(const Signal& signal, RiskAnswer& answer) const {
@@ -369,7 +367,7 @@ class FlowManager {
     }
   }
 
-  FlowResult finish(const Signal& signal, FlowResult result, Seconds duration, const std::optional<double>& gap) {
+  void finish(const Signal& signal, const FlowResult& result, Seconds duration, const std::optional<double>& gap) {
     ++stats_.total;
     duration_ += duration;
     switch (result.outcome) {
@@ -393,7 +391,6 @@ class FlowManager {
       if (gap) fields["price_gap"] = *gap;
       logger_->log_flow_management("coordinate_agents", fields);
     }
-    return result;
   }
 
   std::vector<TradeCommand>::iterator find_unresolved(std::string_view id) {

@@ -57,7 +57,8 @@ namespace detail {
 /// Lets maps with text keys be asked with a view.
 struct TextHash {
   using is_transparent = void;
-  std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
+  // Not noexcept: the standard library then keeps the hashes in its nodes instead of computing them again while it searches.
+  std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
 };
 using IdIndex = std::unordered_map<std::string, std::uint64_t, TextHash, std::equal_to<>>;
 
@@ -303,6 +304,12 @@ class RecentContext {
   std::optional<PnlSnapshot> find_pnl(std::string_view signal_id) const { return find(pnl_, signal_id); }
   /// The newest execution of an id.
   std::optional<Execution> find_execution(std::string_view signal_id) const { return find(executions_, signal_id); }
+  /// Whether the newest execution of an id is remembered and did not fail. No copy, no allocation.
+  bool was_executed(std::string_view signal_id) const {
+    const std::scoped_lock lock(mutex_);
+    const Execution* const found = executions_.find(signal_id);
+    return found != nullptr && found->outcome != ExecutionOutcome::failed;
+  }
   /// The newest score of an id.
   std::optional<SignalScore> find_score(std::string_view signal_id) const { return find(scores_, signal_id); }
 
