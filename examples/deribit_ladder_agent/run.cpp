@@ -46,7 +46,8 @@ int run(const Options& options) {
   if (o.venue == "testnet") {
     if (agent.settings.deribit_env != "testnet") {
       throw opt::SafetyError(fmt::format("this program trades on testnet only; DERIBIT_BASE_URL is '{}' and DERIBIT_ENV '{}'",
-                                         agent.settings.deribit_base_url, agent.settings.deribit_env));
+                                         opt::HostPolicy::without_user_info(agent.settings.deribit_base_url),
+                                         agent.settings.deribit_env));
     }
     return run_testnet(o, agent);
   }

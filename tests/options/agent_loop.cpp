@@ -578,6 +578,16 @@ TEST_CASE("Every trigger of the kill switch latches it") {
     CHECK(world.tick().stop == StopCause::log);
     CHECK(world.count("submit") == 0);
     CHECK(world.rig->kill().is_latched());
+    // The log could not take the kill record: the start after the operator's release writes it, once.
+    world.files.unlink("log/kill.latch");
+    for (int start = 0; start < 2; ++start) {
+      world.start();
+      REQUIRE(world.records<KillRecord>().size() == 1);
+      CHECK(world.records<KillRecord>()[0].reason == "log");
+      CHECK_THAT(world.records<KillRecord>()[0].message, ContainsSubstring("decision log"));
+      REQUIRE(world.records<KillReleasedRecord>().size() == 1);
+      CHECK(world.records<KillReleasedRecord>()[0].reason == "log");
+    }
   }
   SECTION("requests on their way are cancelled after they have arrived") {
     World world;
@@ -594,6 +604,96 @@ TEST_CASE("Every trigger of the kill switch latches it") {
     CHECK(world.count("cancel_all") == 2);
     CHECK(world.rig->agent().book().unfinished().empty());
   }
+}
+
+TEST_CASE("A kill and a contradiction at once: everything is cancelled, in a tick and at the start") {
+  for (const bool at_start : {false, true}) {
+    INFO(at_start);
+    World world;
+    world.start();
+    world.tick();
+    world.clock.advance_ms(20'000);
+    REQUIRE(world.venue.open_count() == 10);
+    bool done = false;
+    world.venue.fate = [&](std::string_view method) {
+      // A second order under one label, seen only after the orders were followed, and which a plain cancel does not end.
+      if (method == (at_start ? "open_orders" : "chain") && !done) {
+        done = true;
+        Order second = world.venue.orders[0];
+        second.order_id = "second";
+        second.created_ms += 1;
+        world.venue.orders.push_back(second);
+      }
+      return method == "cancel" ? Verdict{Fate::answer_code, 10047, 0} : Verdict{};
+    };
+    if (at_start) {
+      CHECK_THROWS_AS(world.start(), ReconciliationError);
+    } else {
+      CHECK(world.tick().stop == StopCause::reconciliation);
+    }
+    REQUIRE(done);
+    CHECK(world.rig->kill().is_latched());
+    CHECK(world.count("cancel_all") >= 1);
+    CHECK(world.venue.open_count() == 0);
+    REQUIRE(world.records<KillRecord>().size() == 1);
+    CHECK(world.records<KillRecord>()[0].reason == "duplicate_label");
+    CHECK_THROWS_AS(world.start(), KillSwitchError);
+  }
+}
+
+TEST_CASE("A connection that is not safe, between ticks or at the end, ends neither the agent nor its log") {
+  World world;
+  world.start();
+  world.tick();
+  REQUIRE(world.venue.open_count() == 10);
+  const auto unsafe = [](std::string_view) -> Verdict { throw rlx::VenueError("TLS failed"); };
+  world.venue.fate = unsafe;
+  world.clock.advance_ms(250'000);
+  CHECK(world.rig->agent().poll().stop == StopCause::none);
+  CHECK(world.tick().stop == StopCause::none);
+  world.venue.fate = [](std::string_view) { return Verdict{}; };
+  CHECK(world.rig->agent().poll().stop == StopCause::none);
+  CHECK(world.venue.open_count() == 0);
+  world.clock.advance_ms(50'000);
+  CHECK(world.tick().stop == StopCause::none);
+  REQUIRE(world.venue.open_count() == 10);
+  world.venue.fate = unsafe;
+  world.rig->agent().stop("end");
+  CHECK(world.records<StopRecord>().size() == 1);
+  REQUIRE_FALSE(world.records<ErrorRecord>().empty());
+  const ErrorRecord alarm = world.records<ErrorRecord>().back();
+  CHECK(alarm.alarm);
+  CHECK(alarm.message == "10 own orders may still rest: TLS failed");
+}
+
+TEST_CASE("Codes that say the credentials are wrong stop the agent, whatever it asked for") {
+  for (const int code : {13004, 13021, 13403}) {
+    for (const std::string_view method : {"account", "positions", "open_orders"}) {
+      INFO(code << ' ' << method);
+      World world;
+      world.start();
+      world.venue.fate = [&](std::string_view one) { return one == method ? Verdict{Fate::answer_code, code, 0} : Verdict{}; };
+      const TickReport report = world.tick();
+      CHECK(report.stop == StopCause::attestation);
+      CHECK_THAT(report.stop_reason, ContainsSubstring(std::to_string(code)));
+      CHECK(world.count("submit") == 0);
+      CHECK(world.records<DecisionRecord>().at(0).decision_source == DecisionSource::halted);
+      CHECK_FALSE(world.rig->kill().is_latched());
+    }
+  }
+}
+
+TEST_CASE("A password in the base URL is refused and not shown") {
+  World world;
+  world.settings.deribit_base_url = "https://desk:hunter2@test.deribit.com";
+  try {
+    world.start();
+    FAIL("expected a refusal");
+  } catch (const SafetyError& error) {
+    CHECK_THAT(error.what(), ContainsSubstring("***@test.deribit.com"));
+    CHECK_THAT(error.what(), !ContainsSubstring("hunter2"));
+  }
+  CHECK(log_text(world.files).empty());
 }
 
 TEST_CASE("A venue that cancels nothing raises an alarm") {

@@ -124,6 +124,26 @@ TEST_CASE("a switch latches once, durably, and refuses every later start", "[opt
   REQUIRE_FALSE(Switch("state", files).is_latched());
 }
 
+TEST_CASE("a latch is known as unlogged until the log has its record, also after the operator has removed it",
+          "[options][kill]") {
+  MemoryFiles files = with_directory();
+  Switch kill("state", files);
+  REQUIRE_FALSE(kill.unlogged());
+  REQUIRE_NOTHROW(kill.logged());
+  REQUIRE(kill.latch(kill_reason::drawdown, "52 % lost: all\nof it", noon).empty());
+  REQUIRE(kill.latch(kill_reason::setting, "", noon + 1).empty());
+  files.restart(MemoryFiles::Loss::everything);
+  files.unlink("state/kill.latch");
+  Switch next("state", files);
+  REQUIRE_FALSE(next.is_latched());
+  REQUIRE(next.unlogged());
+  REQUIRE(next.unlogged()->reason == "drawdown");
+  REQUIRE(next.unlogged()->message == "52 % lost: all of it");
+  next.logged();
+  files.restart(MemoryFiles::Loss::everything);
+  REQUIRE_FALSE(Switch("state", files).unlogged());
+}
+
 TEST_CASE("a damaged or empty latch file latches", "[options][kill]") {
   for (const char* const text : {"", "\n", "nonsense"}) {
     MemoryFiles files = with_directory();

@@ -194,7 +194,7 @@ class LadderAgent {
    * @brief Refuses what must not run, takes over the log, and brings every open leg up to date with the venue.
    * @param history  of the log that `log` appends to
    * @throws SafetyError          training on mainnet, or a venue of another environment than the settings
-   * @throws KillSwitchError      the switch is latched, or the operator asks for a stop
+   * @throws KillSwitchError      the switch is latched (or latches now), or the operator asks for a stop
    * @throws AttestationError     the venue is not what it should be; the switch is latched then
    * @throws ReconciliationError  log and venue contradict each other
    * @throws VenueError           the venue cannot be read: try again later
@@ -229,10 +229,16 @@ class LadderAgent {
         record.equity_usd += equity * (account.value->currency == underlying ? *index.value : 1.0);
       }
       journal_.write(record);
+      if (const auto cause = kill_.unlogged(); cause && !history_.killed) {
+        // The log could not take it then, or the process ended before.
+        journal_.write(KillRecord{history_.next_tick, cause->reason, cause->message});
+        history_.killed = cause->reason;
+      }
       if (history_.killed) {
         journal_.write(KillReleasedRecord{history_.run_id, *history_.killed});
         history_.killed.reset();
       }
+      kill_.logged();
       Gate gate = gate_for(*attestation.value);
       Executor executor(venue_, journal_, settings_, clock_, gate, memory_);
       executor.resolve_unfinished(true);
@@ -246,6 +252,12 @@ class LadderAgent {
       throw;
     } catch (const LogError& error) {
       kill(kill_reason::log, error.what());
+      throw;
+    } catch (const std::logic_error& error) {
+      kill(kill_reason::internal, error.what());
+      kill_.require_released();
+    } catch (const Error&) {
+      if (kill_.is_latched()) finish_kill();  // by execution, before something else went wrong
       throw;
     }
     started_ = true;
@@ -265,6 +277,15 @@ class LadderAgent {
       stop_with(report, StopCause::attestation, kill_reason::attestation, error.what());
     } catch (const ReconciliationError& error) {
       report.stop = StopCause::reconciliation;
+      report.stop_reason = decision.error = error.what();
+      decision.decision_source = DecisionSource::halted;
+      if (kill_.is_latched()) {
+        finish_kill();
+      } else {
+        cancel_own();
+      }
+    } catch (const AccessError& error) {
+      report.stop = StopCause::attestation;
       report.stop_reason = decision.error = error.what();
       decision.decision_source = DecisionSource::halted;
       cancel_own();
@@ -294,7 +315,7 @@ class LadderAgent {
   std::optional<std::int64_t> next_poll_ms() const {
     std::optional<std::int64_t> next;
     for (const BookedLeg& leg : history_.book.legs()) {
-      if (leg.state != LegState::resting && leg.state != LegState::partial) continue;
+      if (!rests(leg)) continue;
       const std::int64_t due = leg.created_ms + std::int64_t{1'000} * settings_.order_ttl_sec - memory_.clock_offset_ms;
       next = next ? std::min(*next, due) : due;
     }
@@ -324,6 +345,8 @@ class LadderAgent {
       stop_with(report, StopCause::log, kill_reason::log, error.what());
     } catch (const std::logic_error& error) {
       stop_with(report, StopCause::kill, kill_reason::internal, error.what());
+    } catch (const Error&) {
+      // No safe connection now: the next poll or tick follows the orders.
     }
     if (report.stop == StopCause::none) stop_if_killed(report);
     if (report.stop != StopCause::none) started_ = false;
@@ -358,9 +381,10 @@ class LadderAgent {
   void check_environment() const {
     const VenueEnvironment found = venue_.environment();
     const std::optional<VenueEnvironment> host = hosts().environment_of(settings_.deribit_base_url);
-    const std::string configured =
-        "DERIBIT_ENV is '" + settings_.deribit_env + "', DERIBIT_BASE_URL is '" + settings_.deribit_base_url + "' (" +
-        (host ? std::string(name_of(*host)) : std::string("no known host")) + "), the venue is " + std::string(name_of(found));
+    const std::string configured = "DERIBIT_ENV is '" + settings_.deribit_env + "', DERIBIT_BASE_URL is '" +
+                                   HostPolicy::without_user_info(settings_.deribit_base_url) + "' (" +
+                                   (host ? std::string(name_of(*host)) : std::string("no known host")) + "), the venue is " +
+                                   std::string(name_of(found));
     if (settings_.training_mode &&
         (found == VenueEnvironment::mainnet || host == VenueEnvironment::mainnet || settings_.deribit_env != "testnet")) {
       throw SafetyError("TRAINING_MODE is on and something names mainnet: " + configured +
@@ -681,7 +705,7 @@ class LadderAgent {
       done = engage_now(reason, own);
     }
     if (reason != kill_reason::attestation && reason != kill_reason::log) follow_cancelled();
-    try_write(KillRecord{history_.next_tick, reason, cause_.message});
+    if (try_write(KillRecord{history_.next_tick, reason, cause_.message})) kill_.logged();
     if (!done.all_closed || !done.latch_error.empty()) {
       try_write(ErrorRecord{history_.next_tick, "kill switch",
                             (done.all_closed ? std::string("the latch file: ") + done.latch_error
@@ -713,31 +737,43 @@ class LadderAgent {
     return labels;
   }
 
-  // Cancels resting orders of an agent that ends: nobody would follow them.
+  // Cancels resting orders of an agent that ends: nobody would follow them. What may be left raises an alarm.
   void cancel_own() {
+    std::string failure = "not confirmed";
     try {
       const Outcome<Attestation> attestation = venue_.attest();
-      if (!attestation.is_confirmed()) return;
-      Gate gate = gate_for(*attestation.value);
-      Executor executor(venue_, journal_, settings_, clock_, gate, memory_);
-      for (const std::string& label : history_.book.unfinished()) {
-        const LegState state = history_.book.find(label)->state;
-        if (state == LegState::resting || state == LegState::partial) executor.cancel(label);
+      if (attestation.is_confirmed()) {
+        Gate gate = gate_for(*attestation.value);
+        Executor executor(venue_, journal_, settings_, clock_, gate, memory_);
+        for (const std::string& label : history_.book.unfinished()) {
+          if (rests(*history_.book.find(label))) executor.cancel(label);
+        }
+      } else {
+        failure = attestation.message;
       }
     } catch (const SafetyError& error) {
-      kill(kill_reason::attestation, error.what());
+      return kill(kill_reason::attestation, error.what());
     } catch (const LogError& error) {
-      kill(kill_reason::log, error.what());
+      return kill(kill_reason::log, error.what());
+    } catch (const Error& error) {
+      failure = error.what();
     }
+    const auto& legs = history_.book.legs();
+    const auto left = std::count_if(legs.begin(), legs.end(), rests);
+    if (left == 0) return;
+    try_write(ErrorRecord{history_.next_tick, "cancel", std::to_string(left) + " own orders may still rest: " + failure, true});
   }
+  static bool rests(const BookedLeg& leg) { return leg.state == LegState::resting || leg.state == LegState::partial; }
 
   // For records beside a stop whose own failure must not hide the stop.
   template <class R>
-  void try_write(const R& record) {
+  bool try_write(const R& record) {
     try {
       journal_.write(record);
+      return true;
     } catch (const LogError&) {
       if (!kill_.is_latched()) kill(kill_reason::log, "a record could not be written");
+      return false;
     }
   }
 

@@ -19,6 +19,8 @@
 #include <rlx/core/finite.hpp>
 #include <rlx/options/agent_state.hpp>
 #include <rlx/options/candidates.hpp>
+#include <rlx/options/deribit_codes.hpp>
+#include <rlx/options/error.hpp>
 #include <rlx/options/realized_vol.hpp>
 #include <rlx/options/settings.hpp>
 #include <rlx/options/training_profile.hpp>
@@ -45,13 +47,19 @@ struct StateScratch {
 
 namespace detail {
 
-/// The value of a confirmed request. @throws VenueError otherwise, with the venue's own words
+/// The value of a confirmed request. @throws VenueError otherwise, with the venue's own words; AccessError where they say that
+/// no further request makes sense
 template <class T>
 T confirmed_value(Outcome<T>&& outcome, std::string_view request, std::string_view underlying) {
   if (outcome.is_confirmed() && outcome.value) return *std::move(outcome.value);
-  throw VenueError(std::string(request) + (underlying.empty() ? "" : " of ") + std::string(underlying) + ": " +
-                   (outcome.kind == OutcomeKind::rejected ? "refused" : "no readable reply") + ", code " +
-                   std::to_string(outcome.code) + ": " + outcome.message + "; there is no trading in this tick");
+  const bool refused = outcome.kind == OutcomeKind::rejected;
+  const std::string message = std::string(request) + (underlying.empty() ? "" : " of ") + std::string(underlying) + ": " +
+                              (refused ? "refused" : "no readable reply") + ", code " + std::to_string(outcome.code) + ": " +
+                              outcome.message;
+  if (refused && classify_code(outcome.code) == CodeClass::stop) {
+    throw AccessError(message + "; the agent stops: check the credentials and their scope");
+  }
+  throw VenueError(message + "; there is no trading in this tick");
 }
 
 /// Bands of the candidates: those of the enabled profiles in training, else that of the mode.
@@ -76,7 +84,7 @@ inline void candidate_bands(const Settings& settings, std::span<const TrainingPr
  * @param histories  earlier index samples for the realised volatility, which the chain's own index continues; an underlying
  *                   without any has none
  * @param state      overwritten; its memory is used again. Spans of it point into the venue's instrument tables
- * @throws VenueError  a request was refused, or its reply could not be read
+ * @throws VenueError  a request was refused, or its reply could not be read; AccessError for missing credentials or rights
  * @throws DataError   a chain of which more than one row in five cannot be believed, or without an index
  */
 template <Venue V, Clock C>

@@ -86,6 +86,12 @@ class HostPolicy {
     return endpoint;
   }
 
+  /// For messages, which a password in a URL must not reach.
+  static std::string without_user_info(std::string_view url) {
+    const std::size_t at = url.rfind('@');
+    return at == std::string_view::npos ? std::string(url) : "***" + std::string(url.substr(at));
+  }
+
  private:
   static constexpr std::string_view testnet_host = "test.deribit.com";
   static constexpr std::string_view mainnet_host = "www.deribit.com";
@@ -105,12 +111,6 @@ class HostPolicy {
       value = value * 10 + static_cast<std::uint32_t>(digit - '0');
     }
     return value == port;
-  }
-
-  /// A password in the URL must not reach a message.
-  static std::string without_user_info(std::string_view url) {
-    const std::size_t at = url.rfind('@');
-    return at == std::string_view::npos ? std::string(url) : "***" + std::string(url.substr(at));
   }
 
   std::uint16_t loopback_port_ = 0;

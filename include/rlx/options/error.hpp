@@ -20,6 +20,12 @@ class AttestationError : public SafetyError {
   using SafetyError::SafetyError;
 };
 
+/// The venue refuses the credentials or the rights of the account: asking again changes nothing.
+class AccessError : public VenueError {
+ public:
+  using VenueError::VenueError;
+};
+
 /// The kill switch is latched: the agent does not start until an operator has removed the latch file.
 class KillSwitchError : public Error {
  public:

@@ -5,6 +5,7 @@
 #define RLX_OPTIONS_KILL_SWITCH_HPP
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <optional>
@@ -32,6 +33,12 @@ inline constexpr std::string_view duplicate_label = "duplicate_label";  ///< mor
 inline constexpr std::string_view internal = "internal";                ///< a transition or a reply that cannot be
 }  // namespace kill_reason
 
+/// Why a kill switch latched, as the kill record has it; empty: it did not.
+struct KillCause {
+  std::string reason;  ///< one of kill_reason
+  std::string message;
+};
+
 /// Whether the equity has fallen by at least `limit_pct` since the start. An equity that is not known, or a limit that is not a
 /// number, counts as fallen. @param limit_pct  percent, e.g. hard_max_drawdown_pct
 inline bool is_drawdown_reached(double start_equity, double equity, double limit_pct) noexcept {
@@ -43,6 +50,9 @@ inline bool is_drawdown_reached(double start_equity, double equity, double limit
  * @brief The latch in the state directory: `kill.latch`, written once, removed by hand only; and `KILL`, the operator's
  * request.
  *
+ * Beside the latch stands `kill.unlogged` until the decision log has the kill record: where the log itself failed, or the
+ * process ended first, the next start finds there what its log does not tell.
+ *
  * @tparam Files  io::PosixFiles; tests pass one with faults
  */
 template <io::AppendFiles Files = io::PosixFiles>
@@ -50,12 +60,14 @@ class KillSwitch {
  public:
   static constexpr std::string_view latch_name = "kill.latch";
   static constexpr std::string_view operator_name = "KILL";
+  static constexpr std::string_view unlogged_name = "kill.unlogged";
 
   /// @param directory  exists; @param files  must outlive this object
   KillSwitch(const std::string& directory, Files& files)
       : files_(&files),
         latch_path_(directory + '/' + std::string(latch_name)),
-        operator_path_(directory + '/' + std::string(operator_name)) {
+        operator_path_(directory + '/' + std::string(operator_name)),
+        unlogged_path_(directory + '/' + std::string(unlogged_name)) {
     // Whatever is not surely absent counts as there.
     latched_ = files_->exists(latch_path_) != 0;
     if (!latched_) return;
@@ -73,6 +85,22 @@ class KillSwitch {
 
   /// Whether the operator asks for a stop now.
   bool is_requested() const { return files_->exists(operator_path_) != 0; }
+
+  /// Reason and message of a kill that the decision log has no record of; empty: there is none.
+  std::optional<KillCause> unlogged() const {
+    if (files_->exists(unlogged_path_) == 0) return {};
+    std::string text;
+    if (files_->read(unlogged_path_, text) != 0)
+      return KillCause{std::string(kill_reason::log), "unreadable " + unlogged_path_};
+    while (text.ends_with('\n')) text.pop_back();
+    const std::size_t colon = text.find(": ");
+    return KillCause{text.substr(0, colon), colon == std::string::npos ? std::string() : text.substr(colon + 2)};
+  }
+  /// The kill record is durable. Never throws: what cannot be removed is found, and removed, by the next start.
+  void logged() {
+    if (files_->exists(unlogged_path_) == 0 || files_->unlink(unlogged_path_) != 0) return;
+    files_->sync_directory(io::directory_of(unlogged_path_));
+  }
 
   /// For the start of the agent.
   /// @throws KillSwitchError  latched, or the operator's file is there; says which file to remove
@@ -99,9 +127,15 @@ class KillSwitch {
       if (!message.empty()) reason_ += ": " + std::string(message);
       std::replace(reason_.begin(), reason_.end(), '\n', ' ');
     }
+    if (cause_.empty()) {
+      cause_ = reason;
+      if (!message.empty()) cause_.append(": ").append(message);
+      std::replace(cause_.begin(), cause_.end(), '\n', ' ');
+    }
     if (written_) return {};
     try {
       io::replace_file(latch_path_, reason_ + '\n', *files_);
+      io::replace_file(unlogged_path_, cause_ + '\n', *files_);
       written_ = true;
       return {};
     } catch (const Error& error) {
@@ -111,7 +145,8 @@ class KillSwitch {
 
  private:
   Files* files_;
-  std::string latch_path_, operator_path_, reason_;
+  std::string latch_path_, operator_path_, unlogged_path_, reason_;
+  std::string cause_;  // reason and message of the first latch
   bool latched_ = false, written_ = false;
 };
 

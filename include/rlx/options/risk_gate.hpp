@@ -27,12 +27,6 @@
 
 namespace rlx::options {
 
-/// Why the kill switch latched, as the kill record has it; empty: it did not.
-struct KillCause {
-  std::string reason;  ///< one of kill_reason
-  std::string message;
-};
-
 /// The ExecutionGate of an agent, for one tick: every order is checked at its own quote against everything that the tick has
 /// sent before. There is none without an attestation. All references must outlive it.
 template <Venue V, Clock C, io::AppendFiles Files>
