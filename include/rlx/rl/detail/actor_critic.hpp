@@ -18,6 +18,7 @@
 #include <rlx/core/finite.hpp>
 #include <rlx/core/matrix.hpp>
 #include <rlx/core/running_mean_std.hpp>
+#include <rlx/env/space.hpp>
 #include <rlx/nn/graph.hpp>
 #include <rlx/nn/parameter_store.hpp>
 #include <rlx/rl/critic.hpp>
