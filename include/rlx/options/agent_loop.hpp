@@ -366,8 +366,10 @@ class LadderAgent {
   const std::string& run_id() const noexcept { return history_.run_id; }
   std::uint64_t next_tick_seq() const noexcept { return history_.next_tick; }
   const LegBook& book() const noexcept { return history_.book; }
-  IndexHistories& indices() noexcept { return history_.indices; }  ///< to be filled with earlier samples before the start
-  const AgentState& state() const noexcept { return state_; }      ///< of the last tick
+  /// Index samples for the realised volatility. `start` takes those of its history and discards what was here; a caller that
+  /// has better ones (a month of closes from the venue) puts them here after it, before the first tick.
+  IndexHistories& indices() noexcept { return history_.indices; }
+  const AgentState& state() const noexcept { return state_; }  ///< of the last tick
 
  private:
   using Gate = RiskGate<V, C, Files>;
