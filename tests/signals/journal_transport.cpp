@@ -67,7 +67,7 @@ TEST_CASE("journal: requests are lines of the outbox, answers of the inbox", "[s
   auto transport = rig.open();
   static_assert(AgentTransport<JournalTransport<MemoryFiles>> && AgentTransport<JournalTransport<>>);
   AgentIO io(transport, rig.clock);
-  rig.clock.work = [&] { rig.inbox(answer(1, Topic::risk, "s1", true)), };
+  rig.clock.work = [&] { rig.inbox(answer(1, Topic::risk, "s1", true)); };
   REQUIRE(io.request_risk_check(signal()).approved());
   rig.clock.work = [&] { rig.inbox(answer(2, Topic::execution, "s1", false)); };
   REQUIRE(io.send_command(command(), 20.0).outcome == ExecutionOutcome::failed);
