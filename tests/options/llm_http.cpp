@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include <rlx/core/random.hpp>
+
 #include "rlx_catch.hpp"
 
 namespace {
@@ -77,4 +79,26 @@ TEST_CASE("failures are told and the key is not", "[options][llm]") {
   const auto echoed = llm.post({"https://host/x", ""});
   CHECK(echoed.status == 401);
   CHECK(echoed.body == "wrong key ***, ***");
+}
+
+TEST_CASE("a reply that spells the key in escapes brings it into no record", "[options][llm]") {
+  OneReply transport;
+  LlmHttp llm(transport, Secret("llm-key-123"));
+  Settings settings;
+  settings.llm_enabled = true;
+  settings.llm_model = "m";
+  settings.llm_base_url = "https://api.example.com/v1";
+  rlx::RandomStream random({0, rlx::Purpose::exploration});
+  const auto decide = [&](const std::string& content) {
+    transport.reply = rlx::io::HttpReply{200, {}, R"({"choices":[{"message":{"content":")" + content + R"("}}]})"};
+    return llm_decide_action(AgentState(), settings, llm, random);
+  };
+  // Escaped once in the reply, and once more in the content.
+  for (const std::string key : {R"(\u006clm-key-123)", R"(llm\\u002dkey-123)"}) {
+    INFO(key);
+    const auto kept = decide(R"({\"action\":\"DO_NOTHING\",\"reasoning\":\"the key is )" + key + R"(\"})");
+    CHECK(kept.source == DecisionSource::llm);
+    CHECK(kept.action.reasoning == "the key is ***");
+    CHECK(decide(R"({\"action\":\")" + key + R"(\"})").failure == "expected one of the four actions, found '***'");
+  }
 }

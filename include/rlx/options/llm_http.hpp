@@ -86,23 +86,24 @@ class LlmHttp {
     io::HttpResult result = transport_.send(http);
     for (auto& [name, value] : http.headers) Secret::wipe(value);
     if (const auto* const failure = std::get_if<io::HttpFailure>(&result)) {
-      out.failure = without_key(std::string(name_of(failure->kind)) + ": " + failure->message);
+      out.failure = redacted(std::string(name_of(failure->kind)) + ": " + failure->message);
     } else {
       auto& reply = std::get<io::HttpReply>(result);
       out.status = reply.status;
-      out.body = without_key(std::move(reply.body));
+      out.body = redacted(std::move(reply.body));
     }
     return out;
   }
 
- private:
-  std::string without_key(std::string text) const {
+  /// The text without the key. Also for what was read from a reply: JSON can hold a key in other bytes than its own.
+  std::string redacted(std::string text) const {
     const std::string_view key = key_.reveal();
     if (key.size() < 4) return text;
     for (std::size_t at = text.find(key); at != std::string::npos; at = text.find(key, at)) text.replace(at, key.size(), "***");
     return text;
   }
 
+ private:
   T& transport_;
   Secret key_;
 };

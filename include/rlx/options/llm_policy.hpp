@@ -54,7 +54,7 @@ struct LlmReply {
 };
 
 /// Sends one request and waits for its reply or its deadline. It throws nothing for what a network may do; an exception counts
-/// as a failure.
+/// as a failure. One that also has `redacted(text)` takes its secrets out of everything that is kept of a reply.
 template <class T>
 concept LlmTransport = requires(T& transport, const LlmRequest& request) {
   { transport.post(request) } -> std::same_as<LlmReply>;
@@ -330,6 +330,10 @@ ProductionDecision llm_decide_action(const AgentState& state, const Settings& se
     try {
       const LlmReply reply = transport.post({llm_url(settings.llm_base_url), llm_request_body(state, settings)});
       proposal = parse_llm_reply(reply, state, settings);
+      if constexpr (requires { transport.redacted(proposal.failure); }) {
+        proposal.failure = transport.redacted(std::move(proposal.failure));
+        if (proposal.action) proposal.action->reasoning = transport.redacted(std::move(proposal.action->reasoning));
+      }
     } catch (const std::exception& error) {
       proposal.failure = detail::tame_text(error.what(), 200);
     }
