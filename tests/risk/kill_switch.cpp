@@ -492,6 +492,25 @@ TEST_CASE("an update that changes nothing writes and allocates nothing, and the 
   REQUIRE(kill.record().reasons.size() == KillSwitchRecord::max_reasons);
 }
 
+TEST_CASE("small new peaks need no write, and count all the same", "[risk][kill]") {
+  rlx::ManualClock clock(noon);
+  WatchedRecords records;
+  KillSwitchConfig config = only_drawdown();
+  config.peak_step = 0.01;
+  KillSwitch kill(config, clock, records);
+  kill.initialise();
+  kill.update(calm_reading(100));
+  REQUIRE(records.saves == 2);
+  kill.update(calm_reading(100.9));
+  REQUIRE(records.saves == 2);
+  REQUIRE(kill.record().peak_equity == 100.9);
+  kill.update(calm_reading(101.1));
+  REQUIRE(records.saves == 3);
+  kill.update(calm_reading(102));
+  REQUIRE(kill.update(calm_reading(96.8)).state == KillState::tighten);  // 0.051 of 102
+  REQUIRE(records.inner.record->peak_equity == 102);
+}
+
 TEST_CASE("a configuration that cannot be is refused by field", "[risk][kill]") {
   rlx::ManualClock clock(noon);
   const auto refused = [&](auto&& change, const char* field) {
@@ -513,6 +532,7 @@ TEST_CASE("a configuration that cannot be is refused by field", "[risk][kill]") 
   refused([](auto& c) { c.tail_bars = 0; }, "tail_bars");
   refused([](auto& c) { c.resume_ratio = 1.1; }, "resume_ratio");
   refused([](auto& c) { c.tighten_factor = 0.0; }, "tighten_factor");
+  refused([](auto& c) { c.peak_step = nan_value; }, "peak_step");
   refused([](auto& c) { c.min_dwell_ms = -1; }, "min_dwell_ms");
   refused([](auto& c) { c.flat_timeout_ms = -1; }, "flat_timeout_ms");
 }

@@ -111,6 +111,9 @@ struct KillSwitchConfig {
   double tighten_factor = 0.5;          ///< (0, 1]: sizes and brackets in Tighten
   std::int64_t min_dwell_ms = 900'000;  ///< that long every input has to be calm before one level is given back
   std::int64_t flat_timeout_ms = 60'000;
+  /// Relative rise of the peak that is written; 0: every new peak is durable at once, at the cost of two file writes for each.
+  /// A restart forgets less than this share of the peak.
+  double peak_step = 0;
   std::int64_t day_start_ms = 0;   ///< start of the trading day after midnight UTC
   std::uint64_t min_sequence = 0;  ///< the greatest sequence number the caller knows of; a record below it has been put back
 
@@ -140,6 +143,7 @@ struct KillSwitchConfig {
                              "in (0, 1]");
     detail::require_argument(tighten_factor > 0 && tighten_factor <= 1, "KillSwitchConfig::tighten_factor", tighten_factor,
                              "in (0, 1]");
+    detail::require_argument(peak_step >= 0, "KillSwitchConfig::peak_step", peak_step, "finite and at least 0");
     const auto at_least = [](std::int64_t value, std::int64_t least, const std::string& field) {
       if (value < least) {
         throw ConfigError("KillSwitchConfig::" + field + " must be at least " + std::to_string(least) + ", got " +
@@ -275,8 +279,8 @@ class KillSwitch {
 
   /**
    * @brief Judges a reading; a new state is durable when this returns.
-   * @par Complexity  O(1); no allocation and no write while the record does not change. A new peak, a new day and a new bar
-   * change it.
+   * @par Complexity  O(1); no allocation and no write while the record does not change. A new peak (see peak_step), a new
+   * day and a new bar change it.
    */
   KillDecision update(const RiskReading& reading) {
     const std::int64_t now = clock_->now_ms();
@@ -413,6 +417,7 @@ class KillSwitch {
                         ", known is " + std::to_string(config_.min_sequence);
       } else {
         record_ = std::move(*found);
+        written_peak_ = record_.peak_equity;
         armed_ = true;
       }
     } catch (const Error& error) {
@@ -436,7 +441,8 @@ class KillSwitch {
   void observe(const RiskReading& reading, std::int64_t now) {
     last_equity_ = reading.equity;
     if (is_finite(reading.equity)) {
-      if (reading.equity > record_.peak_equity) record_.peak_equity = reading.equity, dirty_ = true;
+      record_.peak_equity = std::max(record_.peak_equity, reading.equity);
+      if (record_.peak_equity > written_peak_ * (1 + config_.peak_step)) dirty_ = true;
       std::int64_t day = now - config_.day_start_ms;
       day = day / day_ms - (day % day_ms < 0 ? 1 : 0);
       // A clock that goes back does not open the day again.
@@ -515,6 +521,7 @@ class KillSwitch {
     records_->save(next);
     next.tail_hit_ring.reserve(config_.tail_bars + 1);
     adopt(std::move(next));
+    written_peak_ = record_.peak_equity;
     dirty_ = false;
     armed_ = true;
     damaged_ = false;
@@ -584,6 +591,7 @@ class KillSwitch {
   std::optional<double> calm_since_;  // monotonic seconds
   double started_seconds_ = 0;        // of the state, in this process
   double last_equity_ = RiskReading::unknown;
+  double written_peak_ = 0;
   double tail_p_ = 1;
   std::size_t hits_ = 0;
   bool armed_ = false, damaged_ = false, dirty_ = false, operator_allows_reducing_ = false;
