@@ -89,7 +89,7 @@ std::string page(const std::string& log, std::span<const opt::TrainingExample> e
     html.section("Pairs", fmt::format("Difference of mean rewards with its {} % interval from {} resamples of whole expiries.",
                                       io::trimmed(100.0 * report.config.confidence, 1), report.config.resamples));
     const auto chart = [&](int width) {
-      io::IntervalChart intervals({.x_label = "coin per contract", .width = width, .include_zero = true});
+      io::IntervalChart intervals({.x_label = "coin per contract", .width = width, .decimals = 6, .include_zero = true});
       for (const opt::PairComparison& pair : report.pairs) {
         if (!rlx::is_finite(pair.difference.low)) continue;
         intervals.add(fmt::format("{} − {}{}{}", pair.a, pair.b, pair.underlying.empty() ? "" : ", ", pair.underlying),
@@ -102,6 +102,13 @@ std::string page(const std::string& log, std::span<const opt::TrainingExample> e
   }
   html.footer("rlx " RLX_VERSION_STRING);
   return html.html();
+}
+
+/// A folder without any log is taken for a wrong one, not for a log without records.
+opt::LogReader log_in(const std::string& folder) {
+  opt::LogReader log(folder);
+  if (log.file_names().empty()) throw opt::LogError(fmt::format("'{}' holds no agent_decisions_*.jsonl", folder));
+  return log;
 }
 
 }  // namespace
@@ -122,13 +129,13 @@ void write_report(const std::string& log, std::span<const opt::TrainingExample> 
 }
 
 int report(const Options& o) {
-  const std::vector<opt::TrainingExample> examples = opt::training_examples(opt::LogReader(o.log));
+  const std::vector<opt::TrainingExample> examples = opt::training_examples(log_in(o.log));
   write_report(o.log, examples, o.json, o.html);
   return 0;
 }
 
 int export_dataset(const Options& o) {
-  const opt::LogReader log(o.log);
+  const opt::LogReader log = log_in(o.log);
   const opt::ExportFormat format = o.format == "csv" ? opt::ExportFormat::csv : opt::ExportFormat::jsonl;
   std::ostringstream out;
   std::size_t rows = 0;
@@ -153,7 +160,7 @@ int export_dataset(const Options& o) {
 }
 
 int verify(const Options& o) {
-  const opt::LogReader log(o.log);
+  const opt::LogReader log = log_in(o.log);
   const opt::LogSummary summary = log.verify();
   fmt::print("{} records in {} files, all intact; last hash {}\n", summary.records, summary.files, summary.last_hash);
   if (summary.torn) fmt::print("the last line of {} is unfinished; the next start moves it away\n", summary.torn->file);

@@ -168,6 +168,8 @@ case $case_name in
     sed '2s/BTC/BTX/' "$file" >damaged && cp damaged "$file"
     for command in report verify 'export-dataset -o out.csv'; do refuse 6 "$(basename $file):2" $command log; done
     refuse 6 "$(basename $file):2" run --ticks 1 --log-dir log
+    mkdir other
+    for command in report verify 'export-dataset -o out.csv'; do refuse 6 'holds no agent_decisions' $command other; done
     ;;
   replay)
     export TRAINING_MODE=on
@@ -179,6 +181,7 @@ case $case_name in
     for file in dataset.csv report.json report.html; do [ -s one/$file ] || fail "no $file"; done
     head -1 one/dataset.csv | grep -q '^decision_time,run_id,tick_seq,label,decision_source,action,strategy,' || fail "columns"
     has one/report.html '<svg'
+    has one/report.html '[0-9]\.[0-9]{6}  \[.?[0-9]\.[0-9]{6}, '
     # The same bytes again. The folder is part of the configuration that is logged.
     mkdir again
     (cd again && "$program" replay $small --log-dir one >out 2>err) || fail "again"
