@@ -2,6 +2,7 @@
 #include <rlx/options/deribit_client.hpp>
 
 #include <cstdint>
+#include <cstdlib>
 #include <functional>
 #include <optional>
 #include <string>
@@ -132,6 +133,10 @@ TEST_CASE("every method of the venue reads its reply", "[options][deribit]") {
   const auto closes = client.hourly_closes("BTC", start_ms - 86'400'000, start_ms);
   REQUIRE(closes.is_confirmed());
   CHECK(closes.value->back().value == 90010.5);
+  // The venue names the beginning of an hour; its close belongs to the end.
+  REQUIRE(closes.value->size() == 2);
+  CHECK(closes.value->back().ts_ms - closes.value->front().ts_ms == 3'600'000);
+  CHECK(std::llabs(closes.value->back().ts_ms - start_ms) < 60'000);
   CHECK(rig.desk().params.back().at("instrument_name") == "BTC-PERPETUAL");
 
   const auto settled = client.settlements("BTC", start_ms - 3'600'000);

@@ -159,15 +159,21 @@ class DeribitClient {
     return out;
   }
 
-  /// Hourly closes of the perpetual: where realised volatility begins.
+  /// Hourly closes of the perpetual, each at the end of its hour (the hour that is not over has its last price, dated ahead):
+  /// where realised volatility begins.
   Outcome<std::vector<deribit::TimedValue>> hourly_closes(std::string_view ccy, std::int64_t from_ms, std::int64_t to_ms) {
-    return call<std::vector<deribit::TimedValue>>(
+    constexpr std::int64_t hour_ms = 3'600'000;
+    auto closes = call<std::vector<deribit::TimedValue>>(
         data_request("public/get_tradingview_chart_data", Params()
                                                               .add("instrument_name", std::string(ccy) + "-PERPETUAL")
                                                               .add("start_timestamp", from_ms)
                                                               .add("end_timestamp", to_ms)
                                                               .add("resolution", "60")),
         deribit::read_chart_closes);
+    if (closes.is_confirmed()) {
+      for (deribit::TimedValue& close : *closes.value) close.ts_ms += hour_ms;  // the venue names the beginning
+    }
+    return closes;
   }
 
   /// Also sets the pace to 80 % of the limits that the venue says.
