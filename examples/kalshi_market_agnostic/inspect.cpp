@@ -235,12 +235,12 @@ void print_view(const kalshi::MarketSessionView& view, const curriculum::Episode
 
 /// Only what --session and --market name. @throws DataError if that is nothing
 void keep_named(Recordings& recordings, const Options& o) {
-  if (o.session == 0) return;
-  const Session session = recordings.store.load(o.session);  // lists the ids that are there
+  if (!o.session) return;
+  const Session session = recordings.store.load(*o.session);  // lists the ids that are there
   kalshi::MemorySessionStore only;
-  only.save(session);
+  only.save(session, *o.session);
   recordings.store = std::move(only);
-  std::erase_if(recordings.listed, [&](const kalshi::SessionSummary& summary) { return summary.id != o.session; });
+  std::erase_if(recordings.listed, [&](const kalshi::SessionSummary& summary) { return summary.id != *o.session; });
 }
 
 }  // namespace

@@ -79,7 +79,7 @@ struct Options {
   std::string record, report;
 
   // inspect
-  std::int64_t session = 0;  ///< 0: all
+  std::optional<std::int64_t> session;  ///< none: all
   std::string market;
 
   // all

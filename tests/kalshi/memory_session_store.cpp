@@ -58,3 +58,14 @@ TEST_CASE("Memory store: missing and taken numbers", "[kalshi][memory_session_st
     CHECK_THAT(error.what(), ContainsSubstring("session 4 is not in the store; available: 3, 5"));
   }
 }
+
+TEST_CASE("Memory store: a number of the caller's is kept, 0 too", "[kalshi][memory_session_store]") {
+  MemorySessionStore store;
+  const auto zero = session(0, "A", 0);
+  CHECK(store.save(zero, 0) == 0);
+  CHECK(store.save(session(1, "B", 0)) == 1);
+  CHECK(store.load(0) == zero);
+  CHECK(store.list()[0].id == 0);
+  REQUIRE_THROWS_AS(store.save(zero, 0), rlx::DataError);
+  CHECK(store.save(zero) == 2);
+}

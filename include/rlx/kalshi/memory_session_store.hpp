@@ -48,8 +48,13 @@ class MemorySessionStore {
   SessionId save(std::shared_ptr<const SessionData> data) {
     const SessionId next = sessions_.empty() ? 1 : std::max<SessionId>(sessions_.rbegin()->first, 0) + 1;
     const SessionId id = data->session_id() != 0 ? data->session_id() : next;
+    return save(std::move(data), id);
+  }
+  /// Keeps a session under a number of the caller's, which may be 0: files of other recorders have such sessions.
+  /// @throws DataError if it is taken
+  SessionId save(std::shared_ptr<const SessionData> data, SessionId id) {
     if (!sessions_.emplace(id, std::move(data)).second) {
-      throw DataError("session " + std::to_string(id) + " is in the store already; save it under another number or under 0");
+      throw DataError("session " + std::to_string(id) + " is in the store already; save it under another number");
     }
     return id;
   }
