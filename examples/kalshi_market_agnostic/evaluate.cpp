@@ -142,6 +142,10 @@ int evaluate(const Options& o) {
   const kalshi::EvaluationTable& table = report.rows.front().table;
   fmt::print("{}\n{}\n{}", comparison_table(report.rows).to_string(), group_table(table).to_string(),
              correlation_table(table).to_string());
+  const bool made = std::any_of(recordings.listed.begin(), recordings.listed.end(),
+                                [](const auto& session) { return session.source.rfind("synthetic", 0) == 0; });
+  if (made && recordings.synthetic.empty())
+    fmt::print("\nno oracle: the truth is known if all sessions come from generate of this version\n");
   if (!table.always_failing.empty()) {
     std::vector<std::string> names;
     for (const std::size_t source : table.always_failing) names.push_back(table.markets[source].ticker);

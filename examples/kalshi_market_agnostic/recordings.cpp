@@ -10,11 +10,22 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <optional>
+#include <utility>
 
 namespace app {
 
 #ifdef KALSHI_WITH_SQLITE
 namespace {
+
+/// Stores hold no truth, but sessions made by `generate` can be made anew with theirs; that of some alone is of no use.
+void recall_truth(Recordings& recordings) {
+  for (const kalshi::SessionSummary& session : recordings.store.list()) {
+    std::optional<kalshi::SyntheticSession> made = kalshi::regenerate_session(recordings.store.load(session.id));
+    if (!made) return recordings.synthetic.clear();
+    recordings.synthetic.push_back(std::move(*made));
+  }
+}
 
 kalshi::SqliteSessionStore open_store(const std::string& path, rlx::io::SqliteMode mode) {
   if (mode == rlx::io::SqliteMode::read_only && !std::filesystem::exists(path)) {
@@ -27,7 +38,8 @@ void load_store(const std::string& path, Recordings& recordings) {
   const kalshi::SqliteSessionStore store = open_store(path, rlx::io::SqliteMode::read_only);
   recordings.listed = store.list();
   for (const kalshi::SessionSummary& session : recordings.listed)
-    if (session.loadable) recordings.store.save(store.load(session.id));
+    if (session.loadable) recordings.store.save(store.load(session.id), session.id);
+  recall_truth(recordings);
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ using Session = std::shared_ptr<const kalshi::SessionData>;
 struct Recordings {
   kalshi::MemorySessionStore store;
   std::vector<kalshi::SessionSummary> listed;       ///< also those that cannot be loaded
-  std::vector<kalshi::SyntheticSession> synthetic;  ///< with their truth; empty for a store
+  std::vector<kalshi::SyntheticSession> synthetic;  ///< with their truth; empty if others are among them
   std::string origin;                               ///< for people
   std::string sha256;                               ///< over the canonical rows of all sessions, by id
 };

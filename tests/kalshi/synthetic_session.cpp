@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <limits>
 #include <numeric>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -91,6 +92,41 @@ TEST_CASE("Synthetic sessions: same seed same bytes, and no day depends on anoth
   config.sessions = 2;
   CHECK(generate_sessions(config, 7)[1].session->sha256() == four[1].session->sha256());
   CHECK(default_set()[3].session->sha256() == four[3].session->sha256());
+}
+
+TEST_CASE("Synthetic sessions: made anew with their truth from what a store keeps of them", "[kalshi]") {
+  SyntheticConfig config;
+  config.edge = 0.3;
+  config.lag = 17.1;
+  const SyntheticSession made = generate_session(config, 12'345'678'901'234'567'890U, 2);
+  CHECK(made.session->source() == "synthetic seed=12345678901234567890 edge=0.3 lag=17.1");
+  const std::optional<SyntheticSession> again = regenerate_session(made.session);
+  REQUIRE(again);
+  CHECK(again->truth == made.truth);
+  CHECK(again->session == made.session);
+
+  const auto rebuilt = [&](SessionId id, const std::string& source) {
+    SessionBuilder builder(id);
+    builder.set_source(source);
+    builder.set_span(made.session->start_us(), made.session->end_us());
+    for (std::size_t m = 0; m < made.session->markets().size(); ++m) {
+      const std::size_t handle = builder.set_market(made.session->markets()[m]);
+      const EventColumns rows = made.session->columns(m);
+      for (std::size_t i = 0; i < rows.size(); ++i) builder.append(handle, rows.row(i));
+    }
+    return builder.finish();
+  };
+  CHECK(regenerate_session(rebuilt(3, made.session->source())));
+  CHECK_FALSE(regenerate_session(rebuilt(4, made.session->source())));  // another day
+  CHECK_FALSE(regenerate_session(rebuilt(0, made.session->source())));
+  for (const char* const source :
+       {"", "synthetic", "bbo-csv", "synthetic seed=1 edge=0.3 lag=17.1", "synthetic seed=x",
+        "synthetic seed=12345678901234567890 edge=0.3 lag=0", "synthetic seed=12345678901234567890 edge=nan lag=17.1",
+        "synthetic seed=12345678901234567890 edge=0.3 lag=17.1 "})
+    CHECK_FALSE(regenerate_session(rebuilt(3, source)));
+  // What the source does not tell makes another session.
+  config.size = 30.0;
+  CHECK_FALSE(regenerate_session(generate_session(config, 7, 0).session));
 }
 
 TEST_CASE("Synthetic sessions: exclusive brackets of one event, one winner, complete descriptions", "[kalshi]") {

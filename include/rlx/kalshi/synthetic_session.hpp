@@ -12,14 +12,18 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <memory>
 #include <numbers>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -112,6 +116,15 @@ struct SyntheticSession {
  */
 SyntheticSession generate_session(const SyntheticConfig& config, std::uint64_t seed, std::size_t day);
 
+/**
+ * @brief A session that was generated, such as one from a store, with its truth: made anew from the seed, edge and lag that its
+ * source names, and compared with it row for row.
+ *
+ * @return nothing if it was not generated, or differs: by another version, or from a config with other values than those three
+ *         changed
+ */
+std::optional<SyntheticSession> regenerate_session(std::shared_ptr<const SessionData> session);
+
 /// The sessions of days 0 .. config.sessions - 1. The default set: 100 events on 100 days, seed 7. @see generate_session
 std::vector<SyntheticSession> generate_sessions(const SyntheticConfig& config = {}, std::uint64_t seed = 7);
 
@@ -126,6 +139,29 @@ inline double bracket_probability(std::span<const double> bounds, std::size_t i,
   const double lower = i == 0 ? 0.0 : normal_cdf((bounds[i - 1] - level) * scale);
   const double upper = i == bounds.size() ? 1.0 : normal_cdf((bounds[i] - level) * scale);
   return std::max(upper - lower, 0.0);
+}
+
+/// What a generated session says of its origin: `synthetic seed=7 edge=1 lag=25`, numbers in full precision.
+inline std::string synthetic_source(const SyntheticConfig& config, std::uint64_t seed) {
+  std::string text = "synthetic seed=" + std::to_string(seed);
+  for (const auto& [name, value] : {std::pair(" edge=", config.edge), std::pair(" lag=", config.lag)}) {
+    std::array<char, 32> digits{};
+    text.append(name).append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr);
+  }
+  return text;
+}
+
+/// Its inverse. @return false for any other text
+inline bool read_synthetic_source(std::string_view text, SyntheticConfig& config, std::uint64_t& seed) {
+  const auto read = [&text](std::string_view name, auto& value) {
+    if (text.substr(0, name.size()) != name) return false;
+    text.remove_prefix(name.size());
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc()) return false;
+    text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+    return true;
+  };
+  return read("synthetic seed=", seed) && read(" edge=", config.edge) && read(" lag=", config.lag) && text.empty();
 }
 
 /// Share of an event's information that is out: a part evenly over time, the rest in jumps.
@@ -447,7 +483,7 @@ inline SyntheticSession generate_session(const SyntheticConfig& config, std::uin
   }
 
   SessionBuilder builder(static_cast<SessionId>(day) + 1);
-  builder.set_source("synthetic");
+  builder.set_source(detail::synthetic_source(config, seed));
   builder.set_span(1000 * open_ms, 1000 * close_ms);
   const std::string event = detail::synthetic_event_ticker(config.series, midnight);
   std::vector<detail::SyntheticMarket> markets;
@@ -496,6 +532,20 @@ inline SyntheticSession generate_session(const SyntheticConfig& config, std::uin
   }
   result.session = builder.finish();
   return result;
+}
+
+inline std::optional<SyntheticSession> regenerate_session(std::shared_ptr<const SessionData> session) {
+  SyntheticConfig config;
+  std::uint64_t seed = 0;
+  if (session->session_id() < 1 || !detail::read_synthetic_source(session->source(), config, seed)) return std::nullopt;
+  try {
+    SyntheticSession made = generate_session(config, seed, static_cast<std::size_t>(session->session_id() - 1));
+    if (made.session->sha256() != session->sha256()) return std::nullopt;
+    made.session = std::move(session);
+    return made;
+  } catch (const ConfigError&) {  // the source names values that no session was made from
+    return std::nullopt;
+  }
 }
 
 inline std::vector<SyntheticSession> generate_sessions(const SyntheticConfig& config, std::uint64_t seed) {
