@@ -275,23 +275,23 @@ Outcome train_model(const Run& run, std::span<const std::size_t> training_number
   rlx::SourceStatistics sources(names);
   SamplerCallback sampler_events(o, [&] { return phases().events(); });
   HeldOutCallback judge(o, held_out, easiest, best_path, history, run.threads);
-  StopAfter stop_after(o.stop_after_steps);
   rlx::CheckpointCallback checkpoints({.save_freq = o.save_every, .path = directory, .final_name = "final_model"});
   rlx::ManifestCallback record(manifest, best_path, [&] { return checkpoints.saved(); });
   rlx::ProgressBar progress(std::cout, !o.quiet && isatty(STDOUT_FILENO) != 0);
 
-  // A resumed run continues the files. A dump of A2C's short updates covers about as many steps as one of PPO.
+  // A resumed run continues the files behind its checkpoint; a run that was killed has logged further. A dump of A2C's short
+  // updates covers about as many steps as one of PPO.
   rlx::Logger logger;
-  logger.add<ProgressCsv>(directory + "/progress.csv", !resume_from.empty());
-  logger.add<rlx::JsonlOutput>("", directory + "/episodes.jsonl", !resume_from.empty());
+  logger.add<ProgressCsv>(directory + "/progress.csv", !resume_from.empty(), learner.num_timesteps());
+  logger.add<rlx::JsonlOutput>("", directory + "/episodes.jsonl", !resume_from.empty(), learner.num_timesteps());
   logger.add<rlx::TensorBoardOutput>(directory + "/tensorboard");
   rlx::LearnOptions learn;
   learn.logger = &logger;
   const std::uint64_t updates = o.total_timesteps / (learner.config().n_steps * o.n_envs);
   learn.log_interval = std::max<std::uint64_t>(std::min<std::uint64_t>(2'048 / learner.config().n_steps, updates / 50), 1);
-  learn.callbacks = {&history, &tallies, &sources, &sampler_events, &judge, &stop_after, &progress, &checkpoints, &record};
+  StopAndSave stop_and_save(o.stop_after_steps, learn.log_interval, checkpoints);
+  learn.callbacks = {&history, &tallies, &sources, &sampler_events, &judge, &progress, &stop_and_save, &record};
   learn.reset_num_timesteps = resume_from.empty();
-  learn.stop = &interrupted;
   rlx::recording_failure(manifest, [&] {
     if (learner.num_timesteps() < o.total_timesteps) return learner.learn(o.total_timesteps - learner.num_timesteps(), learn);
     history.on_training_start(learner);

@@ -8,11 +8,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace app {
 namespace {
 
 constexpr const char* history_note = "history";
+constexpr const char* window_note = "history window";  // the record to come
 constexpr const char* tally_note = "views";
 constexpr std::uint64_t most_records = 400;
 
@@ -27,6 +29,17 @@ void HistoryCallback::on_training_start(rlx::Learner& learner) {
   if (const auto note = learner.notes.find(history_note); note != learner.notes.end())
     history_ = history_from_json(nlohmann::json::parse(note->second));
   recorded_at_ = learner.num_timesteps();
+  if (const auto note = learner.notes.find(window_note); note != learner.notes.end()) {
+    const nlohmann::json w = nlohmann::json::parse(note->second);
+    recorded_at_ = w.at(0).get<std::uint64_t>();
+    updates_ = w.at(1).get<std::size_t>();
+    episodes_ = w.at(2).get<std::size_t>();
+    rewards_ = w.at(3).get<double>();
+    sum_.entropy = w.at(4).get<double>();
+    sum_.legal_entropy = w.at(5).get<double>();
+    sum_.approx_kl = w.at(6).get<double>();
+    sum_.explained_variance = w.at(7).get<double>();
+  }
 }
 
 bool HistoryCallback::on_episode(rlx::Learner&, const rlx::EpisodeRecord& record) {
@@ -51,7 +64,14 @@ bool HistoryCallback::on_update_end(rlx::Learner& learner) {
   sum_.entropy += or_zero(m.entropy);
   sum_.approx_kl = std::max(sum_.approx_kl, or_zero(m.approx_kl));
   sum_.explained_variance += or_zero(m.explained_variance);  // not defined where returns do not vary
-  if (learner.num_timesteps() - recorded_at_ < record_steps_) return true;
+  if (learner.num_timesteps() - recorded_at_ >= record_steps_) end_record(learner);
+  learner.notes[window_note] = nlohmann::json({recorded_at_, updates_, episodes_, rewards_, sum_.entropy, sum_.legal_entropy,
+                                               sum_.approx_kl, sum_.explained_variance})
+                                   .dump();
+  return true;
+}
+
+void HistoryCallback::end_record(rlx::Learner& learner) {
   const auto n = static_cast<double>(updates_);
   kalshi::UpdateRecord record{learner.num_timesteps(),    {}, sum_.entropy / n, sum_.legal_entropy / n, sum_.approx_kl,
                               sum_.explained_variance / n};
@@ -62,7 +82,6 @@ bool HistoryCallback::on_update_end(rlx::Learner& learner) {
   rewards_ = 0.0;
   recorded_at_ = learner.num_timesteps();
   keep(learner);
-  return true;
 }
 
 void HistoryCallback::add(const kalshi::EvaluationRecord& evaluation, rlx::Learner& learner) {
@@ -173,10 +192,12 @@ bool TallyCallback::on_episode(rlx::Learner&, const rlx::EpisodeRecord& record) 
   tally.mean += before / static_cast<double>(tally.episodes);
   tally.squares += before * (reward - tally.mean);
   tally.equity += record.statistics.metrics[0];  // final_equity
+  changed_ = true;
   return true;
 }
 
 bool TallyCallback::on_update_end(rlx::Learner& learner) {
+  if (!std::exchange(changed_, false)) return true;
   nlohmann::json saved = nlohmann::json::array();
   for (const ViewTally& t : tallies_)
     saved.push_back({t.episodes, t.wins, t.steps, t.mean, t.squares, t.low, t.high, t.equity});

@@ -4,6 +4,7 @@
 #ifndef KALSHI_MARKET_AGNOSTIC_TRAINING_CALLBACKS_HPP
 #define KALSHI_MARKET_AGNOSTIC_TRAINING_CALLBACKS_HPP
 
+#include "common/run_main.hpp"
 #include "scoring.hpp"
 #include "view_sampler.hpp"
 
@@ -53,6 +54,7 @@ class HistoryCallback final : public rlx::Callback {
   const kalshi::TrainingHistory& history() const noexcept { return history_; }
 
  private:
+  void end_record(rlx::Learner& learner);
   void keep(rlx::Learner& learner) const;
 
   std::uint64_t record_steps_;
@@ -120,22 +122,38 @@ class TallyCallback final : public rlx::Callback {
 
  private:
   std::vector<ViewTally> tallies_;
+  bool changed_ = false;  // since the note was written
 };
 
-/// Ends training at a step, as an interruption would.
-class StopAfter final : public rlx::Callback {
+/// Ends training at a step or at an interruption, and saves checkpoints: both at updates whose figures are logged, so that none
+/// waits in the logger and a resumed run continues the logs as if it had not been away.
+class StopAndSave final : public rlx::Callback {
  public:
-  explicit StopAfter(std::uint64_t steps) : steps_(steps) {}
-  bool on_update_end(rlx::Learner& learner) override { return steps_ == 0 || learner.num_timesteps() < steps_; }
+  /// @param stop_after    0: at an interruption only
+  /// @param log_interval  updates between two dumps of the logger
+  StopAndSave(std::uint64_t stop_after, std::uint64_t log_interval, rlx::CheckpointCallback& checkpoints)
+      : stop_after_(stop_after), log_interval_(log_interval), checkpoints_(&checkpoints) {}
+  void on_training_start(rlx::Learner& learner) override { checkpoints_->on_training_start(learner); }
+  bool on_update_end(rlx::Learner& learner) override {
+    const bool due = interrupted || (stop_after_ != 0 && learner.num_timesteps() >= stop_after_);
+    return !due || !logged(learner);
+  }
+  void on_checkpoint(rlx::Learner& learner) override {
+    if (logged(learner)) checkpoints_->on_checkpoint(learner);
+  }
+  void on_training_end(rlx::Learner& learner) override { checkpoints_->on_training_end(learner); }
 
  private:
-  std::uint64_t steps_;
+  bool logged(const rlx::Learner& learner) const { return learner.n_updates() % log_interval_ == 0; }
+
+  std::uint64_t stop_after_, log_interval_;
+  rlx::CheckpointCallback* checkpoints_;
 };
 
 /// `progress.csv` without the columns of single markets, which are for TensorBoard.
 class ProgressCsv final : public rlx::LogOutput {
  public:
-  ProgressCsv(std::string path, bool append) : csv_(std::move(path), append) {}
+  ProgressCsv(std::string path, bool append, std::uint64_t last_step) : csv_(std::move(path), append, last_step) {}
   void open(double wall_time) override { csv_.open(wall_time); }
   void write(const rlx::LogRow& row) override {
     auto values = *row.values;

@@ -223,14 +223,44 @@ case $case_name in
     # Without a final model the latest checkpoint serves; another folder gets the best model too.
     run train $small --output cut --stop-after-steps 4500
     rm cut/final_model.safetensors
+    # A run that was killed has logged steps behind its last checkpoint, which come again.
+    cp -r cut killed
+    tail -1 killed/progress.csv | grep -q '^5120,' || fail "expected the logs to end behind the checkpoint"
+    run train --resume killed
+    has out 'resumed from killed/checkpoint_4000.safetensors at step 4096'
+    same_run whole killed
     run train --resume cut --output elsewhere
     cmp whole/final_model.safetensors elsewhere/final_model.safetensors || fail "resumed elsewhere, the model differs"
     cmp whole/best_model.safetensors elsewhere/best_model.safetensors || fail "resumed elsewhere, the best model differs"
+    # Short updates, of which many make one line of the logs.
+    a2c="--events 20 --algorithm a2c --n-envs 4 --total-timesteps 4000 --eval-every 2000 --save-every 1000"
+    run train $a2c --output a2c_whole
+    run train $a2c --output a2c_parts --stop-after-steps 1111
+    run train --resume a2c_parts --stop-after-steps 2345
+    rm a2c_parts/final_model.safetensors
+    run train --resume a2c_parts
+    same_run a2c_whole a2c_parts
     refuse 5 'data|store_sha256' train --resume parts --data-seed 8
     refuse 5 'strategy: saved' train --resume parts --strategy balanced
     refuse 5 'manifest.json' train --resume nowhere
     head -c 1000 whole/best_model.safetensors >cut.safetensors
     refuse 5 'cut.safetensors' evaluate --checkpoint cut.safetensors
+    ;;
+  stops)
+    # Ten stops in every phase of the default strategy: steps 1 to 9000, 9001 to 13500, 13501 to 18000.
+    steps="--events 20 --total-timesteps 18000 --n-steps 64 --n-envs 2 --eval-every 6000 --save-every 100000"
+    run train $steps --output whole
+    [ "$(grep -o 'phase [123] ended' out | sort -u | wc -l)" -ge 2 ] || fail "expected the phases to change"
+    resume=""
+    for stop in $(awk 'BEGIN { srand(11); for (p = 0; p < 3; ++p) { n = 0
+        from = p == 0 ? 0 : p == 1 ? 9000 : 13500; size = p == 0 ? 9000 : 4500
+        while (n < 10) { u = int((from + rand() * size) / 128) * 128 + 128; if (!(u in seen) && u < 18000) { seen[u] = 1; ++n; print u } } } }' | sort -n); do
+      if [ -z "$resume" ]; then run train $steps --output parts --stop-after-steps $stop
+      else run train --resume parts --stop-after-steps $stop; fi
+      resume=parts
+    done
+    run train --resume parts
+    same_run whole parts
     ;;
   threads)
     for n in 1 2 8; do run train $small --mirror --threads $n --output t$n; done
@@ -279,6 +309,8 @@ case $case_name in
     needs_stores
     run generate --events 20 --store s.db
     run evaluate --checkpoint $model --store s.db
+    has out '^oracle '
+    has out '^agent .* -?[0-9]+[.][0-9]+$'  # its true edge
     ;;
   *) fail "unknown case $case_name" ;;
 esac

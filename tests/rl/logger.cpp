@@ -115,6 +115,22 @@ TEST_CASE("CSV is appended to: a resumed run keeps its rows, a new one begins an
   std::remove(path.c_str());
 }
 
+TEST_CASE("CSV is cut back to the step of the checkpoint that a killed run is resumed from", "[rl][logger]") {
+  const std::string path = "/tmp/rlx_test_killed_" + std::to_string(::getpid()) + ".csv";
+  const std::string header = "time/total_timesteps,a\n";
+  const auto resumed_at = [&](std::uint64_t step, const std::string& rows) {
+    std::ofstream(path) << header << rows;
+    rlx::CsvOutput(path, true, step).open(0.0);
+    return read(path);
+  };
+  CHECK(resumed_at(2, "1,0.5\n2,0.5\n3,0.5\n4,0.5\n5,0.") == header + "1,0.5\n2,0.5\n");
+  CHECK(resumed_at(1'000'000, "999999,0.5\n1e+06,0.5\n1000001,0.5\n") == header + "999999,0.5\n1e+06,0.5\n");
+  CHECK(resumed_at(0, "1,0.5\n") == header);
+  CHECK(resumed_at(9, "1,0.5\n") == header + "1,0.5\n");
+  CHECK(resumed_at(rlx::every_step, "1,0.5\n8,0.5\n9,0.") == header + "1,0.5\n8,0.5\n");
+  std::remove(path.c_str());
+}
+
 TEST_CASE("TensorBoard gets the keys as tags", "[rl][logger]") {
   const std::string directory = "/tmp/rlx_test_tb_" + std::to_string(::getpid());
   {

@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <fstream>
+#include <iterator>
 #include <limits>
 #include <string>
 #include <unistd.h>
@@ -56,4 +57,20 @@ TEST_CASE("One object per dump and per episode", "[rl][logger_json]") {
   REQUIRE(lines_after(false) == 1);
   std::remove((stem + "_p.jsonl").c_str());
   std::remove((stem + "_e.jsonl").c_str());
+}
+
+TEST_CASE("Lines are cut back to the step of the checkpoint that a killed run is resumed from", "[rl][logger_json]") {
+  const std::string path = "/tmp/rlx_test_killed_" + std::to_string(::getpid()) + ".jsonl";
+  const std::string kept = "{\"number\":1,\"step\":8}\n{\"number\":2,\"step\":8}\n";
+  const auto resumed = [&](const std::string& lines, std::uint64_t step) {
+    std::ofstream(path) << lines;
+    rlx::JsonlOutput({}, path, true, step).open(0.0);
+    std::ifstream file(path);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  CHECK(resumed(kept + "{\"number\":3,\"step\":16}\n{\"number\":4,\"st", 8) == kept);
+  CHECK(resumed(kept, 7).empty());
+  CHECK(resumed(kept, 16) == kept);
+  CHECK(resumed(kept, rlx::every_step) == kept);
+  std::remove(path.c_str());
 }

@@ -15,10 +15,12 @@
 #include <limits>
 #include <map>
 #include <memory>
+#include <optional>
 #include <ostream>
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -214,13 +216,39 @@ class EpisodeLine final : public LogOutput {
   std::uint64_t every_;
 };
 
+namespace detail {
+
+/// Cuts a file of lines in front of the first complete one whose step is above `last_step`, and of a torn last one. A process
+/// that was killed has logged behind its last checkpoint; the run that continues from there logs those steps again.
+/// @param step_of  step of a line; nothing if the line has none, which keeps it
+template <class StepOf>
+void cut_log(const std::string& path, std::uint64_t last_step, StepOf&& step_of) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0 && errno == ENOENT) return;
+  const std::string text = io::read_file(path);
+  const std::string_view all = text;
+  std::size_t kept = 0;
+  for (std::size_t end = 0; (end = all.find('\n', kept)) != std::string_view::npos; kept = end + 1) {
+    const std::optional<double> step = step_of(all.substr(kept, end - kept));
+    if (step && *step > static_cast<double>(last_step)) break;
+  }
+  if (kept != text.size()) io::write_file_atomically(path, all.substr(0, kept));
+}
+
+}  // namespace detail
+
+/// A log that is continued keeps all its lines.
+inline constexpr std::uint64_t every_step = std::numeric_limits<std::uint64_t>::max();
+
 /// `progress.csv`: one row per dump, `nan` where a number is not finite, nothing where a key was not recorded. A row is
 /// appended; only a key that appears later rewrites the file with the longer header, through a temporary file. Memory does not
 /// grow with the rows.
 class CsvOutput final : public LogOutput {
  public:
-  /// @param append  keep the rows that are there, but no torn last one, for a run that is resumed; false: begin the file anew
-  explicit CsvOutput(std::string path, bool append = true) : path_(std::move(path)), append_(append) {}
+  /// @param append     keep the rows that are there, but no torn last one, for a run that is resumed; false: begin anew
+  /// @param last_step  of the checkpoint that is resumed: rows of later steps are dropped, since they come again
+  explicit CsvOutput(std::string path, bool append = true, std::uint64_t last_step = every_step)
+      : path_(std::move(path)), append_(append), last_step_(last_step) {}
 
   /// @throws IoError; DataError if the file to be continued is no log of this class
   void open(double) override {
@@ -258,9 +286,7 @@ class CsvOutput final : public LogOutput {
     struct stat status {};
     if (::stat(path_.c_str(), &status) != 0 && errno == ENOENT) return;
     std::string text = io::read_file(path_);
-    const std::size_t complete = text.rfind('\n') + 1;  // npos + 1 is 0
-    if (complete != text.size()) io::write_file_atomically(path_, std::string_view(text).substr(0, complete));
-    if (complete == 0) return;
+    if (text.find('\n') == std::string::npos) return;  // empty, or its first line is torn: it begins anew
     text.resize(text.find('\n'));
     for (std::size_t begin = 0; begin <= text.size();) {
       const std::size_t end = std::min(text.find(',', begin), text.size());
@@ -271,6 +297,11 @@ class CsvOutput final : public LogOutput {
       throw DataError("'" + path_ + "' is no log: expected the first column '" + std::string(step_column) + "', found '" +
                       columns_.front() + "'; name another file");
     }
+    detail::cut_log(path_, last_step_, [](std::string_view line) -> std::optional<double> {
+      double step = 0.0;
+      if (std::from_chars(line.data(), line.data() + line.size(), step).ec != std::errc()) return std::nullopt;  // the header
+      return step;
+    });
   }
   /// Writes the header anew and `added` empty cells at the end of every row.
   void lengthen(std::size_t added) {
@@ -291,6 +322,7 @@ class CsvOutput final : public LogOutput {
 
   std::string path_;
   bool append_;
+  std::uint64_t last_step_;
   std::vector<std::string> columns_;
   std::unique_ptr<io::detail::OutputFile> file_;
 };

@@ -4,8 +4,11 @@
 #ifndef RLX_RL_LOGGER_JSON_HPP
 #define RLX_RL_LOGGER_JSON_HPP
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -20,9 +23,14 @@ namespace rlx {
 class JsonlOutput final : public LogOutput {
  public:
   /// @param progress_path,episodes_path empty: not written.
-  /// @param append  keep the lines that are there, for a run that is resumed; false: the files begin anew
-  explicit JsonlOutput(std::string progress_path, std::string episodes_path = {}, bool append = true)
-      : progress_path_(std::move(progress_path)), episodes_path_(std::move(episodes_path)), append_(append) {}
+  /// @param append     keep the lines that are there, for a run that is resumed; false: the files begin anew
+  /// @param last_step  of the checkpoint that is resumed: lines of later steps are dropped, since they come again
+  explicit JsonlOutput(std::string progress_path, std::string episodes_path = {}, bool append = true,
+                       std::uint64_t last_step = every_step)
+      : progress_path_(std::move(progress_path)),
+        episodes_path_(std::move(episodes_path)),
+        append_(append),
+        last_step_(last_step) {}
 
   void open(double) override {
     if (!progress_path_.empty() && !progress_) progress_ = writer(progress_path_);
@@ -55,11 +63,19 @@ class JsonlOutput final : public LogOutput {
 
  private:
   std::unique_ptr<io::JsonlWriter> writer(const std::string& path) const {
+    if (append_ && last_step_ != every_step) {
+      detail::cut_log(path, last_step_, [](std::string_view line) -> std::optional<double> {
+        const nlohmann::json parsed = nlohmann::json::parse(line, nullptr, false);
+        if (!parsed.is_object() || !parsed.contains("step") || !parsed["step"].is_number()) return std::nullopt;
+        return parsed["step"].get<double>();
+      });
+    }
     return std::make_unique<io::JsonlWriter>(path, io::JsonlConfig{.append = append_});
   }
 
   std::string progress_path_, episodes_path_;
   bool append_;
+  std::uint64_t last_step_;
   std::unique_ptr<io::JsonlWriter> progress_, episodes_;
 };
 
