@@ -17,8 +17,10 @@
 
 #include <rlx/io/append_file.hpp>
 #include <rlx/io/iso8601.hpp>
+#include <rlx/io/state_file.hpp>
 #include <rlx/options/error.hpp>
 #include <rlx/options/venue.hpp>
+#include <rlx/risk/kill_latch.hpp>
 
 namespace rlx::options {
 
@@ -65,22 +67,17 @@ class KillSwitch {
   /// @param directory  exists; @param files  must outlive this object
   KillSwitch(const std::string& directory, Files& files)
       : files_(&files),
-        latch_path_(directory + '/' + std::string(latch_name)),
+        record_(directory + '/' + std::string(latch_name), files),
         operator_path_(directory + '/' + std::string(operator_name)),
-        unlogged_path_(directory + '/' + std::string(unlogged_name)) {
-    // Whatever is not surely absent counts as there.
-    latched_ = files_->exists(latch_path_) != 0;
-    if (!latched_) return;
-    // The process that wrote it may have ended before the name was durable.
-    written_ = files_->sync_directory(directory) == 0;
-    if (files_->read(latch_path_, reason_) != 0) reason_ = "unreadable latch file";
-    while (reason_.ends_with('\n')) reason_.pop_back();
-  }
+        unlogged_path_(directory + '/' + std::string(unlogged_name)),
+        latch_(record_) {}
+  KillSwitch(const KillSwitch&) = delete;
+  KillSwitch& operator=(const KillSwitch&) = delete;
 
-  bool is_latched() const noexcept { return latched_; }
+  bool is_latched() const noexcept { return latch_.latched(); }
   /// Time, reason and message of the first latch, as the file has them.
-  const std::string& reason() const noexcept { return reason_; }
-  const std::string& latch_path() const noexcept { return latch_path_; }
+  const std::string& reason() const noexcept { return latch_.reason(); }
+  const std::string& latch_path() const noexcept { return record_.path(); }
   const std::string& operator_path() const noexcept { return operator_path_; }
 
   /// Whether the operator asks for a stop now.
@@ -105,49 +102,41 @@ class KillSwitch {
   /// For the start of the agent.
   /// @throws KillSwitchError  latched, or the operator's file is there; says which file to remove
   void require_released() const {
-    if (latched_) {
-      throw KillSwitchError("the kill switch is latched (" + reason_ + "): find out why, then remove '" + latch_path_ +
+    if (is_latched()) {
+      throw KillSwitchError("the kill switch is latched (" + reason() + "): find out why, then remove '" + latch_path() +
                             "' to start");
     }
     if (is_requested()) throw KillSwitchError("'" + operator_path_ + "' asks for a stop: remove it to start");
   }
 
   /**
-   * @brief Latches, in memory first, then durably: a temporary file is written and flushed, renamed, and the directory flushed.
-   *
-   * The first reason is kept. Never throws: where the disk refuses, the switch stays latched in memory all the same, and the
-   * next call tries to write again.
+   * @brief Latches, in memory first, then durably; see risk::KillLatch. The first reason is kept. Never throws: the next call
+   *        writes what the disk refused.
    * @param reason  one of kill_reason
    * @return empty, or what the disk said
    */
   std::string latch(std::string_view reason, std::string_view message, std::int64_t now_ms) {
-    if (!latched_) {
-      latched_ = true;
-      reason_ = io::format_time_ms(now_ms) + ' ' + std::string(reason);
-      if (!message.empty()) reason_ += ": " + std::string(message);
-      std::replace(reason_.begin(), reason_.end(), '\n', ' ');
-    }
-    if (cause_.empty()) {
-      cause_ = reason;
-      if (!message.empty()) cause_.append(": ").append(message);
-      std::replace(cause_.begin(), cause_.end(), '\n', ' ');
-    }
-    if (written_) return {};
+    std::string cause(reason);
+    if (!message.empty()) cause.append(": ").append(message);
+    std::replace(cause.begin(), cause.end(), '\n', ' ');
+    if (!is_latched()) unwritten_cause_ = cause;
+    std::string error = latch_.latch(io::format_time_ms(now_ms) + ' ' + cause);
+    if (!error.empty() || unwritten_cause_.empty()) return error;
     try {
-      io::replace_file(latch_path_, reason_ + '\n', *files_);
-      io::replace_file(unlogged_path_, cause_ + '\n', *files_);
-      written_ = true;
-      return {};
-    } catch (const Error& error) {
-      return error.what();
+      io::replace_file(unlogged_path_, unwritten_cause_ + '\n', *files_);
+      unwritten_cause_.clear();
+    } catch (const Error& refused) {
+      error = refused.what();
     }
+    return error;
   }
 
  private:
   Files* files_;
-  std::string latch_path_, operator_path_, unlogged_path_, reason_;
-  std::string cause_;  // reason and message of the first latch
-  bool latched_ = false, written_ = false;
+  io::StateFile<Files> record_;
+  std::string operator_path_, unlogged_path_;
+  risk::KillLatch<io::StateFile<Files>> latch_;
+  std::string unwritten_cause_;  // reason and message of the first latch, until unlogged_path_ holds them
 };
 
 /// What `engage` did.
