@@ -429,6 +429,9 @@ TEST_CASE("each hard gate passes at its limit", "[options][risk]") {
   cheap.order.ticker->mark = fixed("0.0010");
   cheap.order.price = fixed("0.0016");
   REQUIRE_THAT(cheap.hard(), ContainsSubstring("H6"));
+  Scene nobody_buys;
+  nobody_buys.order.price = nobody_buys.order.ticker->bid = {};
+  REQUIRE(nobody_buys.hard() == "H6 price: must be above 0, found 0: the book has no bid");
 }
 
 TEST_CASE("on mainnet an order of production passes when all three agree", "[options][risk]") {
@@ -552,6 +555,10 @@ TEST_CASE("hard gates of a close: half of the mark, the ask, any time before exp
   REQUIRE(scene.hard() == "");
   scene.order.price = fixed("0.0305");
   REQUIRE_THAT(scene.hard(), ContainsSubstring("H6"));
+  scene.order.price = {};
+  REQUIRE(scene.hard() == "H6 price: must be above 0, found 0");
+  scene.order.ticker->ask = {};  // as execution finds it where nobody sells
+  REQUIRE(scene.hard() == "H6 price: must be above 0, found 0: the book has no ask");
   Scene late = Scene().close();
   late.instrument(near_call).expiry_ms = noon + 1;
   REQUIRE(late.hard() == "");

@@ -290,7 +290,11 @@ class OrderCheck {
   std::string price() const {  // H6
     const Fixed8 price = order_.price;
     if (!order_.ticker) return "H6 price: the order has no ticker";
-    if (price.sign() <= 0) return "H6 price: must be above 0, found " + price.to_string();
+    if (price.sign() <= 0) {
+      const bool quoted = (sells_ ? order_.ticker->bid : order_.ticker->ask).sign() > 0;
+      const std::string why = quoted ? "" : sells_ ? ": the book has no bid" : ": the book has no ask";
+      return "H6 price: must be above 0, found " + price.to_string() + why;
+    }
     const Fixed8 tick = tick_at(*traded_, price);
     if (tick.sign() <= 0 || !price.is_multiple_of(tick)) {
       return "H6 price: " + price.to_string() + " is not a multiple of the tick " + tick.to_string();
