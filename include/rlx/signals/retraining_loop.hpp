@@ -85,7 +85,8 @@ class RetrainingLoop {
     above_zero("psi", config.psi);
     above_zero("check_every", config.check_every.value_or(1));
     if (config.max_failures == 0) throw ConfigError("RetrainingConfig.max_failures must be at least 1, got 0");
-    last_training_ = clock_.now();
+    last_training_ = seen_ = clock_.now();
+    seen_monotonic_ = clock_.monotonic_seconds();
   }
 
   /// One round now. An empty memory skips it, which is logged; nothing due is not.
@@ -93,10 +94,11 @@ class RetrainingLoop {
     RetrainResult result;
     try {
       round(result);
-      failures_ = 0;
       if (result.report.failed) {
         result.error = result.report.reason;  // the module has logged it
         ++failures_;
+      } else {
+        failures_ = 0;
       }
     } catch (const std::exception& error) {
       result.error = error.what();
@@ -110,7 +112,8 @@ class RetrainingLoop {
   }
 
   /**
-   * @brief A round at each interval (and at each `check_every` before it) until a stop is requested.
+   * @brief A round at each interval since the last training, or since this object was made, and at each `check_every`
+   *        before it, until a stop is requested.
    *
    * Returns at once when it is, or after the training that is going on; also after `max_failures` failures in a row. Intervals
    * that passed while a training went on, or while the machine slept, are made up for by one round. If the clock goes back, one
@@ -118,13 +121,11 @@ class RetrainingLoop {
    * @throws what the log throws: nothing goes on unlogged
    */
   void run_retraining(std::stop_token stop) {
-    last_training_ = seen_ = clock_.now();
-    seen_monotonic_ = clock_.monotonic_seconds();
     Seconds next = last_training_ + step();
-    while (!failed() && clock_.wait_until(next, stop) && !stop.stop_requested()) {
+    while (!failed() && clock_.wait_until(next - half_millisecond, stop) && !stop.stop_requested()) {
       look_at_clock();
       run_once();
-      next += (std::max(0.0, std::floor((clock_.now() - next) / step())) + 1) * step();
+      next += (std::max(0.0, std::floor((clock_.now() - next + half_millisecond) / step())) + 1) * step();
     }
     if (failed()) {
       if (CoreAgentLogger* const logger = training_->logger()) {
@@ -140,6 +141,9 @@ class RetrainingLoop {
   const RetrainingConfig& config() const noexcept { return config_; }
 
  private:
+  /// A clock of milliseconds may show the end of an interval a rounding early.
+  static constexpr Seconds half_millisecond = 5e-4;
+
   Seconds step() const { return std::min(config_.interval, config_.check_every.value_or(config_.interval)); }
 
   void round(RetrainResult& result) {
@@ -172,8 +176,7 @@ class RetrainingLoop {
     const auto active = training_->registry().active(config_.target);
     drift = training_->drift(dataset, {.psi = config_.psi, .min_signals = config_.min_drift});
     if (drift.drift) return RetrainTrigger::drift;
-    // A clock of milliseconds may show the end of an interval a rounding early.
-    if (now - last_training_ >= config_.interval - 1e-3) {
+    if (now - last_training_ >= config_.interval - half_millisecond) {
       return active == nullptr ? RetrainTrigger::first : RetrainTrigger::time;
     }
     std::size_t fresh = 0;
