@@ -89,11 +89,11 @@ std::string page(const std::string& log, std::span<const opt::TrainingExample> e
     html.section("Pairs", fmt::format("Difference of mean rewards with its {} % interval from {} resamples of whole expiries.",
                                       io::trimmed(100.0 * report.config.confidence, 1), report.config.resamples));
     const auto chart = [&](int width) {
-      io::IntervalChart intervals({.x_label = "coin per contract", .width = width, .decimals = 6, .include_zero = true});
+      io::IntervalChart intervals({.x_label = "% of a coin per contract", .width = width, .include_zero = true});
       for (const opt::PairComparison& pair : report.pairs) {
         if (!rlx::is_finite(pair.difference.low)) continue;
         intervals.add(fmt::format("{} − {}{}{}", pair.a, pair.b, pair.underlying.empty() ? "" : ", ", pair.underlying),
-                      pair.difference.estimate, pair.difference.low, pair.difference.high);
+                      100.0 * pair.difference.estimate, 100.0 * pair.difference.low, 100.0 * pair.difference.high);
       }
       return intervals.svg();
     };

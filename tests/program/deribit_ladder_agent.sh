@@ -181,7 +181,7 @@ case $case_name in
     for file in dataset.csv report.json report.html; do [ -s one/$file ] || fail "no $file"; done
     head -1 one/dataset.csv | grep -q '^decision_time,run_id,tick_seq,label,decision_source,action,strategy,' || fail "columns"
     has one/report.html '<svg'
-    has one/report.html '[0-9]\.[0-9]{6}  \[.?[0-9]\.[0-9]{6}, '
+    has one/report.html '% of a coin per contract'
     # The same bytes again. The folder is part of the configuration that is logged.
     mkdir again
     (cd again && "$program" replay $small --log-dir one >out 2>err) || fail "again"
