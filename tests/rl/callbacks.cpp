@@ -76,6 +76,32 @@ TEST_CASE("The best model is the arg-max of the evaluations, ties and NaN keep t
   remove_checkpoint(best);
 }
 
+TEST_CASE("A best model whose saving another callback's failure prevented is saved when training goes on", "[rl][callbacks]") {
+  Run run;
+  const std::string best = "/tmp/rlx_test_unsaved_best_" + std::to_string(::getpid()) + ".safetensors";
+  std::size_t evaluations = 0, others = 0;  // the second evaluation has the highest score
+  rlx::EvalCallback callback(
+      make_env, {.eval_freq = 128, .n_eval_episodes = 2, .best_model_path = best, .score = [&](const rlx::Evaluation&) {
+                   return ++evaluations == 2 ? 5.0 : 1.0;
+                 }});
+  rlx::EvalCallback failing(make_env, {.eval_freq = 128,
+                                       .n_eval_episodes = 2,
+                                       .score =
+                                           [&](const rlx::Evaluation&) {
+                                             if (++others == 2) throw rlx::NumericError("no score");
+                                             return 0.0;
+                                           },
+                                       .name = "other"});
+  const std::vector<rlx::Callback*> both{&callback, &failing};
+  REQUIRE_THROWS_AS(run.ppo.learn(4 * 128, {.callbacks = both}), rlx::NumericError);
+  run.ppo.learn(4 * 128, {.callbacks = both, .reset_num_timesteps = false});
+  REQUIRE(run.ppo.best->num_timesteps == 256);
+  Run loaded;
+  loaded.ppo.load(best);
+  REQUIRE(loaded.ppo.num_timesteps() == 256);
+  remove_checkpoint(best);
+}
+
 TEST_CASE("Scores can be averaged, and an evaluation can end the training", "[rl][callbacks]") {
   Run run;
   std::size_t evaluations = 0;

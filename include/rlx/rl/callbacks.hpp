@@ -105,7 +105,11 @@ class EvalCallback final : public Callback {
   void on_training_start(Learner& learner) override {
     milestones_.start(learner);
     if (!config_.best_model_path.empty()) io::require_writable(config_.best_model_path);
+    const bool unsaved = is_new_best_;
     recall(learner);
+    // An exception of another callback came between a new best and its file; the learner is still the model that won.
+    is_new_best_ = unsaved && best_ && best_->num_timesteps == learner.num_timesteps();
+    on_checkpoint(learner);
   }
 
   /// `callback_on_new_best` and `callback_after_eval` are called here; the best model's file is written in `on_checkpoint`.
@@ -189,7 +193,6 @@ class EvalCallback final : public Callback {
   void recall(const Learner& learner) {
     recent_.clear();
     evaluations_ = without_improvement_ = 0;
-    is_new_best_ = false;
     best_ = is_main() ? learner.best : std::nullopt;
     const auto found = learner.notes.find(note());
     if (found == learner.notes.end()) return;
