@@ -257,6 +257,17 @@ TEST_CASE("profile_report: groups count what happened to their legs") {
   CHECK(report.groups.front().underlying.empty());
 }
 
+TEST_CASE("profile_report: the P&L of linear calls is in USDC, not in coin") {
+  std::vector<TrainingExample> examples = {leg("conservative", "BTC_USDC-16JAN26-100000-C", 1, "0.1", 0.006),
+                                           leg("conservative", "BTC-16JAN26-100000-C", 1, "0.1", 0.004)};
+  examples[0].pnl_coin = dec("55.5");
+  const ProfileReport report = profile_report(examples);
+  const std::map<std::string, rlx::market::Fixed8> expected{{"BTC", *examples[1].pnl_coin}, {"USDC", dec("55.5")}};
+  CHECK(group_of(report, "conservative").total_coin == expected);
+  CHECK(group_of(report, "conservative", "BTC").total_coin == expected);
+  CHECK(report_text(report).find("55.5 USDC") != std::string::npos);
+}
+
 TEST_CASE("profile_report: pairs, verdicts, text and JSON") {
   std::vector<TrainingExample> examples;
   rlx::RandomStream random({21, rlx::Purpose::user});

@@ -55,7 +55,7 @@ struct ReportGroup {
   /// Sums over legs with a fill, USD at the index of the decision. `spread_cost_usd`: what the mark was above the fill.
   double premium_usd = 0.0, fees_usd = 0.0, spread_cost_usd = 0.0;
   RewardFigures reward;
-  std::map<std::string, market::Fixed8> total_coin;  ///< P&L of finished legs by underlying: coins do not add
+  std::map<std::string, market::Fixed8> total_coin;  ///< P&L of finished legs by settlement currency: coins do not add
   double total_usd = 0.0;                            ///< the same at the index of every payment
 };
 
@@ -266,7 +266,7 @@ inline ReportGroup make_group(std::string strategy, std::string underlying, std:
     group.premium_usd += amount * price * usd;
     group.fees_usd += leg->fee.value_or(market::Fixed8()).to_double() * usd;
     if (leg->mark) group.spread_cost_usd += amount * (leg->mark->to_double() - price) * usd;
-    if (leg->pnl_coin) group.total_coin[leg->underlying] += *leg->pnl_coin;
+    if (leg->pnl_coin) group.total_coin[is_linear(leg->symbol) ? "USDC" : leg->underlying] += *leg->pnl_coin;
     group.total_usd += leg->pnl_usd.value_or(0.0);
     if (leg->reward) rewards.push_back(*leg->reward);
   }
@@ -404,8 +404,8 @@ inline ReportTables report_tables(const ProfileReport& report) {
                      io::fixed(group.mean_ivrv, 2), io::grouped(group.premium_usd, 2), io::grouped(group.fees_usd, 2),
                      io::grouped(group.spread_cost_usd, 2)});
     std::string coin;
-    for (const auto& [underlying, total] : group.total_coin) {
-      coin += (coin.empty() ? "" : ", ") + total.to_string() + ' ' + underlying;
+    for (const auto& [currency, total] : group.total_coin) {
+      coin += (coin.empty() ? "" : ", ") + total.to_string() + ' ' + currency;
     }
     const RewardFigures& reward = group.reward;
     tables.results.row({group.strategy, scope, std::to_string(reward.legs), io::fixed(100.0 * reward.win_rate, 1),
@@ -447,7 +447,7 @@ inline nlohmann::ordered_json report_json(const ProfileReport& report) {
   Json groups = Json::array(), pairs = Json::array();
   for (const ReportGroup& group : report.groups) {
     Json coin = Json::object();
-    for (const auto& [underlying, total] : group.total_coin) coin[underlying] = detail::money_json(total);
+    for (const auto& [currency, total] : group.total_coin) coin[currency] = detail::money_json(total);
     Json rejected = Json::object();
     for (const auto& [cause, count] : group.rejected) rejected[cause] = count;
     const RewardFigures& reward = group.reward;
