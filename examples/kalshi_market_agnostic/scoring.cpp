@@ -115,7 +115,7 @@ std::string text_of(const kalshi::Estimate& estimate, int decimals) {
 
 TextTable comparison_table(std::span<const PolicyRow> rows) {
   TextTable table({"policy", "mean $", "95 % interval", "median", "IQM", "views + %", "events + %", "hold %", "taker", "maker",
-                   "fees $", "max DD $", "true edge $"});
+                   "fees $", "max DD $", "agent's lead $", "true edge $"});
   for (const PolicyRow& row : rows) {
     const kalshi::EvaluationTable& t = row.table;
     const auto interval = t.total.mean.interval;
@@ -128,6 +128,7 @@ TextTable comparison_table(std::span<const PolicyRow> rows) {
                fixed(100.0 * t.hold_share, 1), fixed(mean_over(t, [](const auto& m) { return m.taker_fills; }), 1),
                fixed(mean_over(t, [](const auto& m) { return m.maker_fills; }), 1),
                fixed(mean_over(t, [](const auto& m) { return m.fees; }), 2), fixed(drawdown, 2),
+               &row == rows.data() ? "-" : text_of(kalshi::mean_lead(rows.front().table, t)),
                t.total.true_edge ? text_of(*t.total.true_edge) : "-"});
   }
   return table;

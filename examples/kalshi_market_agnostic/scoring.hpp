@@ -33,7 +33,7 @@ kalshi::EvaluationConfig evaluation_config(const Options& o, const Selection& se
 /// hold, random, favourite, cross_once, passive_maker, and the oracle where the truth is known.
 std::vector<PolicyRow> score_baselines(const Selection& selection, const Options& o, rlx::ThreadPool& threads);
 
-/// A line for each policy.
+/// A line for each policy; the first one is the agent, whose lead over the others is paired by view.
 rlx::io::TextTable comparison_table(std::span<const PolicyRow> rows);
 rlx::io::TextTable check_table(std::span<const kalshi::Check> checks);
 /// Mean reward by series and by fifths of difficulty.

@@ -242,6 +242,29 @@ TEST_CASE("Evaluation: intervals resample events, and need five of them", "[kals
   REQUIRE_THROWS_AS(make_table({}), rlx::ConfigError);
 }
 
+TEST_CASE("Evaluation: a lead is paired by view", "[kalshi]") {
+  const std::vector<double> rewards{3.0, -1.0, 4.0, 1.0, -5.0, 9.0}, leads{2.0, 2.0, 2.0, 2.0, 2.0, 8.0};
+  std::vector<MarketResult> markets, others;
+  for (std::size_t i = 0; i < rewards.size(); ++i) {
+    others.push_back(result(i, "S-E" + std::to_string(i), rewards[i]));
+    markets.push_back(result(i, "S-E" + std::to_string(i), rewards[i] + leads[i]));
+  }
+  const EvaluationTable b = make_table(others, 0), a = make_table(markets, 0);
+  const Estimate lead = mean_lead(a, b);
+  CHECK(lead.value == Approx(3.0));
+  REQUIRE(lead.interval);
+  CHECK(lead.interval->low == Approx(2.0));   // a third of the draws miss the view of 8; the rewards alone range over 14
+  CHECK(lead.interval->high == Approx(5.0));  // three of six draws: 99.1 % of all have at most three
+  CHECK(mean_lead(b, a).value == Approx(-3.0));
+  CHECK_FALSE(mean_lead(a, b, 0).interval);
+  const EvaluationTable few = make_table({others.begin(), others.begin() + 4}, 0);
+  CHECK_FALSE(mean_lead(few, few).interval);  // four events
+  CHECK(mean_lead(few, few).value == 0.0);
+  REQUIRE_THROWS_WITH(mean_lead(a, few), ContainsSubstring("found 6 and 4 views"));
+  others[2].ticker = "ELSE";
+  REQUIRE_THROWS_AS(mean_lead(a, make_table(others, 0)), rlx::ConfigError);
+}
+
 TEST_CASE("Evaluation: aggregates by event, series and difficulty worked by hand", "[kalshi]") {
   std::vector<MarketResult> markets;
   const double rewards[] = {4.0, -6.0, 1.0, 2.0, 0.0, 7.0, -1.0, 3.0, 5.0, -5.0};

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
+#include <map>
 #include <memory>
 #include <numeric>
 #include <optional>
@@ -151,6 +152,12 @@ inline std::optional<double> generalisation_score(const EvaluationTable& train, 
 /// Aggregates of results, by source; at least one. Alarms are left empty.
 /// @param resamples  of every interval; 0: no intervals. @throws ConfigError without results
 inline EvaluationTable make_table(std::vector<MarketResult> markets, std::size_t resamples = 10'000, std::uint64_t seed = 0);
+
+/// How much more one policy earned than another on the same views: mean over the views of the difference of their mean rewards,
+/// so that what a market gives to both does not widen the interval.
+/// @param resamples  of the interval; 0: none. @throws ConfigError if the tables are not of the same views
+inline Estimate mean_lead(const EvaluationTable& policy, const EvaluationTable& other, std::size_t resamples = 10'000,
+                          std::uint64_t seed = 0);
 
 /**
  * @brief Plays every view and tells how it went. A result at the end is paid, else the position is liquidated.
@@ -360,6 +367,27 @@ inline Histogram histogram_of(std::span<const double> values, std::size_t bins) 
 }
 
 }  // namespace detail
+
+inline Estimate mean_lead(const EvaluationTable& policy, const EvaluationTable& other, std::size_t resamples,
+                          std::uint64_t seed) {
+  const auto same = [](const MarketResult& a, const MarketResult& b) {
+    return a.ticker == b.ticker && a.session == b.session && a.mirrored == b.mirrored;
+  };
+  if (policy.markets.empty() ||
+      !std::equal(policy.markets.begin(), policy.markets.end(), other.markets.begin(), other.markets.end(), same)) {
+    throw ConfigError("mean_lead: expected two tables of the same views, found " + std::to_string(policy.markets.size()) +
+                      " and " + std::to_string(other.markets.size()) + " views; evaluate both policies on one set");
+  }
+  std::map<std::string_view, std::uint32_t> numbers;
+  std::vector<std::uint32_t> events;
+  for (const MarketResult& market : policy.markets) {
+    events.push_back(numbers.try_emplace(market.event, static_cast<std::uint32_t>(numbers.size())).first->second);
+  }
+  return detail::EventBootstrap(events, resamples, seed)([&](detail::Draws draws) {
+    return detail::drawn_mean(draws,
+                              [&](std::size_t i) { return policy.markets[i].reward_mean - other.markets[i].reward_mean; });
+  });
+}
 
 inline EvaluationTable make_table(std::vector<MarketResult> markets, std::size_t resamples, std::uint64_t seed) {
   if (markets.empty()) throw ConfigError("evaluation: expected at least one view, found none");
