@@ -26,6 +26,7 @@ Market load_market(const Options& o, const opt::Settings& settings, opt::Synthet
     std::vector<std::string> files = o.chain;
     if (!o.index.empty()) files.push_back(o.index);
     auto chain = opt::load_recorded_chain(files, {}, [](const std::string& path) { return rlx::io::gunzip_file(path); });
+    if (chain.size() == 0) throw rlx::DataError(fmt::format("no rows of a chain in {}", fmt::join(o.chain, ", ")));
     known = chain.underlyings();
     return chain;
   }();

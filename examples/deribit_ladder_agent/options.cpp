@@ -190,6 +190,15 @@ std::string free_folder(const std::string& name) {
   return folder;
 }
 
+opt::TrainingProfiles read_profiles(const std::string& path) {
+  const nlohmann::json json = rlx::parse_json(rlx::io::read_file(path), path);
+  try {
+    return opt::training_profiles_from_json(json);
+  } catch (const rlx::ConfigError& error) {
+    throw rlx::ConfigError(path + ": " + error.what());
+  }
+}
+
 }  // namespace
 
 std::size_t Options::thread_count() const {
@@ -254,9 +263,7 @@ Agent load_agent(const Options& o) {
   } else if (paper && !variables.contains("LOG_DIR") && !file_has(o.settings, "log_dir")) {
     variables["LOG_DIR"] = free_folder(o.command == Command::replay ? "replay_run" : "paper_run");
   }
-  agent.profiles = o.profiles.empty()
-                       ? opt::get_training_profiles()
-                       : opt::training_profiles_from_json(rlx::parse_json(rlx::io::read_file(o.profiles), o.profiles));
+  agent.profiles = o.profiles.empty() ? opt::get_training_profiles() : read_profiles(o.profiles);
   agent.settings = opt::load_settings(variables, o.settings.empty() ? nullptr : &o.settings, agent.profiles);
   // Paper speaks to no host, and still refuses a host, environment and training mode that testnet would refuse.
   opt::HostPolicy().resolve(agent.settings.deribit_base_url, agent.settings.deribit_env, agent.settings.training_mode);

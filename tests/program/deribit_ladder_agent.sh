@@ -60,6 +60,8 @@ case $case_name in
     echo '{"training_mod": true}' >settings.json
     refuse 2 "settings.json:1:[0-9]+.*training_mod.*training_mode" run --settings settings.json
     refuse 2 'absent.json' run --settings absent.json
+    echo '[{"name": "calm", "target_delta": 0.2, "min_delta": 0.3, "max_delta": 0.1}]' >profiles.json
+    refuse 2 'profiles.json: .*calm' run --profiles profiles.json
     UNDERLYINGS=BTC,XRP refuse 2 'UNDERLYINGS|XRP' run --ticks 1
     # The environment wins over the file, the file over the default.
     echo '{"training_mode": true, "underlyings": ["ETH"], "dry_run": true}' >settings.json
@@ -77,6 +79,8 @@ case $case_name in
     make_panel
     sed '5s/0.45,0.45/x,x/;9s/^[0-9]*/5/' panel.csv >wrong.csv
     refuse 1 'wrong.csv:[0-9]+' replay wrong.csv
+    head -1 panel.csv >header.csv
+    refuse 1 'no rows of a chain in header.csv' replay header.csv
     gzip -k panel.csv
     head -c 200 panel.csv.gz >cut.csv.gz
     refuse 1 'cut.csv.gz' replay cut.csv.gz
