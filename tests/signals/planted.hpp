@@ -16,11 +16,11 @@ namespace rlx_test {
 /// Signals of random size; `rejects(ln notional, stream)` decides, and the rejection is on record a second later.
 template <class F>
 void plant(rlx::signals::RecentContext& context, std::size_t count, std::uint64_t seed, F&& rejects,
-           double start = 1'767'225'600, const std::string& prefix = "s") {
+           double start = 1'767'225'600, const std::string& prefix = "s", double step = 60) {
   using namespace rlx::signals;
   rlx::RandomStream random({seed, rlx::Purpose::user, 7});
   for (std::size_t i = 0; i < count; ++i) {
-    const double time = start + 60 * static_cast<double>(i);
+    const double time = start + step * static_cast<double>(i);
     const double notional = std::exp(std::log(1e5) + 2 * random.normal());
     Signal signal{prefix + std::to_string(i), i % 2 == 0 ? "momentum" : "arbitrage", {}, time, {}};
     signal.params = {.amount = notional / 100, .base = "BTC", .quote = "USDT", .price = 100.0, .extra = {}};
@@ -30,6 +30,7 @@ void plant(rlx::signals::RecentContext& context, std::size_t count, std::uint64_
       context.store_rejection({id, "Exposure limit exceeded", RejectionCode::exposure_limit, Stage::risk, time + 1});
     } else {
       context.store_execution({id, ExecutionOutcome::executed, notional, time + 1});
+      context.store_pnl_snapshot({id, i % 3 == 0 ? 1.0 : -0.5, time + 2, true});  // closed, so exposure does not pile up
     }
   }
 }
