@@ -91,7 +91,7 @@ TEST_CASE("a memory without executions takes silence for success") {
   REQUIRE(row(dataset, "b").label == 1);
 }
 
-TEST_CASE("rows are in the order of time; explored rows weigh more; a time that is not finite is left out") {
+TEST_CASE("rows are in the order of time, explored rows weigh more, a time that is not finite is left out") {
   ContextSnapshot records;
   records.signals = {signal("late", 300), signal("early", 100), signal("never", std::numeric_limits<double>::quiet_NaN())};
   records.scores = {{"late", 0.9, 0.05, true, 1, 300}};

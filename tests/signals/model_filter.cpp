@@ -23,7 +23,7 @@ Signal probe(const std::string& id, double amount) {
 
 }  // namespace
 
-TEST_CASE("without a model or switched off there is no score; advice lets everything pass") {
+TEST_CASE("without a model or switched off there is no score, and advice lets everything pass") {
   RecentContext context(1'000);
   TrainingModule training(context);
   ModelFilter filter(training);

@@ -116,7 +116,7 @@ TEST_CASE("a training is due at first, by time, by count and by drift") {
   REQUIRE(drifted.trigger == RetrainTrigger::drift);
 }
 
-TEST_CASE("an empty memory is skipped and logged; a model that turned out worse is taken back") {
+TEST_CASE("an empty memory is skipped and logged, and a model that turned out worse is taken back") {
   RecentContext context(10'000);
   ManualClock clock(1'767'225'600'000);
   MemoryLog text;

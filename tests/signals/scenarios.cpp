@@ -65,11 +65,10 @@ TEST_CASE("an executor of the caller's is checked in the caller's world, and a w
   SignalFilter filter(clock);
   FlowManager flow(agents, context, clock, scenarios.front().flow);
   LogicExecutor executor(filter, flow, context);
-  const auto report =
-      validate_logic(executor, std::span<const SignalScenario>(scenarios), context, [&](const SignalScenario& s) {
-        clock.set_ms(static_cast<std::int64_t>(s.now * 1e3));
-        for (const MarketSnapshot& market : s.markets) context.store_market(market);
-      });  // agents that approve everything, and positions that stay open
+  const auto report = validate_logic(executor, std::span<const SignalScenario>(scenarios), [&](const SignalScenario& s) {
+    clock.set_ms(static_cast<std::int64_t>(s.now * 1e3));
+    for (const MarketSnapshot& market : s.markets) context.store_market(market);
+  });  // agents that approve everything, and positions that stay open
   REQUIRE_FALSE(report.ok());
   REQUIRE(report.outcomes.contains({"risk_agent", "accepted"}));
 }

@@ -76,6 +76,7 @@ class LogicExecutor {
   }
 
   const ExecutorStats& stats() const noexcept { return stats_; }
+  const RecentContext& context() const noexcept { return *context_; }
 
  private:
   std::optional<TradeCommand> refuse(Rejection rejection) {

@@ -457,17 +457,18 @@ inline ValidationReport validate_logic(ScenarioRunner& runner, std::span<const S
 
 /**
  * @brief Checks scenarios in an executor of the caller's.
- * @param context  the executor's memory
  * @param prepare  called before each scenario: sets the clock, the prices and the agents of the caller's world
  */
 template <AgentTransport T>
 ValidationReport validate_logic(LogicExecutor<T>& executor, std::span<const SignalScenario> scenarios,
-                                const RecentContext& context, const std::function<void(const SignalScenario&)>& prepare = {}) {
+                                const std::function<void(const SignalScenario&)>& prepare = {}) {
   ValidationReport report;
   for (const SignalScenario& scenario : scenarios) {
     if (prepare) prepare(scenario);
     std::optional<Rejection> rejection;
-    if (!executor.execute_logic_tree(scenario.signal)) rejection = context.find_rejection(scenario.signal.signal_id);
+    if (!executor.execute_logic_tree(scenario.signal)) {
+      rejection = executor.context().find_rejection(scenario.signal.signal_id);
+    }
     report.add(scenario.name, scenario.signal.signal_id, scenario.expected.code, scenario.expected.reason, rejection);
   }
   return report;
