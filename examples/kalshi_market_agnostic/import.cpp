@@ -13,6 +13,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <iostream>
 #include <iterator>
 #include <sstream>
@@ -31,6 +32,16 @@ std::string text_of(const std::string& path) {
   return path.ends_with(".gz") ? rlx::io::gunzip_file(path) : rlx::io::read_file(path);
 }
 
+/// Contracts in hundredths, which sizes are counted in. @throws ConfigError for what is none of them
+kalshi::Count touch_size(double contracts) {
+  const double hundredths = std::round(contracts * static_cast<double>(kalshi::one_contract));
+  if (!(hundredths >= 1.0 && hundredths <= static_cast<double>(kalshi::max_level_size))) {
+    throw rlx::ConfigError(fmt::format("--assumed-touch-size {}: expected contracts from 0.01 to {}", contracts,
+                                       kalshi::max_level_size / kalshi::one_contract));
+  }
+  return static_cast<kalshi::Count>(hundredths);
+}
+
 kalshi::ImportReport import_file(const Options& o, const std::string& path, kalshi::SessionBuilder& builder) {
   const std::string name = path == "-" ? "standard input" : path;
   const kalshi::CloseRule close = kalshi::parse_close_rule(o.close);
@@ -38,7 +49,7 @@ kalshi::ImportReport import_file(const Options& o, const std::string& path, kals
   if (o.format == "bbo-csv") {
     kalshi::BboImportConfig config;
     if (!o.utc_offset.empty()) config.utc_offset_us = kalshi::parse_utc_offset(o.utc_offset);
-    config.assumed_touch_size = static_cast<kalshi::Count>(o.assumed_touch_size * static_cast<double>(kalshi::one_contract));
+    config.assumed_touch_size = touch_size(o.assumed_touch_size);
     config.close = close;
     config.file = name;
     config.environment = o.environment;
