@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Tests of the program as its user meets it. Usage: kalshi_market_agnostic.sh PROGRAM CASE
+# Tests of the program as its user meets it; `learning` takes minutes. Usage: kalshi_market_agnostic.sh PROGRAM CASE
 . "$(dirname "$0")/common.sh"
 
 # Stores need a build with SQLite; without it the program says so with exit code 4.
@@ -103,6 +103,10 @@ case $case_name in
     make_bbo
     refuse 4 '--utc-offset -08:00' import --format bbo-csv day.csv
     refuse 4 'expected .HH:MM' import --format bbo-csv --utc-offset 8 day.csv
+    for size in 0 -1 nan 10000000000000 0.004; do
+      refuse 4 "assumed-touch-size $size: expected contracts from 0.01" import --format bbo-csv --utc-offset -08:00 \
+        --assumed-touch-size $size day.csv
+    done
     refuse 4 'expected none, ticker' import --format bbo-csv --utc-offset -08:00 --close tomorrow day.csv
     ;;
   data_errors)
@@ -176,6 +180,7 @@ case $case_name in
     has out 'phase 1, stage 1 ended: (steps|episodes)'
     has out '^agent '
     has out '^hold +0.00 +(-|\[0.00, 0.00\]) +0.00 +0.00 +0 +0 +100.0'
+    has out "agent's lead"
     has out '^oracle '
     has out '^(PASS|FAIL)  runs without errors'
     tail -1 out | grep -Eq 'HOLD|nothing is claimed' || fail "the last line is no verdict"
@@ -311,6 +316,26 @@ case $case_name in
     run evaluate --checkpoint $model --store s.db
     has out '^oracle '
     has out '^agent .* -?[0-9]+[.][0-9]+$'  # its true edge
+    ;;
+  learning)
+    # Columns without brackets: policy, mean, low, high, median, IQM, views +, events +, hold, ... and at the end the agent's
+    # lead with its interval, then the true edge with its own.
+    for seed in 1 2 3; do
+      run train --seed $seed --total-timesteps 1500000 --output run
+      grep -E '^(agent|final model|hold|random|favourite|cross once|passive maker|oracle) ' out | tr -d '[],' >table
+      sed "s/^/seed $seed: /" table
+      [ "$(wc -l <table)" -eq 8 ] || fail "seed $seed: expected eight policies"
+      awk '$1 == "agent" { edge = $(NF - 2); positive = $7 }
+           $1 == "oracle" { oracle = $(NF - 2) }
+           /^(hold|random|favourite|cross once|passive maker) / && $(NF - 4) <= 0 { print "no lead over " $1; failed = 1 }
+           END { if (edge < 8) { print "true edge " edge " below 8"; failed = 1 }
+                 if (edge < 0.3 * oracle) { print "true edge " edge " below 30 % of " oracle; failed = 1 }
+                 if (positive < 75) { print positive " % of the views positive, below 75"; failed = 1 }
+                 exit failed }' table || fail "seed $seed"
+    done
+    run train --edge 0 --total-timesteps 1500000 --output run
+    grep '^final model ' out | tr -d '[],' | tee table
+    awk '{ exit !($3 >= -2 && $10 >= 95) }' table || fail "without an edge the final model does not hold"
     ;;
   *) fail "unknown case $case_name" ;;
 esac
