@@ -322,7 +322,7 @@ case $case_name in
     # lead with its interval, then the true edge with its own.
     for seed in 1 2 3; do
       run train --seed $seed --total-timesteps 1500000 --output run
-      grep -E '^(agent|final model|hold|random|favourite|cross once|passive maker|oracle) ' out | tr -d '[],' >table
+      grep -E '^(agent|final model|hold|random|favourite|cross once|passive maker|oracle) +-?[0-9]' out | tr -d '[],' >table
       sed "s/^/seed $seed: /" table
       [ "$(wc -l <table)" -eq 8 ] || fail "seed $seed: expected eight policies"
       awk '$1 == "agent" { edge = $(NF - 2); positive = $7 }
