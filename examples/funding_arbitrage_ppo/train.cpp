@@ -232,10 +232,11 @@ FoldResult train_fold(const Options& o, const Data& data, const funding::Fold& f
   rlx::ProgressBar progress(std::cout, !o.quiet && isatty(STDOUT_FILENO) != 0);
   rlx::ManifestCallback record(manifest, directory + "/best_model.safetensors");
 
-  // What was learned when: one row per update, one line per episode. A resumed run continues the files.
+  // What was learned when: one row per update, one line per episode. A resumed run continues the files behind its checkpoint.
   rlx::Logger logger;
-  logger.add<rlx::CsvOutput>(directory + "/progress.csv", !resume_from.empty());
-  logger.add<rlx::JsonlOutput>(directory + "/progress.jsonl", directory + "/episodes.jsonl", !resume_from.empty());
+  logger.add<rlx::CsvOutput>(directory + "/progress.csv", !resume_from.empty(), ppo.num_timesteps());
+  logger.add<rlx::JsonlOutput>(directory + "/progress.jsonl", directory + "/episodes.jsonl", !resume_from.empty(),
+                               ppo.num_timesteps());
 
   FoldResult result;
   result.warnings = rlx::config_warnings(ppo.config(), envs.num_envs());

@@ -290,6 +290,12 @@ TEST_CASE("ladder env: seeds, resume and allocation", "[options][ladder_env]") {
     REQUIRE_THROWS_AS(copy.load_state(std::span(state).first(size)), CheckpointError);
   }
   REQUIRE_THROWS_WITH(LadderEnv(synthetic("ETH")).load_state(state), ContainsSubstring("BTC"));
+  LadderEnvConfig free_of_fees;
+  free_of_fees.fees = FeeSchedule::none();
+  REQUIRE_THROWS_AS(LadderEnv(tape, free_of_fees).load_state(state), CheckpointError);
+  LadderEnvConfig other_caps;
+  other_caps.limits.max_calls_per_expiry = 2;
+  REQUIRE_THROWS_AS(LadderEnv(tape, other_caps).load_state(state), CheckpointError);
 
   std::vector<std::uint8_t> mask(8);
   std::vector<double> metrics(LadderEnv::metric_names().size());

@@ -188,6 +188,10 @@ case $case_name in
     make_data
     run train $tape $small --num-episodes 24 --total-steps 960 --save-every 10 --checkpoint-dir whole
     run train $tape $small --num-episodes 24 --total-steps 960 --save-every 10 --checkpoint-dir parts --stop-after-steps 480
+    # A run that was killed behind its checkpoint has logged what now comes again.
+    last=$(tail -1 parts/progress.csv | cut -d, -f1)
+    tail -1 parts/progress.csv | sed "s/^$last,/$((last + 1)),/" >later
+    cat later >>parts/progress.csv
     run train $tape $small --num-episodes 24 --total-steps 960 --save-every 10 --checkpoint-dir parts --resume-from parts/final_model.safetensors
     [ "$(hash_of whole/final_model.safetensors)" = "$(hash_of parts/final_model.safetensors)" ] || fail "resume differs from the whole run"
     for run in whole parts; do cut -d, -f1 $run/progress.csv >$run.steps; done

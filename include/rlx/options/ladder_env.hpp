@@ -476,11 +476,30 @@ class LadderEnv {
     }
   }
 
+  /// Everything that an episode depends on besides seed and actions, in words.
   std::string identity() const {
-    return tape_->config().underlying + ", " + std::to_string(tape_->size()) + " snapshots from " +
-           std::to_string((*tape_)[0].ts_ms) + ", index " + std::to_string((*tape_)[0].index) + ", " +
-           std::to_string(profiles().size()) + " profiles, coverage " + config_.coverage.to_string() + ", legs of " +
-           leg_amount_.to_string() + ", " + std::to_string(config_.episode_ticks) + " ticks";
+    const LadderLimits& limits = config_.limits;
+    const FeeRates& fees = config_.fees.inverse;
+    std::string text = tape_->config().underlying + ", " + std::to_string(tape_->size()) + " snapshots from " +
+                       std::to_string((*tape_)[0].ts_ms) + ", index " + std::to_string((*tape_)[0].index) + ", coverage " +
+                       config_.coverage.to_string() + ", legs of " + leg_amount_.to_string() + ", " +
+                       std::to_string(config_.episode_ticks) + " ticks, caps";
+    for (const int cap : {limits.max_calls_per_underlying, limits.max_calls_per_expiry, limits.max_open_calls_per_underlying,
+                          static_cast<int>(limits.sort), static_cast<int>(limits.order), limits.prefer_variety ? 1 : 0}) {
+      text += ' ' + std::to_string(cap);
+    }
+    text += ", fees";
+    for (const market::Fixed8 rate : {fees.taker, fees.price_cap, fees.delivery, fees.payoff_cap})
+      text += ' ' + rate.to_string();
+    for (const TrainingProfileSet& set : profiles()) {
+      const TrainingProfile& profile = set.profile_for(tape_->config().underlying);
+      text += ", " + set.name;
+      for (const double value : {profile.enabled ? 1.0 : 0.0, profile.target_delta, profile.min_delta, profile.max_delta,
+                                 profile.min_dte, profile.max_dte, profile.ivrv_min, static_cast<double>(profile.max_legs)}) {
+        text += ' ' + std::to_string(value);
+      }
+    }
+    return text;
   }
 
   LadderEnvConfig config_;
