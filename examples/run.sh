@@ -12,22 +12,23 @@ root=$(pwd)
 . cmake/setup.sh
 rlx_install libcli11-dev
 
-echo "rlx: building the examples in build/release"
-cmake --preset release -DRLX_BUILD_BENCHMARKS=OFF >/dev/null
+preset=${RLX_PRESET:-release}  # a debugging preset if you ask for it
+echo "rlx: building the example in build/$preset"
+cmake --preset "$preset" -DRLX_BUILD_BENCHMARKS=OFF >/dev/null
 name=${1:-funding_arbitrage_ppo}
 if [ ! -f "examples/$name.cpp" ] && [ ! -f "examples/$name/main.cpp" ]; then
   echo "rlx: there is no example '$name'; there are:" >&2
   (cd examples && ls -d *.cpp */main.cpp 2>/dev/null | sed 's/\.cpp$//; s#/main$##; s/^/  /') >&2
   exit 2
 fi
-cmake --build --preset release --target "$name"
+cmake --build --preset "$preset" --target "$name"
 
 cd "$start"
 if [ $# -gt 0 ]; then
   shift
-  exec "$root/build/release/examples/$name" "$@"
+  exec "$root/build/$preset/examples/$name" "$@"
 fi
 mkdir -p report
-exec "$root/build/release/examples/funding_arbitrage_ppo" train --synthetic planted --tapes 8 --days 90 --network pointer \
+exec "$root/build/$preset/examples/funding_arbitrage_ppo" train --synthetic planted --tapes 8 --days 90 --network pointer \
   --profile moderate --total-steps 1200000 --eval-every 300 --save-every 2000 --log-interval 300 --sensitivity \
   --checkpoint-dir report/checkpoints --trades-output report/trades.csv --report report/index.html
