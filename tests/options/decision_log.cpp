@@ -79,7 +79,7 @@ TEST_CASE("decision_log: the bytes of a line are those of the specification") {
 TEST_CASE("decision_log: numbers are the shortest decimals that read back exactly") {
   const auto text = [](double value) {
     std::string result;
-    rlx::options::detail::append_json_number(result, value);
+    rlx::io::detail::append_json_number(result, value);
     return result;
   };
   CHECK(text(0.1) == "0.1");

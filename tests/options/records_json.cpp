@@ -65,7 +65,7 @@ TEST_CASE("records_json: a training action has the keys of the specification in 
   Action action = rlx_test::open_action("BTC-16JAN26-95000-C", "conservative", dec("0.1"));
   action.diagnostics = ActionDiagnostics{0.2, 13.5, 461.25, 1.25};
   std::string text;
-  detail::append_json(text, detail::logged_action(action));
+  rlx::io::detail::append_json(text, detail::logged_action(action));
   CHECK(text == R"({"action":"OPEN_COVERED_CALL","mode":"training","strategy":"conservative","underlying":"BTC",)"
                 R"("params":{"symbol":"BTC-16JAN26-95000-C","size":0.1},)"
                 R"("diagnostics":{"delta":0.2,"dte":13.5,"premium_usd":461.25,"ivrv":1.25},)"
@@ -81,7 +81,7 @@ TEST_CASE("records_json: a ladder is one decision with the legs below it") {
                                                   "state", "candidates", "proposed_action", "risk_check", "final_action",
                                                   "execution", "config_snapshot"});
   std::string proposed;
-  detail::append_json(proposed, json["proposed_action"]);
+  rlx::io::detail::append_json(proposed, json["proposed_action"]);
   CHECK_THAT(proposed, ContainsSubstring(R"({"action":"TRAINING_LADDER","mode":"training","params":{"legs":[)"
                                          R"({"strategy":"conservative","symbol":"BTC-16JAN26-100000-C","underlying":"BTC",)"
                                          R"("diagnostics":{"delta":0.2,)"));
@@ -121,7 +121,7 @@ TEST_CASE("records_json: the state of a decision") {
   CHECK(state["vol_state"]["ivrv"]["BTC"].get<double>() == rlx_test::Approx(0.45 / 0.3645));
   CHECK(state["vol_state"]["ivrv"]["ETH"].is_null());
   std::string row;
-  detail::append_json(row, json["candidates"][0]);
+  rlx::io::detail::append_json(row, json["candidates"][0]);
   CHECK_THAT(row, ContainsSubstring(
                       R"(["BTC-16JAN26-100000-C",0.21,13.996527777777779,461.25,1.2345678901234567,0.005,0.0055,0.45,5,)"));
 }
@@ -227,7 +227,7 @@ TEST_CASE("records_json: money is exact at every size") {
     const auto units = static_cast<std::int64_t>(random.next_u64() >> (63 - bits));
     const auto value = rlx::market::Fixed8::from_units(random.bounded(2) == 0 ? units : -units);
     std::string text;
-    detail::append_json(text, Json{{"m", detail::money_json(value)}});
+    rlx::io::detail::append_json(text, Json{{"m", detail::money_json(value)}});
     const Json json = Json::parse(text);
     REQUIRE(detail::Fields(json, "test").money("m") == value);
     if (bits < 49) REQUIRE(text == "{\"m\":" + value.to_string() + "}");  // as a person would write it

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include <rlx/core/error.hpp>
-#include <rlx/options/detail/json_text.hpp>
+#include <rlx/io/detail/json_text.hpp>
 #include <rlx/options/error.hpp>
 #include <rlx/options/records_json.hpp>
 
@@ -87,7 +87,7 @@ TEST_CASE("training actions: one per leg, with the keys and the text of the log"
   const std::vector<Action> actions = build_training_actions(state, training());
   REQUIRE(actions.size() == 10);
   std::string text;
-  detail::append_json(text, detail::logged_action(actions[0]));
+  rlx::io::detail::append_json(text, detail::logged_action(actions[0]));
   CHECK(text == R"({"action":"OPEN_COVERED_CALL","mode":"training","strategy":"conservative","underlying":"BTC",)"
                 R"("params":{"symbol":"BTC-16JAN26-96000-C","size":0.1},)"
                 R"("diagnostics":{"delta":0.22,"dte":16.5,"premium_usd":400,"ivrv":1.25},)"

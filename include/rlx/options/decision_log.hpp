@@ -28,7 +28,7 @@
 #include <rlx/core/hash.hpp>
 #include <rlx/io/append_file.hpp>
 #include <rlx/io/iso8601.hpp>
-#include <rlx/options/detail/json_text.hpp>
+#include <rlx/io/detail/json_text.hpp>
 #include <rlx/options/error.hpp>
 
 namespace rlx::options {
@@ -58,9 +58,9 @@ struct Record {
     }
     for (auto member = body.begin(); member != body.end(); ++member) {
       if (!members.empty()) members += ',';
-      detail::append_json_string(members, member.key());
+      io::detail::append_json_string(members, member.key());
       members += ':';
-      detail::append_json(members, member.value());
+      io::detail::append_json(members, member.value());
     }
   }
 };
@@ -370,7 +370,7 @@ class DecisionLog {
     }
     line_.clear();
     line_ += "{\"schema\":1,\"seq\":";
-    detail::append_json_integer(line_, chain_.next_seq);
+    io::detail::append_json_integer(line_, chain_.next_seq);
     line_.append(",\"prev\":\"").append(chain_.last_hash).append("\",\"type\":\"").append(name_of(record.type));
     line_.append("\",\"log_timestamp\":\"").append(detail::log_timestamp(record.timestamp_ms)).append("\"");
     if (!record.members.empty()) line_.append(",").append(record.members);

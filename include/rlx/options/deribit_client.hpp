@@ -29,7 +29,7 @@
 #include <rlx/options/deribit_codes.hpp>
 #include <rlx/options/deribit_json.hpp>
 #include <rlx/options/detail/hmac.hpp>
-#include <rlx/options/detail/json_text.hpp>
+#include <rlx/io/detail/json_text.hpp>
 #include <rlx/options/endpoint.hpp>
 #include <rlx/options/error.hpp>
 #include <rlx/options/fees.hpp>
@@ -334,7 +334,7 @@ class DeribitClient {
    public:
     Params& add(std::string_view name, std::string_view value) {
       key(name);
-      detail::append_json_string(text_, value);
+      io::detail::append_json_string(text_, value);
       return *this;
     }
     Params& add(std::string_view name, const char* value) { return add(name, std::string_view(value)); }

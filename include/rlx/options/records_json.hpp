@@ -42,7 +42,7 @@ inline Json money_json(market::Fixed8 value) {
   return fits_json_number(value) ? Json(value.to_double()) : Json(value.to_string());
 }
 inline void append_money(std::string& text, market::Fixed8 value) {
-  if (fits_json_number(value)) return append_json_number(text, value.to_double());
+  if (fits_json_number(value)) return io::detail::append_json_number(text, value.to_double());
   text.append("\"").append(value.to_string()).append("\"");
 }
 
@@ -451,7 +451,7 @@ inline void append_candidate(std::string& text, const CandidateRecord& c) {
   // Straight to text: a tick logs hundreds of them, and a tree of values would cost most of the tick.
   const auto number = [&text](double value) {
     text += ',';
-    append_json_number(text, value);
+    io::detail::append_json_number(text, value);
   };
   const auto quote = [&text](market::Fixed8 price) {
     text += ',';
@@ -462,7 +462,7 @@ inline void append_candidate(std::string& text, const CandidateRecord& c) {
     }
   };
   text += '[';
-  append_json_string(text, c.symbol);
+  io::detail::append_json_string(text, c.symbol);
   number(c.delta);
   number(c.dte);
   number(c.premium_usd);
@@ -471,12 +471,12 @@ inline void append_candidate(std::string& text, const CandidateRecord& c) {
   quote(c.ask);
   number(c.iv);
   text += ',';
-  append_json_integer(text, c.profile_bits);
+  io::detail::append_json_integer(text, c.profile_bits);
   text += ',';
-  append_json_string(text, c.underlying);
+  io::detail::append_json_string(text, c.underlying);
   number(c.strike);
   text += ',';
-  append_json_integer(text, c.expiry_ms);
+  io::detail::append_json_integer(text, c.expiry_ms);
   number(c.ivrv_known ? c.rv : std::numeric_limits<double>::quiet_NaN());  // NaN is written as null
   quote(c.mark);
   number(c.spread_pct);
@@ -682,7 +682,7 @@ inline DecisionRecord decision_from_json(const nlohmann::ordered_json& body) {
   if (in.has("shadow_action")) record.shadow_action = action("shadow_action");
   if (in.has("error")) record.error = in.text("error");
   std::string config;
-  detail::append_json(config, in.at("config_snapshot"));
+  io::detail::append_json(config, in.at("config_snapshot"));
   record.config_snapshot = std::make_shared<const std::string>(std::move(config));
   if (record.proposed_action.type != ActionType::training_ladder) return record;
   for (const auto& leg : in.object("proposed_action").object("params").array("legs")) {

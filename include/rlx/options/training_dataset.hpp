@@ -538,7 +538,7 @@ class CsvRow {
   void text(const char*, const std::optional<std::string>& value) { csv_.field(value.value_or("")); }
   void number(const char*, const std::optional<double>& value) {
     std::string text;  // 100000 rather than 1e+05
-    if (value && is_finite(*value)) append_json_number(text, *value);
+    if (value && is_finite(*value)) io::detail::append_json_number(text, *value);
     csv_.field(text);
   }
   void money(const char*, const std::optional<market::Fixed8>& value) {
@@ -709,7 +709,7 @@ void export_rows(std::span<const Example> rows, ExportFormat format, std::ostrea
     for (const Example& row : rows) {
       JsonRow cells;
       visit_columns(row, cells);
-      append_json(text, cells.row);
+      io::detail::append_json(text, cells.row);
       text += '\n';
       if (text.size() < chunk) continue;
       write(text);

@@ -621,9 +621,9 @@ class CoreAgentLogger {
   void append(LogKind kind, std::string_view name, std::string_view fields) {
     line_.clear();
     line_.append("{\"fields\":").append(fields).append(",\"kind\":\"").append(name_of(kind)).append("\",\"name\":");
-    detail::append_string(line_, name);
+    io::detail::append_json_string(line_, name);
     line_.append(",\"seq\":");
-    detail::append_integer(line_, chain_.next_seq);
+    io::detail::append_json_integer(line_, chain_.next_seq);
     line_.append(",\"ts\":\"").append(io::format_time_ms(clock_.now_ms())).append("\"");
     detail::AgentLogChain after = chain_;
     after.seal(line_);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// @file
 /// @brief JSON text whose bytes depend on the value alone: members in their order, shortest decimals, no spaces.
-#ifndef RLX_OPTIONS_DETAIL_JSON_TEXT_HPP
-#define RLX_OPTIONS_DETAIL_JSON_TEXT_HPP
+#ifndef RLX_IO_DETAIL_JSON_TEXT_HPP
+#define RLX_IO_DETAIL_JSON_TEXT_HPP
 
 #include <array>
 #include <charconv>
@@ -16,7 +16,7 @@
 
 #include <rlx/core/finite.hpp>
 
-namespace rlx::options::detail {
+namespace rlx::io::detail {
 
 /// The shortest decimal that reads back to the same double, without exponent where that is readable; `null` where the number
 /// is not finite.
@@ -46,7 +46,7 @@ inline void append_json_string(std::string& text, std::string_view value) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte >= 0x20 && byte < 0x7F && c != '"' && c != '\\') continue;
     // Escapes and UTF-8 are rare here; bytes that are not UTF-8 become replacement characters.
-    text += nlohmann::ordered_json(value).dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+    text += nlohmann::json(value).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
     return;
   }
   text += '"';
@@ -56,16 +56,23 @@ inline void append_json_string(std::string& text, std::string_view value) {
 
 /// Appends `value` as JSON. The value must not be nested deeper than the stack allows; what this library writes is at most ten
 /// levels deep.
-inline void append_json(std::string& text, const nlohmann::ordered_json& value) {
-  using Type = nlohmann::ordered_json::value_t;
+/// @tparam Json      nlohmann::json (keys sorted) or nlohmann::ordered_json (in their order)
+/// @param is_secret  key -> bool: the member is written as "***", whatever it holds and at any depth
+template <class Json, class IsSecret>
+void append_json(std::string& text, const Json& value, const IsSecret& is_secret) {
+  using Type = typename Json::value_t;
   switch (value.type()) {
     case Type::object: {
       char separator = '{';
-      for (const auto& [key, member] : value.get_ref<const nlohmann::ordered_json::object_t&>()) {
+      for (const auto& [key, member] : value.template get_ref<const typename Json::object_t&>()) {
         text += separator;
         append_json_string(text, key);
         text += ':';
-        append_json(text, member);
+        if (is_secret(key)) {
+          text += "\"***\"";
+        } else {
+          append_json(text, member, is_secret);
+        }
         separator = ',';
       }
       text += separator == '{' ? "{}" : "}";
@@ -73,25 +80,25 @@ inline void append_json(std::string& text, const nlohmann::ordered_json& value) 
     }
     case Type::array: {
       char separator = '[';
-      for (const nlohmann::ordered_json& element : value) {
+      for (const Json& element : value) {
         text += separator;
-        append_json(text, element);
+        append_json(text, element, is_secret);
         separator = ',';
       }
       text += separator == '[' ? "[]" : "]";
       return;
     }
     case Type::string:
-      return append_json_string(text, value.get_ref<const std::string&>());
+      return append_json_string(text, value.template get_ref<const std::string&>());
     case Type::boolean:
-      text += value.get<bool>() ? "true" : "false";
+      text += value.template get<bool>() ? "true" : "false";
       return;
     case Type::number_integer:
-      return append_json_integer(text, value.get<std::int64_t>());
+      return append_json_integer(text, value.template get<std::int64_t>());
     case Type::number_unsigned:
-      return append_json_integer(text, value.get<std::uint64_t>());
+      return append_json_integer(text, value.template get<std::uint64_t>());
     case Type::number_float:
-      return append_json_number(text, value.get<double>());
+      return append_json_number(text, value.template get<double>());
     case Type::null:
     case Type::binary:
     case Type::discarded:
@@ -99,7 +106,11 @@ inline void append_json(std::string& text, const nlohmann::ordered_json& value) 
   }
   text += "null";
 }
+template <class Json>
+void append_json(std::string& text, const Json& value) {
+  append_json(text, value, [](const std::string&) { return false; });
+}
 
-}  // namespace rlx::options::detail
+}  // namespace rlx::io::detail
 
-#endif  // RLX_OPTIONS_DETAIL_JSON_TEXT_HPP
+#endif  // RLX_IO_DETAIL_JSON_TEXT_HPP
