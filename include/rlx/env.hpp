@@ -11,6 +11,8 @@
 #include <rlx/env/classic/cart_pole_batch.hpp>
 #include <rlx/env/classic/mountain_car.hpp>
 #include <rlx/env/classic/pendulum.hpp>
+#include <rlx/env/classic/premium_seller.hpp>
+#include <rlx/env/classic/two_arm_bandit.hpp>
 #include <rlx/env/environment.hpp>
 #include <rlx/env/episode_sampler.hpp>
 #include <rlx/env/episode_statistics.hpp>
