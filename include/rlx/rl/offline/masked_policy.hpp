@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief What offline learning and off-policy evaluation need of a policy: the probabilities of all actions.
+#ifndef RLX_RL_OFFLINE_MASKED_POLICY_HPP
+#define RLX_RL_OFFLINE_MASKED_POLICY_HPP
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace rlx {
+
+/// Gives the probability of every action: exactly 0 where the mask forbids it, sum 1. `probabilities` may be called from
+/// several threads, each with a workspace of its own. A model, the policy that is uniform over valid actions, is
+/// UniformPolicy below.
+/// @code
+/// policy.probabilities(observation /*[D]*/, mask /*[A], non-zero = valid*/, out /*[A]*/, workspace);
+/// @endcode
+template <class P>
+concept MaskedPolicy = requires(const P& policy, std::span<const float> observation, std::span<const std::uint8_t> mask,
+                                std::span<double> out) {
+  typename P::Workspace;
+  { policy.make_workspace() } -> std::same_as<typename P::Workspace>;
+  requires requires(typename P::Workspace & workspace) { policy.probabilities(observation, mask, out, workspace); };
+};
+
+/// Gives the value Q(s, a) of every action; entries of invalid actions may be anything and are never read.
+template <class Q>
+concept ActionValues = requires(const Q& q, std::span<const float> observation, std::span<const std::uint8_t> mask,
+                                std::span<double> out) {
+  typename Q::Workspace;
+  { q.make_workspace() } -> std::same_as<typename Q::Workspace>;
+  requires requires(typename Q::Workspace & workspace) { q.values(observation, mask, out, workspace); };
+};
+
+/// Every valid action with the same probability.
+struct UniformPolicy {
+  struct Workspace {};
+  Workspace make_workspace() const { return {}; }
+  void probabilities(std::span<const float>, std::span<const std::uint8_t> mask, std::span<double> out, Workspace&) const {
+    double valid = 0;
+    for (const std::uint8_t byte : mask) valid += byte != 0 ? 1 : 0;
+    for (std::size_t a = 0; a < out.size(); ++a) out[a] = mask[a] != 0 ? 1 / valid : 0;
+  }
+};
+static_assert(MaskedPolicy<UniformPolicy>);
+
+}  // namespace rlx
+
+#endif  // RLX_RL_OFFLINE_MASKED_POLICY_HPP
