@@ -7,10 +7,12 @@
 #include <rlx/rl/a2c.hpp>
 #include <rlx/rl/a2c_config.hpp>
 #include <rlx/rl/action_log.hpp>
+#include <rlx/rl/batch_cvar.hpp>
 #include <rlx/rl/callbacks.hpp>
 #include <rlx/rl/checkpoint.hpp>
 #include <rlx/rl/config_json.hpp>
 #include <rlx/rl/critic.hpp>
+#include <rlx/rl/distorted_advantage.hpp>
 #include <rlx/rl/evaluation.hpp>
 #include <rlx/rl/gae.hpp>
 #include <rlx/rl/health.hpp>
@@ -23,6 +25,8 @@
 #include <rlx/rl/policy.hpp>
 #include <rlx/rl/ppo.hpp>
 #include <rlx/rl/ppo_config.hpp>
+#include <rlx/rl/quantile_critic.hpp>
+#include <rlx/rl/quantile_q.hpp>
 #include <rlx/rl/record.hpp>
 #include <rlx/rl/risk_objective.hpp>
 #include <rlx/rl/rollout.hpp>

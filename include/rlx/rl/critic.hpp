@@ -34,7 +34,8 @@ using CriticBatch = BasicCriticBatch<float>;
 ///
 /// `prepare` runs once per rollout and writes the targets [T N][W]; if W is 1, `targets` arrives holding the lambda-returns.
 /// `loss` returns the batch's share of the mean loss and adds its derivative to `d_outputs` [rows][K], both divided by
-/// `batch_rows`; it runs on several threads at once. A model:
+/// `batch_rows`; it runs on several threads at once. With `template <class Config> void check(const Config&, const std::string&
+/// learner) const` a critic may refuse a learner's configuration when the learner is made. A model:
 /// @code
 /// struct Halved {  // predicts half the return
 ///   std::size_t outputs() const { return 1; }

@@ -19,6 +19,7 @@
 
 #include <rlx/core/error.hpp>
 #include <rlx/core/finite.hpp>
+#include <rlx/nn/detail/simd.hpp>
 
 namespace rlx {
 
@@ -86,6 +87,50 @@ double value_loss(std::span<const S> values, std::span<const S> old_values, std:
 /// How a sum over quantiles is reduced.
 enum class Reduction : std::uint8_t { sum, mean };
 
+namespace detail {
+
+/// Sum over quantiles and targets of the loss, divided by `terms`, and its derivative. Quantiles stand side by side in vectors,
+/// so each one's sum over the targets keeps their order. @tparam Huber false: |u| instead of H(u) / kappa
+template <bool Huber, std::floating_point S>
+double quantile_mean(std::span<const S> current, std::span<const S> target, double kappa, double terms,
+                     std::span<S> d_current) {
+  using V = nn::detail::Vec<double>;
+  constexpr std::size_t width = nn::detail::lanes<double>;
+  const std::size_t k = current.size();
+  const double scale = 1.0 / (kappa * terms);
+  double sum = 0.0;
+  for (std::size_t first = 0; first < k; first += width) {
+    const std::size_t count = std::min(width, k - first);
+    V q{}, tau{};
+    for (std::size_t i = 0; i < count; ++i) {
+      q[i] = static_cast<double>(current[first + i]);
+      tau[i] = (static_cast<double>(first + i) + 0.5) / static_cast<double>(k);
+    }
+    V loss{}, slope{};
+    for (const S y : target) {
+      const V u = static_cast<double>(y) - q;
+      const V weight = u < 0.0 ? 1.0 - tau : tau;
+      if constexpr (Huber) {  // c = clamp(u, -kappa, kappa): H(u) = c (u - c / 2), H'(u) = c
+        const V above = u > kappa ? V{} + kappa : u;
+        const V c = above < -kappa ? V{} - kappa : above;
+        loss += weight * c * (u - c * 0.5);
+        slope += weight * c;
+      } else {
+        const V sign = u < 0.0 ? V{} - 1.0 : (u > 0.0 ? V{} + 1.0 : V{});
+        loss += weight * sign * u;
+        slope += weight * sign;
+      }
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      sum += loss[i];
+      d_current[first + i] = static_cast<S>(-slope[i] * scale);
+    }
+  }
+  return sum * scale;
+}
+
+}  // namespace detail
+
 /// Quantile regression with the Huber loss (Dabney et al. 2018, eq. 10): of K quantiles q of one row, at tau_i = (i + 1/2) / K,
 /// against J targets y. With u_ij = y_j - q_i and H(u) = u^2 / 2 where |u| <= kappa, else kappa (|u| - kappa / 2):
 /// L = 1/J sum_j sum_i |tau_i - 1[u_ij < 0]| H(u_ij) / kappa; `Reduction::mean` divides by K, so that the size of the loss does
@@ -104,23 +149,9 @@ double quantile_huber(std::span<const S> current, std::type_identity_t<std::span
   if (!is_finite(kappa) || kappa < S{0}) {
     throw ConfigError("quantile_huber: kappa = " + std::to_string(kappa) + "; it must be finite and at least 0");
   }
-  const double width = static_cast<double>(kappa);
   const double terms = static_cast<double>(target.size()) * (reduction == Reduction::mean ? static_cast<double>(k) : 1.0);
-  double sum = 0.0;
-  for (std::size_t i = 0; i < k; ++i) {
-    const double tau = (static_cast<double>(i) + 0.5) / static_cast<double>(k);
-    double slope = 0.0;
-    for (const S y : target) {
-      const double u = static_cast<double>(y) - static_cast<double>(current[i]);
-      const double size = std::abs(u);
-      const double weight = u < 0.0 ? 1.0 - tau : tau;
-      const bool quadratic = size <= width && width > 0.0;
-      sum += weight * (quadratic ? 0.5 * u * u / width : size - 0.5 * width);
-      slope -= weight * (quadratic ? u / width : (u > 0.0 ? 1.0 : u < 0.0 ? -1.0 : 0.0));
-    }
-    d_current[i] = static_cast<S>(slope / terms);
-  }
-  return sum / terms;
+  return kappa > S{0} ? detail::quantile_mean<true>(current, target, static_cast<double>(kappa), terms, d_current)
+                      : detail::quantile_mean<false>(current, target, 1.0, terms, d_current);
 }
 
 /// Mean and standard deviation (n - 1) of a minibatch's advantages; the scale is 1 / (std + 1e-8).

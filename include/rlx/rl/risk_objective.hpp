@@ -40,7 +40,8 @@ using LossGradient = BasicLossGradient<float>;
 
 /// `on_rollout` runs once per rollout, sees it whole and may replace the advantages before they are normalised. `loss` returns
 /// an extra term's share of a minibatch (divided by `batch_rows`) and adds its derivatives; several threads call it at once.
-/// `record` writes figures to the log. A model:
+/// `record` writes figures to the log. With `template <class Critic> static constexpr void require_critic()` an objective may
+/// refuse critics at compile time (`DistortedAdvantage` does). A model:
 /// @code
 /// struct Doubled {
 ///   void on_rollout(const rlx::RolloutView&, std::span<float> advantages) { for (float& a : advantages) a *= 2; }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// @brief The state that a critic or a risk objective may carry through a checkpoint.
+/// @brief What a critic or a risk objective may bring besides its concept: state for checkpoints, and which critics fit.
 #ifndef RLX_RL_DETAIL_EXTENSION_STATE_HPP
 #define RLX_RL_DETAIL_EXTENSION_STATE_HPP
 
@@ -36,6 +36,12 @@ constexpr void require_whole_state() {
   static_assert(has_state<X> || !names_state<X>,
                 "rlx: state of a critic or risk objective needs both `void save_state(rlx::StateWriter&) const` and "
                 "`void load_state(rlx::StateReader&)`; with one of them alone it would not be part of checkpoints");
+}
+
+/// Lets a risk objective that works with some critics only stop the compiler, in its own words, where it meets another.
+template <class Objective, class Critic>
+constexpr void require_fitting_critic() {
+  if constexpr (requires { Objective::template require_critic<Critic>(); }) Objective::template require_critic<Critic>();
 }
 
 template <class X>

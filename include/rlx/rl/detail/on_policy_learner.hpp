@@ -114,6 +114,7 @@ class OnPolicyLearner : public Learner {
         indices_(rollout_.rows() / minibatch_.sequence) {
     require_whole_state<C>();
     require_whole_state<R>();
+    require_fitting_critic<R, C>();
     reward_scale_.returns.resize(envs.num_envs());
     nn::initialize(net_.store, net_.spec, config_.ortho_init ? nn::Initialization::orthogonal : nn::Initialization::torch_like,
                    config_.seed);
@@ -235,7 +236,7 @@ class OnPolicyLearner : public Learner {
 
   /// Continues from a checkpoint: afterwards `learn(..., {.reset_num_timesteps = false})` gives the bytes of a run that was
   /// never interrupted. The configuration, the environments' sizes and `identity` are compared key by key.
-  /// @throws IoError, CheckpointError listing each difference; then this object is unchanged
+  /// @throws IoError, CheckpointError listing each difference, or from a callback; then this object is unchanged
   void load(std::string_view path, const LoadOptions& options = {});
 
   /// Texts that a checkpoint is compared on when it is loaded: hashes of data, venues, layouts. Set before `load`.
@@ -319,6 +320,7 @@ class OnPolicyLearner : public Learner {
     }
     Network net(config_, envs_->action_space(), envs_->observation_size(), std::move(critic), std::move(graph));
     Rule::check(config_, envs_->num_envs(), net.is_recurrent());
+    if constexpr (requires { net.critic.check(config_, name()); }) net.critic.check(config_, name());
     net.require_fit(name());
     return net;
   }
