@@ -44,6 +44,9 @@ struct RolloutView {
   double gae_lambda = 0.0;
   std::uint64_t update = 0;  ///< updates before this one
   std::uint64_t seed = 0;    ///< of the run
+  /// [T][N], the environment's metric `step_pnl` after each step; empty unless the objective has a member `wants_step_pnl()`
+  /// that says true.
+  std::span<const float> step_pnl = {};
 };
 
 /// Sizes of a rollout.
