@@ -11,6 +11,7 @@
 #include <span>
 #include <utility>
 
+#include <rlx/core/detail/type_tag.hpp>
 #include <rlx/core/state.hpp>
 #include <rlx/env/episode_statistics.hpp>
 
@@ -88,13 +89,11 @@ class AnyEpisodeSampler {
   /// The sampler that is held, to read what it shows beside the concept (its log of events); null if it is of another type.
   template <EpisodeSampler P>
   const P* target() const noexcept {
-    const auto* held = dynamic_cast<const Held<P>*>(held_.get());
-    return held == nullptr ? nullptr : &held->sampler;
+    return held_->type() == &detail::type_tag<P> ? &static_cast<const Held<P>*>(held_.get())->sampler : nullptr;
   }
   template <EpisodeSampler P>
   P* target() noexcept {
-    auto* held = dynamic_cast<Held<P>*>(held_.get());
-    return held == nullptr ? nullptr : &held->sampler;
+    return held_->type() == &detail::type_tag<P> ? &static_cast<Held<P>*>(held_.get())->sampler : nullptr;
   }
 
  private:
@@ -108,6 +107,7 @@ class AnyEpisodeSampler {
     virtual void save_state(StateWriter& writer) const = 0;
     virtual void load_state(StateReader& reader) = 0;
     virtual std::unique_ptr<Interface> clone() const = 0;
+    virtual const void* type() const noexcept = 0;
   };
 
   template <class P>
@@ -118,6 +118,7 @@ class AnyEpisodeSampler {
     void save_state(StateWriter& writer) const override { sampler.save_state(writer); }
     void load_state(StateReader& reader) override { sampler.load_state(reader); }
     std::unique_ptr<Interface> clone() const override { return std::make_unique<Held>(*this); }
+    const void* type() const noexcept override { return &detail::type_tag<P>; }
     P sampler;
   };
 

@@ -21,10 +21,10 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <typeinfo>
 #include <utility>
 #include <vector>
 
+#include <rlx/core/detail/type_tag.hpp>
 #include <rlx/core/error.hpp>
 #include <rlx/core/finite.hpp>
 #include <rlx/core/hash.hpp>
@@ -195,9 +195,10 @@ class MarketTape {
     const std::lock_guard lock(derived_mutex_);
     if (derived_ == nullptr) {
       derived_ = make();
-      derived_type_ = &typeid(T);
+      derived_type_ = &rlx::detail::type_tag<T>;
     }
-    RLX_REQUIRE(*derived_type_ == typeid(T), "MarketTape::derived: another type was derived from this tape before");
+    RLX_REQUIRE(derived_type_ == &rlx::detail::type_tag<T>,
+                "MarketTape::derived: another type was derived from this tape before");
     return std::static_pointer_cast<const T>(derived_);
   }
 
@@ -318,7 +319,7 @@ class MarketTape {
   std::vector<double> regimes_;
   mutable std::mutex derived_mutex_;
   mutable std::shared_ptr<const void> derived_;
-  mutable const std::type_info* derived_type_ = nullptr;
+  mutable const void* derived_type_ = nullptr;  // the tag of its type
 };
 
 }  // namespace rlx::funding

@@ -101,9 +101,11 @@ inline std::string processor_text() {
   return "unknown";
 }
 
-/// The message of an exception and of those nested in it: "environment 3, step 7: division by zero".
+/// The message of an exception and of those nested in it: "environment 3, step 7: division by zero". Without run-time type
+/// information (-fno-rtti) the nested ones cannot be found; what environments throw stands in the outer message as well.
 inline std::string error_text(const std::exception& error) {
   std::string text = error.what();
+#if defined(__cpp_rtti)
   try {
     std::rethrow_if_nested(error);
   } catch (const std::exception& cause) {
@@ -111,6 +113,7 @@ inline std::string error_text(const std::exception& error) {
   } catch (...) {
     text += ": unknown cause";
   }
+#endif
   return text;
 }
 
