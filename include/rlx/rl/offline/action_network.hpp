@@ -53,7 +53,34 @@ concept QFunction = ActionFunction<Q>;
 template <class P>
 concept PolicyNet = ActionFunction<P>;
 
-/// A graph with the outputs "action" and "value" and its parameters. Copies are deep.
+/// An actor-critic graph with one more output, "quantiles": A (K - 1) columns from the layer that "action" reads. Column
+/// b (K - 1) + j is the raw increment to the atom j + 2 of action b, as in quantile_critic.hpp; the mean of the atoms stays
+/// Q(s, b).
+/// @param quantiles  K >= 2
+/// @throws ConfigError if "action" is not a linear layer (pointer networks) or K < 2
+inline nn::GraphSpec with_quantiles(nn::GraphSpec spec, std::size_t quantiles) {
+  if (quantiles < 2) throw ConfigError("with_quantiles: quantiles = " + std::to_string(quantiles) + ", expected at least 2");
+  for (const nn::OutputSpec& output : spec.outputs) {
+    if (output.name != "action") continue;
+    const nn::NodeSpec& head = spec.nodes.at(output.node);
+    if (head.kind != nn::NodeKind::linear) {
+      throw ConfigError("with_quantiles: output 'action' is a node of kind " + std::string(nn::to_string(head.kind)) +
+                        ", expected linear");
+    }
+    nn::NodeSpec node{.kind = nn::NodeKind::linear,
+                      .name = "quantiles.linear0",
+                      .group = "quantiles",
+                      .inputs = head.inputs,
+                      .width = head.width * (quantiles - 1),
+                      .gain = 1.0};
+    spec.outputs.push_back({"quantiles", spec.nodes.size()});
+    spec.nodes.push_back(std::move(node));
+    return spec;
+  }
+  throw ConfigError("with_quantiles: the graph has no output 'action'");
+}
+
+/// A graph with the outputs "action" and "value", perhaps "quantiles", and its parameters. Copies are deep.
 template <std::floating_point S>
 class ActionNetwork {
  public:
@@ -62,7 +89,8 @@ class ActionNetwork {
 
   /// @param spec such as nn::mlp_actor_critic, slot_actor_critic or pointer_actor_critic; outputs of other names are left alone
   /// @param seed of the orthogonal initial parameters
-  /// @throws ShapeError if "value" is not one column; ConfigError without these outputs, or for a graph with memory: rows are
+  /// @throws ShapeError if "value" is not one column or "quantiles" not as many for each action; ConfigError without these
+  /// outputs, or for a graph with memory: rows are
   ///         drawn one by one
   ActionNetwork(nn::GraphSpec spec, std::uint64_t seed = 0)
       : spec_(std::move(spec)), graph_(nn::Graph<S>::build(spec_, store_)) {
@@ -75,6 +103,15 @@ class ActionNetwork {
     if (graph_.state_size() != 0) {
       throw ConfigError(
           "ActionNetwork: the graph has lstm nodes; offline learners draw single rows, so give them a graph without memory");
+    }
+    for (std::size_t i = 0; i < graph_.num_outputs(); ++i) {
+      if (spec_.outputs[i].name != "quantiles") continue;
+      if (graph_.output_width(i) % num_actions() != 0) {
+        throw ShapeError("ActionNetwork: output 'quantiles' has " + std::to_string(graph_.output_width(i)) +
+                         " columns, expected a multiple of the " + std::to_string(num_actions()) + " actions");
+      }
+      increments_ = i;
+      num_quantiles_ = graph_.output_width(i) / num_actions() + 1;
     }
     initialize(seed);
   }
@@ -89,6 +126,8 @@ class ActionNetwork {
   std::size_t observation_size() const noexcept { return graph_.input_width(); }
   std::size_t num_actions() const noexcept { return graph_.output_width(action_); }
   std::uint64_t flops_per_row() const noexcept { return graph_.flops_per_row(); }
+  /// K of a graph made by `with_quantiles`, else 0.
+  std::size_t num_quantiles() const noexcept { return num_quantiles_; }
 
   Workspace make_workspace(std::size_t max_rows) const { return graph_.make_workspace(max_rows); }
   void forward(std::span<const S> parameters, MatrixView<const S> rows, Workspace& w) const {
@@ -101,12 +140,15 @@ class ActionNetwork {
   MatrixView<S> value(Workspace& w) const { return w.output(value_); }
   MatrixView<S> d_action(Workspace& w) const { return w.output_gradient(action_); }
   MatrixView<S> d_value(Workspace& w) const { return w.output_gradient(value_); }
+  /// Raw increments [rows, A (K - 1)], of graphs with quantiles only.
+  MatrixView<S> increments(Workspace& w) const { return w.output(increments_); }
+  MatrixView<S> d_increments(Workspace& w) const { return w.output_gradient(increments_); }
 
  private:
   nn::GraphSpec spec_;
   nn::ParameterStore<S> store_;
   nn::Graph<S> graph_;
-  std::size_t action_ = 0, value_ = 0;
+  std::size_t action_ = 0, value_ = 0, increments_ = 0, num_quantiles_ = 0;
 };
 
 static_assert(ActionFunction<ActionNetwork<float>>);
