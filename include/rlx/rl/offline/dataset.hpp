@@ -273,13 +273,15 @@ class OfflineBuilder {
   OfflineDataset build() { return {std::move(info_), std::move(columns_)}; }
 
  private:
+  static void require(std::size_t found, std::size_t expected, bool optional, const char* what) {
+    if (found == expected || (optional && found == 0)) return;
+    throw ShapeError(std::string("OfflineBuilder: ") + what + " has " + std::to_string(found) + " entries, expected " +
+                     std::to_string(expected));
+  }
   template <class T>
-  static void append(std::vector<T>& to, std::span<const T> values, std::size_t width, T missing, const char* what) {
+  static void append(std::vector<T>& to, std::span<const T> values, std::size_t width, T missing) {
     if (values.empty()) {
       to.insert(to.end(), width, missing);
-    } else if (values.size() != width) {
-      throw ShapeError(std::string("OfflineBuilder: ") + what + " has " + std::to_string(values.size()) +
-                       " entries, expected " + std::to_string(width));
     } else {
       to.insert(to.end(), values.begin(), values.end());
     }
@@ -600,24 +602,24 @@ inline std::pair<OfflineDataset, OfflineDataset> OfflineDataset::split_chronolog
 }
 
 inline void OfflineBuilder::add(std::int64_t id, const OfflineRow& row) {
+  const std::size_t d = info_.observation_size, a = info_.action_count, r = info_.risk_names.size();
+  require(row.observation.size(), d, false, "the observation");
+  require(row.mask.size(), a, true, "the mask");
+  require(row.behaviour_probs.size(), a, true, "behaviour_probs");
+  require(row.risk.size(), r, true, "risk");
   const auto found = tag_index_.find(row.tag);
-  std::int32_t tag = 0;
+  auto tag = static_cast<std::int32_t>(info_.tags.size());
   if (found != tag_index_.end()) {
     tag = found->second;
   } else {
-    tag = static_cast<std::int32_t>(info_.tags.size());
     info_.tags.emplace_back(row.tag);
     tag_index_[info_.tags.back()] = tag;
   }
   OfflineColumns& c = columns_;
-  if (row.observation.size() != info_.observation_size) {
-    throw ShapeError("OfflineBuilder: observation has " + std::to_string(row.observation.size()) + " entries, expected " +
-                     std::to_string(info_.observation_size));
-  }
-  append(c.mask, row.mask, info_.action_count, std::uint8_t{1}, "mask");
-  append(c.risk, row.risk, info_.risk_names.size(), std::numeric_limits<float>::quiet_NaN(), "risk");
-  if (!row.behaviour_probs.empty()) append(c.behaviour_probs, row.behaviour_probs, info_.action_count, 0.0F, "behaviour_probs");
-  append(c.obs, row.observation, info_.observation_size, 0.0F, "observation");
+  append(c.obs, row.observation, d, 0.0F);
+  append(c.mask, row.mask, a, std::uint8_t{1});
+  append(c.risk, row.risk, r, std::numeric_limits<float>::quiet_NaN());
+  c.behaviour_probs.insert(c.behaviour_probs.end(), row.behaviour_probs.begin(), row.behaviour_probs.end());
   c.action.push_back(row.action);
   c.reward.push_back(row.reward);
   c.pnl.push_back(row.pnl);
@@ -630,12 +632,10 @@ inline void OfflineBuilder::add(std::int64_t id, const OfflineRow& row) {
 }
 
 inline void OfflineBuilder::end_episode(std::span<const float> final_observation, std::span<const std::uint8_t> final_mask) {
-  if (final_observation.size() != info_.observation_size) {
-    throw ShapeError("OfflineBuilder: the final observation has " + std::to_string(final_observation.size()) +
-                     " entries, expected " + std::to_string(info_.observation_size));
-  }
-  append(columns_.final_obs, final_observation, info_.observation_size, 0.0F, "final observation");
-  append(columns_.final_mask, final_mask, info_.action_count, std::uint8_t{1}, "final mask");
+  require(final_observation.size(), info_.observation_size, false, "the final observation");
+  require(final_mask.size(), info_.action_count, true, "the final mask");
+  append(columns_.final_obs, final_observation, info_.observation_size, 0.0F);
+  append(columns_.final_mask, final_mask, info_.action_count, std::uint8_t{1});
 }
 
 }  // namespace rlx

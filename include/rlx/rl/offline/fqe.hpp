@@ -51,11 +51,11 @@ struct PolicyTable {
     table.rows.resize(data.size() * a);
     table.finals.resize(data.episodes().size() * a);
     table.taken.resize(data.size());
-    auto workspace = policy.make_workspace();
+    PolicyProbabilities probabilities(policy, a);
     std::vector<double> p(a);
     const auto compute = [&](std::size_t row, bool next, float* out) {
       const auto mask = next ? data.next_mask(row) : data.mask(row);
-      policy.probabilities(next ? data.next_observation(row) : data.observation(row), mask, std::span<double>(p), workspace);
+      probabilities(next ? data.next_observation(row) : data.observation(row), mask, p);
       double sum = 0;
       for (std::size_t b = 0; b < a; ++b) {
         if (!is_finite(p[b]) || p[b] < 0 || (p[b] > 0 && mask[b] == 0)) {
@@ -73,13 +73,14 @@ struct PolicyTable {
             "probabilities", row);
       }
     };
-    for (std::size_t row = 0; row < data.size(); ++row) {
-      compute(row, false, table.rows.data() + row * a);
-      table.taken[row] = p[static_cast<std::size_t>(data.action(row))];
-    }
     for (std::size_t e = 0; e < data.episodes().size(); ++e) {
-      const std::size_t last = data.episodes()[e].end - 1;
-      if (data.bootstraps(last)) compute(last, true, table.finals.data() + e * a);
+      const auto [begin, end, id] = data.episodes()[e];
+      probabilities.begin_episode();
+      for (std::size_t row = begin; row < end; ++row) {
+        compute(row, false, table.rows.data() + row * a);
+        table.taken[row] = p[static_cast<std::size_t>(data.action(row))];
+      }
+      if (data.bootstraps(end - 1)) compute(end - 1, true, table.finals.data() + e * a);
     }
     return table;
   }

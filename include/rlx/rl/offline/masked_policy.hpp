@@ -8,21 +8,57 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 namespace rlx {
 
+namespace detail {
+template <class P, class S>
+concept GivesProbabilities = requires(const P& policy, std::span<const float> observation, std::span<const std::uint8_t> mask,
+                                      std::span<S> out, typename P::Workspace& workspace) {
+  policy.probabilities(observation, mask, out, workspace);
+};
+}  // namespace detail
+
 /// Gives the probability of every action: exactly 0 where the mask forbids it, sum 1. `probabilities` may be called from
-/// several threads, each with a workspace of its own. A model, the policy that is uniform over valid actions, is
-/// UniformPolicy below.
+/// several threads, each with a workspace of its own. Numbers are float or double. If the workspace has `begin_episode()`, it
+/// is called before the first observation of every episode. `InferencePolicy` and `UniformPolicy` are models.
 /// @code
 /// policy.probabilities(observation /*[D]*/, mask /*[A], non-zero = valid*/, out /*[A]*/, workspace);
 /// @endcode
 template <class P>
-concept MaskedPolicy = requires(const P& policy, std::span<const float> observation, std::span<const std::uint8_t> mask,
-                                std::span<double> out) {
+concept MaskedPolicy = requires(const P& policy) {
   typename P::Workspace;
   { policy.make_workspace() } -> std::same_as<typename P::Workspace>;
-  requires requires(typename P::Workspace & workspace) { policy.probabilities(observation, mask, out, workspace); };
+}
+&&(detail::GivesProbabilities<P, double> || detail::GivesProbabilities<P, float>);
+
+/// A masked policy with the memory of one thread. The policy must outlive it. Does not allocate after the constructor.
+template <MaskedPolicy P>
+class PolicyProbabilities {
+ public:
+  /// @param actions  A
+  PolicyProbabilities(const P& policy, std::size_t actions)
+      : policy_(&policy), workspace_(policy.make_workspace()), numbers_(detail::GivesProbabilities<P, double> ? 0 : actions) {}
+
+  /// Before the first observation of an episode.
+  void begin_episode() {
+    if constexpr (requires { workspace_.begin_episode(); }) workspace_.begin_episode();
+  }
+  /// @param out [A], written
+  void operator()(std::span<const float> observation, std::span<const std::uint8_t> mask, std::span<double> out) {
+    if constexpr (detail::GivesProbabilities<P, double>) {
+      policy_->probabilities(observation, mask, out, workspace_);
+    } else {
+      policy_->probabilities(observation, mask, std::span<float>(numbers_), workspace_);
+      for (std::size_t a = 0; a < out.size(); ++a) out[a] = static_cast<double>(numbers_[a]);
+    }
+  }
+
+ private:
+  const P* policy_;
+  typename P::Workspace workspace_;
+  std::vector<float> numbers_;
 };
 
 /// Gives the value Q(s, a) of every action; entries of invalid actions may be anything and are never read.

@@ -93,12 +93,18 @@ requires MaskedPolicy<P> || Policy<P> OfflineDataset record_episodes(E& env, con
   std::vector<float> before(d), after(d), kept(a), risk(options.risk_names.size());
   std::vector<double> probabilities(a);
   std::vector<std::uint8_t> mask(a, 1);
-  auto workspace = policy.make_workspace();
+  auto chooser = [&] {
+    if constexpr (MaskedPolicy<P>) {
+      return PolicyProbabilities<P>(policy, a);
+    } else {
+      return policy.make_workspace();
+    }
+  }();
   std::int64_t clock = 0;
   for (std::size_t episode = 0; episode < options.episodes; ++episode) {
     if constexpr (SourcedEnvironment<E>) env.set_source(episode % env.num_sources());
     env.reset(RandomStream({options.seed, Purpose::evaluation_reset, 0, episode}).next_u64(), std::span<float>(before));
-    if constexpr (requires { workspace.begin_episode(); }) workspace.begin_episode();
+    if constexpr (requires { chooser.begin_episode(); }) chooser.begin_episode();
     if constexpr (MaskedEnvironment<E>) env.action_masks(std::span<std::uint8_t>(mask));
     bool ended = false;
     for (std::uint64_t t = 0; !ended; ++t) {
@@ -111,8 +117,7 @@ requires MaskedPolicy<P> || Policy<P> OfflineDataset record_episodes(E& env, con
       OfflineRow row{.observation = before, .mask = mask};
       RandomStream random({options.seed, Purpose::evaluation_action, static_cast<std::uint32_t>(episode), t});
       if constexpr (MaskedPolicy<P>) {
-        policy.probabilities(std::span<const float>(before), std::span<const std::uint8_t>(mask),
-                             std::span<double>(probabilities), workspace);
+        chooser(before, mask, probabilities);
         double left = random.uniform();
         for (std::size_t b = 0; b < a; ++b) {
           if (!(probabilities[b] > 0)) continue;
@@ -128,7 +133,7 @@ requires MaskedPolicy<P> || Policy<P> OfflineDataset record_episodes(E& env, con
         }
       } else {
         policy.act(std::span<const float>(before), std::span<const std::uint8_t>(mask), std::span<std::int32_t>(&row.action, 1),
-                   workspace, ActOptions{true, &random});
+                   chooser, ActOptions{true, &random});
       }
       std::string tag;
       if (options.tag) {
