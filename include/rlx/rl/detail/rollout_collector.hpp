@@ -35,14 +35,16 @@ class RolloutCollector {
   static constexpr bool transforms_actions = std::same_as<typename VectorEnv<E>::Space, Box>;
 
   /// @param scratch  one for each thread of the environments' pool, for as many rows as a shard has environments.
+  /// @param step_metric  number of the metric that the rollout keeps of every step; read if it has room for one
   RolloutCollector(VectorEnv<E>& envs, const ActorCritic<Head, C>& net, Rollout<ActionScalar>& rollout,
-                   std::vector<Scratch>& scratch, std::uint64_t seed, bool check_finite)
+                   std::vector<Scratch>& scratch, std::uint64_t seed, bool check_finite, std::size_t step_metric = 0)
       : envs_(&envs),
         net_(&net),
         rollout_(&rollout),
         scratch_(&scratch),
         seed_(seed),
         check_finite_(check_finite),
+        step_metric_(step_metric),
         final_observations_(envs.num_envs() * envs.observation_size()),
         environment_actions_(transforms_actions ? envs.num_envs() * envs.action_width() : 0),
         finished_(rollout.rows()),
@@ -53,6 +55,7 @@ class RolloutCollector {
       Collected& c = shards_[shard.index];
       const std::size_t n = shard.end - shard.begin;
       c.rewards.resize(envs_->num_envs());
+      if (rollout_->shape.step_metric) c.step_metric.resize(envs_->num_envs());
       c.truncated.reserve(n);
       c.finals.resize(n * envs_->observation_size());
     });
@@ -88,8 +91,9 @@ class RolloutCollector {
 
   /// What one shard of environments brings back besides the rollout.
   struct alignas(64) Collected {
-    std::vector<double> rewards;     // of one step; indexed by environment
-    std::size_t first_finished = 0;  // its part of finished_, in time order
+    std::vector<double> rewards;      // of one step; indexed by environment
+    std::vector<double> step_metric;  // likewise; empty if nobody asks for it
+    std::size_t first_finished = 0;   // its part of finished_, in time order
     std::size_t num_finished = 0;
     std::vector<std::uint32_t> truncated;  // environments whose last observation needs a value
     std::vector<float> finals;             // those observations
@@ -134,6 +138,7 @@ class RolloutCollector {
       for (std::size_t e = first; e < first + count; ++e) {
         const std::size_t row = t * num_envs + e;
         rollout.rewards[row] = static_cast<float>(collected.rewards[e]);
+        if (!collected.step_metric.empty()) rollout.step_metric[row] = static_cast<float>(collected.step_metric[e]);
         if (rollout.truncated[row] != 0 && rollout.terminated[row] == 0)
           collected.truncated.push_back(static_cast<std::uint32_t>(e));
         if (recurrent) rollout.starts_at(t + 1)[e] = rollout.terminated[row] | rollout.truncated[row];
@@ -186,6 +191,8 @@ class RolloutCollector {
     rows.rewards = collected.rewards;
     rows.terminated = std::span(rollout_->terminated).subspan(t * n, n);
     rows.truncated = std::span(rollout_->truncated).subspan(t * n, n);
+    rows.step_metric = collected.step_metric;
+    rows.step_metric_index = step_metric_;
     return rows;
   }
 
@@ -243,6 +250,7 @@ class RolloutCollector {
   std::vector<Scratch>* scratch_;
   std::uint64_t seed_;
   bool check_finite_;
+  std::size_t step_metric_;
   std::vector<float> final_observations_;
   std::vector<float> environment_actions_;     // [N][A] of the step in progress; Box only
   std::vector<EpisodeStatistics> finished_;    // of the rollout
