@@ -307,6 +307,41 @@ TEST_CASE("A second training from 0 keeps the checkpoints that it writes over th
   }
 }
 
+TEST_CASE("A resumed run removes the checkpoints of the process before it in their turn", "[rl][callbacks][resume]") {
+  const std::string prefix = "rlx_test_prune_" + std::to_string(::getpid());
+  const rlx::CheckpointCallbackConfig config{.save_freq = 128, .path = "/tmp", .prefix = prefix, .keep_last = 2};
+  const auto path = [&](int at) { return "/tmp/" + prefix + '_' + std::to_string(at) + ".safetensors"; };
+  {
+    Run begun;
+    rlx::CheckpointCallback callback(config);
+    begun.ppo.learn(3 * 128, {.callbacks = {&callback}});
+    REQUIRE(callback.saved() == std::vector<std::string>{path(256), path(384)});
+  }
+  Run resumed;
+  resumed.ppo.load(path(384));
+  rlx::CheckpointCallback callback(config);
+  resumed.ppo.learn(128, {.callbacks = {&callback}, .reset_num_timesteps = false});
+  REQUIRE(callback.saved() == std::vector<std::string>{path(384), path(512)});
+  REQUIRE_FALSE(exists(path(256)));
+  REQUIRE_FALSE(exists("/tmp/" + prefix + "_256.json"));
+  REQUIRE(exists(path(384)));
+  resumed.ppo.learn(2 * 128, {.callbacks = {&callback}, .reset_num_timesteps = false});
+  REQUIRE_FALSE(exists(path(384)));
+  // A run that begins anew from these parameters leaves the files of the one before alone.
+  Run again;
+  again.ppo.load(path(768));
+  rlx::CheckpointCallback from_zero(config);
+  again.ppo.learn(3 * 128, {.callbacks = {&from_zero}});
+  REQUIRE(from_zero.saved() == std::vector<std::string>{path(256), path(384)});
+  for (const int at : {256, 384, 640, 768}) {
+    REQUIRE(exists(path(at)));
+    remove_checkpoint(path(at));
+  }
+  again.ppo.notes["checkpoints " + prefix + '_'] = "{";
+  rlx::CheckpointCallback damaged(config);
+  REQUIRE_THROWS_AS(again.ppo.learn(128, {.callbacks = {&damaged}}), rlx::CheckpointError);
+}
+
 TEST_CASE("Episodes are told apart by their source", "[rl][callbacks]") {
   FakeLearner learner;
   rlx::Logger logger;

@@ -50,6 +50,8 @@ class Milestones {
     if (seen_ / every_ == before / every_) return std::nullopt;
     return seen_ / every_ * every_;
   }
+  /// Whether the learner was at or behind a count when it was last looked at.
+  bool reached(std::uint64_t at) const noexcept { return at <= seen_; }
 
  private:
   std::uint64_t count(const Learner& learner) const {
@@ -265,34 +267,40 @@ struct CheckpointCallbackConfig {
   CountUnit unit = CountUnit::timesteps;
   std::string path = ".";             ///< existing directory
   std::string prefix = "checkpoint";  ///< checkpoint_ep200.safetensors by episodes, checkpoint_100000.safetensors by timesteps
-  std::size_t keep_last = 0;          ///< remove older ones of this run; 0: keep all
-  std::string final_name = {};        ///< also save at the end under this name, such as "final_model"; empty: do not
+  /// Remove older ones of this run, also those that an earlier process wrote before the run was resumed; 0: keep all.
+  std::size_t keep_last = 0;
+  std::string final_name = {};  ///< also save at the end under this name, such as "final_model"; empty: do not
 };
 
 /// Saves the learner now and then, whole, so that training can continue from there; its place among the callbacks is free.
+/// With `keep_last` a checkpoint lists the milestones of those before it that are kept, so that a resumed run removes them in
+/// their turn.
 class CheckpointCallback final : public Callback {
  public:
   explicit CheckpointCallback(CheckpointCallbackConfig config)
       : config_(std::move(config)), milestones_(config_.save_freq, config_.unit) {}
 
-  /// @throws IoError if nothing could be saved
+  /// @throws IoError if nothing could be saved, CheckpointError if what a checkpoint kept for this callback is damaged
   void on_training_start(Learner& learner) override {
     milestones_.start(learner);
     io::require_writable(file(config_.prefix));
+    if (kept_.empty()) recall(learner);
   }
 
   void on_checkpoint(Learner& learner) override {
     const std::optional<std::uint64_t> at = milestones_.passed(learner);
     if (!at) return;
-    const char* const unit = config_.unit == CountUnit::episodes ? "_ep" : "_";
-    const std::string path = file(config_.prefix + unit + std::to_string(*at));
-    learner.save(path);
-    std::erase(saved_, path);  // a second `learn` from 0 overwrites the files of the first
-    saved_.push_back(path);
-    while (config_.keep_last != 0 && saved_.size() > config_.keep_last) {
-      std::remove(saved_.front().c_str());
-      std::remove(description_path(saved_.front()).c_str());
-      saved_.erase(saved_.begin());
+    std::vector<std::uint64_t> kept = kept_;
+    std::erase(kept, *at);  // a second `learn` from 0 overwrites the files of the first
+    kept.push_back(*at);
+    if (config_.keep_last != 0) remember(learner, kept);
+    learner.save(file_of(*at));
+    kept_ = std::move(kept);
+    while (config_.keep_last != 0 && kept_.size() > config_.keep_last) {
+      const std::string oldest = file_of(kept_.front());
+      std::remove(oldest.c_str());
+      std::remove(description_path(oldest).c_str());
+      kept_.erase(kept_.begin());
     }
   }
 
@@ -300,15 +308,38 @@ class CheckpointCallback final : public Callback {
     if (!config_.final_name.empty()) learner.save(file(config_.final_name));
   }
 
-  /// Files that exist because of this object, oldest first.
-  const std::vector<std::string>& saved() const noexcept { return saved_; }
+  /// Files of the run that are kept, oldest first; those of earlier processes only with `keep_last`.
+  std::vector<std::string> saved() const {
+    std::vector<std::string> files;
+    for (const std::uint64_t at : kept_) files.push_back(file_of(at));
+    return files;
+  }
 
  private:
   std::string file(const std::string& name) const { return config_.path + '/' + name + ".safetensors"; }
+  std::string stem() const { return config_.prefix + (config_.unit == CountUnit::episodes ? "_ep" : "_"); }
+  std::string file_of(std::uint64_t at) const { return file(stem() + std::to_string(at)); }
+
+  std::string note() const { return "checkpoints " + stem(); }
+  /// Notes the last of `kept`, which includes the file that is about to be written.
+  void remember(Learner& learner, const std::vector<std::uint64_t>& kept) const {
+    const auto last = static_cast<std::ptrdiff_t>(std::min(kept.size(), config_.keep_last));
+    learner.notes[note()] = nlohmann::json(std::vector<std::uint64_t>(kept.end() - last, kept.end())).dump();
+  }
+  void recall(const Learner& learner) {
+    const auto found = learner.notes.find(note());
+    if (config_.keep_last == 0 || found == learner.notes.end()) return;
+    try {
+      for (const std::uint64_t at : nlohmann::json::parse(found->second).get<std::vector<std::uint64_t>>())
+        if (milestones_.reached(at)) kept_.push_back(at);  // a training from 0 leaves the files of the one before
+    } catch (const nlohmann::json::exception& error) {
+      throw CheckpointError("the note '" + note() + "' of the learner is damaged: " + error.what());
+    }
+  }
 
   CheckpointCallbackConfig config_;
   detail::Milestones milestones_;
-  std::vector<std::string> saved_;
+  std::vector<std::uint64_t> kept_;  // milestones whose files are kept, oldest first
 };
 
 /// Figures of the episodes of one source.
