@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The smallest consumer: includes the umbrella and runs three steps of an environment.
+// A consumer of the umbrella: three steps of an environment.
 #include <rlx/rlx.hpp>
 
 #include <cstdint>

@@ -10,6 +10,9 @@
 /// One comparable number: major * 10000 + minor * 100 + patch.
 #define RLX_VERSION (RLX_VERSION_MAJOR * 10000 + RLX_VERSION_MINOR * 100 + RLX_VERSION_PATCH)
 /// The same as text, "major.minor.patch".
-#define RLX_VERSION_STRING "0.1.0"
+#define RLX_VERSION_STRING \
+  RLX_DETAIL_QUOTE(RLX_VERSION_MAJOR) "." RLX_DETAIL_QUOTE(RLX_VERSION_MINOR) "." RLX_DETAIL_QUOTE(RLX_VERSION_PATCH)
+#define RLX_DETAIL_QUOTE(number) RLX_DETAIL_QUOTE_EXPANDED(number)
+#define RLX_DETAIL_QUOTE_EXPANDED(number) #number
 
 #endif  // RLX_CORE_VERSION_HPP
