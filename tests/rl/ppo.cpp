@@ -45,10 +45,11 @@ rlx::PpoConfig small_config() {
 /// A masked environment with all learners' features on, and everything that must outlive it.
 template <class E = rlx::InvalidActionEnv>
 struct Run {
-  explicit Run(rlx::PpoConfig config = small_config(), std::size_t threads = 1, std::size_t num_envs = 16)
+  explicit Run(rlx::PpoConfig config = small_config(), std::size_t threads = 1, std::size_t num_envs = 16,
+               std::size_t width = 16)
       : pool(threads),
         envs({.num_envs = num_envs, .seed = 3}, pool, [](std::size_t) { return E(7, 4, 11); }),
-        ppo(config, envs, rlx::nn::mlp_actor_critic({.observation = 7, .action = 7, .pi = {16, 16}, .vf = {16}}), pool) {}
+        ppo(config, envs, rlx::nn::mlp_actor_critic({.observation = 7, .action = 7, .pi = {width, 16}, .vf = {16}}), pool) {}
 
   std::uint64_t rollout() const { return ppo.config().n_steps * envs.num_envs(); }
 
@@ -100,9 +101,12 @@ struct BrokenCritic : rlx::ScalarCritic {
 }  // namespace
 
 TEST_CASE("The bytes do not depend on the number of threads", "[rl][ppo][detail_C6]") {
+  rlx::PpoConfig config = small_config();
+  config.gradient_shards = 4;
   std::string expected;
   for (const std::size_t threads : {1U, 2U, 3U, 8U}) {
-    Run run(small_config(), threads, 32);
+    Run run(config, threads, 32, 64);
+    REQUIRE(run.ppo.graph().flops_per_row() * config.batch_size >= rlx::detail::little_work);  // else the pool gets none of it
     run.ppo.learn(5 * run.rollout());
     REQUIRE(run.ppo.n_updates() == 5);
     REQUIRE(run.ppo.last_update().minibatches == 3 * 12);
@@ -199,6 +203,41 @@ TEST_CASE("A checkpoint of another run is refused with every difference, and not
 
   Run fewer(small_config(), 1, 8);
   REQUIRE_THROWS_AS(fewer.ppo.load(file.path), rlx::CheckpointError);
+}
+
+TEST_CASE("A checkpoint of another version or with other tensors is refused by its first difference", "[rl][ppo][resume]") {
+  const TemporaryFile file("tensors"), changed("tensors_changed");
+  Run run(small_config(), 1, 4);
+  run.ppo.learn(run.rollout());
+  run.ppo.save(file.path);
+  const std::string before = run.ppo.state_hash();
+  const rlx::io::Safetensors saved = rlx::io::Safetensors::open(file.path);
+  const auto refused = [&](auto change, const std::string& part) {
+    nlohmann::json meta = nlohmann::json::parse(saved.metadata("rlx"));
+    std::vector<rlx::io::TensorView> tensors = saved.tensors();
+    const auto m = std::find_if(tensors.begin(), tensors.end(), [](const auto& t) { return t.name == "optimizer/m"; });
+    REQUIRE(m != tensors.end());
+    change(meta, tensors, m);
+    rlx::io::write_safetensors(changed.path, {{"rlx", meta.dump()}}, tensors);
+    try {
+      run.ppo.load(changed.path);
+      FAIL("expected CheckpointError with " + part);
+    } catch (const rlx::CheckpointError& error) {
+      REQUIRE_THAT(error.what(), ContainsSubstring(part));
+    }
+    REQUIRE(run.ppo.state_hash() == before);
+  };
+  refused([](auto& meta, auto&, auto) { meta["version"] = 2; }, "checkpoint of version 1, found");
+  refused([](auto& meta, auto&, auto) { meta["format"] = "rlx-policy"; }, "found format \"rlx-policy\"");
+  refused([](auto& meta, auto&, auto) { meta.erase("counters"); }, "counters");
+  refused([](auto&, auto& tensors, auto m) { tensors.erase(m); }, "'optimizer/m'");
+  refused([](auto&, auto&, auto m) { m->name = "stray"; }, "'stray' does not belong to this learner");
+  refused(
+      [](auto&, auto&, auto m) {
+        m->shape = {m->shape[0] - 1};
+        m->data = m->data.first(m->data.size() - sizeof(float));
+      },
+      "'optimizer/m'");
 }
 
 TEST_CASE("A damaged checkpoint is refused or identical", "[rl][ppo][resume]") {
@@ -385,6 +424,30 @@ TEST_CASE("Numbers that are not finite stop training and name their place", "[rl
       REQUIRE(ppo.parameters().sha256() == before);
     }
   }
+}
+
+TEST_CASE("A stored action that its stored mask forbids stops training before the step", "[rl][ppo][errors]") {
+  struct Forbid final : rlx::Callback {
+    bool on_rollout_end(rlx::Learner& learner) override {
+      using Ppo = rlx::Ppo<rlx::InvalidActionEnv>;
+      auto& rollout = const_cast<rlx::Rollout<std::int32_t>&>(dynamic_cast<Ppo&>(learner).rollout());
+      rollout.masks_at(3)(5, static_cast<std::size_t>(rollout.action(3 * 16 + 5)[0])) = 0;
+      return true;
+    }
+  } forbid;
+  Run run;
+  const std::string before = run.ppo.parameters().sha256();
+  rlx::PpoConfig whole = small_config();
+  whole.batch_size = 24 * 16;  // the row is in the first minibatch
+  Run one(whole);
+  try {
+    one.ppo.learn(one.rollout(), {.callbacks = {&forbid}});
+    FAIL("expected NumericError");
+  } catch (const rlx::NumericError& error) {
+    REQUIRE_THAT(error.what(), ContainsSubstring("at update 0, epoch 0, minibatch 0"));
+    REQUIRE_THAT(error.what(), ContainsSubstring("the stored action is invalid under its mask"));
+  }
+  REQUIRE(one.ppo.parameters().sha256() == before);
 }
 
 TEST_CASE("Configurations that cannot work are refused by name", "[rl][ppo][errors]") {
@@ -698,6 +761,35 @@ TEST_CASE("A checkpoint between a rollout and its update is refused, because it 
   REQUIRE_THROWS_WITH(run.ppo.learn(run.rollout(), {.callbacks = {&early}}), ContainsSubstring("save in on_checkpoint"));
   run.ppo.learn(run.rollout());  // the learner stays usable
   run.ppo.save(file.path);
+}
+
+TEST_CASE("Loading from a callback is refused, because the rest of the iteration belongs to another state",
+          "[rl][ppo][resume]") {
+  const TemporaryFile file("load_early");
+  struct Load final : rlx::Callback {
+    Load(rlx::Ppo<rlx::InvalidActionEnv>& l, std::string p, bool before_update)
+        : ppo(l), path(std::move(p)), early(before_update) {}
+    bool load_if(bool now) {
+      if (now) ppo.load(path);
+      return true;
+    }
+    bool on_rollout_end(rlx::Learner&) override { return load_if(early); }
+    bool on_update_end(rlx::Learner&) override { return load_if(!early); }
+    rlx::Ppo<rlx::InvalidActionEnv>& ppo;
+    std::string path;
+    bool early;
+  };
+  for (const bool early : {true, false}) {
+    Run run, plain;
+    run.ppo.learn(run.rollout());
+    plain.ppo.learn(run.rollout());
+    run.ppo.save(file.path);
+    Load load(run.ppo, file.path, early);
+    REQUIRE_THROWS_WITH(run.ppo.learn(run.rollout(), {.callbacks = {&load}, .reset_num_timesteps = false}),
+                        ContainsSubstring("Ppo::load was called from a callback"));
+    run.ppo.load(file.path);  // after learn it is welcome
+    REQUIRE(run.ppo.state_hash() == plain.ppo.state_hash());
+  }
 }
 
 TEST_CASE("After an exception within an iteration nothing is saved until an iteration is whole", "[rl][ppo][resume]") {

@@ -179,6 +179,11 @@ std::vector<io::TensorView> OnPolicyLearner<E, Rule, C, R, K>::tensors(const Sta
 template <class E, class Rule, Critic C, RiskObjective R, Clock K>
 void OnPolicyLearner<E, Rule, C, R, K>::load(std::string_view path_view, const LoadOptions& options) {
   const std::string path(path_view);
+  if (learning_) {
+    throw CheckpointError(name() +
+                          "::load was called from a callback, so the rollout and the callbacks would belong to another "
+                          "state than the parameters; return false there and call it after learn");
+  }
   const io::Safetensors file = io::Safetensors::open(path);
   const nlohmann::json meta = read_metadata(file);
   try {
