@@ -192,7 +192,7 @@ TEST_CASE("evaluate_off_policy: 95 % intervals cover the true value in at least 
     rlx::OpeConfig config = quick({wis, pdwis, dr, fqe});
     config.seed = seed;
     config.replicates = 400;
-    const auto result = rlx::evaluate_off_policy(two_steps(100, seed), target, config, &pool);
+    const auto result = rlx::evaluate_off_policy(two_steps(200, seed), target, config, &pool);
     for (std::size_t i = 0; i < 4; ++i) {
       const auto& value = result.estimates[i].value;
       covered[i] += value.low <= 1.4 && 1.4 <= value.high ? 1 : 0;
