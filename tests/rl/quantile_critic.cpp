@@ -215,6 +215,8 @@ TEST_CASE("Numbers that a quantile critic cannot have are refused", "[rl][quanti
   critic.check(WithoutClip{}, "A2c");
   Rows rows(2, 1, 5);
   REQUIRE_THROWS_AS(rows.prepare(critic), rlx::ShapeError);  // 32 atoms, 5 outputs
+  rows.rewards[1] = std::nanf("");
+  REQUIRE_THROWS_AS(rows.prepare(QuantileCritic({.atoms = 5})), rlx::NumericError);
 }
 
 TEST_CASE("The gradient of the quantile loss through the head agrees with central differences", "[rl][quantile_critic]") {

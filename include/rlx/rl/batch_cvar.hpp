@@ -88,7 +88,7 @@ class PortfolioLoss {
       double squares = 0.0;
       for (const double x : p) squares += (x - value.mean) * (x - value.mean);
       const double sd = std::sqrt(squares / (n - 1.0));
-      if (!(sd > 0.0)) {
+      if (!(sd > 1e-12 * std::abs(value.mean))) {  // what rounding leaves of equal outcomes
         throw NumericError("PortfolioLoss: all " + std::to_string(p.size()) +
                                " outcomes are equal, so that their Sharpe ratio is not defined; set sharpe_weight = 0",
                            "p");

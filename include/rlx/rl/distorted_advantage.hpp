@@ -29,6 +29,10 @@ namespace rlx {
  * is optimised is the risk of the return from each visited state on, not that of the whole episode: for that see episode CVaR.
  * theta (-2, 0, 1, 3), CVaR 0.5: A(y = -4) = -7.5, A(0.5) = 1, A(10) = 1.5.
  *
+ * What matters to an averse policy is rare, so minibatches should be large enough to hold it: where advantages are normalised
+ * over minibatches without a bad outcome, the good outcomes of a risky action look good. With PPO, `batch_size` of a whole
+ * rollout is safe.
+ *
  * With `risk::Distortion::mean()` the advantages stay as they are, those of the scalar critic with the same values.
  * "mean + w rho" is `mixture(w / (1 + w), mean, rho)`. Log: risk/distorted_value, the mean of rho_G over the rollout's states,
  * and risk/value, that of their means. No state; after the first rollout nothing is allocated; one thread, fixed order.

@@ -114,7 +114,7 @@ class QuantileCritic {
 
   /// Writes the targets and sets kappa. Only one thread may call it, and not during `loss`: what it keeps for the update
   /// (kappa) and for speed (scratch) is all that changes.
-  /// @param targets  [T N][K]. @par Complexity O(T N K)
+  /// @param targets  [T N][K]. @throws ShapeError, NumericError naming step and environment. @par Complexity O(T N K)
   void prepare(const RolloutView& rollout, std::span<float> targets) const {
     const std::size_t steps = rollout.n_steps, envs = rollout.num_envs, k = config_.atoms;
     if (targets.size() != steps * envs * k || rollout.critic_outputs.cols() != k) {
@@ -162,6 +162,11 @@ class QuantileCritic {
         }
         begin = end;
       }
+    }
+    if (const std::size_t bad = first_non_finite(std::span<const float>(targets)); bad != targets.size()) {
+      throw NumericError("QuantileCritic: target " + std::to_string(bad % k) + " of step " + std::to_string(bad / k / envs) +
+                             " is not finite; look at rewards and outputs, or set normalize_reward",
+                         "targets", bad / k / envs, bad / k % envs);
     }
     kappa_ = config_.kappa_absolute.value_or(config_.kappa_relative * deviation(targets));
   }

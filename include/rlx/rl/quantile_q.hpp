@@ -89,6 +89,8 @@ class QuantileQ {
   /// @throws ShapeError (sizes, actions), NumericError if loss or gradient is not finite: the parameters are those before
   double update(const QuantileQBatch& batch) {
     check(batch);
+    if (const std::size_t bad = first_non_finite(batch.rewards); bad != batch.rewards.size())
+      throw NumericError("QuantileQ::update: rewards[" + std::to_string(bad) + "] is not finite", "rewards", adam_.steps());
     const std::size_t n = batch.observations.rows(), k = config_.atoms;
     graph_.forward(std::as_const(store_).parameters(), batch.next_observations, workspace_);
     const std::span<float> targets = std::span(targets_).first(n * k);
