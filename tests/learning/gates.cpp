@@ -95,7 +95,11 @@ TEST_CASE("Every gate has a test case of its own", "[learning][gate]") {
                                      "ppo.cart_pole_without_velocities",
                                      "ppo.cart_pole_without_velocities_mlp",
                                      "ppo.slot_network",
-                                     "ppo.ladder_planted"};
+                                     "ppo.ladder_planted",
+                                     "ppo.bandit_quantile_mean",
+                                     "ppo.bandit_quantile_cvar",
+                                     "ppo.bandit_quantile_wang",
+                                     "ppo.bandit_quantile_power"};
   REQUIRE(names == tested);
 }
 
@@ -129,6 +133,10 @@ TEST_CASE("PPO: CartPole without velocities, without an LSTM", "[learning][.slow
 }
 TEST_CASE("PPO: the modular network of 791,989 parameters", "[learning][.slow]") { require_gate("ppo.slot_network"); }
 TEST_CASE("PPO: the option ladder with one profile sold too dear", "[learning][.slow]") { require_gate("ppo.ladder_planted"); }
+TEST_CASE("PPO: a bandit's tail under no distortion", "[learning][.slow]") { require_gate("ppo.bandit_quantile_mean"); }
+TEST_CASE("PPO: a bandit's tail under CVaR of a tenth", "[learning][.slow]") { require_gate("ppo.bandit_quantile_cvar"); }
+TEST_CASE("PPO: a bandit's tail under Wang's distortion", "[learning][.slow]") { require_gate("ppo.bandit_quantile_wang"); }
+TEST_CASE("PPO: a bandit's tail under a power distortion", "[learning][.slow]") { require_gate("ppo.bandit_quantile_power"); }
 TEST_CASE("PPO finds the profile with a planted edge in a few updates", "[learning]") {
   using namespace rlx_learning;
   const PlantedMarket market(360);

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+#include <rlx/rl/distorted_advantage.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+
+#include "rl/training_run.hpp"
+#include "rlx_catch.hpp"
+
+using namespace rlx_test;
+using rlx::DistortedAdvantage;
+using rlx::QuantileCritic;
+using rlx::risk::Distortion;
+
+namespace {
+
+/// The raw output whose softplus is x.
+float raw(double x) { return static_cast<float>(std::log(std::expm1(x))); }
+
+/// As many outputs as a quantile critic's, of which the first is trained as the value: what the scalar critic does.
+struct FirstOfMany : rlx::ScalarCritic {
+  std::size_t outputs() const { return 8; }
+  double loss(const rlx::CriticBatch& batch, std::span<float> d) const {
+    for (std::size_t i = 0; i < batch.outputs.rows(); ++i)
+      d[i * 8] += 2 * (batch.outputs(i, 0) - batch.targets(i, 0)) / float(batch.batch_rows);
+    return 0.0;
+  }
+};
+struct EightAtoms : QuantileCritic {
+  EightAtoms() : QuantileCritic({.atoms = 8}) {}
+};
+struct Averse : DistortedAdvantage {
+  Averse() : DistortedAdvantage(Distortion::wang(0.75)) {}
+};
+struct Neutral : DistortedAdvantage {
+  Neutral() : DistortedAdvantage(Distortion::mean()) {}
+};
+
+using Env = SourcedMaskedEnv;
+Env make_env(std::size_t) { return Env(); }
+rlx::nn::GraphSpec graph() {
+  return rlx::nn::mlp_actor_critic({.observation = 7, .action = 7, .pi = {24}, .vf = {24}, .value = 8});
+}
+rlx::PpoConfig config() {
+  rlx::PpoConfig c;
+  c.n_steps = 32;
+  c.batch_size = 128;
+  c.n_epochs = 2;
+  c.normalize_reward = true;
+  c.seed = 5;
+  return c;
+}
+template <class C, class R>
+using Run = TrainingRun<rlx::Ppo<Env, C, R>, Env>;
+
+template <class C, class R>
+std::vector<float> first_advantages() {
+  Run<C, R> run(config(), graph(), make_env);
+  run.learner.learn(run.rollout());
+  return run.learner.rollout().advantages;
+}
+
+}  // namespace
+
+TEST_CASE("The worked example of a distorted advantage", "[rl][distorted_advantage]") {
+  // theta (-2, 0, 1, 3): mean 0.5, increments 2, 1, 2. CVaR 0.5: u = (0, 4, 5, 5).
+  constexpr std::size_t k = 4;
+  std::vector<float> outputs, targets;
+  for (const float y : {-4.0F, 0.5F, 10.0F}) {
+    outputs.insert(outputs.end(), {0.5F, raw(2), raw(1), raw(2)});
+    targets.insert(targets.end(), k, y);
+  }
+  rlx::RolloutView view;
+  view.n_steps = 3;
+  view.num_envs = 1;
+  view.critic_outputs = {outputs.data(), 3, k};
+  view.targets = {targets.data(), 3, k};
+  std::vector<float> advantages{7, 7, 7};
+  DistortedAdvantage objective(Distortion::cvar(0.5));
+  objective.on_rollout(view, advantages);
+  REQUIRE_THAT(advantages[0], WithinAbs(-7.5, 1e-5));
+  REQUIRE_THAT(advantages[1], WithinAbs(1.0, 1e-5));
+  REQUIRE_THAT(advantages[2], WithinAbs(1.5, 1e-5));
+  rlx::Logger logger;
+  objective.record(logger);
+  REQUIRE_THAT(logger.value("risk/distorted_value"), WithinAbs(-1.0, 1e-5));  // mean of the two lowest atoms
+  REQUIRE_THAT(logger.value("risk/value"), WithinAbs(0.5, 1e-6));
+
+  DistortedAdvantage neutral(Distortion::mean());
+  std::vector<float> kept{1, 2, 3};
+  neutral.on_rollout(view, kept);
+  REQUIRE(kept == std::vector<float>{1, 2, 3});
+  REQUIRE(objective.loss(rlx::MinibatchView{}, rlx::LossGradient{}) == 0.0);
+  REQUIRE_THROWS_AS(objective.on_rollout(view, std::span<float>(kept).first(2)), rlx::ShapeError);
+}
+
+TEST_CASE("Without a distortion PPO has the advantages of the scalar critic, bit by bit", "[rl][distorted_advantage]") {
+  const std::vector<float> scalar = first_advantages<FirstOfMany, rlx::ExpectedReturn>();
+  REQUIRE(scalar == first_advantages<EightAtoms, rlx::ExpectedReturn>());
+  REQUIRE(scalar == first_advantages<EightAtoms, Neutral>());
+  REQUIRE(scalar != first_advantages<EightAtoms, Averse>());
+}
+
+TEST_CASE("PPO with a quantile critic: the same bytes for any number of threads, exact resume, no allocation",
+          "[rl][distorted_advantage]") {
+  const auto make_run = [](std::size_t threads) {
+    return std::make_unique<Run<EightAtoms, Averse>>(config(), graph(), make_env, threads);
+  };
+  require_equal_for_all_threads(make_run);
+  require_exact_resume("quantile_critic", make_run);
+  require_no_allocation(*make_run(2));
+}
+
+TEST_CASE("A quantile critic refuses to be clipped or rescaled", "[rl][distorted_advantage]") {
+  const auto refused = [](const rlx::PpoConfig& c, const std::string& part) {
+    try {
+      Run<EightAtoms, Averse> run(c, graph(), make_env);
+      FAIL("expected ConfigError with " + part);
+    } catch (const rlx::ConfigError& error) {
+      REQUIRE_THAT(error.what(), ContainsSubstring(part));
+    }
+  };
+  rlx::PpoConfig clipped = config();
+  clipped.clip_range_vf = 0.2;
+  refused(clipped, "PpoConfig.clip_range_vf is set; a QuantileCritic cannot clip");
+  rlx::PpoConfig rescaled = config();
+  rescaled.normalize_reward = false;
+  rescaled.normalize_value = true;
+  refused(rescaled, "PpoConfig.normalize_value = true; the increments of a QuantileCritic cannot be rescaled exactly");
+}
