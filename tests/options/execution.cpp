@@ -564,6 +564,28 @@ TEST_CASE("A roll opens what its closing order has filled, and nothing if that i
   }
 }
 
+TEST_CASE("A roll whose first order is denied is denied as a whole") {
+  for (const bool dry_run : {false, true}) {
+    Bench bench;
+    bench.settings.dry_run = dry_run;
+    bench.venue.held[calls[0]] = Fixed8::parse("-0.1");
+    bench.gate.denied_symbol = calls[0];
+    Action roll = Bench::open(calls[0]);
+    roll.type = ActionType::roll_covered_call;
+    roll.roll_to = calls[4];
+    const ExecutionRecord record = bench.run(std::vector<Action>{roll});
+    REQUIRE(record.legs.size() == 2);
+    for (const LegResult& leg : record.legs) {
+      CHECK(leg.rejected_by == RejectedBy::risk);
+      CHECK(leg.risk_check == RiskCheck{false, {"H5 size: test"}});
+      CHECK(leg.message == "H5 size: test");
+    }
+    CHECK(bench.gate.checks == 1);
+    CHECK(bench.venue.orders.empty());
+    if (!dry_run) CHECK(bench.book.find(record.legs[1].leg.label)->rejected_by == RejectedBy::risk);
+  }
+}
+
 TEST_CASE("A roll whose closing order ends unknown opens nothing") {
   Bench bench;
   bench.venue.held[calls[0]] = Fixed8::parse("-0.1");
@@ -637,12 +659,43 @@ TEST_CASE("The kill switch ends a batch before its next leg and every wait") {
 
 TEST_CASE("The wrong exchange in the reply to an order leaves the leg unknown and ends everything") {
   Bench bench;
-  bench.submits = {{Fate::wrong_flag, 0, 0}};
-  const auto legs = bench.plan(std::vector<Action>{Bench::open(calls[0]), Bench::open(calls[1])});
-  CHECK_THROWS_AS(bench.executor().execute(legs), AttestationError);
-  CHECK(bench.book.find(legs[0].label)->state == LegState::unknown);
-  CHECK(bench.book.find(legs[1].label)->state == LegState::planned);
-  CHECK(bench.count("submit") == 1);
+  bench.submits = {{}, {Fate::wrong_flag, 0, 0}};
+  const auto legs = bench.plan(std::vector<Action>{Bench::open(calls[0]), Bench::open(calls[1]), Bench::open(calls[2])});
+  ExecutionRecord record;
+  CHECK_THROWS_AS(bench.executor().execute(legs, record), AttestationError);
+  CHECK(bench.count("submit") == 2);
+  // Journal and record know what was sent and what was not.
+  REQUIRE(record.legs.size() == 3);
+  const LegState states[] = {LegState::filled, LegState::unknown, LegState::rejected};
+  for (std::size_t i = 0; i < 3; ++i) {
+    CHECK(bench.book.find(legs[i].label)->state == states[i]);
+    CHECK(record.legs[i].state == states[i]);
+    CHECK(record.legs[i].leg == legs[i]);
+  }
+  CHECK(record.legs[0].filled_amount == Fixed8::parse("0.1"));
+  CHECK(record.legs[1].order.has_value());
+  CHECK_THAT(record.legs[1].message, ContainsSubstring("the reply says mainnet"));
+  CHECK(record.legs[2].rejected_by == RejectedBy::abort);
+  CHECK_THAT(record.aborted_reason, ContainsSubstring("the reply says mainnet"));
+  CHECK(record.status == LadderStatus::partial);
+}
+
+TEST_CASE("A quote that cannot be asked for ends the batch without a send, in a dry run without a record") {
+  for (const bool dry_run : {false, true}) {
+    Bench bench;
+    bench.settings.dry_run = dry_run;
+    bench.venue.fate = [](std::string_view) -> Verdict { throw rlx::VenueError("no safe connection"); };
+    const auto legs = bench.plan(std::vector<Action>{Bench::open(calls[0]), Bench::open(calls[1])});
+    ExecutionRecord record;
+    CHECK_THROWS_AS(bench.executor().execute(legs, record), rlx::VenueError);
+    REQUIRE(record.legs.size() == 2);
+    for (const LegResult& leg : record.legs) {
+      CHECK(leg.rejected_by == RejectedBy::abort);
+      CHECK(leg.message == "no safe connection");
+      CHECK(bench.states(leg.leg.label) == (dry_run ? "planned" : "planned rejected"));
+    }
+    CHECK(record.status == (dry_run ? LadderStatus::simulated : LadderStatus::failed));
+  }
 }
 
 TEST_CASE("After a restart a leg of unknown fate is adopted, or timed out once the venue cannot accept it any more") {

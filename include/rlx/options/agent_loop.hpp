@@ -293,8 +293,8 @@ class LadderAgent {
       stop_with(report, StopCause::log, kill_reason::log, error.what());
     } catch (const std::logic_error& error) {
       stop_with(report, StopCause::kill, kill_reason::internal, error.what());
-    } catch (const Error& error) {  // the state cannot be built: this tick does not trade
-      decision.decision_source = DecisionSource::error;
+    } catch (const Error& error) {  // the state cannot be built, or no leg can be sent any more: the next tick is normal
+      if (decision.execution.legs.empty()) decision.decision_source = DecisionSource::error;
       decision.error = error.what();
       try_write(ErrorRecord{decision.tick_seq, "tick", error.what(), false});
     }
@@ -469,7 +469,12 @@ class LadderAgent {
     if (!settings_.dry_run && !plan.legs.empty()) journal_.write(plan);
     gate.projected.plan_is_durable = true;
     // 8 and 9 execute
-    decision.execution = executor.execute(plan.legs);
+    try {
+      executor.execute(plan.legs, decision.execution);
+    } catch (const std::exception&) {  // the record keeps what was sent
+      conclude(decision);
+      throw;
+    }
     conclude(decision);
     if (executor.must_stop()) {
       report.stop = StopCause::attestation;

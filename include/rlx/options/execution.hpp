@@ -14,6 +14,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <optional>
 #include <span>
 #include <string>
@@ -136,7 +137,7 @@ inline OrderRequest make_order(const PlannedLeg& leg, market::Fixed8 amount, con
     order.post_only = true;
     if (ticker.bid.sign() > 0 && ticker.ask.sign() > 0) {
       // Half of an odd count of 1e-8 is rounded up with the rest.
-      const Fixed8 mid = Fixed8::from_units((ticker.bid.units() + ticker.ask.units() + 1) / 2);
+      const Fixed8 mid = Fixed8::from_units(ticker.bid.units() + (ticker.ask.units() - ticker.bid.units() + 1) / 2);
       const Fixed8 above_bid = ticker.bid + tick_at(instrument, ticker.bid);
       order.price = round_price_up(instrument, max(mid, above_bid));
     }
@@ -213,21 +214,28 @@ class Executor {
   /// @pre without dry_run: the plan that holds the legs is in the journal
   ExecutionRecord execute(std::span<const PlannedLeg> legs) {
     ExecutionRecord record;
+    execute(legs, record);
+    return record;
+  }
+  /// The same into a record that is complete even where venue or log end the batch with an exception: legs that were not sent
+  /// by then are rejected (abort), the others have the state of the journal.
+  void execute(std::span<const PlannedLeg> legs, ExecutionRecord& record) {
+    record = ExecutionRecord();
     record.dry_run = settings_.dry_run;
     record.legs.reserve(legs.size());
-    market::Fixed8 closed;  // by the closing order of a roll, for the opening one behind it
-    for (const PlannedLeg& leg : legs) {
-      record.legs.push_back(execute_leg(leg, leg.role == LegRole::roll_open ? min(leg.amount, closed) : leg.amount));
-      const LegResult& result = record.legs.back();
-      if (leg.role == LegRole::roll_close) closed = result.simulated ? leg.amount : result.filled_amount;
+    try {
+      execute_legs(legs, record.legs);
+    } catch (const std::exception& error) {
+      abort(error.what());
+      for (LegResult& result : record.legs) interrupted(result, error.what());
+      for (const PlannedLeg& leg : legs.subspan(record.legs.size())) {
+        record.legs.emplace_back().leg = leg;
+        interrupted(record.legs.back(), error.what());
+      }
+      summarise(record);
+      throw;
     }
-    for (LegResult& result : record.legs) {
-      if (result.state == LegState::unknown) resolve(result);
-    }
-    record.aborted_reason = aborted_;
-    record.status = ladder_status(record.legs, settings_.dry_run);
-    record.fill_status = fill_status(record.legs);
-    return record;
+    summarise(record);
   }
 
   /// True after a code that says credentials or rights are wrong: the agent has to stop.
@@ -341,25 +349,70 @@ class Executor {
   }
   bool opens_pause() const { return static_cast<std::int64_t>(clock_.now_ms()) < memory_.opens_paused_until_ms; }
 
-  LegResult execute_leg(const PlannedLeg& leg, market::Fixed8 amount) {
+  void execute_legs(std::span<const PlannedLeg> legs, std::vector<LegResult>& results) {
+    const LegResult* closing = nullptr;  // the first order of a roll, for the one behind it
+    for (const PlannedLeg& leg : legs) {
+      LegResult& result = results.emplace_back();
+      result.leg = leg;
+      if (leg.role != LegRole::roll_open) {
+        execute_leg(result, leg.amount);
+        if (leg.role == LegRole::roll_close) closing = &result;
+      } else if (closing != nullptr && closing->rejected_by == RejectedBy::risk) {
+        // The check of the first order is that of the whole roll.
+        result.risk_check = closing->risk_check;
+        refused(result, RejectedBy::risk, closing->message, closing->code);
+      } else {
+        const market::Fixed8 closed = closing == nullptr   ? market::Fixed8()
+                                      : closing->simulated ? closing->leg.amount
+                                                           : closing->filled_amount;
+        execute_leg(result, min(leg.amount, closed));
+      }
+    }
+    for (LegResult& result : results) {
+      if (result.state == LegState::unknown) resolve(result);
+    }
+  }
+
+  void summarise(ExecutionRecord& record) const {
+    record.aborted_reason = aborted_;
+    record.status = ladder_status(record.legs, settings_.dry_run);
+    record.fill_status = fill_status(record.legs);
+  }
+
+  // What an exception has left of a leg.
+  void interrupted(LegResult& result, const std::string& why) {
+    if (result.simulated || result.state == LegState::rejected) return;
+    const BookedLeg* const booked = settings_.dry_run ? nullptr : journal_.book().find(result.leg.label);
+    try {
+      if (booked == nullptr || booked->leg != result.leg || booked->state == LegState::planned) {
+        return refused(result, RejectedBy::abort, why);
+      }
+      if (result.message.empty()) result.message = why;
+      mark_unknown(result.leg.label, result.code, result.message);
+    } catch (const LogError&) {
+      // The agent ends for it; the next start asks the venue.
+    }
+    take_over(result);
+  }
+
+  void execute_leg(LegResult& result, market::Fixed8 amount) {
+    const PlannedLeg& leg = result.leg;
     if (leg.action.type == ActionType::training_ladder || leg.action.type == ActionType::do_nothing) {
       throw InvalidActionError(std::string(name_of(leg.action.type)) + " has no order and cannot be executed");
     }
-    LegResult result;
-    result.leg = leg;
     if (aborted_.empty()) abort(gate_.stop_reason());
-    if (!aborted_.empty()) return refused(std::move(result), RejectedBy::abort, aborted_);
+    if (!aborted_.empty()) return refused(result, RejectedBy::abort, aborted_);
     if (side_of(leg.role) == Side::sell && opens_pause()) {
-      return refused(std::move(result), RejectedBy::abort, "opens pause while the venue settles");
+      return refused(result, RejectedBy::abort, "opens pause while the venue settles");
     }
     if (amount.sign() <= 0) {
-      return refused(std::move(result), RejectedBy::abort, "the closing order filled nothing: there is nothing to open");
+      return refused(result, RejectedBy::abort, "the closing order filled nothing: there is nothing to open");
     }
     const Instrument* const instrument = gate_.instrument(leg.action.underlying, traded_symbol(leg));
     const Outcome<Ticker> quote = instrument != nullptr ? venue_.ticker(traded_symbol(leg)) : Outcome<Ticker>();
     if (!quote.is_confirmed()) {
       result.risk_check = {false, {instrument == nullptr ? "H4 instrument: not listed" : "H7 quote: not available"}};
-      return refused(std::move(result), RejectedBy::risk, quote.message, quote.code);
+      return refused(result, RejectedBy::risk, quote.message, quote.code);
     }
     const Ticker& ticker = *quote.value;
     result.index = ticker.index;
@@ -369,30 +422,30 @@ class Executor {
     if (!result.risk_check.allowed) {
       std::string reasons;
       for (const std::string& reason : result.risk_check.reasons) reasons.append(reasons.empty() ? "" : "; ").append(reason);
-      return refused(std::move(result), RejectedBy::risk, std::move(reasons));
+      return refused(result, RejectedBy::risk, std::move(reasons));
     }
     result.order = order;
     gate_.sent(leg, order, ticker);
     if (settings_.dry_run) {
       result.simulated = true;
-      return result;
+      return;
     }
     send(result, std::move(order), ticker);
     if (side_of(leg.role) == Side::buy) gate_.closed(leg, result.filled_amount);
-    return result;
   }
 
   std::int64_t valid_until() const { return server_now_ms() + settings_.valid_for_ms; }
 
-  LegResult refused(LegResult result, RejectedBy by, std::string message, int code = 0) {
+  void refused(LegResult& result, RejectedBy by, const std::string& message, int code = 0) {
     if (by == RejectedBy::abort) result.risk_check = {false, {"not checked: " + message}};
-    // Where the label is that of another leg, its records are not this one's to write.
-    if (!settings_.dry_run && booked_leg(result.leg.label).leg == result.leg) reject(result.leg.label, by, code, message);
     result.state = LegState::rejected;
     result.rejected_by = by;
     result.code = code;
-    result.message = std::move(message);
-    return result;
+    result.message = message;
+    // Where the label is that of another leg, its records are not this one's to write.
+    if (settings_.dry_run) return;
+    const BookedLeg* const booked = journal_.book().find(result.leg.label);
+    if (booked != nullptr && booked->leg == result.leg) reject(result.leg.label, by, code, message);
   }
 
   void send(LegResult& result, OrderRequest order, const Ticker& ticker) {
