@@ -170,6 +170,41 @@ TEST_CASE("The margin limit takes the venue's own margin, and the formula only w
   CHECK(asked() == before);
 }
 
+TEST_CASE("The first order of a roll takes the venue's own margin for the call that the second one sells") {
+  Desk desk;
+  desk.settings.training_mode = false;
+  desk.venue.held["BTC-4JAN26-91800-C"] = Fixed8::parse("-0.1");
+  desk.state = build_state(desk.venue, desk.settings, {}, desk.clock, {});
+  const std::vector<CandidateOption>& candidates = desk.state.underlyings[0].candidates;
+  REQUIRE_FALSE(candidates.empty());
+  Action roll;
+  roll.type = ActionType::roll_covered_call;
+  roll.underlying = "BTC";
+  roll.symbol = "BTC-4JAN26-91800-C";
+  roll.roll_to = candidates[0].symbol;
+  roll.size = Fixed8::parse("0.1");
+  const std::vector<PlannedLeg> legs = plan_legs(std::span(&roll, 1), "a", "r", 1);
+  auto gate = desk.gate();
+  gate.projected.plan_is_durable = true;
+  const auto check = [&] {
+    const Instrument& instrument = *gate.instrument("BTC", roll.symbol);
+    const Ticker ticker = desk.venue.quote_of(instrument);
+    return gate.check(legs[0], make_order(legs[0], roll.size, ticker, instrument, OrderStyle::take_bid, 0), ticker);
+  };
+  // Without the venue's word the formula asks for less than a tenth of the coin.
+  CHECK(check() == RiskCheck{true, {}});
+  // What the close releases by the formula, and 72 % of the equity (80 % times 0.9), is the room.
+  const Position& position = desk.state.underlyings[0].positions.at(0);
+  const double released = 0.1 * short_call_margin(90'000.0, 91'800.0, position.mark.to_double()).initial;
+  const double room = 0.72 * desk.state.underlyings[0].account.equity.to_double() + released;
+  desk.venue.margin = Margins{Fixed8::from_double(room - 1e-6), Fixed8()};
+  CHECK(check() == RiskCheck{true, {}});
+  desk.venue.margin = Margins{Fixed8::from_double(room + 1e-6), Fixed8()};
+  const RiskCheck denied = check();
+  REQUIRE(denied.reasons.size() == 1);
+  CHECK_THAT(denied.reasons[0], ContainsSubstring("S3 margin: 72"));
+}
+
 TEST_CASE("An attestation that grows old is renewed, and where it cannot be the order is denied") {
   Desk desk;
   const auto legs = desk.plan();

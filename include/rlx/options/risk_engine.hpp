@@ -64,7 +64,8 @@ struct OrderContext {
   std::optional<market::Fixed8> amount;  ///< contracts; empty: the action's size. A roll's second leg has what the first filled
   market::Fixed8 price;                  ///< limit
   std::optional<Ticker> ticker;          ///< of `order_symbol`, asked for after the decision
-  std::optional<Margins> margins;        ///< the venue's own, for this order; empty: the formula
+  std::optional<Margins> margins;        ///< the venue's own for the call that is sold, of a roll's first order the target;
+                                         ///< empty: the formula
   bool label_conflict = false;           ///< the journal holds this label with another content
 };
 
@@ -429,7 +430,7 @@ class OrderCheck {
     const UnderlyingState& here = *underlying_;
     double used = here.account.initial_margin.to_double();
     each_short_call(here, [&](auto&, auto, auto, auto, double margin, auto) { used += margin; });
-    if (sells_ && order_.margins) {
+    if (order_.margins) {
       used += order_.margins->initial.to_double();
     } else {
       used += amount_.to_double() * initial_margin(*opened_, here.index, mark_of_opened());

@@ -95,13 +95,22 @@ class RiskGate {
     context.label_conflict = booked != nullptr && booked->leg != leg;
     return context;
   }
-  // What the venue itself would ask for a sale; without an answer the formula stands. Only where a limit looks at it.
+  // What the venue itself would ask for the call that is sold, at once or by the second order of a roll; without an answer the
+  // formula stands. Only where a limit looks at it.
   void ask_margins(const PlannedLeg& leg, const OrderRequest& order) {
     margins_.reset();
     margins_of_ = leg.label;
     const bool unchecked = projected.kill_latched || settings_.is_training_on_testnet(projected.hosts);
-    if (side_of(leg.role) != Side::sell || unchecked || order.amount.sign() <= 0 || order.price.sign() <= 0) return;
-    const Outcome<Margins> answer = venue_.margins(order.symbol, order.amount, order.price);
+    std::string_view symbol = order.symbol;
+    market::Fixed8 price = order.price;
+    if (leg.role == LegRole::roll_close) {
+      const UnderlyingState* const one = state_.find(leg.action.underlying);
+      const CandidateOption* const target = one == nullptr ? nullptr : detail::find_candidate(*one, leg.action.roll_to);
+      symbol = leg.action.roll_to;
+      price = target == nullptr ? market::Fixed8() : target->bid;
+    }
+    if (leg.role == LegRole::close || unchecked || order.amount.sign() <= 0 || price.sign() <= 0) return;
+    const Outcome<Margins> answer = venue_.margins(symbol, order.amount, price);
     if (answer.is_confirmed() && answer.value->initial.sign() >= 0) margins_ = answer.value;
   }
   bool was_sent(std::string_view label) const { return std::find(sent_.begin(), sent_.end(), label) != sent_.end(); }
