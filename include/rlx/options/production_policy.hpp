@@ -222,6 +222,10 @@ class RuleDecision {
  * opened. Due means: less than one whole day left, or in the money with at most two, or less than 2 % out of the money with at
  * most one.
  *
+ * The rules have no memory: an action that was denied or did not fill (a close where nobody offers the call) is proposed again
+ * at the next tick, before everything behind it. To get out of a call that is due goes before any new one; the reasons of the
+ * risk check say each time why it does not happen.
+ *
  * In mode research, with probability `explore_prob`, one of the best `explore_top_k` is taken at random; the action carries the
  * probability of its choice. Training settings play no part.
  * @param random  drawn from only when a candidate is chosen in mode research
