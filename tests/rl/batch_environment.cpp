@@ -15,7 +15,9 @@ using namespace rlx_test;
 
 namespace {
 
-rlx::nn::GraphSpec graph() { return rlx::nn::mlp_actor_critic({.observation = 4, .action = 2, .pi = {32}, .vf = {32}}); }
+rlx::nn::GraphSpec graph(std::size_t width) {
+  return rlx::nn::mlp_actor_critic({.observation = 4, .action = 2, .pi = {width}, .vf = {width}});
+}
 
 rlx::PpoConfig ppo_config() {
   rlx::PpoConfig config;
@@ -38,10 +40,10 @@ rlx::A2cConfig a2c_config() {
 }
 
 template <class L>
-auto maker(const typename L::Config& config, std::size_t limit) {
+auto maker(const typename L::Config& config, std::size_t limit, std::size_t width = 32) {
   return [=](std::size_t threads) {
     return std::make_unique<TrainingRun<L, rlx::CartPoleBatch>>(
-        config, graph(), [=](std::size_t size) { return rlx::CartPoleBatch(size, limit); }, threads, 32);
+        config, graph(width), [=](std::size_t size) { return rlx::CartPoleBatch(size, limit); }, threads, 32);
   };
 }
 const auto make_ppo = maker<rlx::Ppo<rlx::CartPoleBatch>>(ppo_config(), 500);
@@ -60,7 +62,7 @@ void require_learning(Run& run, std::uint64_t timesteps) {
 
 TEST_CASE("PPO and A2C learn on a batch of CartPoles, the same with any number of threads", "[rl][batch_environment]") {
   require_equal_for_all_threads(make_ppo);
-  require_equal_for_all_threads(make_a2c);
+  require_equal_for_all_threads(maker<rlx::A2c<rlx::CartPoleBatch>>(a2c_config(), 500, 64));
   require_learning(*make_ppo(2), 60'000);
   require_learning(*make_a2c(2), 100'000);
 }

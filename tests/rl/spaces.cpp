@@ -52,34 +52,34 @@ template <class S>
 using A2cRun = TrainingRun<rlx::A2c<typename S::Env>, typename S::Env>;
 
 template <class Run, class S, class Config>
-std::unique_ptr<Run> make_run(Config config, std::size_t threads = 1, std::size_t lstm = 0) {
+std::unique_ptr<Run> make_run(Config config, std::size_t threads = 1, std::size_t lstm = 0, std::size_t width = 16) {
   config.squash = S::squash;
-  return std::make_unique<Run>(config, S::graph(lstm), S::make, threads, 16);
+  return std::make_unique<Run>(config, S::graph(lstm, width), S::make, threads, 16);
 }
 template <class S>
-auto ppo_maker(const rlx::PpoConfig& config = ppo_config(), std::size_t lstm = 0) {
-  return [=](std::size_t threads) { return make_run<PpoRun<S>, S>(config, threads, lstm); };
+auto ppo_maker(const rlx::PpoConfig& config = ppo_config(), std::size_t lstm = 0, std::size_t width = 16) {
+  return [=](std::size_t threads) { return make_run<PpoRun<S>, S>(config, threads, lstm, width); };
 }
 template <class S>
-auto a2c_maker(const rlx::A2cConfig& config = a2c_config()) {
-  return [=](std::size_t threads) { return make_run<A2cRun<S>, S>(config, threads); };
+auto a2c_maker(const rlx::A2cConfig& config = a2c_config(), std::size_t width = 16) {
+  return [=](std::size_t threads) { return make_run<A2cRun<S>, S>(config, threads, 0, width); };
 }
 
 }  // namespace
 
 TEMPLATE_TEST_CASE("Action spaces: the bytes do not depend on the number of threads", "[rl][spaces]", Choices, Numbers,
                    Squashed, Weights) {
-  require_equal_for_all_threads(ppo_maker<TestType>());
-  require_equal_for_all_threads(ppo_maker<TestType>(ppo_config(), 6));
-  require_equal_for_all_threads(a2c_maker<TestType>());
+  require_equal_for_all_threads(ppo_maker<TestType>(ppo_config(), 0, TestType::wide));
+  require_equal_for_all_threads(ppo_maker<TestType>(ppo_config(), 6, TestType::wide));
+  require_equal_for_all_threads(a2c_maker<TestType>(a2c_config(), TestType::wide));
 }
 
 TEMPLATE_TEST_CASE("Action spaces: saving, loading and learning on equals learning without interruption",
                    "[rl][spaces][resume]", Choices, Numbers, Squashed, Weights) {
   const std::string name = TestType::name;
-  require_exact_resume("ppo_" + name, ppo_maker<TestType>());
-  require_exact_resume("lstm_" + name, ppo_maker<TestType>(ppo_config(), 6));
-  require_exact_resume("a2c_" + name, a2c_maker<TestType>());
+  require_exact_resume("ppo_" + name, ppo_maker<TestType>(ppo_config(), 0, TestType::wide));
+  require_exact_resume("lstm_" + name, ppo_maker<TestType>(ppo_config(), 6, TestType::wide));
+  require_exact_resume("a2c_" + name, a2c_maker<TestType>(a2c_config(), TestType::wide));
 }
 
 TEMPLATE_TEST_CASE("Action spaces: callbacks, logs, evaluation and saving change nothing", "[rl][spaces]", Choices, Numbers,

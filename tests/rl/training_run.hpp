@@ -107,12 +107,27 @@ void require_exact_resume(const std::string& name, MakeRun&& make_run) {
   REQUIRE(one.bytes() == other.bytes());
 }
 
+/// The minibatches of a learner are large enough to be handed to the threads of its pool.
+template <class L>
+void require_update_on_pool(const L& learner) {
+  const auto& config = learner.config();
+  std::uint64_t rows = 0;
+  if constexpr (requires { config.batch_size; }) {
+    rows = config.batch_size;
+  } else {
+    rows = config.n_steps * learner.environments().num_envs();
+  }
+  REQUIRE(learner.graph().flops_per_row() * rows >= rlx::detail::little_work);
+  REQUIRE(learner.gradient_shards() >= 3);
+}
+
 /// The digest after 5 updates is the same for any number of threads. @param make_run make_run(threads)
 template <class MakeRun>
 void require_equal_for_all_threads(MakeRun&& make_run) {
   std::string expected;
   for (const std::size_t threads : {1U, 2U, 3U, 8U}) {
     const auto run = make_run(threads);
+    require_update_on_pool(run->learner);
     run->learner.learn(5 * run->rollout());
     REQUIRE(run->learner.n_updates() == 5);
     if (expected.empty()) expected = run->learner.state_hash();
@@ -251,10 +266,10 @@ class SourcedMaskedEnv : public rlx::InvalidActionEnv {
 
 /// Networks for its 7 observations and 7 choices.
 inline rlx::nn::GraphSpec mlp_of_seven() {
-  return rlx::nn::mlp_actor_critic({.observation = 7, .action = 7, .pi = {16, 16}, .vf = {16}});
+  return rlx::nn::mlp_actor_critic({.observation = 7, .action = 7, .pi = {32, 16}, .vf = {32}});
 }
 inline rlx::nn::GraphSpec lstm_of_seven() {
-  return rlx::nn::mlp_actor_critic({.observation = 7, .action = 7, .pi = {16}, .vf = {16}, .lstm = 12});
+  return rlx::nn::mlp_actor_critic({.observation = 7, .action = 7, .pi = {32}, .vf = {32}, .lstm = 16});
 }
 inline rlx::nn::GraphSpec slots_of_seven() {
   rlx::nn::SlotSpec spec;
@@ -281,23 +296,26 @@ struct EarningsSampler {
   void load_state(rlx::StateReader& reader) { earned = reader.read<double>(); }
 };
 
-/// An action space with the environment that has it and a network that fits both.
+/// An action space with the environment that has it and a network that fits both; with hidden layers of `wide`, the updates of
+/// its learners run on a pool.
 struct Choices {
   using Env = MaskedChoicesEnv;
   static constexpr const char* name = "multi_discrete";
+  static constexpr std::size_t wide = 96;
   static constexpr bool squash = false;
   static Env make(std::size_t) { return Env(); }
-  static rlx::nn::GraphSpec graph(std::size_t lstm = 0) {
-    return rlx::nn::mlp_actor_critic({.observation = 9, .action = 9, .pi = {16}, .vf = {16}, .lstm = lstm});
+  static rlx::nn::GraphSpec graph(std::size_t lstm = 0, std::size_t width = 16) {
+    return rlx::nn::mlp_actor_critic({.observation = 9, .action = 9, .pi = {width}, .vf = {width}, .lstm = lstm});
   }
 };
 struct Numbers {
   using Env = NumbersEnv;
   static constexpr const char* name = "box";
+  static constexpr std::size_t wide = 256;
   static constexpr bool squash = false;
   static Env make(std::size_t) { return Env(); }
-  static rlx::nn::GraphSpec graph(std::size_t lstm = 0) {
-    return rlx::nn::mlp_actor_critic({.observation = 2, .action = 3, .pi = {16}, .vf = {16}, .lstm = lstm});
+  static rlx::nn::GraphSpec graph(std::size_t lstm = 0, std::size_t width = 16) {
+    return rlx::nn::mlp_actor_critic({.observation = 2, .action = 3, .pi = {width}, .vf = {width}, .lstm = lstm});
   }
 };
 struct Squashed : Numbers {
@@ -308,10 +326,11 @@ struct Squashed : Numbers {
 struct Weights {
   using Env = rlx::SimplexBanditEnv;
   static constexpr const char* name = "simplex";
+  static constexpr std::size_t wide = 96;
   static constexpr bool squash = false;
   static Env make(std::size_t) { return Env(5, 2, 11); }
-  static rlx::nn::GraphSpec graph(std::size_t lstm = 0) {
-    return rlx::nn::mlp_actor_critic({.observation = 10, .action = 5, .pi = {16}, .vf = {16}, .lstm = lstm});
+  static rlx::nn::GraphSpec graph(std::size_t lstm = 0, std::size_t width = 16) {
+    return rlx::nn::mlp_actor_critic({.observation = 10, .action = 5, .pi = {width}, .vf = {width}, .lstm = lstm});
   }
 };
 
