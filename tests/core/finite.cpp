@@ -57,6 +57,9 @@ TEST_CASE("first_non_finite finds the first one at every place of rows shorter a
       doubles[i] = double_bits(0xFFF0000000000000ULL);
       REQUIRE(rlx::first_non_finite(floats) == i);
       REQUIRE(rlx::first_non_finite(doubles) == i);
+      std::vector<float> alone(size, 1.0F);
+      alone[i] = float_bits(0xFF800000U);
+      REQUIRE(rlx::first_non_finite(alone) == i);
     }
   }
 }

@@ -6,6 +6,7 @@
 #ifndef RLX_CORE_FINITE_HPP
 #define RLX_CORE_FINITE_HPP
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -22,18 +23,26 @@ constexpr bool is_finite(double x) noexcept {
 }
 
 namespace detail {
+/// Without the sign, bits of floating-point numbers are ordered as the numbers are, NaN above infinity.
+constexpr std::uint32_t magnitude_bits(float x) noexcept { return std::bit_cast<std::uint32_t>(x) & 0x7FFFFFFFU; }
+constexpr std::uint64_t magnitude_bits(double x) noexcept { return std::bit_cast<std::uint64_t>(x) & 0x7FFFFFFFFFFFFFFFULL; }
+
 template <class S>
 std::size_t first_non_finite(std::span<const S> values) noexcept {
   constexpr std::size_t block = 32;  // tested without a branch, so that the compiler can do several at once
+  const auto is_bad = [&](std::size_t first) {
+    auto largest = magnitude_bits(S(0));
+    for (std::size_t j = 0; j < block; ++j) largest = std::max(largest, magnitude_bits(values[first + j]));
+    return !is_finite(std::bit_cast<S>(largest));
+  };
+  const std::size_t n = values.size();
   std::size_t i = 0;
-  for (; i + block <= values.size(); i += block) {
-    unsigned bad = 0;
-    for (std::size_t j = 0; j < block; ++j) bad |= static_cast<unsigned>(!is_finite(values[i + j]));
-    if (bad != 0) break;
-  }
-  for (; i < values.size(); ++i)
+  while (i + block <= n && !is_bad(i)) i += block;
+  // What is left is tested in a block that overlaps the last one: element by element it takes longer than all blocks.
+  if (i < n && n >= block && i + block > n && !is_bad(n - block)) return n;
+  for (; i < n; ++i)
     if (!is_finite(values[i])) return i;
-  return values.size();
+  return n;
 }
 }  // namespace detail
 
