@@ -160,9 +160,9 @@ inline SafetensorsParts safetensors_parts(const std::map<std::string, std::strin
   header += '"';
   for (const auto& [key, value] : metadata) {
     header += ',';
-    append_json_string(header, key);
+    append_header_string(header, key);
     header += ':';
-    append_json_string(header, value);
+    append_header_string(header, value);
   }
   header += '}';
 
@@ -177,7 +177,7 @@ inline SafetensorsParts safetensors_parts(const std::map<std::string, std::strin
                        shape_text(tensor->shape) + " does not fit its " + std::to_string(tensor->data.size()) + " bytes");
     }
     header += ',';
-    append_json_string(header, tensor->name);
+    append_header_string(header, tensor->name);
     header += ":{\"dtype\":\"" + std::string(to_string(tensor->dtype)) + "\",\"shape\":[";
     for (std::size_t i = 0; i < tensor->shape.size(); ++i)
       header.append(i == 0 ? "" : ",").append(std::to_string(tensor->shape[i]));

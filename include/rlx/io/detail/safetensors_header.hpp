@@ -215,8 +215,8 @@ class SafetensorsHeaderReader {
   bool has_metadata_ = false;
 };
 
-/// Appends `text` as a JSON string.
-inline void append_json_string(std::string& out, std::string_view text) {
+/// Appends `text` as a JSON string of a header: bytes from 0x20 on stay as they are.
+inline void append_header_string(std::string& out, std::string_view text) {
   static constexpr char hex[] = "0123456789abcdef";
   out += '"';
   for (const char c : text) {
