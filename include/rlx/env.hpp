@@ -19,6 +19,7 @@
 #include <rlx/env/normalize_observation.hpp>
 #include <rlx/env/normalize_reward.hpp>
 #include <rlx/env/record_episode.hpp>
+#include <rlx/env/running_return.hpp>
 #include <rlx/env/space.hpp>
 #include <rlx/env/testing.hpp>
 #include <rlx/env/time_limit.hpp>

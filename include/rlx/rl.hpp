@@ -12,8 +12,12 @@
 #include <rlx/rl/checkpoint.hpp>
 #include <rlx/rl/config_json.hpp>
 #include <rlx/rl/critic.hpp>
+#include <rlx/rl/cvar_constraint.hpp>
+#include <rlx/rl/cvar_sweep.hpp>
 #include <rlx/rl/distorted_advantage.hpp>
+#include <rlx/rl/episode_cvar.hpp>
 #include <rlx/rl/evaluation.hpp>
+#include <rlx/rl/follow_nu.hpp>
 #include <rlx/rl/gae.hpp>
 #include <rlx/rl/health.hpp>
 #include <rlx/rl/inference_policy.hpp>
@@ -29,7 +33,9 @@
 #include <rlx/rl/quantile_q.hpp>
 #include <rlx/rl/record.hpp>
 #include <rlx/rl/risk_objective.hpp>
+#include <rlx/rl/risk_report.hpp>
 #include <rlx/rl/rollout.hpp>
 #include <rlx/rl/statistics.hpp>
+#include <rlx/rl/step_cvar.hpp>
 
 #endif  // RLX_RL_HPP
