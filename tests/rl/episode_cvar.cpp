@@ -209,7 +209,7 @@ TEST_CASE("EpisodeCvar: state continues exactly and refuses another configuratio
   REQUIRE_THROWS_AS(torn.load_state(half), rlx::CheckpointError);
 }
 
-TEST_CASE("EpisodeCvar: refuses numbers it cannot use; allocates in the first rollout only", "[rl][risk]") {
+TEST_CASE("EpisodeCvar: refuses numbers it cannot use, allocates in the first rollout only", "[rl][risk]") {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   REQUIRE_THROWS_AS(rlx::EpisodeCvar({.tail = {0.0}}), rlx::ConfigError);
   REQUIRE_THROWS_AS(rlx::EpisodeCvar({.tail = {nan}}), rlx::ConfigError);

@@ -70,7 +70,7 @@ TEST_CASE("PremiumSeller: one step in a hundred loses, whatever the actions", "[
   REQUIRE_THAT(sum / 40'000, WithinAbs(0.49, 4 * 0.0254));
 }
 
-TEST_CASE("PremiumSeller: refuses numbers it cannot use; check_env", "[env]") {
+TEST_CASE("PremiumSeller: refuses numbers it cannot use and passes check_env", "[env]") {
   REQUIRE_THROWS_AS(rlx::PremiumSeller({.loss = -std::numeric_limits<double>::infinity()}), rlx::ConfigError);
   REQUIRE_THROWS_AS(rlx::PremiumSeller({.loss_probability = 1.5}), rlx::ConfigError);
   REQUIRE_THROWS_AS(rlx::PremiumSeller({.episode_steps = 0}), rlx::ConfigError);
