@@ -14,6 +14,7 @@
 
 using rlx::options::Credentials;
 using rlx::options::Secret;
+using rlx::options::without_secret;
 
 // A secret moves, but is never copied, neither alone nor with its account, and becomes no text by itself.
 static_assert(!std::is_copy_constructible_v<Secret> && !std::is_copy_assignable_v<Secret>);
@@ -56,6 +57,25 @@ TEST_CASE("a secret moves and leaves nothing behind", "[options][credentials]") 
   auto& same = third;
   third = std::move(same);
   REQUIRE(third.reveal() == "abc");
+}
+
+TEST_CASE("a secret and every part of it is cut out of a text", "[options][credentials]") {
+  const std::string secret = "0123456789abcdef";
+  const auto shown = [&](const std::string& text) { return without_secret(text, secret); };
+  CHECK(shown("key " + secret + '.') == "key ***.");
+  CHECK(shown(secret + ", " + secret) == "***, ***");
+  CHECK(shown(secret + secret) == "***");
+  CHECK(shown("cut 0123456789...") == "cut ***...");  // its begin
+  CHECK(shown("...89abcdef cut") == "...*** cut");    // its end
+  CHECK(shown("x3456789abx") == "x***x");             // its middle
+  CHECK(shown("0123456 is too little") == "0123456 is too little");
+  for (const std::string& other : {std::string(), std::string("none"), std::string("nothing of it in here")}) {
+    CHECK(shown(other) == other);
+  }
+  CHECK(without_secret("0123456789 " + secret, secret, secret.size()) == "0123456789 ***");  // the whole only
+  CHECK(without_secret("xabcdx abc", "abcd") == "x***x abc");                                // a short one as a whole
+  CHECK(without_secret("abc", "abc") == "abc");                                              // and one that is none not at all
+  CHECK(without_secret("abc", "") == "abc");
 }
 
 TEST_CASE("memory is overwritten", "[options][credentials]") {

@@ -415,6 +415,16 @@ TEST_CASE("messages hold no secret even if the server echoes it", "[options][der
   REQUIRE(rig.client.account("BTC").is_confirmed());
   rig.desk().errors["private/sell"] = {{{"code", 10009}, {"message", "token " + rig.desk().token}}};
   CHECK(rig.client.submit(sell()).message.find(rig.desk().token) == std::string::npos);
+  // A long message is cut to 100 bytes, here in the middle of the secret.
+  rig.desk().errors["private/sell"] = {{{"code", 10009}, {"message", std::string(85, '.') + secret}}};
+  const std::string cut = rig.client.submit(sell()).message;
+  CHECK(cut == std::string(85, '.') + "***...");
+  // Text that is no JSON is shown too, cut to fewer bytes.
+  rig.transport.spoil = [](const std::string&, int, std::string& body) {
+    body = R"({"jsonrpc":"2.0","id":1,"result":)" + secret;
+    return std::nullopt;
+  };
+  CHECK(rig.client.server_time_ms().message.find(secret.substr(0, 8)) == std::string::npos);
   Rig odd;
   odd.desk().results["public/auth"] = R"({"access_token":"TOPSECRET TOKEN","expires_in":"TOPSECRET"})";
   const auto unread = odd.client.account("BTC");

@@ -100,5 +100,9 @@ TEST_CASE("a reply that spells the key in escapes brings it into no record", "[o
     CHECK(kept.source == DecisionSource::llm);
     CHECK(kept.action.reasoning == "the key is ***");
     CHECK(decide(R"({\"action\":\")" + key + R"(\"})").failure == "expected one of the four actions, found '***'");
+    // A message is cut to a length, here in the middle of the key.
+    const std::string dots(50, '.');
+    CHECK(decide(R"({\"action\":\")" + dots + key + R"(\"})").failure ==
+          "expected one of the four actions, found '" + dots + "***...'");
   }
 }

@@ -4,6 +4,7 @@
 #ifndef RLX_OPTIONS_CREDENTIALS_HPP
 #define RLX_OPTIONS_CREDENTIALS_HPP
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <ostream>
@@ -70,6 +71,33 @@ class Secret {
   std::size_t size_ = 0;
   std::unique_ptr<char[]> bytes_;
 };
+
+/**
+ * @brief A text without a secret that may be in it.
+ *
+ * Of a text that was shortened only a part of the secret may be left: every run of `piece` characters of it is cut out, and the
+ * whole of a shorter secret. One of fewer than 4 characters stays: cutting it would cut anything.
+ * @param piece  no limit: the whole secret only
+ */
+inline std::string without_secret(const std::string& text, std::string_view secret, std::size_t piece = 8) {
+  constexpr std::size_t least = 4;
+  const std::size_t size = std::min(piece, secret.size());
+  if (secret.size() < least || text.size() < size) return text;
+  std::string shown;
+  for (std::size_t at = 0; at < text.size();) {
+    std::size_t end = at;  // of the run of pieces that begins here
+    for (std::size_t next = at; next <= end && next + size <= text.size(); ++next) {
+      if (secret.find(std::string_view(text).substr(next, size)) != std::string_view::npos) end = next + size;
+    }
+    if (end == at) {
+      shown += text[at++];
+    } else {
+      shown += Secret::shown();
+      at = end;
+    }
+  }
+  return shown;
+}
 
 /// Access to one account. The id is no secret, but it is not logged either.
 struct Credentials {

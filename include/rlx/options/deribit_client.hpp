@@ -426,7 +426,7 @@ class DeribitClient {
     for (auto& [name, value] : http.headers) Secret::wipe(value);
 
     if (const auto* const failure = std::get_if<io::HttpFailure>(&result)) {
-      const std::string message = shown(request.method + ": " + failure->message);
+      const std::string message = shown(request.method + ": " + std::string(name_of(failure->kind)) + ": " + failure->message);
       if (failure->kind == io::HttpFailureKind::tls)
         throw VenueError(message + ". Nothing was sent; there is no switch to ignore it");
       if (failure->kind == io::HttpFailureKind::redirect)
@@ -544,15 +544,9 @@ class DeribitClient {
 
   /// A message without secrets, whatever the server put into it.
   std::string shown(std::string message) const {
-    const auto cut = [&message](std::string_view secret) {
-      if (secret.size() < 4) return;
-      for (std::size_t at = message.find(secret); at != std::string::npos; at = message.find(secret, at))
-        message.replace(at, secret.size(), "***");
-    };
-    if (credentials_) cut(credentials_->client_secret.reveal());
-    if (credentials_) cut(credentials_->client_id);
-    cut(token_.reveal());
-    return message;
+    if (credentials_) message = without_secret(message, credentials_->client_secret.reveal());
+    if (credentials_) message = without_secret(message, credentials_->client_id);
+    return without_secret(message, token_.reveal());
   }
 
   DeribitConfig config_;

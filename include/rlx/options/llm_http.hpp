@@ -90,18 +90,15 @@ class LlmHttp {
     } else {
       auto& reply = std::get<io::HttpReply>(result);
       out.status = reply.status;
-      out.body = redacted(std::move(reply.body));
+      // The whole key only: what is left of it in other bytes is cut out of what is read.
+      out.body = without_secret(reply.body, key_.reveal(), std::string_view::npos);
     }
     return out;
   }
 
-  /// The text without the key. Also for what was read from a reply: JSON can hold a key in other bytes than its own.
-  std::string redacted(std::string text) const {
-    const std::string_view key = key_.reveal();
-    if (key.size() < 4) return text;
-    for (std::size_t at = text.find(key); at != std::string::npos; at = text.find(key, at)) text.replace(at, key.size(), "***");
-    return text;
-  }
+  /// The text without the key or a part of it. Also for what was read from a reply: JSON can hold a key in other bytes than its
+  /// own, and a message is cut to a length.
+  std::string redacted(const std::string& text) const { return without_secret(text, key_.reveal()); }
 
  private:
   T& transport_;
