@@ -268,6 +268,14 @@ TEST_CASE("profile_report: the P&L of linear calls is in USDC, not in coin") {
   CHECK(report_text(report).find("55.5 USDC") != std::string::npos);
 }
 
+TEST_CASE("profile_report: results whose sum leaves the range are refused with the leg") {
+  std::vector<TrainingExample> examples(2, leg("conservative", "BTC-16JAN26-100000-C", 1, "0.1", 0.004));
+  for (TrainingExample& example : examples) example.pnl_coin = dec("-90000000000");
+  examples[1].label = "rlx1-b";
+  REQUIRE_THROWS_AS(profile_report(examples), rlx::DataError);
+  REQUIRE_THROWS_WITH(profile_report(examples), ContainsSubstring("leg rlx1-b: its pnl_coin of -90000000000"));
+}
+
 TEST_CASE("profile_report: pairs, verdicts, text and JSON") {
   std::vector<TrainingExample> examples;
   rlx::RandomStream random({21, rlx::Purpose::user});

@@ -401,6 +401,21 @@ TEST_CASE("training_dataset: linear options are rewarded per index") {
   CHECK_FALSE(examples[0].bid);
 }
 
+TEST_CASE("training_dataset: money that no account can hold is an error with its place") {
+  const PlannedLeg leg = planned("rlx1-a", open_action(btc_call, "moderate", dec("0.1")));
+  HandLog product;  // amount times price leaves the range
+  product << plan_of({leg}) << changed("rlx1-a", LegState::filled, "90000000000", "90000000000", "0");
+  HandLog sum;  // each figure is possible, their sum is not
+  sum << plan_of({leg}) << changed("rlx1-a", LegState::filled, "0.1", "0.005", "-90000000000")
+      << settlement(btc_call, "-0.1", 104'000.0, "-90000000000", "0");
+  std::size_t line = 2;
+  for (HandLog* const log : {&product, &sum}) {
+    REQUIRE_THROWS_AS(training_examples(log->reader()), LogError);
+    REQUIRE_THROWS_WITH(training_examples(log->reader()),
+                        ContainsSubstring("agent_decisions_20260102.jsonl:" + std::to_string(line++) + ": amounts, prices"));
+  }
+}
+
 TEST_CASE("training_dataset: simulated legs have no outcome") {
   HandLog log;
   const PlannedLeg leg = planned("rlx1-a", open_action(btc_call, "moderate", dec("0.1")));

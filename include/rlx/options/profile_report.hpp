@@ -14,6 +14,7 @@
 #include <numeric>
 #include <optional>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -266,7 +267,15 @@ inline ReportGroup make_group(std::string strategy, std::string underlying, std:
     group.premium_usd += amount * price * usd;
     group.fees_usd += leg->fee.value_or(market::Fixed8()).to_double() * usd;
     if (leg->mark) group.spread_cost_usd += amount * (leg->mark->to_double() - price) * usd;
-    if (leg->pnl_coin) group.total_coin[is_linear(leg->symbol) ? "USDC" : leg->underlying] += *leg->pnl_coin;
+    if (leg->pnl_coin) {
+      market::Fixed8& total = group.total_coin[is_linear(leg->symbol) ? "USDC" : leg->underlying];
+      try {
+        total += *leg->pnl_coin;
+      } catch (const std::logic_error&) {
+        throw DataError("dataset, leg " + leg->label + ": its pnl_coin of " + leg->pnl_coin->to_string() + " on top of " +
+                        total.to_string() + " is more than a sum can hold; look for a wrong amount in the log");
+      }
+    }
     group.total_usd += leg->pnl_usd.value_or(0.0);
     if (leg->reward) rewards.push_back(*leg->reward);
   }
@@ -336,6 +345,7 @@ inline std::string overall_verdict(const ProfileReport& report, std::span<const 
 /**
  * @brief The report over the sold calls (SELL_CALL and ROLL_CALL) of a dataset.
  * @throws ConfigError for resamples or confidence
+ * @throws DataError   results whose sum leaves the range of Fixed8
  * @par Determinism a function of the arguments only
  */
 inline ProfileReport profile_report(std::span<const TrainingExample> examples, const ReportConfig& config = {}) {

@@ -11,6 +11,7 @@
 #include <optional>
 #include <ostream>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -416,7 +417,7 @@ inline void append_examples(const DecisionRecord& decision, std::vector<Training
  * a settlement of a position that others share is divided by amount. Contracts still open at the end of the log have outcome
  * `open_at_end` and no reward. A tick that a crash has cut off between its plan and its decision record gives examples of its
  * plan, without what only the decision record knows.
- * @throws LogError the log is damaged or a record cannot be read, with file and line
+ * @throws LogError the log is damaged, a record cannot be read, or its money leaves the range of Fixed8; with file and line
  */
 inline std::vector<TrainingExample> training_examples(const LogReader& log) {
   std::vector<TrainingExample> examples;
@@ -426,7 +427,7 @@ inline std::vector<TrainingExample> training_examples(const LogReader& log) {
     if (undecided) detail::append_examples(*undecided, examples);
     undecided.reset();
   };
-  for_each_record(log, [&](const auto& record, const LogEntry& entry) {
+  const auto take = [&](const auto& record, const LogEntry& entry) {
     using R = std::remove_cvref_t<decltype(record)>;
     if constexpr (std::is_same_v<R, PlanRecord>) {
       take_undecided();
@@ -449,6 +450,13 @@ inline std::vector<TrainingExample> training_examples(const LogReader& log) {
       take_undecided();
       for (const LegResult& leg : record.execution.legs) book.result(leg);
       detail::append_examples(record, examples);
+    }
+  };
+  for_each_record(log, [&](const auto& record, const LogEntry& entry) {
+    try {
+      take(record, entry);
+    } catch (const std::logic_error& error) {
+      throw LogError(std::string("amounts, prices and fees that no account can hold: ") + error.what());
     }
   });
   take_undecided();
