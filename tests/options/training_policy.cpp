@@ -11,9 +11,13 @@
 
 #include <rlx/core/error.hpp>
 #include <rlx/io/detail/json_text.hpp>
+#include <rlx/io/gzip.hpp>
+#include <rlx/options/candidates.hpp>
 #include <rlx/options/error.hpp>
+#include <rlx/options/recorded_chain.hpp>
 #include <rlx/options/records_json.hpp>
 
+#include "real_data.hpp"
 #include "rlx_catch.hpp"
 
 namespace {
@@ -216,6 +220,42 @@ TEST_CASE("training actions: open calls, resting sells and unknown legs occupy s
   btc.open_orders[0].symbol = "BTC-PERPETUAL";
   CHECK(occupied_legs(btc).size() == 3);
   CHECK_NOTHROW(build_training_actions(state, training()));
+}
+
+TEST_CASE("training actions: every recorded snapshot gives a ladder on BTC and on ETH", "[options][real]") {
+  const std::string name = "series/chain_6h_calls_dte0-35_delta0.03-0.75.csv.gz";
+  if (!rlx_test::have_options_data(name)) return;
+  const std::vector<std::string> paths = {rlx_test::options_data_path(name)};
+  const RecordedChain chain =
+      load_recorded_chain(paths, {}, [](const std::string& path) { return rlx::io::gunzip_file(path); });
+  REQUIRE(chain.size() == 481);
+  const std::vector<CandidateBand> bands = {{0.10, 0.25, 1, 21, 0.20}, {0.25, 0.35, 1, 21, 0.30}, {0.35, 0.50, 1, 21, 0.40}};
+  ChainSnapshot snapshot;
+  std::map<std::string, std::size_t> legs;  // by underlying and strategy
+  for (std::size_t i = 0; i < chain.size(); ++i) {
+    AgentState state;
+    for (const std::string underlying : {"BTC", "ETH"}) {
+      chain.load(i, underlying, snapshot);
+      CandidateRequest request;
+      request.bands = bands;
+      request.premium_min_usd = 0.0005 * snapshot.index;
+      request.max_quote_age_ms = 3'600'000;
+      request.max_candidates = 100;
+      request.now_ms = snapshot.ts_ms;
+      UnderlyingState& one = state.underlyings.emplace_back();
+      one.underlying = underlying;
+      one.candidates = build_candidates(snapshot, chain.instruments(i, underlying), request);
+      REQUIRE(one.candidates.size() >= 15);
+    }
+    std::map<std::string, int> of_underlying;
+    for (const Action& action : build_training_actions(state, training())) {
+      ++of_underlying[action.underlying];
+      ++legs[action.underlying + ' ' + action.strategy.value_or("-")];
+    }
+    CAPTURE(i);
+    REQUIRE(of_underlying == std::map<std::string, int>{{"BTC", 5}, {"ETH", 5}});
+  }
+  CHECK(legs.size() == 6);
 }
 
 TEST_CASE("training branch: the switch, the environment, the host and the attestation", "[options]") {
