@@ -298,6 +298,48 @@ TEST_CASE("An unreadable chain ends the tick, not the next one") {
   CHECK(world.records<DecisionRecord>().size() == 2);
 }
 
+TEST_CASE("A connection that fails in the middle of a ladder leaves every leg in the record of its tick") {
+  World world;
+  world.settings.order_style = OrderStyle::take_bid;
+  world.settings.underlyings = {"BTC"};
+  world.start();
+  int submits = 0;
+  world.venue.fate = [&](std::string_view method) -> Verdict {
+    if (method == "submit" && ++submits == 3) throw rlx::VenueError("TLS: certificate has expired");
+    return {};
+  };
+  const TickReport report = world.tick();
+  CHECK(report.stop == StopCause::none);
+  CHECK(report.decision.decision_source == DecisionSource::training_mode);
+  CHECK_THAT(report.decision.error, ContainsSubstring("certificate has expired"));
+  CHECK_THAT(report.decision.execution.aborted_reason, ContainsSubstring("certificate has expired"));
+  CHECK(report.decision.execution.status == LadderStatus::partial);
+  CHECK(report.decision.risk_check.allowed);
+  CHECK(submits == 3);
+  const auto logged = world.records<DecisionRecord>();
+  REQUIRE(logged.size() == 1);
+  REQUIRE(logged[0].execution.legs.size() == 5);
+  CHECK(logged[0].execution.legs == report.decision.execution.legs);
+  const LegState states[] = {LegState::filled, LegState::filled, LegState::unknown, LegState::rejected, LegState::rejected};
+  for (std::size_t i = 0; i < 5; ++i) {
+    const LegResult& leg = logged[0].execution.legs[i];
+    CHECK(leg.state == states[i]);
+    CHECK(leg.rejected_by == (i > 2 ? RejectedBy::abort : RejectedBy::none));
+    CHECK(leg.leg.action.strategy.has_value());
+  }
+  // The next tick is normal, and finds out that the third leg never arrived.
+  world.clock.advance_ms(300'000);
+  const TickReport next = world.tick();
+  CHECK(next.decision.error.empty());
+  CHECK(next.decision.execution.legs.size() >= 2);
+  CHECK(world.venue.orders.size() == 2 + next.decision.execution.legs.size());
+  const auto legs = world.records<LegRecord>();
+  const auto last = std::find_if(legs.rbegin(), legs.rend(),
+                                 [&](const LegRecord& one) { return one.label == logged[0].execution.legs[2].leg.label; });
+  REQUIRE(last != legs.rend());
+  CHECK(last->rejected_by == RejectedBy::timed_out);
+}
+
 TEST_CASE("The run keeps its name, ticks count on, and no label comes twice over restarts") {
   World world;
   world.settings.order_style = OrderStyle::take_bid;
@@ -477,6 +519,13 @@ TEST_CASE("After a reply with the wrong flag nothing is sent but cancels of own 
     const TickReport report = world.tick();
     REQUIRE(seen != 0);
     CHECK(report.stop == StopCause::attestation);
+    if (method == "submit") {
+      const std::vector<LegResult>& legs = report.decision.execution.legs;
+      REQUIRE(legs.size() > 1);
+      CHECK(legs[0].state == LegState::unknown);
+      CHECK(std::all_of(legs.begin() + 1, legs.end(), [](const auto& leg) { return leg.rejected_by == RejectedBy::abort; }));
+      CHECK(world.records<DecisionRecord>().back().execution.legs == legs);
+    }
     for (std::size_t i = seen; i < world.venue.methods.size(); ++i) CHECK(world.venue.methods[i] == "cancel_by_label");
     for (const Order& order : world.venue.orders) CHECK((order.state == OrderState::open) == !is_own_label(order.label));
     CHECK_THROWS_AS(world.start(), KillSwitchError);
