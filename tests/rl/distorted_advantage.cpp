@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-
 #include "rl/training_run.hpp"
 #include "rlx_catch.hpp"
 
@@ -112,6 +111,24 @@ TEST_CASE("PPO with a quantile critic: the same bytes for any number of threads,
   require_equal_for_all_threads(make_run);
   require_exact_resume("quantile_critic", make_run);
   require_no_allocation(*make_run(2));
+}
+
+TEST_CASE("A checkpoint of another distortion or another critic is refused", "[rl][distorted_advantage]") {
+  std::vector<std::byte> bytes;
+  rlx::StateWriter writer(bytes);
+  Averse().save_state(writer);
+  EightAtoms().save_state(writer);
+  rlx::StateReader same(bytes);
+  Averse averse;
+  averse.load_state(same);
+  EightAtoms critic;
+  critic.load_state(same);
+  same.expect_end();
+  rlx::StateReader other(bytes);
+  Neutral neutral;
+  REQUIRE_THROWS_AS(neutral.load_state(other), rlx::CheckpointError);
+  QuantileCritic absolute({.atoms = 8, .kappa_absolute = 0.1});
+  REQUIRE_THROWS_AS(absolute.load_state(other), rlx::CheckpointError);
 }
 
 TEST_CASE("A quantile critic refuses to be clipped or rescaled", "[rl][distorted_advantage]") {

@@ -185,6 +185,21 @@ TEST_CASE("Atoms never cross and their mean is the value, whatever the network s
   }
 }
 
+TEST_CASE("The vectorised logarithm that draws steps", "[rl][quantile_critic]") {
+  rlx::RandomStream random({12, rlx::Purpose::user});
+  for (int i = 0; i < 2'000; ++i) {
+    rlx::nn::detail::Vec<float> x{};
+    for (std::size_t j = 0; j < rlx::nn::detail::lanes<float>; ++j)
+      x[j] = i == 0 ? 1.0F : static_cast<float>(std::exp(-16.0 * random.uniform()));  // down to 2^-24, the smallest 1 - u
+    const rlx::nn::detail::Vec<float> y = rlx::detail::log_lanes(x);
+    for (std::size_t j = 0; j < rlx::nn::detail::lanes<float>; ++j) {
+      const double exact = std::log(static_cast<double>(x[j]));
+      REQUIRE_THAT(static_cast<double>(y[j]), WithinAbs(exact, 2e-7 * std::max(1.0, -exact)));
+    }
+    if (i == 0) REQUIRE(y[0] == 0.0F);
+  }
+}
+
 TEST_CASE("Numbers that a quantile critic cannot have are refused", "[rl][quantile_critic]") {
   const auto refused = [](rlx::QuantileCriticConfig config, const std::string& part) {
     try {

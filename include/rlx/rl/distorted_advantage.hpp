@@ -4,6 +4,7 @@
 #ifndef RLX_RL_DISTORTED_ADVANTAGE_HPP
 #define RLX_RL_DISTORTED_ADVANTAGE_HPP
 
+#include <array>
 #include <concepts>
 #include <cstddef>
 #include <optional>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include <rlx/core/error.hpp>
+#include <rlx/core/state.hpp>
 #include <rlx/risk/distortion.hpp>
 #include <rlx/rl/logger.hpp>
 #include <rlx/rl/quantile_critic.hpp>
@@ -35,7 +37,8 @@ namespace rlx {
  *
  * With `risk::Distortion::mean()` the advantages stay as they are, those of the scalar critic with the same values.
  * "mean + w rho" is `mixture(w / (1 + w), mean, rho)`. Log: risk/distorted_value, the mean of rho_G over the rollout's states,
- * and risk/value, that of their means. No state; after the first rollout nothing is allocated; one thread, fixed order.
+ * and risk/value, that of their means. The saved state is the distortion, which a load compares. After the first rollout
+ * nothing is allocated; one thread, fixed order.
  */
 class DistortedAdvantage {
  public:
@@ -91,7 +94,23 @@ class DistortedAdvantage {
   /// Mean of rho_G over the states of the last rollout, in the units of the (scaled) rewards.
   double distorted_value() const noexcept { return distorted_; }
 
+  void save_state(StateWriter& writer) const { writer.write(fingerprint()); }
+  /// @throws CheckpointError  foreign bytes, or of another distortion.
+  void load_state(StateReader& reader) {
+    if (reader.read<std::array<double, 15>>() != fingerprint()) {
+      throw CheckpointError(
+          "state of a DistortedAdvantage: it was saved with another distortion; construct it as the run that was saved did");
+    }
+  }
+
  private:
+  /// The distortion's values at 1/16 to 15/16.
+  std::array<double, 15> fingerprint() const {
+    std::array<double, 15> values{};
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = distortion_((static_cast<double>(i) + 1.0) / 16.0);
+    return values;
+  }
+
   risk::Distortion distortion_;
   std::optional<risk::Influence> influence_;
   std::vector<double> weights_, utilities_;

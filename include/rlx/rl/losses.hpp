@@ -2,7 +2,7 @@
 /// @file
 /// @brief The terms of the losses of PPO and of quantile critics and the figures that watch them, as pure functions of spans.
 ///
-/// Sums run in double in index order. Nothing allocates.
+/// Sums run in double in index order, those of a quantile over its targets in their own type. Nothing allocates.
 #ifndef RLX_RL_LOSSES_HPP
 #define RLX_RL_LOSSES_HPP
 
@@ -90,40 +90,43 @@ enum class Reduction : std::uint8_t { sum, mean };
 namespace detail {
 
 /// Sum over quantiles and targets of the loss, divided by `terms`, and its derivative. Quantiles stand side by side in vectors,
-/// so each one's sum over the targets keeps their order. @tparam Huber false: |u| instead of H(u) / kappa
+/// so that each one's sums over the targets keep their order. @tparam Huber false: |u| instead of H(u) / kappa
 template <bool Huber, std::floating_point S>
-double quantile_mean(std::span<const S> current, std::span<const S> target, double kappa, double terms,
-                     std::span<S> d_current) {
-  using V = nn::detail::Vec<double>;
-  constexpr std::size_t width = nn::detail::lanes<double>;
+double quantile_mean(std::span<const S> current, std::span<const S> target, S kappa, double terms, std::span<S> d_current) {
+  using V = nn::detail::Vec<S>;
+  constexpr std::size_t width = nn::detail::lanes<S>;
   const std::size_t k = current.size();
-  const double scale = 1.0 / (kappa * terms);
+  const double scale = 1.0 / (static_cast<double>(kappa) * terms);
   double sum = 0.0;
   for (std::size_t first = 0; first < k; first += width) {
     const std::size_t count = std::min(width, k - first);
-    V q{}, tau{};
-    for (std::size_t i = 0; i < count; ++i) {
-      q[i] = static_cast<double>(current[first + i]);
-      tau[i] = (static_cast<double>(first + i) + 0.5) / static_cast<double>(k);
-    }
-    V loss{}, slope{};
+    const V q = count == width ? nn::detail::load<S>(current.data() + first)
+                               : nn::detail::load_partial<S>(current.data() + first, count);
+    // With u clamped to [0, kappa] or [-kappa, 0] called c, H(u) = c (u - c / 2) and H'(u) = c: targets above and below a
+    // quantile are summed apart and get their weights tau and 1 - tau at the end.
+    V loss_above{}, loss_below{}, above{}, below{};
     for (const S y : target) {
-      const V u = static_cast<double>(y) - q;
-      const V weight = u < 0.0 ? 1.0 - tau : tau;
-      if constexpr (Huber) {  // c = clamp(u, -kappa, kappa): H(u) = c (u - c / 2), H'(u) = c
-        const V above = u > kappa ? V{} + kappa : u;
-        const V c = above < -kappa ? V{} - kappa : above;
-        loss += weight * c * (u - c * 0.5);
-        slope += weight * c;
+      const V u = y - q;
+      if constexpr (Huber) {
+        const V positive = u > S{0} ? u : V{}, negative = u - positive;
+        const V c = positive > kappa ? V{} + kappa : positive, d = negative < -kappa ? V{} - kappa : negative;
+        loss_above += c * (u - c * S(0.5));
+        loss_below += d * (u - d * S(0.5));
+        above += c;
+        below += d;
       } else {
-        const V sign = u < 0.0 ? V{} - 1.0 : (u > 0.0 ? V{} + 1.0 : V{});
-        loss += weight * sign * u;
-        slope += weight * sign;
+        const V is_above = u > S{0} ? V{} + S{1} : V{}, is_below = u < S{0} ? V{} - S{1} : V{};
+        loss_above += is_above * u;
+        loss_below += is_below * u;
+        above += is_above;
+        below += is_below;
       }
     }
     for (std::size_t i = 0; i < count; ++i) {
-      sum += loss[i];
-      d_current[first + i] = static_cast<S>(-slope[i] * scale);
+      const double tau = (static_cast<double>(first + i) + 0.5) / static_cast<double>(k);
+      sum += tau * static_cast<double>(loss_above[i]) + (1.0 - tau) * static_cast<double>(loss_below[i]);
+      d_current[first + i] =
+          static_cast<S>(-scale * (tau * static_cast<double>(above[i]) + (1.0 - tau) * static_cast<double>(below[i])));
     }
   }
   return sum * scale;
@@ -150,8 +153,8 @@ double quantile_huber(std::span<const S> current, std::type_identity_t<std::span
     throw ConfigError("quantile_huber: kappa = " + std::to_string(kappa) + "; it must be finite and at least 0");
   }
   const double terms = static_cast<double>(target.size()) * (reduction == Reduction::mean ? static_cast<double>(k) : 1.0);
-  return kappa > S{0} ? detail::quantile_mean<true>(current, target, static_cast<double>(kappa), terms, d_current)
-                      : detail::quantile_mean<false>(current, target, 1.0, terms, d_current);
+  return kappa > S{0} ? detail::quantile_mean<true>(current, target, kappa, terms, d_current)
+                      : detail::quantile_mean<false>(current, target, S{1}, terms, d_current);
 }
 
 /// Mean and standard deviation (n - 1) of a minibatch's advantages; the scale is 1 / (std + 1e-8).

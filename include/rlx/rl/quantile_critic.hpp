@@ -25,6 +25,8 @@
 #include <rlx/core/finite.hpp>
 #include <rlx/core/matrix.hpp>
 #include <rlx/core/random.hpp>
+#include <rlx/core/state.hpp>
+#include <rlx/nn/detail/simd.hpp>
 #include <rlx/rl/critic.hpp>
 #include <rlx/rl/detail/quantile_head.hpp>
 #include <rlx/rl/losses.hpp>
@@ -70,7 +72,7 @@ struct QuantileCriticConfig {
  *
  * Not with `normalize_value` or `clip_range_vf` (ConfigError): increments cannot be rescaled or clipped exactly; use
  * `normalize_reward`. Every sum has a fixed order, so results do not depend on threads. After the first rollout nothing is
- * allocated. No state is kept from one update to the next.
+ * allocated. Nothing is kept from one update to the next; the saved state is the configuration, which a load compares.
  * @par Source Dabney et al. 2018, "Distributional reinforcement learning with quantile regression"; Nam, Kim & Park 2021,
  *      "GMAC: a distributional perspective on actor-critic framework" (mixtures)
  */
@@ -188,7 +190,22 @@ class QuantileCritic {
     return sum / static_cast<double>(batch.batch_rows);
   }
 
+  void save_state(StateWriter& writer) const { writer.write(fingerprint()); }
+  /// @throws CheckpointError  foreign bytes, or of another configuration.
+  void load_state(StateReader& reader) {
+    if (reader.read<std::array<double, 6>>() != fingerprint()) {
+      throw CheckpointError(
+          "state of a QuantileCritic: it was saved with another configuration; construct it as the run that was saved did");
+    }
+  }
+
  private:
+  std::array<double, 6> fingerprint() const {
+    return {static_cast<double>(config_.atoms),    config_.kappa_relative,
+            config_.kappa_absolute.value_or(-1.0), static_cast<double>(config_.reduction),
+            static_cast<double>(config_.target),   static_cast<double>(config_.n_steps)};
+  }
+
   /// How many steps each atom looks ahead of step t, at most `room`, which is at least 1.
   void draw_steps(const RolloutView& rollout, std::size_t t, std::size_t n, std::size_t room) const {
     steps_.resize(config_.atoms);
@@ -205,9 +222,15 @@ class QuantileCritic {
         {rollout.seed, Purpose::critic_target, static_cast<std::uint32_t>(n), rollout.update * rollout.n_steps + t});
     const float inverse = static_cast<float>(1.0 / std::log(lambda));
     const auto most = static_cast<float>(room - 1);
-    for (std::size_t& ahead : steps_) {  // P(more than m) = lambda^m
-      ahead = 1 + static_cast<std::size_t>(std::min(std::log(1.0F - random.uniform<float>()) * inverse, most));
-    }
+    constexpr std::size_t width = nn::detail::lanes<float>;
+    std::array<float, detail::max_atoms + width> logs;
+    const std::size_t k = config_.atoms, padded = (k + width - 1) / width * width;
+    for (std::size_t j = 0; j < k; ++j) logs[j] = 1.0F - random.uniform<float>();
+    std::fill(logs.begin() + static_cast<std::ptrdiff_t>(k), logs.begin() + static_cast<std::ptrdiff_t>(padded), 1.0F);
+    for (std::size_t j = 0; j < padded; j += width)
+      nn::detail::store<float>(logs.data() + j, detail::log_lanes(nn::detail::load<float>(logs.data() + j)));
+    for (std::size_t j = 0; j < k; ++j)  // P(more than m) = lambda^m
+      steps_[j] = 1 + static_cast<std::size_t>(std::min(std::max(logs[j] * inverse, 0.0F), most));
   }
 
   static double deviation(std::span<const float> x) {
