@@ -110,6 +110,21 @@ TEST_CASE("a trend is the newer half against the older, and small halves are not
   REQUIRE(found.significant);
   REQUIRE_FALSE(trend(analysis, "strategy momentum").significant);
 
+  // A signal counts once for each of its reasons, an orphan for none.
+  RecentContext twice(100);
+  for (int i = 0; i < 40; ++i) twice.store_signal(signal("s" + std::to_string(i), 100 + i));
+  for (const char* reason : {"a", "b", "a", "b", "a"}) {
+    twice.store_rejection({"s1", reason, RejectionCode::risk_agent, Stage::risk, 200});
+    twice.store_rejection({"nobody", reason, RejectionCode::risk_agent, Stage::risk, 200});
+  }
+  const BehaviorAnalysis counted = ResearchEngine(twice).analyze_behavior();
+  REQUIRE(counted.rejection_summary.at("a") == 6);
+  for (const char* reason : {"reason a", "reason b"}) {
+    REQUIRE(trend(counted, reason).older_count == 1);
+    REQUIRE(trend(counted, reason).newer_count == 0);
+  }
+  REQUIRE(trend(counted, "rejections of momentum").older_count == 1);
+
   RecentContext few(39);
   for (int i = 0; i < 39; ++i) few.store_signal(signal("s" + std::to_string(i), 100 + i));
   REQUIRE(ResearchEngine(few).analyze_behavior().trends.empty());
@@ -140,4 +155,13 @@ TEST_CASE("market data goes into the memory, and logs are counted and checked") 
   REQUIRE(summary.first_time == "2026-01-01T00:00:00Z");
   REQUIRE(summary.last_time == "2026-01-01T00:01:00Z");
   REQUIRE_THROWS_AS(research.load_logs(path + "/none"), IoError);
+  // What comes after a changed record is not counted.
+  io::PosixFiles files;
+  std::string text = io::read_all(path + "/core_agent.0.log", files);
+  text[text.rfind("no luck")] = 'N';
+  io::replace_file(path + "/core_agent.0.log", text, files);
+  const LogSummary damaged = research.load_logs(path);
+  REQUIRE_FALSE(damaged.verification.ok);
+  REQUIRE(damaged.verification.bad->line == 4);  // the first is that of the opening
+  REQUIRE(damaged.by_kind.at("error") == 1);
 }

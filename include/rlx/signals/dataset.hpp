@@ -112,23 +112,25 @@ inline SignalDataset build_dataset(ContextSnapshot records, Target target, const
     return r.code != RejectionCode::model_filtered && r.code != RejectionCode::execution_unknown;
   };
   std::vector<Outcome> outcomes(records.signals.size());
-  for (const Rejection& rejection : records.rejections) {
-    const auto at = builder.find(rejection.signal_id);
-    dataset.orphans += at ? 0U : 1U;
-    if (!at) continue;
-    const Rejection*& known = outcomes[*at].rejection;
-    if (known == nullptr || gives_label(rejection) || !gives_label(*known)) known = &rejection;
+  const std::span<const std::uint32_t> of_rejections = builder.signal_of_rejections(), of_pnl = builder.signal_of_pnl();
+  for (std::size_t k = 0; k < of_rejections.size(); ++k) {
+    dataset.orphans += of_rejections[k] == builder.none ? 1U : 0U;
+    if (of_rejections[k] == builder.none) continue;
+    const Rejection*& known = outcomes[of_rejections[k]].rejection;
+    if (known == nullptr || gives_label(records.rejections[k]) || !gives_label(*known)) known = &records.rejections[k];
   }
-  for (const PnlSnapshot& pnl : records.pnl) {
-    const auto at = builder.find(pnl.signal_id);
-    dataset.orphans += at ? 0U : 1U;
-    if (at && (outcomes[*at].pnl == nullptr || pnl.final || !outcomes[*at].pnl->final)) outcomes[*at].pnl = &pnl;
+  for (std::size_t k = 0; k < of_pnl.size(); ++k) {
+    dataset.orphans += of_pnl[k] == builder.none ? 1U : 0U;
+    if (of_pnl[k] == builder.none) continue;
+    const PnlSnapshot*& known = outcomes[of_pnl[k]].pnl;
+    if (known == nullptr || records.pnl[k].final || !known->final) known = &records.pnl[k];
   }
   for (const Execution& execution : records.executions) {
-    if (const auto at = builder.find(execution.signal_id)) outcomes[*at].execution = &execution;
+    if (const std::uint32_t at = builder.find(execution.signal_id); at != builder.none) outcomes[at].execution = &execution;
   }
   for (const SignalScore& score : records.scores) {
-    if (const auto at = builder.find(score.signal_id)) outcomes[*at].propensity = score.passed ? score.propensity : 1;
+    const std::uint32_t at = builder.find(score.signal_id);
+    if (at != builder.none) outcomes[at].propensity = score.passed ? score.propensity : 1;
   }
 
   dataset.rows.reserve(builder.signal_order().size());

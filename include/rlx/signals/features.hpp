@@ -23,6 +23,7 @@
 #include <rlx/core/error.hpp>
 #include <rlx/core/finite.hpp>
 #include <rlx/core/hash.hpp>
+#include <rlx/signals/detail/id_table.hpp>
 #include <rlx/signals/recent_context.hpp>
 #include <rlx/signals/records.hpp>
 
@@ -156,23 +157,25 @@ class FeatureBuilder {
         pnl_order_(detail::by_time(records.pnl, [](const PnlSnapshot& r) { return r.timestamp; })),
         market_order_(detail::by_time(records.markets, [](const MarketSnapshot& r) { return r.timestamp; })),
         exchange_order_(detail::by_time(records.exchanges, [](const AgentExchange& r) { return r.received_at; })),
+        by_id_(records.signals),
+        rejected_signal_(joined(records.rejections)),
+        pnl_signal_(joined(records.pnl)),
         facts_(records.signals.size()),
         strategies_(config.strategies.size() + 1) {
     check(config);
     for (std::size_t s = 0; s < config_.strategies.size(); ++s) strategy_index_.emplace(config_.strategies[s], s);
-    by_id_.reserve(records.signals.size());
-    for (std::size_t i = 0; i < records.signals.size(); ++i) {
-      by_id_.emplace(records.signals[i].signal_id, static_cast<std::uint32_t>(i));
-    }
   }
 
   /// Signals by ascending time, those without a finite time left out.
   std::span<const std::uint32_t> signal_order() const noexcept { return signal_order_; }
-  /// Position of a signal, by id.
-  std::optional<std::size_t> find(std::string_view id) const {
-    const auto found = by_id_.find(id);
-    return found == by_id_.end() ? std::nullopt : std::optional<std::size_t>(found->second);
-  }
+  /// No signal.
+  static constexpr std::uint32_t none = detail::IdTable<Signal>::none;
+  /// Position of a signal, by id; `none` without one.
+  std::uint32_t find(std::string_view id) const { return by_id_.find(id); }
+  /// Position of the signal of each rejection; `none` for an orphan.
+  std::span<const std::uint32_t> signal_of_rejections() const noexcept { return rejected_signal_; }
+  /// Position of the signal of each P&L snapshot; `none` for an orphan.
+  std::span<const std::uint32_t> signal_of_pnl() const noexcept { return pnl_signal_; }
 
   /// Features of a signal; times must not fall from one call to the next. @param row  feature_schema(config).size() numbers
   void features(const Signal& signal, std::span<double> row) {
@@ -238,8 +241,6 @@ class FeatureBuilder {
   }
 
  private:
-  static constexpr std::uint32_t none = std::numeric_limits<std::uint32_t>::max();
-
   /// What is known of a signal so far.
   struct Facts {
     double notional = 0;
@@ -258,6 +259,13 @@ class FeatureBuilder {
     std::size_t resolved = 0;
   };
 
+  template <class T>
+  std::vector<std::uint32_t> joined(const std::vector<T>& records) const {
+    std::vector<std::uint32_t> signals;
+    signals.reserve(records.size());
+    for (const T& record : records) signals.push_back(by_id_.find(record.signal_id));
+    return signals;
+  }
   static std::optional<double> positive(const std::optional<double>& value) {
     return value && is_finite(*value) && *value > 0 ? value : std::nullopt;
   }
@@ -292,8 +300,8 @@ class FeatureBuilder {
       if (!(times[first] < t)) break;
       if (first == 0) add_market(records_->markets[market_order_[markets_done_++]]);
       if (first == 1) add_signal(signal_order_[signals_done_++]);
-      if (first == 2) add_rejection(records_->rejections[rejection_order_[rejections_done_++]]);
-      if (first == 3) add_pnl(records_->pnl[pnl_order_[pnl_done_++]]);
+      if (first == 2) add_rejection(rejection_order_[rejections_done_++]);
+      if (first == 3) add_pnl(pnl_order_[pnl_done_++]);
     }
     for (; exchanges_done_ < exchange_order_.size(); ++exchanges_done_) {
       const AgentExchange& exchange = records_->exchanges[exchange_order_[exchanges_done_]];
@@ -338,12 +346,12 @@ class FeatureBuilder {
     strategies_[facts.strategy].rejections -= facts.counted && facts.rejected ? 1U : 0U;
     facts.gone = true;
   }
-  void add_rejection(const Rejection& rejection) {
+  void add_rejection(std::uint32_t i) {
+    const Rejection& rejection = records_->rejections[i];
+    const std::uint32_t of = rejected_signal_[i];
     // An unknown execution counts as filled.
-    if (rejection.code == RejectionCode::execution_unknown) return;
-    const auto found = find(rejection.signal_id);
-    if (!found) return;
-    Facts& facts = facts_[*found];
+    if (of == none || rejection.code == RejectionCode::execution_unknown) return;
+    Facts& facts = facts_[of];
     const bool was_open = facts.seen && !facts.gone && facts.open();
     const bool filtered = rejection.code == RejectionCode::model_filtered;
     if (facts.counted && !facts.gone) {
@@ -357,20 +365,20 @@ class FeatureBuilder {
     (filtered ? facts.filtered : facts.rejected) = true;
     if (was_open) {
       exposure_ -= facts.notional;
-      if (detail::utc_day(records_->signals[*found].timestamp) == day_ && trades_today_ > 0) --trades_today_;
+      if (detail::utc_day(records_->signals[of].timestamp) == day_ && trades_today_ > 0) --trades_today_;
     }
   }
-  void add_pnl(const PnlSnapshot& pnl) {
-    if (!pnl.final) return;
-    const auto found = find(pnl.signal_id);
-    if (!found) return;
-    Facts& facts = facts_[*found];
+  void add_pnl(std::uint32_t i) {
+    const PnlSnapshot& pnl = records_->pnl[i];
+    const std::uint32_t of = pnl_signal_[i];
+    if (of == none || !pnl.final) return;
+    Facts& facts = facts_[of];
     if (facts.closed) return;
     if (facts.seen && !facts.gone && facts.open()) exposure_ -= facts.notional;
     facts.closed = true;
     turn_to(detail::utc_day(pnl.timestamp));
     pnl_today_ += pnl.pnl;
-    StrategyState& state = strategies_[facts.seen ? facts.strategy : strategy_of(records_->signals[*found])];
+    StrategyState& state = strategies_[facts.seen ? facts.strategy : strategy_of(records_->signals[of])];
     state.pnl[state.resolved % state.pnl.size()] = pnl.pnl;
     ++state.resolved;
   }
@@ -378,8 +386,9 @@ class FeatureBuilder {
   const ContextSnapshot* records_;
   FeatureConfig config_;
   std::vector<std::uint32_t> signal_order_, rejection_order_, pnl_order_, market_order_, exchange_order_;
+  detail::IdTable<Signal> by_id_;
+  std::vector<std::uint32_t> rejected_signal_, pnl_signal_;
   std::size_t signals_done_ = 0, rejections_done_ = 0, pnl_done_ = 0, markets_done_ = 0, exchanges_done_ = 0;
-  std::unordered_map<std::string_view, std::uint32_t> by_id_;
   std::unordered_map<std::string, std::size_t, detail::TextHash, std::equal_to<>> strategy_index_;
   std::unordered_map<std::string_view, const MarketSnapshot*> markets_;  // the last of each
   std::vector<Facts> facts_;

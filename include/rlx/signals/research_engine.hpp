@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <limits>
 #include <map>
-#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -25,6 +24,7 @@
 #include <rlx/risk/bootstrap.hpp>
 #include <rlx/risk/probability_metrics.hpp>
 #include <rlx/signals/core_agent_logger.hpp>
+#include <rlx/signals/detail/id_table.hpp>
 #include <rlx/signals/features.hpp>
 #include <rlx/signals/recent_context.hpp>
 #include <rlx/signals/records.hpp>
@@ -142,16 +142,13 @@ class ResearchEngine {
     result.orphan_rejections = records.counts.orphan_rejections;
     result.orphan_pnl = records.counts.orphan_pnl;
 
-    std::unordered_map<std::string_view, std::size_t> by_id;
-    by_id.reserve(records.signals.size());
-    for (std::size_t i = 0; i < records.signals.size(); ++i) by_id.emplace(records.signals[i].signal_id, i);
-
+    const Join join(records);
     std::unordered_map<std::string_view, std::size_t> reasons;  // number of each, in the order of appearance
     std::vector<std::string_view> reason_names;
     std::vector<std::size_t> reason_counts;
     std::array<std::size_t, num_rejection_codes> codes{};
     std::array<std::size_t, num_stages> stages{};
-    std::vector<std::vector<std::uint32_t>> reasons_of(records.signals.size());
+    std::vector<std::uint32_t> reason_of_rejection;
     for (const Rejection& rejection : records.rejections) {
       const auto [known, added] = reasons.emplace(rejection.reason, reason_names.size());
       if (added) {
@@ -161,11 +158,7 @@ class ResearchEngine {
       ++reason_counts[known->second];
       ++codes[static_cast<std::size_t>(rejection.code)];
       ++stages[static_cast<std::size_t>(rejection.stage)];
-      const auto signal = by_id.find(rejection.signal_id);
-      if (signal == by_id.end()) continue;
-      std::vector<std::uint32_t>& of = reasons_of[signal->second];
-      const auto number = static_cast<std::uint32_t>(known->second);
-      if (std::find(of.begin(), of.end(), number) == of.end()) of.push_back(number);
+      reason_of_rejection.push_back(static_cast<std::uint32_t>(known->second));
     }
     for (std::size_t r = 0; r < reason_names.size(); ++r) {
       const ShareStats stats = share(reason_counts[r], result.total_rejections);
@@ -184,9 +177,9 @@ class ResearchEngine {
       if (stages[s] != 0)
         result.by_stage[std::string(name_of(static_cast<Stage>(s)))] = share(stages[s], result.total_rejections);
     }
-    strategies(records, by_id, reasons_of, result);
+    strategies(records, join, result);
     agents(records, result);
-    trends(records, reason_names, reasons_of, result);
+    trends(records, join, reason_names, reason_of_rejection, result);
     return result;
   }
 
@@ -222,34 +215,60 @@ class ResearchEngine {
     return {count, interval.estimate, interval.low, interval.high};
   }
 
-  static void strategies(const ContextSnapshot& records, const std::unordered_map<std::string_view, std::size_t>& by_id,
-                         const std::vector<std::vector<std::uint32_t>>& reasons_of, BehaviorAnalysis& result) {
-    std::unordered_map<std::string_view, StrategyStats> stats;
+  /// Records that belong together, by position.
+  struct Join {
+    static constexpr std::uint32_t none = detail::IdTable<Signal>::none;
+    std::vector<std::string_view> strategies;        // each once
+    std::vector<std::uint32_t> strategy_of_signal;   // index into `strategies`
+    std::vector<std::uint32_t> signal_of_rejection;  // none: an orphan
+    std::vector<std::uint32_t> signal_of_pnl;        // none: an orphan, or not final
+    std::vector<bool> rejected;                      // by signal
+
+    explicit Join(const ContextSnapshot& records) : rejected(records.signals.size()) {
+      const detail::IdTable<Signal> by_id(records.signals);
+      std::unordered_map<std::string_view, std::uint32_t> numbers;
+      strategy_of_signal.reserve(records.signals.size());
+      for (const Signal& signal : records.signals) {
+        const auto [known, added] = numbers.emplace(signal.strategy, static_cast<std::uint32_t>(strategies.size()));
+        if (added) strategies.emplace_back(signal.strategy);
+        strategy_of_signal.push_back(known->second);
+      }
+      signal_of_rejection.reserve(records.rejections.size());
+      for (const Rejection& rejection : records.rejections) {
+        signal_of_rejection.push_back(by_id.find(rejection.signal_id));
+        if (signal_of_rejection.back() != none) rejected[signal_of_rejection.back()] = true;
+      }
+      signal_of_pnl.reserve(records.pnl.size());
+      for (const PnlSnapshot& pnl : records.pnl) signal_of_pnl.push_back(pnl.final ? by_id.find(pnl.signal_id) : none);
+    }
+  };
+
+  static void strategies(const ContextSnapshot& records, const Join& join, BehaviorAnalysis& result) {
+    std::vector<StrategyStats> stats(join.strategies.size());
+    std::vector<double> sums(join.strategies.size(), 0.0);
+    std::vector<std::uint32_t> last(records.signals.size(), Join::none);  // the last final P&L of each signal
+    for (std::size_t k = 0; k < records.pnl.size(); ++k) {
+      if (join.signal_of_pnl[k] != Join::none) last[join.signal_of_pnl[k]] = static_cast<std::uint32_t>(k);
+    }
     for (std::size_t i = 0; i < records.signals.size(); ++i) {
-      StrategyStats& of = stats[records.signals[i].strategy];
+      const std::uint32_t strategy = join.strategy_of_signal[i];
+      StrategyStats& of = stats[strategy];
       ++of.signals;
-      of.rejections += reasons_of[i].empty() ? 0U : 1U;
+      of.rejections += join.rejected[i] ? 1U : 0U;
+      if (last[i] == Join::none) continue;
+      sums[strategy] += records.pnl[last[i]].pnl;
+      ++of.pnl_count;
     }
-    std::unordered_map<std::size_t, double> finals;  // the last final P&L of each signal
-    for (const PnlSnapshot& pnl : records.pnl) {
-      const auto signal = by_id.find(pnl.signal_id);
-      if (pnl.final && signal != by_id.end()) finals[signal->second] = pnl.pnl;
-    }
-    std::unordered_map<std::string_view, double> sums;
-    for (std::size_t i = 0; i < records.signals.size(); ++i) {  // in order, so that the sums do not depend on the hash
-      const auto pnl = finals.find(i);
-      if (pnl == finals.end()) continue;
-      sums[records.signals[i].strategy] += pnl->second;
-      ++stats[records.signals[i].strategy].pnl_count;
-    }
-    for (auto& [name, of] : stats) {
+    for (std::size_t s = 0; s < stats.size(); ++s) {
+      StrategyStats& of = stats[s];
       const ShareStats rate = share(of.rejections, of.signals);
       of.rate = rate.share;
       of.low = rate.low;
       of.high = rate.high;
-      if (of.pnl_count != 0) of.pnl_mean = sums[name] / static_cast<double>(of.pnl_count);
-      result.signal_summary[std::string(name)] = of.signals;
-      result.by_strategy[std::string(name)] = of;
+      if (of.pnl_count != 0) of.pnl_mean = sums[s] / static_cast<double>(of.pnl_count);
+      const std::string name(join.strategies[s]);
+      result.signal_summary[name] = of.signals;
+      result.by_strategy[name] = of;
     }
   }
 
@@ -273,32 +292,50 @@ class ResearchEngine {
     }
   }
 
-  static void trends(const ContextSnapshot& records, const std::vector<std::string_view>& reason_names,
-                     const std::vector<std::vector<std::uint32_t>>& reasons_of, BehaviorAnalysis& result) {
+  static void trends(const ContextSnapshot& records, const Join& join, const std::vector<std::string_view>& reason_names,
+                     const std::vector<std::uint32_t>& reason_of_rejection, BehaviorAnalysis& result) {
     struct Halves {
       std::array<std::size_t, 2> signals{}, rejected{};
     };
     const std::vector<std::uint32_t> order = detail::by_time(records.signals, [](const Signal& s) { return s.timestamp; });
     const std::size_t middle = order.size() / 2;
     const std::array<std::size_t, 2> totals = {middle, order.size() - middle};
-    std::unordered_map<std::string_view, Halves> strategies;
-    std::vector<std::array<std::size_t, 2>> reasons(reason_names.size());
+    std::vector<Halves> strategies(join.strategies.size());
+    constexpr std::uint8_t timeless = 2;
+    std::vector<std::uint8_t> half_of(records.signals.size(), timeless);
     for (std::size_t k = 0; k < order.size(); ++k) {
-      const std::size_t half = k < middle ? 0 : 1;
+      const std::uint8_t half = k < middle ? 0 : 1;
       const std::uint32_t i = order[k];
-      Halves& of = strategies[records.signals[i].strategy];
+      half_of[i] = half;
+      Halves& of = strategies[join.strategy_of_signal[i]];
       ++of.signals[half];
-      of.rejected[half] += reasons_of[i].empty() ? 0U : 1U;
-      for (const std::uint32_t r : reasons_of[i]) ++reasons[r][half];
+      of.rejected[half] += join.rejected[i] ? 1U : 0U;
     }
+    // A signal counts once for each of its reasons, however often it was refused for it.
+    std::vector<std::array<std::size_t, 2>> reasons(reason_names.size());
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> repeated;
+    std::vector<std::uint32_t> first(records.signals.size(), Join::none);  // reason
+    for (std::size_t k = 0; k < records.rejections.size(); ++k) {
+      const std::uint32_t i = join.signal_of_rejection[k], reason = reason_of_rejection[k];
+      if (i == Join::none || half_of[i] == timeless || first[i] == reason) continue;
+      if (first[i] == Join::none) {
+        first[i] = reason;
+        ++reasons[reason][half_of[i]];
+      } else {
+        repeated.emplace_back(i, reason);
+      }
+    }
+    std::sort(repeated.begin(), repeated.end());
+    repeated.erase(std::unique(repeated.begin(), repeated.end()), repeated.end());
+    for (const auto& [i, reason] : repeated) ++reasons[reason][half_of[i]];
     const auto test = [&](std::string subject, const std::array<std::size_t, 2>& counts, const std::array<std::size_t, 2>& of) {
       if (of[0] < 20 || of[1] < 20) return;
       const risk::TestResult found = risk::two_proportion_test(counts[0], of[0], counts[1], of[1]);
       result.trends.push_back({std::move(subject), counts[0], of[0], counts[1], of[1], found.statistic, found.p_value, false});
     };
-    for (const auto& [name, halves] : strategies) {
-      test("strategy " + std::string(name), halves.signals, totals);
-      test("rejections of " + std::string(name), halves.rejected, halves.signals);
+    for (std::size_t s = 0; s < strategies.size(); ++s) {
+      test("strategy " + std::string(join.strategies[s]), strategies[s].signals, totals);
+      test("rejections of " + std::string(join.strategies[s]), strategies[s].rejected, strategies[s].signals);
     }
     for (std::size_t r = 0; r < reasons.size(); ++r) test("reason " + std::string(reason_names[r]), reasons[r], totals);
     std::sort(result.trends.begin(), result.trends.end(), [](const Trend& a, const Trend& b) { return a.subject < b.subject; });
