@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "options/memory_files.hpp"
@@ -276,6 +277,28 @@ TEST_CASE("logger: the process ends at any call, the log opens again and is whol
       REQUIRE(log.first_seq + log.records >= written + 1);
     }
   }
+}
+
+TEST_CASE("logger: records of several threads make one chain", "[signals]") {
+  Rig rig;
+  {
+    CoreAgentLogger log = rig.open({20'000, 100});
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < 4; ++t) {
+      threads.emplace_back([&log, t] {
+        for (int i = 0; i < 200; ++i) {
+          log.log_action("store_signal", {{"thread", t}, {"number", i}});
+          static_cast<void>(log.get_stats());
+        }
+      });
+    }
+    threads.clear();
+    REQUIRE(log.get_stats().records == 801);  // with the one of the opening
+  }
+  const LogVerification whole = rig.verify();
+  REQUIRE(whole.ok);
+  REQUIRE(whole.records == 801);
+  REQUIRE(whole.files > 1);
 }
 
 TEST_CASE("logger: after a write that failed nothing more is written", "[signals]") {

@@ -6,6 +6,7 @@
 #include <thread>
 #include <vector>
 
+#include <rlx/signals/core_agent_logger.hpp>
 #include <rlx/signals/records_json.hpp>
 
 #include "rlx_catch.hpp"
@@ -178,6 +179,52 @@ TEST_CASE("recent context: exchanges have room for three topics, clear forgets a
   REQUIRE_FALSE(context.market_before("BTC/USDT", 9.0));
   REQUIRE(context.get_recent_exchanges().empty());
   context.store_signal(signal(1, 3.0));
+  REQUIRE(context.get_recent_signals().size() == 1);
+}
+
+TEST_CASE("recent context: every change leaves exactly one record, and none without its record", "[signals]") {
+  struct Sink : MemoryLog {
+    bool full = false;
+    void append(std::string_view line) override {
+      if (full) throw rlx::IoError("disk full");
+      MemoryLog::append(line);
+    }
+  };
+  const rlx::ManualClock clock(0);
+  Sink sink;
+  CoreAgentLogger log(sink, clock);
+  RecentContext context;
+  context.set_observer(log.recorder());
+  std::uint64_t records = 0;
+  const auto logged = [&](std::string_view name, auto&& change) {
+    change();
+    REQUIRE(log.get_stats().records == ++records);
+    const std::size_t last = sink.text().rfind("{\"fields\"");
+    REQUIRE_THAT(sink.text().substr(last), ContainsSubstring("\"kind\":\"action\",\"name\":\"" + std::string(name) + '"'));
+    change();  // the same again is no change
+    if (name.starts_with("store_market") || name.starts_with("store_exchange") || name == "clear_context") ++records;
+    REQUIRE(log.get_stats().records == records);
+  };
+  logged("store_signal", [&] { context.store_signal(signal(1)); });
+  logged("store_rejection", [&] { context.store_rejection("s1", "Missing price"); });
+  logged("store_pnl_snapshot", [&] { context.store_pnl_snapshot({"s1", 1.0, 5.0}); });
+  logged("store_market", [&] { context.store_market({"BTC/USDT", 1.0, 1.0, 0.0, 0.0, 0.0}); });
+  logged("store_exchange", [&] { context.store_exchange({1, Topic::risk, "s1", AnswerStatus::approved, 1.0, 2.0, ""}); });
+  logged("store_execution", [&] { context.store_execution({"s1", ExecutionOutcome::executed, 1.0, 1.0}); });
+  logged("store_score", [&] { context.store_score({"s1", 0.5, 1.0, true, 1, 1.0}); });
+  REQUIRE_THROWS_AS(context.store_signal(signal(1, 7.0)), rlx::DataError);
+  REQUIRE(log.get_stats().records == records);
+  REQUIRE_THAT(sink.text(), ContainsSubstring("{\"id\":\"BTC/USDT\"}"));
+  logged("clear_context", [&] { context.clear_context(); });
+
+  sink.full = true;
+  REQUIRE_THROWS_AS(context.store_signal(signal(2)), rlx::IoError);
+  REQUIRE_THROWS_AS(context.store_market({"BTC/USDT", 1.0, 1.0, 0.0, 0.0, 0.0}), rlx::IoError);
+  REQUIRE(context.get_recent_signals().empty());
+  REQUIRE(context.get_recent_markets().empty());
+  REQUIRE(context.counts() == ContextCounts{});
+  context.set_observer({});
+  context.store_signal(signal(2));
   REQUIRE(context.get_recent_signals().size() == 1);
 }
 

@@ -561,6 +561,12 @@ class CoreAgentLogger {
     write(LogKind::system_operation, name, fields);
   }
 
+  /// Records actions by name and subject, one record each: `context.set_observer(logger.recorder())`. The logger must outlive
+  /// it.
+  auto recorder() {
+    return [this](std::string_view action, std::string_view subject) { log_action(action, {{"id", subject}}); };
+  }
+
   /// Everything logged so far survives a power cut once this returns. @throws IoError
   void sync() {
     const std::scoped_lock lock(mutex_);

@@ -28,6 +28,9 @@ namespace rlx::signals {
 /// "All of them" for the getters of RecentContext.
 inline constexpr std::size_t npos = std::numeric_limits<std::size_t>::max();
 
+/// Told of a change of a RecentContext: the member function that makes it, and the id or market it is about.
+using ContextObserver = std::function<void(std::string_view action, std::string_view subject)>;
+
 /// What RecentContext has counted since it was made or cleared.
 struct ContextCounts {
   std::uint64_t signals = 0;            ///< stored, with those evicted since
@@ -175,6 +178,14 @@ class RecentContext {
 
   std::size_t max_history() const noexcept { return max_history_; }
 
+  /// Tells of every change from now on, before it is made; what the observer throws prevents it. Records that are refused or
+  /// there already are no change. To log them: `context.set_observer(logger.recorder())`. The observer is called with the
+  /// memory locked, so it must not ask the memory; an empty one ends it.
+  void set_observer(ContextObserver observer) {
+    const std::scoped_lock lock(mutex_);
+    observer_ = std::move(observer);
+  }
+
   /// Remembers a signal as it is. @throws DataError  without an id; or the id is remembered with other content (both are named)
   void store_signal(Signal signal) {
     if (signal.signal_id.empty()) throw DataError("signal: expected a signal_id, found none");
@@ -187,6 +198,7 @@ class RecentContext {
       throw DataError("signal '" + signal.signal_id.substr(0, 128) + "' is remembered with other content: expected " +
                       describe(*known) + ", found " + describe(signal) + "; give every signal an id of its own");
     }
+    tell("store_signal", signal.signal_id);
     if (is_finite(signal.timestamp)) latest_ = std::max(latest_, signal.timestamp);
     ++counts_.signals;
     counts_.evicted += signals_.push(std::move(signal)) ? 1U : 0U;
@@ -222,6 +234,7 @@ class RecentContext {
     require_finite(snapshot.timestamp, "timestamp of a pnl snapshot", snapshot.signal_id);
     const std::scoped_lock lock(mutex_);
     if (is_duplicate(pnl_, snapshot)) return;
+    tell("store_pnl_snapshot", snapshot.signal_id);
     counts_.orphan_pnl += signals_.find(snapshot.signal_id) == nullptr ? 1U : 0U;
     ++counts_.pnl;
     add(pnl_, std::move(snapshot));
@@ -239,6 +252,7 @@ class RecentContext {
                       std::to_string(snapshot.price));
     }
     const std::scoped_lock lock(mutex_);
+    tell("store_market", snapshot.market);
     latest_ = std::max(latest_, snapshot.timestamp);
     if (markets_.full()) forget_oldest_market();
     std::deque<std::uint64_t>& times = by_market_.try_emplace(snapshot.market).first->second;
@@ -253,6 +267,7 @@ class RecentContext {
     require_finite(exchange.sent_at, "sent_at of an agent's answer", exchange.signal_id);
     require_finite(exchange.received_at, "received_at of an agent's answer", exchange.signal_id);
     const std::scoped_lock lock(mutex_);
+    tell("store_exchange", exchange.signal_id);
     counts_.evicted += exchanges_.full() ? 1U : 0U;
     exchanges_.push(std::move(exchange));
   }
@@ -261,7 +276,9 @@ class RecentContext {
     require_finite(execution.timestamp, "timestamp of an execution", execution.signal_id);
     require_finite(execution.notional, "notional of an execution", execution.signal_id);
     const std::scoped_lock lock(mutex_);
-    if (!is_duplicate(executions_, execution)) add(executions_, std::move(execution));
+    if (is_duplicate(executions_, execution)) return;
+    tell("store_execution", execution.signal_id);
+    add(executions_, std::move(execution));
   }
   /// Remembers what the model said. @throws NumericError if a number is not finite or the propensity not above 0
   void store_score(SignalScore score) {
@@ -272,7 +289,9 @@ class RecentContext {
                          std::to_string(score.propensity));
     }
     const std::scoped_lock lock(mutex_);
-    if (!is_duplicate(scores_, score)) add(scores_, std::move(score));
+    if (is_duplicate(scores_, score)) return;
+    tell("store_score", score.signal_id);
+    add(scores_, std::move(score));
   }
 
   /// The newest `limit` signals, oldest first.
@@ -344,6 +363,7 @@ class RecentContext {
   /// Forgets everything, counts too.
   void clear_context() {
     const std::scoped_lock lock(mutex_);
+    tell("clear_context", {});
     signals_.clear();
     rejections_.clear();
     pnl_.clear();
@@ -377,6 +397,9 @@ class RecentContext {
   }
 
   // The members below expect the mutex to be held, except `copy` and `find`.
+  void tell(std::string_view action, std::string_view subject) const {
+    if (observer_) observer_(action, subject);
+  }
   template <class T>
   bool is_duplicate(const detail::IndexedRing<T>& kind, const T& record) {
     const T* const known = kind.find(record.signal_id);
@@ -391,6 +414,7 @@ class RecentContext {
   }
   void add_rejection(Rejection&& rejection) {
     if (is_duplicate(rejections_, rejection)) return;
+    tell("store_rejection", rejection.signal_id);
     counts_.orphan_rejections += signals_.find(rejection.signal_id) == nullptr ? 1U : 0U;
     ++counts_.rejections;
     add(rejections_, std::move(rejection));
@@ -434,6 +458,7 @@ class RecentContext {
   detail::IndexedRing<SignalScore> scores_;
   ContextCounts counts_;
   double latest_ = 0.0;  // newest time of any record
+  ContextObserver observer_;
 };
 
 }  // namespace rlx::signals
