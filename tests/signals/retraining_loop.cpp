@@ -106,6 +106,8 @@ TEST_CASE("a training is due at first, by time, by count and by drift") {
   REQUIRE(first.promoted);
   REQUIRE(loop.run_once().trigger == RetrainTrigger::none);
   plant(context, 400, 3, above_limit, 1'767'400'000, "c");
+  RetrainingLoop restarted(training, context, clock, {.interval = 1e6, .min_new = 401, .min_drift = 450});
+  REQUIRE(restarted.run_once().trigger == RetrainTrigger::none);  // what the active model knows is not new
   REQUIRE(loop.run_once().trigger == RetrainTrigger::count);
   clock.advance_ms(1'000'000'000);
   REQUIRE(loop.run_once().trigger == RetrainTrigger::time);

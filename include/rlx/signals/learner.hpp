@@ -28,12 +28,11 @@ struct FitReport {
  * @brief Learns P(y = 1 | x) of weighted rows; `LogisticRegression` is the built-in model.
  *
  * A default-constructed learner is not fitted. All members may throw; the caller then keeps the model it has.
- * | call | meaning |
- * |---|---|
- * | `fit(x, y, w, rng)` | x [rows][columns], y in {0, 1}, weights w > 0. Goes on from where it stands if it is fitted with the
- * same width. Random numbers come from `rng` only | | `predict_probability(x, p)` | one probability in [0, 1] for each row | |
- * `to_json()`, `from_json(j)` | everything that `predict_probability` depends on, exactly | | `name()` | tells learners apart
- * in model files |
+ * - `fit(x, y, w, rng)`: x [rows][columns], y in {0, 1}, weights w > 0. Goes on from where it stands if it is fitted with the
+ *   same width. Random numbers come from `rng` only.
+ * - `predict_probability(x, p)`: one probability in [0, 1] for each row.
+ * - `to_json()`, `from_json(j)`: everything that `predict_probability` depends on, exactly.
+ * - `name()`: tells learners apart in model files.
  */
 template <class L>
 concept SignalLearner = std::movable<L> && std::default_initializable<L> &&

@@ -179,10 +179,10 @@ class RetrainingLoop {
     if (now - last_training_ >= config_.interval - half_millisecond) {
       return active == nullptr ? RetrainTrigger::first : RetrainTrigger::time;
     }
+    std::optional<double> known = labelled_until_;
+    if (!known && active != nullptr) known = active->data_until;  // the model is an earlier process's
     std::size_t fresh = 0;
-    for (const SignalRow& row : dataset.rows) {
-      fresh += row.label && (!labelled_until_ || row.signal.timestamp > *labelled_until_) ? 1U : 0U;
-    }
+    for (const SignalRow& row : dataset.rows) fresh += row.label && (!known || row.signal.timestamp > *known) ? 1U : 0U;
     if (config_.min_new == 0 || fresh < config_.min_new) return RetrainTrigger::none;
     return active == nullptr ? RetrainTrigger::first : RetrainTrigger::count;
   }
