@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The learning layer of a core agent from end to end, no network or exchange: signals of three strategies through filter,
 // limits and mock agents; what went wrong; "will this be rejected" by two learners; three rounds of retraining while the market
-// changes; a log that proves it. Ends with 1 if a check fails. Argument: folder for logs and models, default a new one below
-// /tmp.
+// changes; a log that proves it. Ends with 1 if a check fails. Argument: a new folder for logs and models, else one below /tmp.
 //   sh examples/run.sh core_agent
-#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -77,6 +75,11 @@ static void require(bool holds, const char* what) {
 }
 
 int main(int argc, char** argv) try {
+  const std::string argument = argc > 1 ? argv[1] : "";
+  if (argc > 2 || argument.starts_with("-")) {
+    std::fputs("usage: core_agent [NEW FOLDER for logs and models]\n", argument == "--help" ? stdout : stderr);
+    return argument == "--help" ? 0 : 2;
+  }
   {  // The seed's script.
     RecentContext context;
     ResearchEngine research(context);
@@ -92,26 +95,24 @@ int main(int argc, char** argv) try {
     std::printf("seed: %zu signal, %s; %s\n", analysis.total_signals, reason.c_str(), report.reason.c_str());
     require(!report.updated && reason == "Missing required params: base, quote", "the seed's script");
   }
-  std::string folder = argc > 1 ? argv[1] : "/tmp/core_agent_XXXXXX";
+  std::string folder = argc > 1 ? argument : "/tmp/core_agent_XXXXXX";
   if (argc == 1 && ::mkdtemp(folder.data()) == nullptr) throw rlx::IoError("cannot make a folder below /tmp");
+  if (rlx::io::PosixFiles().exists(folder + "/logs") != 0) throw rlx::IoError(folder + " holds a run: name a new folder");
   RecentContext context(20'000);
   ScenarioConfig world{.count = 5'000};
   rlx::ManualClock clock(static_cast<std::int64_t>(world.start) * 1'000);
   CoreAgentLogger logger(folder + "/logs", clock);
   ScenarioRunner agent(context, clock, {.limits = world.limits}, {}, &logger);
   rlx::RandomStream random({7, rlx::Purpose::user});
-
   ValidationReport outcomes = validate_logic(agent, generate_scenarios(world, random));
   const ResearchEngine research(context);
   const BehaviorAnalysis analysis = research.analyze_behavior();
   std::printf("\n%zu signals, %zu rejected; %zu not as the rules demand\n", analysis.total_signals, analysis.total_rejections,
               outcomes.mismatches.size());
-  for (const auto& [code, s] : analysis.by_code) {
+  for (const auto& [code, s] : analysis.by_code)
     std::printf("  %-18s %5zu  %4.1f %% (%.1f to %.1f)\n", code.c_str(), s.count, 100 * s.share, 100 * s.low, 100 * s.high);
-  }
-  for (const auto& [name, s] : analysis.by_strategy) {
+  for (const auto& [name, s] : analysis.by_strategy)
     std::printf("  %-18s %5zu signals, %4.1f %% rejected, mean P&L %+.3f\n", name.c_str(), s.signals, 100 * s.rate, s.pnl_mean);
-  }
   const ValidationReport edges = validate_logic(edge_cases());
   std::printf("  %zu edge cases, %zu not as the rules demand\n", edges.scenarios, edges.mismatches.size());
   require(outcomes.ok() && edges.ok(), "every scenario ends as the rules demand");
@@ -121,10 +122,9 @@ int main(int argc, char** argv) try {
   const SignalDataset dataset = training.prepare_dataset();
   const TrainReport first = training.train_model(dataset), second = networks.train_model(dataset);
   std::printf("\nwill it be rejected?\n");
-  for (const auto& [name, r] : {std::pair("logistic_regression", first), std::pair(NnLearner::name(), second)}) {
+  for (const auto& [name, r] : {std::pair("logistic_regression", first), std::pair(NnLearner::name(), second)})
     std::printf("  %-20s accuracy %.3f (majority %.3f)  Brier %.3f (base rate %.3f)  AUC %.3f  ECE %.3f\n", name, r.accuracy,
                 r.majority_share, r.brier, r.baseline_brier, r.auc, r.ece);
-  }
   require(first.updated && second.updated && first.auc > 0.9 && second.auc > 0.9, "both learners beat the base rate");
   std::printf("\nretraining\n");
   RetrainingLoop loop(training, context, clock, {.interval = 86'400, .min_new = 0});

@@ -29,11 +29,21 @@ case $case_name in
     [ -f run/models/active.json ] || fail "no model was written"
     [ -f run/logs/core_agent.0.log ] || fail "no log was written"
     ;;
+  usage)
+    run --help
+    has out '^usage: core_agent'
+    refuse 2 '^usage: core_agent' --bogus
+    refuse 2 '^usage: core_agent' one two
+    [ ! -e ./--help ] && [ ! -e ./--bogus ] && [ ! -e one ] || fail "an option became a folder"
+    ;;
   repeat)
     run "$PWD/one"
     run "$PWD/two"
     cmp one/models/rejected-1.json two/models/rejected-1.json || fail "equal runs gave different models"
     cmp one/logs/core_agent.0.log two/logs/core_agent.0.log || fail "equal runs gave different logs"
+    sum=$(hash_of one/logs/core_agent.0.log)
+    refuse 1 'holds a run: name a new folder' "$PWD/one"
+    [ "$(hash_of one/logs/core_agent.0.log)" = "$sum" ] || fail "a second run changed the log of the first"
     ;;
   refused)
     echo "not a folder" >file
