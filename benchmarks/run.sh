@@ -7,7 +7,7 @@
 #   sh benchmarks/run.sh NAME [args]   one of them, e.g. `funding_acceptance` (acceptance A1: about 6 minutes for each seed)
 #                                      or `learning_gates` (see learning_gates.sh)
 #   sh benchmarks/run.sh --list        their names
-#   sh benchmarks/run.sh --core        those with targets; writes the table benchmarks/results/core.md
+#   sh benchmarks/run.sh --core        those of the learning core; writes the table benchmarks/results/core.md
 #   sh benchmarks/run.sh --build-only
 set -eu
 cd "$(dirname "$0")/.."
