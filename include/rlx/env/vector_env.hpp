@@ -69,7 +69,7 @@ template <class E>
 class VectorEnv : detail::EnvironmentMembers<E> {
  public:
   template <class... Arguments>
-  explicit VectorEnv(Arguments&&...) {}
+  explicit VectorEnv(VectorEnvConfig, Arguments&&...) {}
 };
 /// @endcond
 

@@ -64,7 +64,7 @@ template <detail::NotTrainable E, Critic C, RiskObjective R, Clock K>
 class A2c<E, C, R, K> : detail::TrainableEnvironment<E> {
  public:
   template <class... Arguments>
-  explicit A2c(Arguments&&...) {}
+  explicit A2c(A2cConfig, Arguments&&...) {}
 };
 template <class V, class... Rest>
 requires(!detail::is_vector_env<V>) A2c(A2cConfig, V&, nn::GraphSpec, ThreadPool&, Rest...)

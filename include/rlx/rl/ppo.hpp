@@ -82,7 +82,7 @@ template <detail::NotTrainable E, Critic C, RiskObjective R, Clock K>
 class Ppo<E, C, R, K> : detail::TrainableEnvironment<E> {
  public:
   template <class... Arguments>
-  explicit Ppo(Arguments&&...) {}
+  explicit Ppo(PpoConfig, Arguments&&...) {}
 };
 template <class V, class... Rest>
 requires(!detail::is_vector_env<V>) Ppo(PpoConfig, V&, nn::GraphSpec, ThreadPool&, Rest...)
