@@ -16,13 +16,14 @@ namespace {
 constexpr double start = 1'700'000'000.0;  // 2023-11-14T22:13:20Z
 
 struct Rig {
-  rlx::ManualClock clock{1'700'000'000'000};
+  rlx::ManualClock clock;
   RecentContext context{1000};
   MockAgents agents{};
   FlowManager<MockAgents> flow;
   int number = 0;
 
-  explicit Rig(FlowLimits limits = off()) : flow(agents, context, clock, {limits, {}}) {}
+  explicit Rig(FlowLimits limits = off(), std::int64_t at = 1'700'000'000'000)
+      : clock(at), flow(agents, context, clock, {limits, {}}) {}
 
   // Only the exposure is limited.
   static FlowLimits off() {
@@ -49,6 +50,16 @@ struct Rig {
     REQUIRE(context.find_rejection(signal.signal_id) == result.rejection);
     return std::string(name_of(result.rejection->code));
   }
+};
+
+// The same with a log in memory.
+struct LoggedRig {
+  rlx::ManualClock clock{1'700'000'000'000};
+  RecentContext context{};
+  MockAgents agents{};
+  MemoryLog text{};
+  CoreAgentLogger log{text, clock};
+  FlowManager<MockAgents> flow{agents, context, clock, {Rig::off(), {}}, &log};
 };
 
 }  // namespace
@@ -171,20 +182,15 @@ TEST_CASE("flow: a missing price is the market's, strictly before the signal and
 }
 
 TEST_CASE("flow: a price gap after the signal changes no limit, and is logged", "[signals]") {
-  rlx::ManualClock clock(1'700'000'000'000);
-  RecentContext context;
-  MockAgents agents;
-  MemoryLog sink;
-  CoreAgentLogger log(sink, clock);
-  FlowManager flow(agents, context, clock, {Rig::off(), {}}, &log);
-  context.store_market({"BTC/USDT", start - 1.0, 50'000.0, 0.0, 0.0, 0.0});
-  context.store_market({"BTC/USDT", start + 1.0, 25'000.0, 0.0, 0.0, 0.0});
+  LoggedRig rig;
+  rig.context.store_market({"BTC/USDT", start - 1.0, 50'000.0, 0.0, 0.0, 0.0});
+  rig.context.store_market({"BTC/USDT", start + 1.0, 25'000.0, 0.0, 0.0, 0.0});
   const Signal signal{
       .signal_id = "a", .strategy = "momentum", .params = {.amount = 2.1, .base = "BTC", .quote = "USDT"}, .timestamp = start};
-  const FlowResult result = flow.coordinate_agents(signal);  // 105,000 at the signal's price, 52,500 at the newest
+  const FlowResult result = rig.flow.coordinate_agents(signal);  // 105,000 at the signal's price, 52,500 at the newest
   REQUIRE(result.rejection->code == RejectionCode::exposure_limit);
   REQUIRE(result.notional == 105'000.0);
-  REQUIRE_THAT(sink.text(), ContainsSubstring("\"price_gap\":-0.5"));
+  REQUIRE_THAT(rig.text.text(), ContainsSubstring("\"price_gap\":-0.5"));
 }
 
 TEST_CASE("flow: a silent execution is unknown, sent once, and counted as if it was filled", "[signals]") {
@@ -272,20 +278,122 @@ TEST_CASE("flow: a log that fails stops the way before anything is sent", "[sign
   REQUIRE(flow.equity() == 0.0);
 }
 
-TEST_CASE("flow: a clock that goes back is told once, durations stay at 0", "[signals]") {
+TEST_CASE("flow: a refusal that the log does not take is not remembered", "[signals]") {
+  struct Full : LogSink {
+    void append(std::string_view) override { throw rlx::IoError("disk full"); }
+  };
   rlx::ManualClock clock(1'700'000'000'000);
   RecentContext context;
   MockAgents agents;
-  MemoryLog sink;
+  Full sink;
   CoreAgentLogger log(sink, clock);
   FlowManager flow(agents, context, clock, {Rig::off(), {}}, &log);
+  Rig other;
+  REQUIRE_THROWS_AS(flow.coordinate_agents(other.signal(1.0, 1e9)), rlx::IoError);
+  REQUIRE(context.get_recent_rejections().empty());
+  REQUIRE(flow.stats().total == 0);
+}
+
+TEST_CASE("flow: what was sent is kept, whatever cannot be recorded afterwards", "[signals]") {
+  for (const std::string failing : {"store_exchange", "store_execution", "store_rejection"}) {
+    for (const MockStep& step : {mock::approve(), mock::timeout(), mock::reject("no")}) {
+      Rig rig;
+      rig.agents.script(Topic::execution, {step});
+      rig.context.set_observer([&](std::string_view action, std::string_view) {
+        if (action == failing && rig.agents.requests(Topic::execution) == 1) throw rlx::IoError("disk full");
+      });
+      INFO(failing << ", " << name_of(step.kind));
+      try {
+        rig.flow.coordinate_agents(rig.signal(1.0, 5.0));
+      } catch (const rlx::IoError&) {
+      }
+      const bool failed = step.kind == MockKind::reject, unknown = step.kind == MockKind::timeout;
+      REQUIRE(rig.agents.requests(Topic::execution) == 1);
+      REQUIRE(rig.flow.open_exposure() == (failed ? 0.0 : 5.0));
+      REQUIRE(rig.flow.trades_today() == (failed ? 0 : 1));
+      REQUIRE(rig.flow.unresolved().size() == (unknown ? 1 : 0));
+      const FlowStats stats = rig.flow.stats();
+      REQUIRE(stats.total == 1);
+      REQUIRE(stats.successful + stats.failed + stats.unknown == 1);
+      rig.context.set_observer({});
+      if (unknown) rig.flow.resolve("s0", ExecutionOutcome::executed);
+      REQUIRE(rig.flow.stats().unknown == 0);
+    }
+  }
+  // A command that cannot be written into the log is not sent, and no position stays.
+  LoggedRig rig;
+  Signal odd = Rig().signal(1.0, 5.0);
+  odd.params.extra = "[1]";
+  REQUIRE_THROWS_AS(rig.flow.coordinate_agents(odd), rlx::DataError);
+  REQUIRE(rig.agents.requests(Topic::execution) == 0);
+  REQUIRE(rig.flow.open_exposure() == 0.0);
+}
+
+TEST_CASE("flow: a restart goes on with positions, unknown fates, trades and losses of the day", "[signals]") {
+  FlowLimits limits = Rig::off();
+  limits.max_exposure = 1'000.0;
+  limits.max_loss_pct = 0.02;
+  limits.max_daily_trades = 5;
+  limits.equity = 1'000.0;
+  Rig before(limits, 1'700'000'000'000 - 86'400'000);  // the process that ends
+  before.agents.script(Topic::execution, {mock::approve(), mock::approve(), mock::approve(), mock::timeout(), mock::timeout(),
+                                          mock::approve(), mock::reject("no")});
+  REQUIRE(before.go(1.0, 100.0) == "executed");  // s0: yesterday, still open
+  REQUIRE(before.go(1.0, 100.0) == "executed");  // s1: yesterday, closed today
+  before.clock.advance_ms(86'400'000);
+  REQUIRE(before.go(1.0, 200.0) == "executed");  // s2: today, closed
+  const Signal third = before.signal(1.0, 40.0);
+  before.context.store_signal(third);
+  REQUIRE(before.go(third) == "execution_unknown");      // s3
+  REQUIRE(before.go(1.0, 50.0) == "execution_unknown");  // s4: resolved as executed
+  REQUIRE(before.go(1.0, 60.0) == "executed");           // s5: open
+  REQUIRE(before.go(1.0, 70.0) == "execution_failed");   // s6
+  before.flow.settle({"s1", 3.0, start, true});
+  before.flow.settle({"s2", -7.5, start, true});
+  before.flow.settle({"s5", 1.0, start, false});
+  before.flow.resolve("s4", ExecutionOutcome::executed);
+  REQUIRE(before.flow.open_exposure() == 250.0);
+
+  limits.equity = before.flow.equity();
+  Rig after(limits);
+  after.flow.restore(before.context.snapshot());
+  REQUIRE(after.flow.open_exposure() == 250.0);
+  REQUIRE(after.flow.trades_today() == before.flow.trades_today());
+  REQUIRE(after.flow.trades_today() == 4);
+  REQUIRE(after.flow.realised_today() == -4.5);
+  REQUIRE(after.flow.equity() == 995.5);
+  REQUIRE(after.flow.unresolved() == before.flow.unresolved());
+  REQUIRE(after.flow.stats().unknown == 1);
+  // No id that was executed, or may have been, is sent again.
+  for (const char* id : {"s0", "s1", "s2", "s3", "s4", "s5"}) {
+    Signal again = after.signal(1.0, 1.0);
+    again.signal_id = id;
+    INFO(id);
+    REQUIRE(after.go(again) == "invalid_field");
+  }
+  after.number = 7;
+  after.flow.settle({"s2", -7.5, start, true});  // known already
+  REQUIRE(after.flow.realised_today() == -4.5);
+  REQUIRE(after.go(1.0, 751.0) == "exposure_limit");
+  REQUIRE(after.go(1.0, 10.0) == "executed");  // the fifth trade of the day
+  REQUIRE(after.go(1.0, 10.0) == "daily_trades");
+  after.flow.settle({"s0", -15.5, start, true});  // with it 2 % of the 1,000 at the day's opening
+  REQUIRE(after.flow.open_exposure() == 160.0);
+  after.flow.resolve("s3", ExecutionOutcome::failed);
+  REQUIRE(after.flow.trades_today() == 4);
+  REQUIRE(after.go(1.0, 10.0) == "max_loss");
+  REQUIRE_THROWS_AS(after.flow.restore({}), rlx::DataError);
+}
+
+TEST_CASE("flow: a clock that goes back is told once, durations stay at 0", "[signals]") {
+  LoggedRig rig;
   Rig signals;
-  REQUIRE(flow.coordinate_agents(signals.signal(1.0, 5.0)).executed());
-  clock.set_ms(1'699'999'000'000);
-  REQUIRE(flow.coordinate_agents(signals.signal(1.0, 5.0)).executed());
-  REQUIRE(flow.coordinate_agents(signals.signal(1.0, 5.0)).executed());
-  REQUIRE(log.get_stats().by_kind[static_cast<std::size_t>(LogKind::error)] == 1);
-  REQUIRE(flow.stats().mean_duration == 0.0);
+  REQUIRE(rig.flow.coordinate_agents(signals.signal(1.0, 5.0)).executed());
+  rig.clock.set_ms(1'699'999'000'000);
+  REQUIRE(rig.flow.coordinate_agents(signals.signal(1.0, 5.0)).executed());
+  REQUIRE(rig.flow.coordinate_agents(signals.signal(1.0, 5.0)).executed());
+  REQUIRE(rig.log.get_stats().by_kind[static_cast<std::size_t>(LogKind::error)] == 1);
+  REQUIRE(rig.flow.stats().mean_duration == 0.0);
 }
 
 TEST_CASE("flow: limits that cannot work are refused at construction", "[signals]") {

@@ -171,6 +171,27 @@ TEST_CASE("journal: after a restart old answers fit nothing, unanswered executio
   REQUIRE(rig.outbox().size() == 4);
   flow.resolve("s2", ExecutionOutcome::executed);
   REQUIRE(flow.unresolved().size() == 1);
+
+  // What the records know of the pending ones counts; of the others the journal knows that s1 was executed.
+  REQUIRE(transport.executed_before().size() == 1);
+  RecentContext other;
+  FlowManager again(transport, other, rig.clock, config);
+  again.restore({.signals = {},
+                 .rejections = {},
+                 .pnl = {{"s4", 1.0, 1000.0, true}},
+                 .markets = {},
+                 .exchanges = {},
+                 .executions = {{"s2", ExecutionOutcome::failed, 20.0, 1000.0},
+                                {"s3", ExecutionOutcome::unknown, 20.0, 1000.0},
+                                {"s4", ExecutionOutcome::unknown, 20.0, 1000.0}},
+                 .scores = {},
+                 .counts = {}});
+  REQUIRE(again.unresolved().empty());
+  REQUIRE(again.open_exposure() == 20.0);  // s1
+  REQUIRE(again.stats().failed == 2);      // s2 by the records, s3 by the answer
+  REQUIRE(again.stats().successful == 1);  // s4, which has its final P&L
+  REQUIRE_FALSE(again.coordinate_agents(signal("s1")).executed());
+  REQUIRE(rig.outbox().size() == 4);
 }
 
 TEST_CASE("journal: the process ends at any call, each execution is unsent or unresolved or answered, never sent twice",
@@ -227,6 +248,11 @@ TEST_CASE("journal: the process ends at any call, each execution is unsent or un
           }
           RecentContext context;
           FlowManager flow(transport, context, rig.clock, config);
+          // No records were kept: the journal alone has to hold back what was executed or may have been.
+          flow.restore({});
+          for (const std::string& id : before) {
+            REQUIRE(flow.coordinate_agents(signal(id)).rejection->code == RejectionCode::invalid_field);
+          }
           for (const TradeCommand& open : flow.unresolved()) unresolved.insert(open.signal_id);
           const FlowStats stats = flow.stats();
           REQUIRE(stats.total == stats.successful + stats.failed + stats.unknown);

@@ -183,6 +183,7 @@ class AgentIO {
   /// Responses that did not count: late, doubled, for something else.
   std::uint64_t ignored() const noexcept { return ignored_; }
   const AgentIOConfig& config() const noexcept { return config_; }
+  const T& transport() const noexcept { return *transport_; }
 
  private:
   struct Stray {
@@ -211,9 +212,12 @@ class AgentIO {
     }
     // A clock that was set back in the meantime gives no negative latency.
     answer.latency = std::max(0.0, end - request.sent_at);
-    if (context_ != nullptr) {
-      context_->store_exchange(
-          {request.correlation_id, topic, std::move(request.signal_id), answer.status, request.sent_at, end, answer.reason});
+    try {  // What the answer says is known by now, and counts whether it can be recorded or not.
+      if (context_ != nullptr) {
+        context_->store_exchange(
+            {request.correlation_id, topic, std::move(request.signal_id), answer.status, request.sent_at, end, answer.reason});
+      }
+    } catch (const IoError&) {  // of an observer that logs
     }
     log_strays();
     return answer;

@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -79,7 +80,7 @@ struct PendingExecution {
   TradeCommand command{};
   double notional = 0.0;
   double sent_at = 0.0;
-  std::optional<bool> executed{};  ///< an answer that came after the process ended
+  std::optional<bool> executed{};  ///< the answer, if there is one
 };
 
 /**
@@ -90,7 +91,7 @@ struct PendingExecution {
  * gets its final P&L. Comparisons with limits allow a relative 1e-12; equality passes. One thread at a time.
  *
  * With a transport that remembers (JournalTransport) the unanswered executions of an earlier process are unresolved from the
- * start.
+ * start; `restore` brings back everything else that an earlier process knew.
  */
 template <AgentTransport T>
 class FlowManager {
@@ -112,10 +113,81 @@ class FlowManager {
     }
   }
 
+  /**
+   * @brief Goes on where an earlier process ended: open positions, unknown fates, trades and final P&L of the current UTC day.
+   *
+   * Call it before the first signal. `limits.equity` is the equity of now. An id that was executed is not sent again as long as
+   * the context remembers it. Executions that a JournalTransport knows of and the records do not are taken over as well, so a
+   * process may end between an answer and its record.
+   * @param records  of the earlier process, such as HistoryJournal::load gives
+   * @throws DataError  after the first signal or settlement; IoError of the log, then nothing has changed
+   */
+  void restore(const ContextSnapshot& records) {
+    if (used_) throw DataError("restore: expected a flow manager that has seen no signal, found one in use");
+    if (logger_ != nullptr) {
+      logger_->log_flow_management("restore",
+                                   {{"executions", records.executions.size()}, {"pnl_snapshots", records.pnl.size()}});
+    }
+    roll_day();
+    struct Past {
+      const Execution* newest = nullptr;
+      double sent_at = 0.0;
+    };
+    std::unordered_map<std::string_view, Past> past;
+    for (const Execution& execution : records.executions) {
+      past.try_emplace(execution.signal_id, Past{nullptr, execution.timestamp}).first->second.newest = &execution;
+    }
+    std::unordered_set<std::string_view> finals;
+    for (const PnlSnapshot& pnl : records.pnl) {
+      if (!pnl.final || !finals.insert(pnl.signal_id).second) continue;
+      if (day_of(pnl.timestamp) == day_) realised_today_ += pnl.pnl;
+      context_->store_pnl_snapshot(pnl);
+    }
+    day_open_equity_ = equity_ - realised_today_;
+    std::unordered_map<std::string_view, const Signal*> signals;
+    for (const Signal& signal : records.signals) signals.emplace(signal.signal_id, &signal);
+    std::unordered_set<std::string_view> adopted;  // from the transport, which may know the answer by now
+    if constexpr (requires(const T& t) { t.pending_executions(); }) {
+      for (const PendingExecution& pending : agents_.transport().pending_executions()) {
+        adopted.insert(pending.command.signal_id);
+      }
+    }
+    for (const Execution& execution : records.executions) {
+      const std::string& id = execution.signal_id;
+      const Past& of = past.at(id);
+      if (of.newest != &execution) continue;
+      const bool closed = finals.contains(id);
+      const ExecutionOutcome outcome = closed ? ExecutionOutcome::executed : execution.outcome;
+      if (adopted.contains(id)) {
+        if (outcome != ExecutionOutcome::unknown && find_unresolved(id) != unresolved_.end()) settle_fate(id, outcome);
+      } else {
+        context_->store_execution(execution);
+        if (outcome != ExecutionOutcome::failed) take_over(id, execution.notional, of.sent_at);
+        if (outcome == ExecutionOutcome::unknown) {
+          const auto signal = signals.find(id);
+          const Signal named = signal == signals.end() ? Signal{.signal_id = id} : *signal->second;
+          unresolved_.push_back({id, named.strategy, named.params, {of.sent_at}});
+          ++stats_.total;
+          ++stats_.unknown;
+        }
+      }
+      if (closed) close(id);
+    }
+    if constexpr (requires(const T& t) { t.executed_before(); }) {
+      for (const PendingExecution& executed : agents_.transport().executed_before()) {
+        const std::string& id = executed.command.signal_id;
+        if (past.contains(id) || positions_.contains(id)) continue;
+        context_->store_execution({id, ExecutionOutcome::executed, executed.notional, executed.sent_at});
+        take_over(id, executed.notional, executed.sent_at);
+      }
+    }
+  }
+
   /// Local limits, then the risk agent. Stores no rejection. The signal must be sound. @throws IoError of the log
   RiskResult check_risk_compliance(const Signal& signal) { return check_risk(signal).result; }
 
-  /// The whole way of a sound signal. @throws IoError  the log cannot be written: what it could not record was not done
+  /// The whole way of a sound signal. @throws IoError  the log cannot be written: what it could not record was not done, but
+  /// what was sent is kept; DataError if `params.extra` is not an object and has to be written: nothing was sent
   FlowResult coordinate_agents(const Signal& signal) {
     FlowResult result;
     roll_day();
@@ -123,16 +195,14 @@ class FlowManager {
     Seconds duration = risk.latency;
     result.notional = risk.result.notional;
     if (!risk.result.passed) {
-      refuse(signal, result, risk.result.code, risk.result.stage, std::move(risk.result.reason));
-      finish(signal, result, duration, risk.gap);
+      refuse(signal, result, risk.result.code, risk.result.stage, std::move(risk.result.reason), duration, risk.gap);
       return result;
     }
     Answer strategy = agents_.request_strategy_approval(signal);
     duration += strategy.latency;
     if (!strategy.approved()) {
       const RejectionCode code = code_of(strategy.status, RejectionCode::strategy_agent);
-      refuse(signal, result, code, Stage::strategy, text_of("strategy", strategy));
-      finish(signal, result, duration, risk.gap);
+      refuse(signal, result, code, Stage::strategy, text_of("strategy", strategy), duration, risk.gap);
       return result;
     }
     result.command = TradeCommand{signal.signal_id, signal.strategy, signal.params, {now()}};
@@ -141,13 +211,13 @@ class FlowManager {
     ExecutionAnswer execution;
     try {
       execution = agents_.send_command(*result.command, result.notional);
-    } catch (const IoError&) {  // of the log, before anything was sent
+    } catch (const Error&) {  // of the log, before anything was sent
       forget(signal.signal_id);
       throw;
     }
     duration += execution.latency;
-    conclude(signal, result, execution);
-    finish(signal, result, duration, risk.gap);
+    conclude(signal, result, execution, duration);
+    log_end(signal, result, risk.gap);
     return result;
   }
 
@@ -166,6 +236,7 @@ class FlowManager {
   /// final P&L of an unresolved command shows that it was executed. A second final P&L of an id changes nothing here.
   /// @throws NumericError  P&L or time not finite; IoError of the log, then nothing has changed
   void settle(PnlSnapshot snapshot) {
+    used_ = true;
     if (!is_finite(snapshot.pnl) || !is_finite(snapshot.timestamp)) {
       throw NumericError("pnl of '" + snapshot.signal_id.substr(0, 128) + "': expected finite numbers, found pnl " +
                          std::to_string(snapshot.pnl) + " at " + std::to_string(snapshot.timestamp));
@@ -269,6 +340,7 @@ class FlowManager {
   }
 
   RiskAnswer check_risk(const Signal& signal) {
+    used_ = true;
     RiskAnswer answer;
     RiskResult& result = answer.result;
     const auto refuse_with = [&](RejectionCode code, Stage stage, const char* reason) {
@@ -328,15 +400,26 @@ class FlowManager {
     return true;
   }
 
-  void refuse(const Signal& signal, FlowResult& result, RejectionCode code, Stage stage, std::string reason) {
+  // Ends the way before anything was sent: remembered only once it is in the log.
+  void refuse(const Signal& signal, FlowResult& result, RejectionCode code, Stage stage, std::string reason, Seconds duration,
+              const std::optional<double>& gap) {
     result.rejection = Rejection{signal.signal_id, std::move(reason), code, stage, last_now_};
+    log_end(signal, result, gap);
     context_->store_rejection(*result.rejection);
+    count(ExecutionOutcome::failed, stage, duration);
   }
 
   void open(const TradeCommand& command, double notional) {
     positions_.emplace(command.signal_id, Position{notional, day_});
     exposure_ += notional;
     ++trades_today_;
+  }
+  // A position of an earlier process.
+  void take_over(const std::string& id, double notional, double sent_at) {
+    const std::int64_t day = day_of(sent_at);
+    if (!positions_.emplace(id, Position{notional, day}).second) return;
+    exposure_ += notional;
+    trades_today_ += day == day_ ? 1U : 0U;
   }
   void close(const std::string& id) {
     const auto position = positions_.find(id);
@@ -353,44 +436,43 @@ class FlowManager {
     close(id);
   }
 
-  void conclude(const Signal& signal, FlowResult& result, ExecutionAnswer& answer) {
+  // What was sent is kept first, in all that cannot fail; records follow.
+  void conclude(const Signal& signal, FlowResult& result, ExecutionAnswer& answer, Seconds duration) {
     result.outcome = answer.outcome;
+    if (answer.outcome == ExecutionOutcome::failed) forget(signal.signal_id);
+    if (answer.outcome == ExecutionOutcome::unknown) unresolved_.push_back(*result.command);
+    count(answer.outcome, Stage::execution, duration);
     const Seconds time = now();
     context_->store_execution({signal.signal_id, answer.outcome, result.notional, time});
-    if (answer.outcome == ExecutionOutcome::failed) {
-      forget(signal.signal_id);
-      refuse(signal, result, RejectionCode::execution_failed, Stage::execution,
-             answer.reason.empty() ? std::string("Execution failed") : std::move(answer.reason));
-    } else if (answer.outcome == ExecutionOutcome::unknown) {
-      unresolved_.push_back(*result.command);
-      refuse(signal, result, RejectionCode::execution_unknown, Stage::execution, "Execution unknown");
-    }
+    if (answer.outcome == ExecutionOutcome::executed) return;
+    const bool failed = answer.outcome == ExecutionOutcome::failed;
+    std::string reason = !failed                 ? std::string("Execution unknown")
+                         : answer.reason.empty() ? std::string("Execution failed")
+                                                 : std::move(answer.reason);
+    result.rejection =
+        Rejection{signal.signal_id, std::move(reason),
+                  failed ? RejectionCode::execution_failed : RejectionCode::execution_unknown, Stage::execution, time};
+    context_->store_rejection(*result.rejection);
   }
 
-  void finish(const Signal& signal, const FlowResult& result, Seconds duration, const std::optional<double>& gap) {
+  void log_end(const Signal& signal, const FlowResult& result, const std::optional<double>& gap) {
+    if (logger_ == nullptr) return;
+    Json fields = {{"signal_id", signal.signal_id}, {"outcome", name_of(result.outcome)}, {"notional", result.notional}};
+    if (result.rejection) fields["rejection"] = to_json(*result.rejection);
+    if (gap) fields["price_gap"] = *gap;
+    logger_->log_flow_management("coordinate_agents", fields);
+  }
+
+  void count(ExecutionOutcome outcome, Stage stage, Seconds duration) {
     ++stats_.total;
     duration_ += duration;
-    switch (result.outcome) {
-      case ExecutionOutcome::executed:
-        ++stats_.successful;
-        break;
-      case ExecutionOutcome::unknown:
-        ++stats_.unknown;
-        break;
-      case ExecutionOutcome::failed: {
-        ++stats_.failed;
-        const Stage stage = result.rejection->stage;
-        if (stage == Stage::risk) ++stats_.risk_rejections;
-        if (stage == Stage::strategy) ++stats_.strategy_rejections;
-        if (stage == Stage::execution) ++stats_.execution_failures;
-      }
-    }
-    if (logger_ != nullptr) {
-      Json fields = {{"signal_id", signal.signal_id}, {"outcome", name_of(result.outcome)}, {"notional", result.notional}};
-      if (result.rejection) fields["rejection"] = to_json(*result.rejection);
-      if (gap) fields["price_gap"] = *gap;
-      logger_->log_flow_management("coordinate_agents", fields);
-    }
+    stats_.successful += outcome == ExecutionOutcome::executed ? 1U : 0U;
+    stats_.unknown += outcome == ExecutionOutcome::unknown ? 1U : 0U;
+    if (outcome != ExecutionOutcome::failed) return;
+    ++stats_.failed;
+    stats_.risk_rejections += stage == Stage::risk ? 1U : 0U;
+    stats_.strategy_rejections += stage == Stage::strategy ? 1U : 0U;
+    stats_.execution_failures += stage == Stage::execution ? 1U : 0U;
   }
 
   std::vector<TradeCommand>::iterator find_unresolved(std::string_view id) {
@@ -402,16 +484,14 @@ class FlowManager {
     const auto position = positions_.find(id);
     const double notional = position == positions_.end() ? 0.0 : position->second.notional;
     const Seconds time = now();
+    const bool executed = outcome == ExecutionOutcome::executed;
     unresolved_.erase(command);
     --stats_.unknown;
+    ++(executed ? stats_.successful : stats_.failed);
+    stats_.execution_failures += executed ? 0U : 1U;
+    if (!executed) forget(id);
     context_->store_execution({id, outcome, notional, time});
-    if (outcome == ExecutionOutcome::executed) {
-      ++stats_.successful;
-      return;
-    }
-    ++stats_.failed;
-    ++stats_.execution_failures;
-    forget(id);
+    if (executed) return;
     context_->store_rejection({id, "Execution failed", RejectionCode::execution_failed, Stage::execution, time});
   }
 
@@ -456,6 +536,7 @@ class FlowManager {
   std::vector<TradeCommand> unresolved_;
   FlowStats stats_;
   Seconds duration_ = 0.0;
+  bool used_ = false;
 };
 
 }  // namespace rlx::signals

@@ -97,7 +97,7 @@ struct JournalConfig {
  * A request counts as sent once it is on the device: `send` returns after the flush, and throws IoError where that is not sure.
  * Opening cuts an unfinished last line of the outbox (that request was never sent) and finds the execution requests that have
  * no answer in the part of the inbox that was read: `pending_executions`, which FlowManager takes over as unresolved. Nothing
- * is ever sent again.
+ * is ever sent again. Those that were answered are `executed_before`, for FlowManager::restore.
  */
 template <io::AppendFiles Files = io::PosixFiles>
 class JournalTransport {
@@ -124,6 +124,8 @@ class JournalTransport {
   std::uint64_t next_correlation_id() const noexcept { return next_id_; }
   /// Execution requests of earlier processes without an answer that was read, with the answer that came since, if any.
   const std::vector<PendingExecution>& pending_executions() const noexcept { return pending_; }
+  /// Commands of earlier processes that were executed, by an answer that was read, the oldest first.
+  const std::vector<PendingExecution>& executed_before() const noexcept { return executed_before_; }
 
   /// @throws IoError  the request may or may not be on the device
   void send(const AgentRequest& request) {
@@ -235,6 +237,8 @@ class JournalTransport {
       if (!executed) continue;
       const auto request = executions_.find(answered_);
       if (begin < offset_) {
+        request->second.executed = executed;
+        if (*executed) executed_before_.push_back(std::move(request->second));
         executions_.erase(request);
       } else if (!request->second.executed) {
         request->second.executed = executed;
@@ -298,6 +302,7 @@ class JournalTransport {
   std::map<std::uint64_t, PendingExecution> executions_;
   std::uint64_t answered_ = 0;
   std::vector<PendingExecution> pending_;
+  std::vector<PendingExecution> executed_before_;
 };
 
 }  // namespace rlx::signals
