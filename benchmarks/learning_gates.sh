@@ -43,5 +43,6 @@ cat "$lines"
   "$program" --list | while read -r name; do
     grep "^| $name |" "$lines" || grep "^| $name |" "$old" || true  # a row that was never made is left out
   done
+  awk '/^## / && !kept { kept = 1; print "" } kept' "$old"  # sections that other commands made stay
 } >"$table"
 exit "$status"

@@ -96,6 +96,10 @@ TEST_CASE("Every gate has a test case of its own", "[learning][gate]") {
                                      "ppo.cart_pole_without_velocities_mlp",
                                      "ppo.slot_network",
                                      "ppo.ladder_planted",
+                                     "offline.cql.premium_seller",
+                                     "offline.iql.premium_seller",
+                                     "offline.cql.cart_pole",
+                                     "offline.iql.cart_pole",
                                      "ppo.bandit_quantile_mean",
                                      "ppo.bandit_quantile_cvar",
                                      "ppo.bandit_quantile_wang",
@@ -137,6 +141,10 @@ TEST_CASE("PPO: a bandit's tail under no distortion", "[learning][.slow]") { req
 TEST_CASE("PPO: a bandit's tail under CVaR of a tenth", "[learning][.slow]") { require_gate("ppo.bandit_quantile_cvar"); }
 TEST_CASE("PPO: a bandit's tail under Wang's distortion", "[learning][.slow]") { require_gate("ppo.bandit_quantile_wang"); }
 TEST_CASE("PPO: a bandit's tail under a power distortion", "[learning][.slow]") { require_gate("ppo.bandit_quantile_power"); }
+TEST_CASE("CQL: PremiumSeller from a log", "[learning][.slow]") { require_gate("offline.cql.premium_seller"); }
+TEST_CASE("IQL: PremiumSeller from a log", "[learning][.slow]") { require_gate("offline.iql.premium_seller"); }
+TEST_CASE("CQL: masked CartPole from a log", "[learning][.slow]") { require_gate("offline.cql.cart_pole"); }
+TEST_CASE("IQL: masked CartPole from a log", "[learning][.slow]") { require_gate("offline.iql.cart_pole"); }
 TEST_CASE("PPO finds the profile with a planted edge in a few updates", "[learning]") {
   using namespace rlx_learning;
   const PlantedMarket market(360);
