@@ -176,13 +176,30 @@ TEST_CASE("import_decision_log: legs without outcome are counted, not guessed", 
   const rlx::OfflineImport imported = rlx::import_decision_log(open + settled_a, "log.jsonl");
   REQUIRE(imported.data.size() == 1);
   REQUIRE(imported.without_outcome == 2);
-  const std::string bought = decision("2026-01-03T08:00:00.000Z", leg("B", "x", "calm", fill_b, "close"));
-  const std::string sold =
-      decision("2026-01-02T08:00:00.000Z", leg("B", "b", "calm", fill_b) + "," + leg("A", "a", "calm", fill_a));
-  const rlx::OfflineImport closed = rlx::import_decision_log(sold + bought + settled_a + settled_b, "log.jsonl");
-  REQUIRE(closed.data.size() == 1);  // B was bought back, at a price that is not followed here
-  REQUIRE(closed.without_outcome == 1);
   REQUIRE_THROWS_AS(rlx::import_decision_log(open, "log.jsonl"), rlx::DataError);
+}
+
+TEST_CASE("import_decision_log: buying back takes the oldest leg first", "[offline]") {
+  // Two legs of A: 0.2 at 0.010 and 0.1 at 0.020. 0.25 are bought back at 0.004 with a fee of 0.00025, the rest settles at
+  // 0.0021.
+  const std::string sold =
+      decision("2026-01-02T08:00:00.000Z", leg("A", "a", "calm", fill_a) + "," + leg("A", "b", "bold", fill_b));
+  const std::string plan = R"({"type":"plan","legs":[{"label":"x","role":"close","action":{"params":{"symbol":"A"}}}]})"
+                           "\n"
+                           R"({"type":"leg","label":"x","filled_amount":0.15,"average_price":0.004,"fee":0.00015})"
+                           "\n";
+  const std::string bought = decision(
+      "2026-01-03T08:00:00.000Z", leg("A", "x", "", R"("filled_amount":0.25,"average_price":0.004,"fee":0.00025)", "close") +
+                                      "," + leg("A", "y", "", R"("filled_amount":0)", "roll_close"));
+  const rlx::OfflineImport imported = rlx::import_decision_log(
+      sold + plan + bought +
+          R"({"type":"settlement","symbol":"A","amount":-0.05,"payoff":0.0001,"delivery_fee":0.000005})"
+          "\n",
+      "log.jsonl");
+  REQUIRE(imported.data.size() == 2);
+  REQUIRE(imported.skipped == 2);
+  REQUIRE(imported.data.columns().pnl[0] == Approx(0.2 * 0.010 - 0.00006 - 0.2 * (0.004 + 0.001)));
+  REQUIRE(imported.data.columns().pnl[1] == Approx(0.1 * 0.020 - 0.00003 - 0.05 * (0.004 + 0.001) - 0.05 * 0.0021));
 }
 
 TEST_CASE("import_decision_log: candidates that no leg sold are decisions to do nothing", "[offline]") {

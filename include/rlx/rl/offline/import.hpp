@@ -11,11 +11,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <map>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -211,13 +211,14 @@ struct DecisionLogFormat {
 /**
  * @brief Sold option legs of a decision log as episodes of one step: was it good to sell this call?
  *
- * Lines are JSON objects. Read are those of `"type":"decision"` (or without a type, but with `execution` or an action), `leg`
- * (later fills, by label) and `settlement`. Action 0 is DO_NOTHING, 1 is to sell. A leg's strategy is
- * `execution.legs[i].action.strategy`, without legs `final_action.strategy` or `action.strategy`; missing: tag "unknown".
- * Reward: money per contract, premium - fee - payoff - delivery fee of a leg held to expiry; `pnl`: the same of the whole leg.
- * Legs that are not filled or settled, or whose symbol was bought back, have no outcome here and are counted. Only decisions of
- * source `rule_based` have propensities (they may explore); a ladder of `training_mode` is deterministic and a language model
- * has none: NaN. `propensity_source` is `deterministic` if no row has one.
+ * Lines are JSON objects in the order of time. Read are those of `"type":"decision"` (or without a type, but with `execution`
+ * or an action), `plan`, `leg` (later fills, by label) and `settlement`. Action 0 is DO_NOTHING, 1 is to sell. A leg's strategy
+ * is `execution.legs[i].action.strategy`, without legs `final_action.strategy` or `action.strategy`; missing: tag "unknown".
+ * `pnl`: premium - fee - payoff - delivery fee, or what buying back cost, of the leg's own contracts; buys and settlements take
+ * the oldest leg of the symbol first. Reward: the same per contract. Legs that are not filled, or not closed at the end of the
+ * log, have no outcome and are counted. Only decisions of source `rule_based` have propensities (they may explore); a ladder of
+ * `training_mode` is deterministic and a language model has none: NaN. `propensity_source` is `deterministic` if no row has
+ * one.
  * @param lines  text of one or several files in the order of time   @param file  a name for messages
  * @throws DataError with file and line for text that is no JSON, or a log without any finished leg; ConfigError for a feature
  */
@@ -246,11 +247,16 @@ class DecisionLogImport {
     if (!json.is_object()) throw DataError(file_, number, 0, "expected one JSON object, found other text");
     number_ = number;
     const std::string type = json.value("type", std::string("decision"));
-    if (type == "leg") {
-      if (json.contains("label")) fill(string(json, "label"), json);
+    if (type == "plan") {
+      const Json* const legs = member(json, "legs");
+      if (legs == nullptr || !legs->is_array()) fail("expected a plan to have 'legs'");
+      for (const Json& leg : *legs) {
+        if (member(leg, "action") != nullptr) remember(*member(leg, "action"), leg);
+      }
+    } else if (type == "leg") {
+      progress(string(json, "label"), json);
     } else if (type == "settlement") {
-      const double amount = std::abs(money(json, "amount"));
-      if (amount > 0) costs_[string(json, "symbol")] = (money(json, "payoff") + money(json, "delivery_fee")) / amount;
+      close(string(json, "symbol"), std::abs(money(json, "amount")), money(json, "payoff") + money(json, "delivery_fee"));
     } else if (type == "decision" && (json.contains("execution") || json.contains("final_action") || json.contains("action"))) {
       decision(json);
     } else {
@@ -273,24 +279,22 @@ class DecisionLogImport {
           .observation = row.features, .terminated = true, .propensity = row.propensity, .tag = row.tag, .ts = row.ts};
       out.pnl = 0;
       if (row.sold) {
-        const auto found = fills_.find(row.label);
-        const auto cost = costs_.find(row.symbol);
-        if (found == fills_.end() || !(found->second.amount > 0) || cost == costs_.end() || bought_back_.contains(row.symbol)) {
+        const Leg& leg = legs_.at(row.label);
+        if (!(leg.filled > 0) || leg.open > tiny) {
           ++without_outcome;
           continue;
         }
-        const Fill& fill = found->second;
         out.action = 1;
-        out.pnl = fill.amount * (fill.price - cost->second) - fill.fee;
-        out.reward = out.pnl / fill.amount;
+        out.pnl = leg.pnl;
+        out.reward = leg.pnl / leg.filled;
       }
       untagged += row.tag == "unknown" ? 1 : 0;
       builder.add(episode++, out);
       builder.end_episode(row.features);
     }
     if (builder.size() == 0) {
-      throw DataError(file_, 0, 0,
-                      ": expected at least one leg that was sold and settled, found none (" + std::to_string(without_outcome) +
+      throw DataError(file_, number_, 0,
+                      "expected at least one leg that was sold and settled, found none (" + std::to_string(without_outcome) +
                           " legs without outcome)");
     }
     return {builder.build(), without_outcome, skipped_, untagged};
@@ -298,12 +302,16 @@ class DecisionLogImport {
 
  private:
   static constexpr std::array<std::string_view, 7> known = {"delta", "dte", "premium_usd", "ivrv", "spot", "iv", "rv"};
-  struct Fill {
-    double amount = 0, price = 0, fee = 0;
+  static constexpr double tiny = 1e-9;  // contracts that rounding leaves
+  struct Leg {
+    std::string symbol;
+    bool sells = true;
+    double filled = 0, paid = 0, fee = 0;  // so far
+    double open = 0, pnl = 0;              // of a leg that sells
   };
   struct Row {
     std::vector<float> features;
-    std::string label, symbol, tag = "unknown";
+    std::string label, tag = "unknown";
     double propensity = std::numeric_limits<double>::quiet_NaN();
     std::int64_t ts = 0;
     bool sold = false;
@@ -335,9 +343,49 @@ class DecisionLogImport {
     fail("expected '" + std::string(key) + "' to be a number");
   }
 
-  void fill(const std::string& label, const Json& json) {
-    const double amount = money(json, "filled_amount");
-    if (amount > 0) fills_[label] = {amount, money(json, "average_price"), money(json, "fee")};
+  /// A leg by its label, from the object that has `role` and `label`. @return the leg's label
+  std::string remember(const Json& action, const Json& result) {
+    const Json* const params = member(action, "params");
+    if (params == nullptr) fail("expected the action of a leg to have 'params'");
+    const std::string role = result.value("role", std::string("open"));
+    std::string label = result.value("label", std::string());
+    if (label.empty()) label = "line " + std::to_string(number_) + " leg " + std::to_string(rows_.size());
+    const bool rolls = role == "roll_open" && params->contains("roll_to");
+    legs_.try_emplace(label, Leg{string(*params, rolls ? "roll_to" : "symbol"), role != "close" && role != "roll_close"});
+    return label;
+  }
+
+  /// Amount, average price and fee of an order so far; what has come since the line before is one fill.
+  void progress(const std::string& label, const Json& json) {
+    const auto found = legs_.find(label);
+    if (found == legs_.end()) return;  // its plan lies before the text; its decision still comes
+    Leg& leg = found->second;
+    const double filled = money(json, "filled_amount"), amount = filled - leg.filled;
+    if (amount < tiny) return;
+    const double paid = filled * money(json, "average_price") - leg.paid, fee = money(json, "fee") - leg.fee;
+    if (leg.sells) {
+      if (leg.filled == 0) lots_[leg.symbol].push_back(label);
+      leg.open += amount;
+      leg.pnl += paid - fee;
+    } else {
+      close(leg.symbol, amount, paid + fee);
+    }
+    leg.filled = filled;
+    leg.paid += paid;
+    leg.fee += fee;
+  }
+
+  /// Contracts of a symbol that are bought back or settled at a cost: the oldest legs first.
+  void close(const std::string& symbol, double amount, double cost) {
+    double left = amount;
+    for (const std::string& label : lots_[symbol]) {
+      Leg& leg = legs_.at(label);
+      const double part = std::min(leg.open, left);
+      if (part < tiny) continue;
+      leg.open -= part;
+      leg.pnl -= cost * part / amount;
+      left -= part;
+    }
   }
 
   std::int64_t time_of(const Json& json) const {
@@ -382,21 +430,16 @@ class DecisionLogImport {
 
   void leg(const Json& decision, const Json& action, const Json& result, std::int64_t ts, bool drawn,
            std::vector<std::string>& sold) {
-    const Json* const params = member(action, "params");
-    if (params == nullptr) fail("expected the action of a leg to have 'params'");
     Row row;
     row.ts = ts;
     row.sold = true;
-    const std::string role = result.value("role", std::string("open"));
-    row.symbol = string(*params, role == "roll_open" && params->contains("roll_to") ? "roll_to" : "symbol");
-    if (role == "close" || role == "roll_close") {
-      bought_back_[row.symbol] = true;
+    row.label = remember(action, result);
+    progress(row.label, result);
+    const Leg& known_leg = legs_.at(row.label);
+    if (!known_leg.sells) {
       ++skipped_;
       return;
     }
-    row.label = result.value("label", std::string());
-    if (row.label.empty()) row.label = "line " + std::to_string(number_) + " leg " + std::to_string(rows_.size());
-    fill(row.label, result);
     if (const Json* const strategy = member(action, "strategy"); strategy != nullptr && strategy->is_string()) {
       row.tag = strategy->get<std::string>();
     }
@@ -406,7 +449,7 @@ class DecisionLogImport {
     const Json* const underlying = member(action, "underlying");
     row.features = features(decision, member(action, "diagnostics"),
                             underlying != nullptr && underlying->is_string() ? underlying->get<std::string>() : std::string());
-    sold.push_back(row.symbol);
+    sold.push_back(known_leg.symbol);
     rows_.push_back(std::move(row));
   }
 
@@ -448,9 +491,8 @@ class DecisionLogImport {
   std::string file_;
   std::size_t number_ = 0, skipped_ = 0;
   std::vector<Row> rows_;
-  std::map<std::string, Fill> fills_;        // by label
-  std::map<std::string, double> costs_;      // of a contract at expiry, by symbol
-  std::map<std::string, bool> bought_back_;  // by symbol
+  std::unordered_map<std::string, Leg> legs_;                       // by label
+  std::unordered_map<std::string, std::vector<std::string>> lots_;  // labels that sold a symbol, oldest first
 };
 
 }  // namespace detail
