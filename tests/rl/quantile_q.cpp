@@ -101,7 +101,7 @@ TEST_CASE("Each action's distribution is learnt, and its tail decides what a vet
   REQUIRE(RiskVeto{-1.0}.apply({}, rho, mask) == 0);
 }
 
-TEST_CASE("A tilt multiplies the policy by exp kappa rho; the log-probability stays exact", "[rl][quantile_q]") {
+TEST_CASE("A tilt multiplies the policy by exp kappa rho and keeps its log-probability exact", "[rl][quantile_q]") {
   const std::vector<float> logits{0.3F, -1.0F, 2.0F, 9.0F};
   const std::vector<std::uint8_t> mask{1, 1, 1, 0};
   const std::vector<double> rho{1.0, 2.5, -0.5, std::nan("")};  // of an invalid action: not read
