@@ -11,10 +11,14 @@
 #include <vector>
 
 #include <rlx/core/thread_pool.hpp>
+#include <rlx/core/clock.hpp>
 #include <rlx/env/space.hpp>
+#include <rlx/env/testing.hpp>
+#include <rlx/env/vector_env.hpp>
 #include <rlx/nn/networks.hpp>
 #include <rlx/rl/offline/cql.hpp>
 #include <rlx/rl/offline/iql.hpp>
+#include <rlx/rl/ppo.hpp>
 
 #include "rl/fake_learner.hpp"
 #include "rl/offline/offline_support.hpp"
@@ -300,4 +304,29 @@ TEST_CASE("KlPenalty: loss and gradient of the sampled divergence", "[offline]")
   rlx_test::FakeLearner other;
   REQUIRE_THROWS_AS(reference.on_rollout_end(other), rlx::ConfigError);
   REQUIRE_THROWS_AS(rlx::KlReference(learner, penalty, NineOne{}, {.coef = -1}), rlx::ConfigError);
+}
+
+TEST_CASE("KlReference: PPO stays near its offline policy as long as the penalty holds it", "[offline]") {
+  // The state tells the right one of four actions; the reference has no idea of it.
+  const auto train = [](double coef, std::uint64_t anneal) {
+    rlx::ThreadPool threads(1);
+    rlx::ManualClock clock;
+    rlx::VectorEnv envs({.num_envs = 4, .seed = 1}, threads, [](std::size_t) { return rlx::IdentityEnv(4); });
+    rlx::PpoConfig config;
+    config.learning_rate = 5e-3;
+    config.n_steps = 64;
+    config.n_epochs = 4;
+    config.gamma = 0.4;
+    const rlx::KlPenalty penalty;
+    rlx::Ppo ppo(config, envs, rlx::nn::mlp_actor_critic({.observation = 4, .action = 4, .pi = {16}, .vf = {16}}), threads,
+                 rlx::ScalarCritic{}, penalty, clock);
+    rlx::KlReference reference(ppo, penalty, rlx::UniformPolicy{}, {.coef = coef, .anneal_timesteps = anneal});
+    ppo.learn(6'400, {.callbacks = {&reference}});
+    return ppo.mean_episode_return();  // of 100 steps; 25 by chance
+  };
+  const double held = train(10.0, 1'000'000'000), untied = train(0.0, 1), released = train(10.0, 1'000);
+  CAPTURE(held, untied, released);
+  REQUIRE(held < 35);
+  REQUIRE(untied > 60);
+  REQUIRE(released > 50);
 }

@@ -427,7 +427,7 @@ struct KlPenaltyState {
  * Give one to the learner and the same one to a KlReference among the callbacks. Logs `offline/kl` and `offline/kl_coef`.
  * @code
  * rlx::KlPenalty penalty;
- * rlx::Ppo ppo(config, envs, graph, threads, clock, rlx::ScalarCritic{}, penalty);
+ * rlx::Ppo ppo(config, envs, graph, threads, rlx::ScalarCritic{}, penalty);
  * rlx::copy_parameters(cloning.network().store(), ppo.parameters());
  * rlx::KlReference reference(ppo, penalty, cloning.policy(), {.coef = 0.1, .anneal_timesteps = 100'000});
  * ppo.learn(200'000, {.callbacks = {&reference}});
