@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// @brief Time and memory to compile a program with `Ppo<CartPoleV1>` at -O2, by the compiler of this build. Processor seconds
-/// of the compiler and of what it starts, its largest resident set; medians of 3.
+/// @brief Time and memory to compile a program with `Ppo<CartPoleV1>` at -O2, and to include headers of signals/, by the
+/// compiler of this build. Processor seconds of the compiler and of what it starts, its largest resident set; medians of 3.
 ///
 /// Usage: compile_time [compiler, default that of this build]
 #include <sys/resource.h>
@@ -18,7 +18,13 @@
 
 namespace {
 
-constexpr const char* program = R"(#include <rlx/env/classic/cart_pole.hpp>
+struct Program {
+  const char* name;
+  const char* text;
+};
+
+constexpr Program programs[] = {
+    {"compile_ppo_cart_pole", R"(#include <rlx/env/classic/cart_pole.hpp>
 #include <rlx/env/vector_env.hpp>
 #include <rlx/nn/networks.hpp>
 #include <rlx/rl/ppo.hpp>
@@ -28,7 +34,11 @@ int main() {
   rlx::Ppo<rlx::CartPoleV1> ppo({}, envs, rlx::nn::mlp_actor_critic({.observation = 4, .action = 2}), pool);
   ppo.learn(100'000);
 }
-)";
+)"},
+    {"compile_signals_recent_context", "#include <rlx/signals/recent_context.hpp>\nint main() {}\n"},
+    {"compile_signals_scenarios", "#include <rlx/signals/scenarios.hpp>\nint main() {}\n"},
+    {"compile_signals_retraining_loop", "#include <rlx/signals/retraining_loop.hpp>\nint main() {}\n"},
+};
 
 struct Cost {
   double seconds, mebibytes;
@@ -56,8 +66,6 @@ int main(int argc, char** argv) {
   char directory[] = "/tmp/rlx_compile_XXXXXX";
   if (mkdtemp(directory) == nullptr) throw std::runtime_error("cannot make a directory in /tmp");
   const std::string source = std::string(directory) + "/program.cpp", object = std::string(directory) + "/program.o";
-  std::FILE* const file = std::fopen(source.c_str(), "w");
-  if (file == nullptr || std::fputs(program, file) < 0 || std::fclose(file) != 0) throw std::runtime_error("cannot write");
   std::vector<std::string> command = {argc > 1 ? argv[1] : RLX_COMPILER, "-std=c++20", "-O2", "-c", source, "-o", object};
   const std::string folders = RLX_INCLUDE_FOLDERS;  // separated by colons
   for (std::size_t begin = 0; begin < folders.size();) {
@@ -65,14 +73,19 @@ int main(int argc, char** argv) {
     command.push_back("-I" + folders.substr(begin, end - begin));
     begin = end + 1;
   }
-  std::vector<double> seconds, mebibytes;
-  for (int i = 0; i < 3; ++i) {
-    const Cost cost = run(command);
-    seconds.push_back(cost.seconds);
-    mebibytes.push_back(cost.mebibytes);
+  for (const Program& program : programs) {
+    std::FILE* const file = std::fopen(source.c_str(), "w");
+    if (file == nullptr || std::fputs(program.text, file) < 0 || std::fclose(file) != 0)
+      throw std::runtime_error("cannot write");
+    std::vector<double> seconds, mebibytes;
+    for (int i = 0; i < 3; ++i) {
+      const Cost cost = run(command);
+      seconds.push_back(cost.seconds);
+      mebibytes.push_back(cost.mebibytes);
+    }
+    bench::print(program.name, bench::median(seconds), "s");
+    bench::print(std::string(program.name) + "_memory", bench::median(mebibytes), "MiB");
   }
   for (const std::string& path : {source, object}) std::remove(path.c_str());
   rmdir(directory);
-  bench::print("compile_ppo_cart_pole", bench::median(seconds), "s");
-  bench::print("compile_ppo_cart_pole_memory", bench::median(mebibytes), "MiB");
 }

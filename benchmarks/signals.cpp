@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <malloc.h>
 #include <stdlib.h>
 
 #include <rlx/core/clock.hpp>
@@ -94,20 +95,38 @@ int main() {
                              }),
                  "ns");
   }
-  {
-    std::vector<double> samples;
-    for (int i = 0; i < 5; ++i) {
-      RecentContext context(100);
-      MockAgents agents;
-      FlowConfig config;
-      config.limits = {.max_exposure = 1e12, .max_loss_pct = {}, .max_position_size = {}, .max_daily_trades = 1'000'000'000};
-      FlowManager flow(agents, context, clock, config);
-      LogicExecutor executor(filter, flow, context);
+  {  // One million signals through filter, flow and routing of one agent; ids are new in each of ten parts.
+    RecentContext context(100);
+    MockAgents agents;
+    FlowConfig config;
+    config.limits = {.max_exposure = 1e15, .max_loss_pct = {}, .max_position_size = {}, .max_daily_trades = 1'000'000'000};
+    FlowManager flow(agents, context, clock, config);
+    LogicExecutor executor(filter, flow, context);
+    double time = 0;
+    for (char part = '0'; part <= '9'; ++part) {
+      std::vector<Signal> batch = signals;
+      for (Signal& s : batch) s.signal_id += part;
       const double begin = bench::thread_seconds();
-      for (const Signal& s : signals) sink += executor.execute_logic_tree(s) ? 1U : 0U;
-      samples.push_back(many / (bench::thread_seconds() - begin));
+      for (const Signal& s : batch) executor.execute_logic_tree(s);
+      time += bench::thread_seconds() - begin;
     }
-    bench::print("signals_pipeline", bench::median(samples), "signals/s");
+    if (executor.stats().accepted != 10 * many) return 1;
+    bench::print("signals_million", time, "s");
+    bench::print("signals_pipeline", 10 * many / time, "signals/s");
+  }
+  {
+    const auto used = [] { return static_cast<double>(::mallinfo2().uordblks + ::mallinfo2().hblkhd); };
+    const double before = used();
+    RecentContext context(100);
+    fill(context, 1'000);
+    for (std::uint64_t i = 0; i < 1'000; ++i) {
+      const std::string id = signal(i).signal_id;
+      context.store_score({id, 0.5, 1.0, true, 1, start});
+      for (const Topic topic : {Topic::strategy, Topic::risk, Topic::execution}) {
+        context.store_exchange({i, topic, id, AnswerStatus::refused, start, start, "Exposure limit exceeded"});
+      }
+    }
+    bench::print("signals_memory_100", (used() - before + sizeof(context)) / 1'024, "KiB");
   }
   {
     std::string folder = "/var/tmp/rlx_signals_XXXXXX";
@@ -130,14 +149,30 @@ int main() {
     for (const std::string& name : rlx::io::list_directory(folder, files)) files.unlink(folder + '/' + name);
     ::rmdir(folder.c_str());
   }
-  for (const std::size_t count : {std::size_t{100}, std::size_t{10'000}, many}) {
+  double tenth = 0;  // seconds for a tenth of the signals
+  for (const std::size_t count : {std::size_t{100}, many / 10, many}) {
     RecentContext context(count);
     fill(context, count);
     const ResearchEngine research(context);
     const TrainingModule training(context);
     const std::string n = "_" + std::to_string(count);
     bench::print("signals_analyze" + n, 1e3 * seconds(7, [&] { sink += research.analyze_behavior().total_signals; }), "ms");
-    bench::print("signals_dataset" + n, 1e3 * seconds(7, [&] { sink += training.prepare_dataset().size(); }), "ms");
+    const double dataset = seconds(9, [&] { sink += training.prepare_dataset().size(); });
+    bench::print("signals_dataset" + n, 1e3 * dataset, "ms");
+    if (count == many) bench::print("signals_dataset_10x", dataset / tenth, "times");
+    tenth = dataset;
+    FeatureConfig features;
+    features.memory = count;
+    const Signal next = signal(count);
+    std::vector<double> row(feature_schema(features).size());
+    bench::print("signals_features" + n,
+                 1e3 * seconds(7,
+                               [&] {  // of one signal, as a prediction needs them
+                                 const ContextSnapshot records = context.snapshot();
+                                 FeatureBuilder(records, features).features(next, row);
+                                 sink += row[0] > 0 ? 1U : 0U;
+                               }),
+                 "ms");
   }
   {
     rlx::RandomStream random({1, rlx::Purpose::user});
