@@ -156,4 +156,7 @@ TEST_CASE("parse_json refuses what a hostile file may hold", "[core][json]") {
   const std::string deep(rlx::max_json_depth, '[');
   CHECK_NOTHROW(rlx::parse_json(deep + std::string(deep.size(), ']'), "x.json"));
   CHECK_THROWS_WITH(rlx::parse_json(std::string(1'000'000, '['), "x.json"), ContainsSubstring("nested deeper than 200 levels"));
+  CHECK_THROWS_AS(rlx::parse_json('[' + deep + std::string(deep.size() + 1, ']'), "x.json"), rlx::DataError);
+  CHECK_NOTHROW(rlx::parse_json("[{}]", "x.json", 2));
+  CHECK_THROWS_WITH(rlx::parse_json("[{\"a\": []}]", "x.json", 2), ContainsSubstring("nested deeper than 2 levels"));
 }

@@ -87,6 +87,7 @@ TEST_CASE("records json: text from outside has limits", "[signals]") {
   REQUIRE_THROWS_WITH(parse_untrusted(std::string(1000, '[') + std::string(1000, ']'), "agent"),
                       ContainsSubstring("nested deeper than 32"));
   REQUIRE_NOTHROW(parse_untrusted(std::string(32, '[') + std::string(32, ']'), "agent"));
+  REQUIRE_THROWS_AS(parse_untrusted(std::string(33, '[') + std::string(33, ']'), "agent"), rlx::DataError);
   REQUIRE_NOTHROW(parse_untrusted("\"" + std::string(100, '[') + "\\\"[\"", "agent"));
   REQUIRE_THROWS_AS(parse_untrusted("\"\xFF\xFE\"", "agent"), rlx::DataError);
   REQUIRE_THROWS_AS(parse_untrusted("__import__('os')", "agent"), rlx::DataError);

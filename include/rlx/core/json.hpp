@@ -226,21 +226,25 @@ class JsonObject {
   std::set<std::string> known_;
 };
 
-/// Arrays and objects inside one another that parse_json accepts.
+/// Arrays and objects inside one another that parse_json accepts, unless it is told otherwise.
 inline constexpr int max_json_depth = 200;
 
 /**
  * @brief Parses a text; comments, trailing commas, trailing text, repeated keys and deep nesting are refused.
- * @param file  name for messages
+ * @param file       name for messages
+ * @param max_depth  arrays and objects inside one another, at least 0
  * @throws DataError with file, line and column
  */
-inline nlohmann::json parse_json(std::string_view text, const std::string& file) {
+inline nlohmann::json parse_json(std::string_view text, const std::string& file, int max_depth = max_json_depth) {
   using nlohmann::json;
   std::vector<std::set<std::string>> keys;  // of the objects that are open
   std::string repeated;
   const auto watch = [&](int depth, json::parse_event_t event, json& parsed) {
     // Whoever walks the value later does so by recursion; a hostile file must not exhaust the stack.
-    if (depth > max_json_depth) throw DataError(file, 0, 0, "nested deeper than " + std::to_string(max_json_depth) + " levels");
+    const bool opens = event == json::parse_event_t::object_start || event == json::parse_event_t::array_start;
+    if (depth + (opens ? 1 : 0) > max_depth) {
+      throw DataError(file, 0, 0, "nested deeper than " + std::to_string(max_depth) + " levels");
+    }
     // The parser's own test of overflow is folded away under -ffast-math.
     if (event == json::parse_event_t::value && parsed.is_number_float() && !is_finite(parsed.get<double>()))
       throw DataError(file, 0, 0, "not valid JSON: a number is too large");

@@ -35,24 +35,7 @@ inline Json parse_untrusted(std::string_view text, const std::string& where, Jso
         where, 0, 0,
         "expected at most " + std::to_string(limits.max_bytes) + " bytes of JSON, found " + std::to_string(text.size()));
   }
-  int depth = 0;
-  bool quoted = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (quoted) {
-      if (c == '\\') ++i;
-      quoted = c != '"';
-    } else if (c == '"') {
-      quoted = true;
-    } else if (c == '{' || c == '[') {
-      if (++depth > limits.max_depth) {
-        throw DataError(where, 0, 0, "nested deeper than " + std::to_string(limits.max_depth) + " levels");
-      }
-    } else if (c == '}' || c == ']') {
-      --depth;
-    }
-  }
-  return parse_json(text, where);
+  return parse_json(text, where, limits.max_depth);
 }
 
 namespace detail {
