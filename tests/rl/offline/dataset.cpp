@@ -293,7 +293,7 @@ TEST_CASE("OfflineDataset: a chronological split leaves out what the embargo cov
   REQUIRE_THROWS_AS(data.split_chronological(0.5, -1), rlx::ConfigError);
 }
 
-TEST_CASE("OfflineBuilder: spans of another length are refused; missing masks allow everything", "[offline]") {
+TEST_CASE("OfflineBuilder: spans of another length are refused, missing masks allow everything", "[offline]") {
   rlx::OfflineBuilder builder({.observation_size = 2, .action_count = 3, .tags = {}});
   const std::vector<float> row = {1, 2}, longer = {1, 2, 3};
   const std::vector<std::uint8_t> mask = {1, 0};

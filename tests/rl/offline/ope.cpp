@@ -3,6 +3,7 @@
 
 #include "rlx_catch.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -127,6 +128,54 @@ TEST_CASE("OpeEpisodes: per decision, an ended episode keeps its weight", "[offl
   REQUIRE(rlx::OpeEpisodes({.episodes = three, .rewards = r3, .rho = rho3}).pdwis() == Approx(1.0));
 }
 
+TEST_CASE("OpeEpisodes: the estimators equal their definitions on random logs", "[offline]") {
+  rlx::RandomStream random({3, rlx::Purpose::user, 1, 0});
+  for (int repeat = 0; repeat < 200; ++repeat) {
+    std::vector<std::size_t> lengths(1 + random.bounded(6));
+    for (std::size_t& length : lengths) length = 1 + random.bounded(5);
+    const auto episodes = ranges(lengths);
+    const std::size_t n = episodes.back().end, m = lengths.size();
+    std::vector<double> r(n), rho(n), q(n), v(n), count(m);
+    for (std::size_t i = 0; i < n; ++i) {
+      r[i] = random.normal();
+      rho[i] = random.uniform(0.1, 4);
+      q[i] = random.normal();
+      v[i] = random.normal();
+    }
+    for (double& c : count) c = static_cast<double>(random.bounded(3));
+    count[0] += 1;
+    const double gamma = random.uniform();
+    const std::size_t longest = *std::max_element(lengths.begin(), lengths.end());
+    double wis_top = 0, wis_bottom = 0, per_decision = 0, robust = 0, total = 0;
+    for (std::size_t t = 0; t < longest; ++t) {
+      double top = 0, bottom = 0;
+      for (std::size_t e = 0; e < m; ++e) {
+        double w = count[e];
+        for (std::size_t j = 0; j <= t && j < lengths[e]; ++j) w *= rho[episodes[e].begin + j];
+        if (t < lengths[e]) top += w * r[episodes[e].begin + t];
+        bottom += w;
+      }
+      per_decision += std::pow(gamma, static_cast<double>(t)) * top / bottom;
+    }
+    for (std::size_t e = 0; e < m; ++e) {
+      double w = count[e], g = 0, next = 0;
+      for (std::size_t j = 0; j < lengths[e]; ++j) {
+        w *= rho[episodes[e].begin + j];
+        g += std::pow(gamma, static_cast<double>(j)) * r[episodes[e].begin + j];
+      }
+      for (std::size_t i = episodes[e].end; i-- > episodes[e].begin;) next = v[i] + rho[i] * (r[i] + gamma * next - q[i]);
+      wis_top += w * g;
+      wis_bottom += w;
+      robust += count[e] * next;
+      total += count[e];
+    }
+    const rlx::OpeEpisodes figures({.episodes = episodes, .rewards = r, .rho = rho, .q = q, .v = v, .gamma = gamma});
+    REQUIRE(figures.wis(count) == Approx(wis_top / wis_bottom).margin(1e-12));
+    REQUIRE(figures.pdwis(count) == Approx(per_decision).margin(1e-12));
+    REQUIRE(figures.doubly_robust(count) == Approx(robust / total).margin(1e-12));
+  }
+}
+
 TEST_CASE("OpeEpisodes: weights of long episodes neither overflow nor vanish", "[offline]") {
   const auto episodes = ranges({4'000, 4'000});
   for (const double base : {3.0, 0.2}) {
@@ -141,7 +190,7 @@ TEST_CASE("OpeEpisodes: weights of long episodes neither overflow nor vanish", "
   }
 }
 
-TEST_CASE("OpeEpisodes: without weight there is no number; wrong input is named", "[offline]") {
+TEST_CASE("OpeEpisodes: without weight there is no number, and wrong input is named", "[offline]") {
   const auto episodes = ranges({1, 1});
   const std::vector<double> rewards = {1, 3}, none = {0, 0}, negative = {1, -1}, shorter = {1};
   const rlx::OpeEpisodes figures({.episodes = episodes, .rewards = rewards, .rho = none});
