@@ -386,7 +386,7 @@ TEST_CASE("Learnt atoms are the quantiles of a known return", "[rl][quantile_cri
   constexpr int updates = 400;
   for (int u = 0; u < updates; ++u)
     table.step(
-        critic, rows, [](std::size_t) { return 0; }, 0.1 * (1.0 - static_cast<double>(u) / updates));
+        critic, rows, [](std::size_t) { return std::size_t{0}; }, 0.1 * (1.0 - static_cast<double>(u) / updates));
   const std::vector<double> theta = table.atoms(0);
   for (std::size_t i = 0; i < K; ++i) {
     REQUIRE_THAT(theta[i], WithinAbs(1 + 2 * rlx::normal_quantile((static_cast<double>(i) + 0.5) / K), 0.03));
@@ -409,7 +409,7 @@ TEST_CASE("A hundredth of the rewards gives a hundredth of every atom", "[rl][qu
     for (int u = 0; u < updates; ++u) {
       const double left = 1.0 - static_cast<double>(u) / updates;
       table.step(
-          critic, rows, [](std::size_t) { return 0; }, 0.05 * left * left + 1e-6);
+          critic, rows, [](std::size_t) { return std::size_t{0}; }, 0.05 * left * left + 1e-6);
     }
     return table.atoms(0);
   };

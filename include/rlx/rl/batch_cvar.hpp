@@ -51,7 +51,7 @@ class PortfolioLoss {
 
   /// @throws ConfigError naming field and range
   explicit PortfolioLoss(const PortfolioLossConfig& config) : config_(config) {
-    if (!(config.tail.alpha > 0.0 && config.tail.alpha <= 1.0))
+    if (!is_finite(config.tail.alpha) || config.tail.alpha <= 0.0 || config.tail.alpha > 1.0)
       throw ConfigError("PortfolioLossConfig.tail = " + std::to_string(config.tail.alpha) + "; it must lie in (0, 1]");
     check("cvar_weight", config.cvar_weight);
     check("sharpe_weight", config.sharpe_weight);

@@ -2,7 +2,7 @@
 /// @file
 /// @brief The terms of the losses of PPO and of quantile critics and the figures that watch them, as pure functions of spans.
 ///
-/// Sums run in double in index order, those of a quantile over its targets in their own type. Nothing allocates.
+/// Sums run in double in index order, those over quantiles and their targets in the targets' type. Nothing allocates.
 #ifndef RLX_RL_LOSSES_HPP
 #define RLX_RL_LOSSES_HPP
 
@@ -90,13 +90,16 @@ enum class Reduction : std::uint8_t { sum, mean };
 namespace detail {
 
 /// Sum over quantiles and targets of the loss, divided by `terms`, and its derivative. Quantiles stand side by side in vectors,
-/// so that each one's sums over the targets keep their order. @tparam Huber false: |u| instead of H(u) / kappa
+/// so that each one's sums over the targets keep their order; their type is S. @tparam Huber false: |u| instead of H(u) / kappa
 template <bool Huber, std::floating_point S>
 double quantile_mean(std::span<const S> current, std::span<const S> target, S kappa, double terms, std::span<S> d_current) {
   using V = nn::detail::Vec<S>;
   constexpr std::size_t width = nn::detail::lanes<S>;
   const std::size_t k = current.size();
   const double scale = 1.0 / (static_cast<double>(kappa) * terms);
+  const S step = static_cast<S>(1.0 / static_cast<double>(k)), slope = static_cast<S>(-scale);
+  V index{}, loss{};
+  for (std::size_t i = 0; i < width; ++i) index[i] = static_cast<S>(i) + S(0.5);
   double sum = 0.0;
   for (std::size_t first = 0; first < k; first += width) {
     const std::size_t count = std::min(width, k - first);
@@ -122,13 +125,17 @@ double quantile_mean(std::span<const S> current, std::span<const S> target, S ka
         below += is_below;
       }
     }
-    for (std::size_t i = 0; i < count; ++i) {
-      const double tau = (static_cast<double>(first + i) + 0.5) / static_cast<double>(k);
-      sum += tau * static_cast<double>(loss_above[i]) + (1.0 - tau) * static_cast<double>(loss_below[i]);
-      d_current[first + i] =
-          static_cast<S>(-scale * (tau * static_cast<double>(above[i]) + (1.0 - tau) * static_cast<double>(below[i])));
+    const V tau = (index + static_cast<S>(first)) * step, rest = S{1} - tau;
+    const V losses = tau * loss_above + rest * loss_below, slopes = (tau * above + rest * below) * slope;
+    if (count == width) {
+      loss += losses;
+      nn::detail::store<S>(d_current.data() + first, slopes);
+    } else {
+      for (std::size_t i = 0; i < count; ++i) sum += static_cast<double>(losses[i]);
+      nn::detail::store_partial<S>(d_current.data() + first, slopes, count);
     }
   }
+  for (std::size_t i = 0; i < width; ++i) sum += static_cast<double>(loss[i]);
   return sum * scale;
 }
 

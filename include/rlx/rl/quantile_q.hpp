@@ -185,7 +185,7 @@ class QuantileQ {
     detail::check_atoms("QuantileQConfig", config.atoms);
     detail::check_kappa("QuantileQConfig", "kappa_relative", config.kappa_relative);
     if (config.kappa_absolute) detail::check_kappa("QuantileQConfig", "kappa_absolute", *config.kappa_absolute);
-    if (!(config.gamma >= 0.0 && config.gamma <= 1.0))
+    if (!is_finite(config.gamma) || config.gamma < 0.0 || config.gamma > 1.0)
       throw ConfigError("QuantileQConfig.gamma = " + std::to_string(config.gamma) + "; it must lie in [0, 1]");
     for (const auto& [field, value] :
          {std::pair{"learning_rate", config.learning_rate}, {"max_grad_norm", config.max_grad_norm}}) {
