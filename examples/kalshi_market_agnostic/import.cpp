@@ -99,7 +99,13 @@ int import(const Options& o) {
     kalshi::apply_results(kalshi::read_results_csv(text_of(o.settlement), o.settlement), builders, known);
   }
   std::vector<Session> sessions;
-  for (kalshi::SessionBuilder& builder : builders) sessions.push_back(builder.finish());
+  for (kalshi::SessionBuilder& builder : builders) {
+    sessions.push_back(builder.finish());
+    if (sessions.back()->events() == 0) {
+      throw rlx::DataError(o.files[sessions.size() - 1], 0, 0,
+                           "expected at least one row of a market, found none; leave the file out. Nothing was written");
+    }
+  }
   std::vector<kalshi::SessionId> ids;
   if (!o.store.empty()) ids = save_sessions(o.store, sessions);
 

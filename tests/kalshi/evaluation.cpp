@@ -249,15 +249,21 @@ TEST_CASE("Evaluation: a lead is paired by view", "[kalshi]") {
     others.push_back(result(i, "S-E" + std::to_string(i), rewards[i]));
     markets.push_back(result(i, "S-E" + std::to_string(i), rewards[i] + leads[i]));
   }
-  const EvaluationTable b = make_table(others, 0), a = make_table(markets, 0);
+  const EvaluationTable b = make_table(others, 0), a = make_table(markets);
   const Estimate lead = mean_lead(a, b);
   CHECK(lead.value == Approx(3.0));
   REQUIRE(lead.interval);
   CHECK(lead.interval->low == Approx(2.0));   // a third of the draws miss the view of 8; the rewards alone range over 14
   CHECK(lead.interval->high == Approx(5.0));  // three of six draws: 99.1 % of all have at most three
   CHECK(mean_lead(b, a).value == Approx(-3.0));
-  CHECK_FALSE(mean_lead(a, b, 0).interval);
-  const EvaluationTable few = make_table({others.begin(), others.begin() + 4}, 0);
+  CHECK_FALSE(mean_lead(b, a).interval);  // as the table of b has none
+  // Against zeros a lead is the mean itself: both intervals come from the same draws, of the table's seed.
+  for (MarketResult& market : others) market.reward_mean = 0.0;
+  const EvaluationTable c = make_table(markets, 500, 9);
+  const Estimate over_zero = mean_lead(c, make_table(others, 500, 8));
+  CHECK(over_zero.interval->low == c.total.mean.interval->low);
+  CHECK(over_zero.interval->high == c.total.mean.interval->high);
+  const EvaluationTable few = make_table({others.begin(), others.begin() + 4});
   CHECK_FALSE(mean_lead(few, few).interval);  // four events
   CHECK(mean_lead(few, few).value == 0.0);
   REQUIRE_THROWS_WITH(mean_lead(a, few), ContainsSubstring("found 6 and 4 views"));

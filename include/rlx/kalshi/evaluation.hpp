@@ -131,6 +131,8 @@ struct Alarm {
 /// Figures of one policy on a set of views.
 struct EvaluationTable {
   std::vector<MarketResult> markets;  ///< by source
+  std::size_t resamples = 10'000;     ///< of its intervals; 0: it has none
+  std::uint64_t seed = 0;             ///< of the resampling
   GroupResult total;
   std::vector<EventResult> events;          ///< by name
   Estimate consistency;                     ///< share of events with a positive sum
@@ -154,10 +156,9 @@ inline std::optional<double> generalisation_score(const EvaluationTable& train, 
 inline EvaluationTable make_table(std::vector<MarketResult> markets, std::size_t resamples = 10'000, std::uint64_t seed = 0);
 
 /// How much more one policy earned than another on the same views: mean over the views of the difference of their mean rewards,
-/// so that what a market gives to both does not widen the interval.
-/// @param resamples  of the interval; 0: none. @throws ConfigError if the tables are not of the same views
-inline Estimate mean_lead(const EvaluationTable& policy, const EvaluationTable& other, std::size_t resamples = 10'000,
-                          std::uint64_t seed = 0);
+/// so that what a market gives to both does not widen the interval. The events are drawn as for the intervals of `policy`.
+/// @throws ConfigError if the tables are not of the same views
+inline Estimate mean_lead(const EvaluationTable& policy, const EvaluationTable& other);
 
 /**
  * @brief Plays every view and tells how it went. A result at the end is paid, else the position is liquidated.
@@ -368,8 +369,7 @@ inline Histogram histogram_of(std::span<const double> values, std::size_t bins) 
 
 }  // namespace detail
 
-inline Estimate mean_lead(const EvaluationTable& policy, const EvaluationTable& other, std::size_t resamples,
-                          std::uint64_t seed) {
+inline Estimate mean_lead(const EvaluationTable& policy, const EvaluationTable& other) {
   const auto same = [](const MarketResult& a, const MarketResult& b) {
     return a.ticker == b.ticker && a.session == b.session && a.mirrored == b.mirrored;
   };
@@ -383,7 +383,7 @@ inline Estimate mean_lead(const EvaluationTable& policy, const EvaluationTable& 
   for (const MarketResult& market : policy.markets) {
     events.push_back(numbers.try_emplace(market.event, static_cast<std::uint32_t>(numbers.size())).first->second);
   }
-  return detail::EventBootstrap(events, resamples, seed)([&](detail::Draws draws) {
+  return detail::EventBootstrap(events, policy.resamples, policy.seed)([&](detail::Draws draws) {
     return detail::drawn_mean(draws,
                               [&](std::size_t i) { return policy.markets[i].reward_mean - other.markets[i].reward_mean; });
   });
@@ -393,6 +393,8 @@ inline EvaluationTable make_table(std::vector<MarketResult> markets, std::size_t
   if (markets.empty()) throw ConfigError("evaluation: expected at least one view, found none");
   EvaluationTable table;
   table.markets = std::move(markets);
+  table.resamples = resamples;
+  table.seed = seed;
   const std::size_t n = table.markets.size();
 
   std::vector<std::string_view> names;
