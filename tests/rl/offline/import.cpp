@@ -235,6 +235,10 @@ TEST_CASE("import_decision_log: damaged lines are named", "[offline]") {
   };
   REQUIRE_THAT(text_of(settled_a + "{\"type\":"), ContainsSubstring("log.jsonl:2"));
   REQUIRE_THAT(text_of("[1]\n"), ContainsSubstring("log.jsonl:1"));
+  REQUIRE_THAT(text_of(R"({"type":5})"
+                       "\n"),
+               ContainsSubstring("log.jsonl:1") && ContainsSubstring("'type'"));
+  REQUIRE_THAT(text_of(std::string(100'000, '[')), ContainsSubstring("log.jsonl:1") && ContainsSubstring("nested"));
   REQUIRE_THAT(text_of(R"({"type":"settlement","amount":1})"
                        "\n"),
                ContainsSubstring("'symbol'"));

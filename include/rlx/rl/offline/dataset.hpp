@@ -22,8 +22,8 @@
 
 #include <rlx/core/error.hpp>
 #include <rlx/core/finite.hpp>
+#include <rlx/core/json.hpp>
 #include <rlx/core/matrix.hpp>
-#include <rlx/core/nearest.hpp>
 #include <rlx/io/safetensors.hpp>
 
 namespace rlx {
@@ -452,11 +452,7 @@ inline OfflineDataset OfflineDataset::from_safetensors(const io::Safetensors& fi
                     "'");
   }
   OfflineInfo info;
-  const auto value = [&](const char* key) {
-    const auto json = nlohmann::json::parse(file.metadata(key), nullptr, false);
-    if (json.is_discarded()) throw DataError(file.name() + ": metadata '" + key + "' is no JSON: " + file.metadata(key));
-    return json;
-  };
+  const auto value = [&](const char* key) { return parse_json(file.metadata(key), file.name() + ": metadata '" + key + '\''); };
   try {
     info.observation_size = value("observation_size").get<std::size_t>();
     info.action_count = value("action_count").get<std::size_t>();

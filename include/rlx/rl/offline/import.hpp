@@ -22,6 +22,7 @@
 #include <nlohmann/json.hpp>
 
 #include <rlx/core/error.hpp>
+#include <rlx/core/json.hpp>
 #include <rlx/core/nearest.hpp>
 #include <rlx/io/csv.hpp>
 #include <rlx/io/iso8601.hpp>
@@ -243,10 +244,9 @@ class DecisionLogImport {
   }
 
   void line(std::string_view text, std::size_t number) {
-    const Json json = Json::parse(text, nullptr, false);
-    if (!json.is_object()) throw DataError(file_, number, 0, "expected one JSON object, found other text");
     number_ = number;
-    const std::string type = json.value("type", std::string("decision"));
+    const Json json = parsed(text);
+    const std::string type = string_or(json, "type", "decision");
     if (type == "plan") {
       const Json* const legs = member(json, "legs");
       if (legs == nullptr || !legs->is_array()) fail("expected a plan to have 'legs'");
@@ -324,6 +324,18 @@ class DecisionLogImport {
     const auto found = json.is_object() ? json.find(key) : json.end();
     return !json.is_object() || found == json.end() || found->is_null() ? nullptr : &*found;
   }
+  Json parsed(std::string_view text) const {
+    try {
+      Json json = parse_json(text, "JSON");
+      if (json.is_object()) return json;
+    } catch (const DataError& error) {
+      fail(std::string("expected one JSON object: ") + error.what());
+    }
+    fail("expected one JSON object, found another value");
+  }
+  std::string string_or(const Json& json, const char* key, const char* fallback) const {
+    return member(json, key) == nullptr ? std::string(fallback) : string(json, key);
+  }
   std::string string(const Json& json, const char* key) const {
     const Json* const found = member(json, key);
     if (found == nullptr || !found->is_string()) fail("expected '" + std::string(key) + "' to be a text");
@@ -347,8 +359,8 @@ class DecisionLogImport {
   std::string remember(const Json& action, const Json& result) {
     const Json* const params = member(action, "params");
     if (params == nullptr) fail("expected the action of a leg to have 'params'");
-    const std::string role = result.value("role", std::string("open"));
-    std::string label = result.value("label", std::string());
+    const std::string role = string_or(result, "role", "open");
+    std::string label = string_or(result, "label", "");
     if (label.empty()) label = "line " + std::to_string(number_) + " leg " + std::to_string(rows_.size());
     const bool rolls = role == "roll_open" && params->contains("roll_to");
     legs_.try_emplace(label, Leg{string(*params, rolls ? "roll_to" : "symbol"), role != "close" && role != "roll_close"});
