@@ -15,6 +15,7 @@
 #include <rlx/core/error.hpp>
 #include <rlx/core/random.hpp>
 #include <rlx/risk/quantile_forecast.hpp>
+#include <rlx/risk/tail.hpp>
 #include <rlx/rl/logger.hpp>
 
 #include "counting_allocator.hpp"
@@ -90,6 +91,31 @@ TEST_CASE("EpisodeCvar: without older returns the terms of the episodes sum to z
     rlx::EpisodeCvar objective({.tail = {random.uniform(0.06, 1.0)}, .cvar_weight = 1.0, .max_age_updates = 0});
     const Numbers added = term(objective, one_step_episodes(returns));
     REQUIRE_THAT(std::accumulate(added.begin(), added.end(), 0.0), WithinAbs(0.0, 1e-3));
+  }
+}
+
+TEST_CASE("EpisodeCvar: is the gradient of the tail mean", "[rl][risk]") {
+  // A bandit: with probability p an arm that pays 1 nine times in ten and else -5, otherwise 0.2. The sample has exactly these
+  // shares. Central differences of the exact CVaR in p against the mean of term times d ln(probability of the arm) / dp.
+  constexpr std::size_t m = 2'000;
+  for (const double alpha : {0.07, 0.1, 0.3}) {
+    for (const double p : {0.2, 0.5, 0.8}) {
+      CAPTURE(alpha, p);
+      const auto cvar = [&](double q) {
+        const std::vector<double> outcomes{1.0, -5.0, 0.2}, shares{0.9 * q, 0.1 * q, 1 - q};
+        return rlx::risk::tail_weighted(outcomes, shares, {alpha}).tail_mean;
+      };
+      const auto count = [&](double share) { return static_cast<std::size_t>(std::lround(share * m)); };
+      Numbers returns(count(0.9 * p), 1.0F);
+      returns.insert(returns.end(), count(0.1 * p), -5.0F);
+      const std::size_t risky = returns.size();
+      returns.insert(returns.end(), m - risky, 0.2F);
+      rlx::EpisodeCvar objective({.tail = {alpha}, .cvar_weight = 1.0});
+      const Numbers added = term(objective, one_step_episodes(returns));
+      double gradient = 0.0;
+      for (std::size_t i = 0; i < m; ++i) gradient += static_cast<double>(added[i]) * (i < risky ? 1 / p : -1 / (1 - p)) / m;
+      REQUIRE_THAT(gradient, WithinAbs((cvar(p + 1e-4) - cvar(p - 1e-4)) / 2e-4, 1e-4));
+    }
   }
 }
 
