@@ -3,7 +3,7 @@
 /// @brief The decision log: a record of 4 KiB with fsync beside a bare write with fsync, records without fsync, checking and
 /// reading a large log.
 ///
-/// Usage: options_log [folder, default /var/tmp] [megabytes, default 100]
+/// Usage: options_log [folder, default /var/tmp] [MiB of the large log, default 100]
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -76,7 +76,7 @@ void remove_folder(const std::string& folder) {
 
 int main(int argc, char** argv) {
   std::string folder = std::string(argc > 1 ? argv[1] : "/var/tmp") + "/rlx_log_XXXXXX";
-  const std::size_t megabytes = argc > 2 ? static_cast<std::size_t>(std::atoi(argv[2])) : 100;
+  const std::size_t mebibytes = argc > 2 ? static_cast<std::size_t>(std::atoi(argv[2])) : 100;
   if (::mkdtemp(folder.data()) == nullptr) {
     std::perror(folder.c_str());
     return 1;
@@ -121,7 +121,7 @@ int main(int argc, char** argv) {
     bench::print("options_log_append_over_fsync", bench::median(added), "us", size);
     bench::print("options_log_append_buffered", bench::median(buffered), "us", size);
     bench::print("options_log_decision_to_json", bench::median(made), "us", size);
-    const std::size_t more = megabytes * 1'000'000 / (text.size() + 200);
+    const std::size_t more = mebibytes * 1'048'576 / (text.size() + 200);
     for (std::size_t i = 0; i < more; ++i) log.append(one, Durability::buffered);
   }
 
@@ -129,11 +129,11 @@ int main(int argc, char** argv) {
   std::vector<double> samples;
   LogSummary summary;
   for (int i = 0; i < 5; ++i) {
-    const double start = bench::wall_seconds();
+    const double start = bench::thread_seconds();
     summary = reader.verify();
-    samples.push_back(bench::wall_seconds() - start);
+    samples.push_back(bench::thread_seconds() - start);
   }
-  const std::string shape = bench::member("megabytes", static_cast<double>(megabytes)) + ", " +
+  const std::string shape = bench::member("MiB", static_cast<double>(mebibytes)) + ", " +
                             bench::member("records", static_cast<double>(summary.records));
   bench::print("options_log_verify", bench::median(samples), "s", shape);
   const double start = bench::thread_seconds();
