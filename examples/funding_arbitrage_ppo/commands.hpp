@@ -18,6 +18,7 @@
 namespace app {
 
 int train(const Options& o);
+int frontier(const Options& o);
 int evaluate(const Options& o);
 int infer(const Options& o);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Funding-rate arbitrage with PPO: train, evaluate, infer, generate-data, validate-data.
+// Funding-rate arbitrage with PPO: train, frontier, evaluate, infer, generate-data, validate-data.
 //
 //   sh examples/run.sh funding_arbitrage_ppo --help
 //
@@ -16,6 +16,8 @@ int run(const app::Options& o) {
   switch (o.command) {
     case app::Command::train:
       return app::train(o);
+    case app::Command::frontier:
+      return app::frontier(o);
     case app::Command::evaluate:
       return app::evaluate(o);
     case app::Command::infer:
@@ -34,7 +36,7 @@ int main(int argc, char** argv) {
   return app::run_main("funding_arbitrage_ppo", [&] {
     const std::optional<app::Options> options = app::parse_options(argc, argv);
     if (!options) return 0;
-    if (options->command == app::Command::train) app::listen_to_interrupts();
+    if (options->command == app::Command::train || options->command == app::Command::frontier) app::listen_to_interrupts();
     return run(*options);
   });
 }

@@ -22,6 +22,7 @@ constexpr const char* examples_text = R"(Examples:
   funding_arbitrage_ppo train --synthetic planted --tapes 8 --network pointer --total-steps 1000000 --report report.html
   funding_arbitrage_ppo --data-path opportunities.csv --sample-random-config --num-episodes 2000 --eval-every 100
   funding_arbitrage_ppo evaluate --checkpoint checkpoints/best_model.safetensors --sensitivity
+  funding_arbitrage_ppo frontier --synthetic planted --tapes 8 --network pointer --total-steps 200000 --cvar-weights 0,0.5,2
   funding_arbitrage_ppo infer --checkpoint checkpoints/best_model.safetensors --episodes 5
   funding_arbitrage_ppo generate-data --synthetic calibrated --days 120 --output-dir data
   funding_arbitrage_ppo validate-data --prices-path data/prices.csv --funding-path data/funding.csv
@@ -88,7 +89,7 @@ void add_config_flags(CLI::App& app, Options& o) {
       ->group(group);
 }
 
-void add_train_flags(CLI::App& app, Options& o) {
+void add_learning_flags(CLI::App& app, Options& o) {
   const char* group = "Training";
   app.add_option("--num-episodes", o.num_episodes, "episodes to train")->capture_default_str()->group(group);
   app.add_option("--total-steps", o.total_steps, "environment steps to train; replaces --num-episodes")
@@ -98,9 +99,6 @@ void add_train_flags(CLI::App& app, Options& o) {
                                                                     : std::string();
           },
           ""))
-      ->group(group);
-  app.add_option("--stop-after-steps", o.stop_after_steps, "save and stop here, to be continued with --resume-from; 0: do not")
-      ->capture_default_str()
       ->group(group);
   app.add_option("--network", o.network, "modular: 791,989 parameters; pointer: 99,014")
       ->check(CLI::IsMember({"modular", "pointer"}))
@@ -131,6 +129,13 @@ void add_train_flags(CLI::App& app, Options& o) {
   app.add_option("--shaping-scale", o.shaping_scale, "potential of accrued funding; 0 is off")
       ->capture_default_str()
       ->group(group);
+}
+
+void add_run_flags(CLI::App& app, Options& o) {
+  const char* group = "Training";
+  app.add_option("--stop-after-steps", o.stop_after_steps, "save and stop here, to be continued with --resume-from; 0: do not")
+      ->capture_default_str()
+      ->group(group);
   app.add_option("--eval-every", o.eval_every, "episodes between evaluations on the validation window")
       ->capture_default_str()
       ->group(group);
@@ -147,13 +152,24 @@ void add_train_flags(CLI::App& app, Options& o) {
   app.add_option("--tensorboard-dir", o.tensorboard_dir, "write TensorBoard events here")->group(group);
 }
 
-void add_split_flags(CLI::App& app, Options& o) {
+void add_window_flags(CLI::App& app, Options& o) {
   const char* group = "Split by time";
   app.add_option("--train-fraction", o.train_fraction, "")->capture_default_str()->group(group);
   app.add_option("--val-fraction", o.val_fraction, "")->capture_default_str()->group(group);
   app.add_option("--embargo-hours", o.embargo_hours, "gap between the windows")->capture_default_str()->group(group);
+}
+
+void add_split_flags(CLI::App& app, Options& o) {
+  add_window_flags(app, o);
   app.add_option("--walk-forward", o.walk_forward, "anchored folds with consecutive test windows")
       ->check(CLI::Range(1, 100))
+      ->capture_default_str()
+      ->group("Split by time");
+}
+
+void add_bootstrap_flag(CLI::App& app, Options& o, const char* group) {
+  app.add_option("--bootstrap", o.bootstrap, "resamples of the intervals")
+      ->check(CLI::Range(40, 1'000'000))
       ->capture_default_str()
       ->group(group);
 }
@@ -165,10 +181,7 @@ void add_report_flags(CLI::App& app, Options& o) {
       ->capture_default_str()
       ->group(group);
   app.add_flag("--sensitivity", o.sensitivity, "also fees x0.5/x1/x2 and execution delay 0/1")->group(group);
-  app.add_option("--bootstrap", o.bootstrap, "resamples of the intervals")
-      ->check(CLI::Range(40, 1'000'000))
-      ->capture_default_str()
-      ->group(group);
+  add_bootstrap_flag(app, o, group);
   app.add_option("--trades-output", o.trades_output, "CSV of the agent's closed positions, by configuration, fold and tape")
       ->group(group);
   app.add_option("--report", o.report, "self-contained HTML report")->group(group);
@@ -296,6 +309,8 @@ std::optional<Options> parse_options(int argc, char** argv) {
   };
   CLI::App* train =
       add_command("train", "train an agent, choose the best model, score it once on the test window", Command::train);
+  CLI::App* frontier = add_command("frontier", "train with several weights of the tail: mean against CVaR on the test window",
+                                   Command::frontier);
   CLI::App* evaluate = add_command("evaluate", "score a checkpoint beside the baselines", Command::evaluate);
   CLI::App* infer = add_command("infer", "run episodes with a checkpoint, or decide on states given as JSON", Command::infer);
   CLI::App* generate =
@@ -303,17 +318,25 @@ std::optional<Options> parse_options(int argc, char** argv) {
   CLI::App* validate = add_command("validate-data", "check data files and say what to do", Command::validate_data);
 
   std::string config_path;
-  for (CLI::App* command : {train, evaluate, infer, generate, validate}) {
+  for (CLI::App* command : {train, frontier, evaluate, infer, generate, validate}) {
     command->add_option("--config", config_path, "JSON file of flags; the command line wins")->group("All commands");
     if (command != generate) add_data_flags(*command, o);
     if (command != generate && command != validate) add_config_flags(*command, o);
-    if (command == train) add_train_flags(*command, o);
+    if (command == train || command == frontier) add_learning_flags(*command, o);
+    if (command == train) add_run_flags(*command, o);
     if (command == train || command == evaluate) {
       add_split_flags(*command, o);
       add_report_flags(*command, o);
     }
     add_common_flags(*command, o);
   }
+  add_window_flags(*frontier, o);
+  add_bootstrap_flag(*frontier, o, "Sweep");
+  add_sweep_flags(*frontier, o.sweep);
+  frontier->add_option("--held-out-episodes", o.held_out_episodes, "episodes of the test window that judge a policy")
+      ->check(CLI::Range(2, 1'000'000))
+      ->capture_default_str()
+      ->group("Sweep");
   add_split_flags(*infer, o);
   for (CLI::App* command : {evaluate, infer}) {
     command->add_option("--checkpoint", o.checkpoint, "checkpoint or exported policy")->capture_default_str()->group("Model");
@@ -358,7 +381,7 @@ std::optional<Options> parse_options(int argc, char** argv) {
                    "spreads are left")
       ->group("Data");
 
-  for (CLI::App* command : {train, evaluate, infer, generate, validate}) refuse_wrapped_numbers(*command);
+  for (CLI::App* command : {train, frontier, evaluate, infer, generate, validate}) refuse_wrapped_numbers(*command);
 
   o.command_line.assign(argv, argv + argc);
   CLI::App* const chosen = parse_command_line(app, {argv + 1, argv + argc}, config_path, "train");

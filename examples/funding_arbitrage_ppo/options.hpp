@@ -4,6 +4,7 @@
 #ifndef FUNDING_ARBITRAGE_PPO_OPTIONS_HPP
 #define FUNDING_ARBITRAGE_PPO_OPTIONS_HPP
 
+#include "common/sweep_options.hpp"
 #include "common/usage_error.hpp"
 
 #include <rlx/funding/trading_config.hpp>
@@ -17,7 +18,7 @@
 
 namespace app {
 
-enum class Command { train, evaluate, infer, generate_data, validate_data };
+enum class Command { train, frontier, evaluate, infer, generate_data, validate_data };
 
 struct Options {
   Command command = Command::train;
@@ -61,6 +62,10 @@ struct Options {
   bool allow_data_change = false;
   double train_fraction = 0.6, val_fraction = 0.2, embargo_hours = 24.0;
   std::size_t walk_forward = 1;
+
+  // frontier
+  SweepOptions sweep;
+  std::size_t held_out_episodes = 200;
 
   // evaluation and inference
   std::string checkpoint = "checkpoints/best_model.safetensors";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "commands.hpp"
 #include "common/run_main.hpp"
+#include "learner_setup.hpp"
 #include "report.hpp"
 #include "training_callbacks.hpp"
 
@@ -10,7 +11,6 @@
 #include <rlx/io/atomic_file.hpp>
 #include <rlx/io/iso8601.hpp>
 #include <rlx/io/mapped_file.hpp>
-#include <rlx/nn/networks.hpp>
 #include <rlx/rl/callbacks.hpp>
 #include <rlx/rl/health.hpp>
 #include <rlx/rl/logger.hpp>
@@ -34,42 +34,6 @@
 
 namespace app {
 namespace {
-
-/// Sizes that follow from the flags: short runs use fewer environments and shorter rollouts, so that they still update.
-struct Sizes {
-  std::size_t n_envs, n_steps, batch_size;
-  std::uint64_t total_steps;
-};
-
-Sizes sizes_of(const Options& o) {
-  Sizes sizes{};
-  const std::size_t episode = o.episode_steps();
-  sizes.n_envs =
-      o.total_steps > 0 ? o.n_envs : std::clamp<std::size_t>(o.num_episodes / 10, 1, std::max<std::size_t>(o.n_envs, 1));
-  sizes.n_steps = std::min(o.rollout_steps, episode);
-  sizes.batch_size = std::min(o.batch_size, sizes.n_envs * sizes.n_steps);
-  sizes.total_steps = o.total_steps > 0 ? o.total_steps : o.num_episodes * episode;
-  return sizes;
-}
-
-rlx::PpoConfig ppo_config(const Options& o, const Sizes& sizes) {
-  using rlx::nn::Schedule;
-  rlx::PpoConfig config;
-  config.learning_rate = o.lr_schedule == "linear" ? Schedule::linear(o.learning_rate, 0.0) : Schedule(o.learning_rate);
-  config.n_steps = sizes.n_steps;
-  config.batch_size = sizes.batch_size;
-  config.n_epochs = o.n_epochs;
-  config.gamma = o.discount();
-  config.gae_lambda = o.gae_lambda;
-  config.clip_range = o.clip_range;
-  config.ent_coef = Schedule::linear(o.entropy_coef, o.final_entropy_coef);
-  config.vf_coef = o.value_coef;
-  config.max_grad_norm = o.max_grad_norm;
-  if (o.target_kl != 0.0) config.target_kl = o.target_kl;
-  config.normalize_reward = true;
-  config.seed = o.seed;
-  return config;
-}
 
 rlx::HealthLimits health_limits(const Options& o) {
   rlx::HealthLimits limits;                     // texts name this program's flags
@@ -169,9 +133,7 @@ FoldResult train_fold(const Options& o, const Data& data, const funding::Fold& f
   rlx::VectorEnv envs({.num_envs = sizes.n_envs, .seed = o.seed}, threads, [&](std::size_t i) {
     return funding::FundingArbitrageEnv(data.markets[i % data.markets.size()].tape, environment);
   });
-  const rlx::SlotLayout layout = funding::slots();
-  rlx::Ppo ppo(ppo_config(o, sizes), envs,
-               o.network == "pointer" ? rlx::nn::pointer_actor_critic(layout) : rlx::nn::slot_actor_critic(layout), threads);
+  rlx::Ppo ppo(ppo_config(o, sizes), envs, network_of(o), threads);
   funding::check_shaping_gamma(environment.reward, ppo.config().gamma);
 
   ppo.identity = {{"data_sha256", data.sha256},

@@ -18,6 +18,7 @@ inline constexpr int exit_alarm = 7;
 int import(const Options& o);
 int generate(const Options& o);
 int train(const Options& o);
+int frontier(const Options& o);
 int evaluate(const Options& o);
 int inspect(const Options& o);
 

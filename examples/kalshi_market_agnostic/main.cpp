@@ -20,6 +20,8 @@ int run(const app::Options& o) {
       return app::generate(o);
     case app::Command::train:
       return app::train(o);
+    case app::Command::frontier:
+      return app::frontier(o);
     case app::Command::evaluate:
       return app::evaluate(o);
     case app::Command::inspect:
@@ -34,7 +36,7 @@ int main(int argc, char** argv) {
   return app::run_main("kalshi_market_agnostic", [&] {
     const std::optional<app::Options> options = app::parse_options(argc, argv);
     if (!options) return 0;
-    if (options->command == app::Command::train) app::listen_to_interrupts();
+    if (options->command == app::Command::train || options->command == app::Command::frontier) app::listen_to_interrupts();
     return run(*options);
   });
 }

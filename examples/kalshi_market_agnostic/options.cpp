@@ -26,6 +26,7 @@ constexpr const char* examples_text = R"(Examples:
   kalshi_market_agnostic inspect --store markets.db
   kalshi_market_agnostic train --total-timesteps 1500000 --output run
   kalshi_market_agnostic train --store markets.db --strategy schedule --mirror --output run
+  kalshi_market_agnostic frontier --events 200 --total-timesteps 500000 --cvar-weights 0,0.5,2 --cvar-alpha 0.1
   kalshi_market_agnostic evaluate --checkpoint run/best_model.safetensors --fill-sensitivity --report report.html
 Without a command the program trains. Without --store a command works on the embedded synthetic set. Exit codes: 0 ok, 2 usage, 3 data or file, 4 configuration,
 5 checkpoint, 6 numeric, 7 alarm or failed --require-targets, 130 interrupted after saving.)";
@@ -110,17 +111,15 @@ void add_trading_flags(CLI::App& app, Options& o) {
       ->group(group);
 }
 
-void add_train_flags(CLI::App& app, Options& o) {
+void add_learning_flags(CLI::App& app, Options& o) {
   const char* group = "Training";
   const auto plain = [&](const char* name, auto& value, const char* text) {
     return app.add_option(name, value, text)->capture_default_str()->group(group);
   };
-  plain("--algorithm", o.algorithm, "")->check(CLI::IsMember({"ppo", "a2c"}));
   plain("--strategy", o.strategy, "how the next view is chosen")
       ->check(CLI::IsMember({"hybrid", "schedule", "sequential", "curriculum", "balanced"}));
   plain("--total-timesteps", o.total_timesteps, "steps to train; phases are rescaled")
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000'000'000}));
-  plain("--stop-after-steps", o.stop_after_steps, "stop early and save, as an interruption would; 0: do not");
   plain("--n-envs", o.n_envs, "")->check(CLI::Range(1, 4'096));
   app.add_option("--learning-rate", o.learning_rate, "(default: 3e-4 of ppo, 7e-4 of a2c)")->group(group);
   app.add_option("--n-steps", o.n_steps, "per environment and update (default: 2048 of ppo, 5 of a2c)")->group(group);
@@ -139,9 +138,18 @@ void add_train_flags(CLI::App& app, Options& o) {
   plain("--stages", o.stages, "curriculum: stages by difficulty");
   plain("--stage-episodes", o.stage_episodes, "curriculum: episodes of each view of a stage");
   plain("--revisit", o.revisit, "curriculum: probability of a view of an earlier stage");
+  app.add_flag("--mirror", o.mirror, "half of the episodes with YES and NO exchanged")->group(group);
+}
+
+void add_run_flags(CLI::App& app, Options& o) {
+  const char* group = "Training";
+  const auto plain = [&](const char* name, auto& value, const char* text) {
+    return app.add_option(name, value, text)->capture_default_str()->group(group);
+  };
+  plain("--algorithm", o.algorithm, "")->check(CLI::IsMember({"ppo", "a2c"}));
+  plain("--stop-after-steps", o.stop_after_steps, "stop early and save, as an interruption would; 0: do not");
   app.add_option("--length-groups", o.length_groups, "edges such as 50,200,1000: a model for each group of lengths")
       ->group(group);
-  app.add_flag("--mirror", o.mirror, "half of the episodes with YES and NO exchanged")->group(group);
   app.add_option("--init-from", o.init_from, "begin with the parameters of this checkpoint")->group(group);
   app.add_option("--resume", o.resume, "continue the run in this folder exactly where it stopped, with its flags")
       ->group(group);
@@ -200,7 +208,7 @@ UnusedFlags unused_flags(const Options& o) {
   if (o.command != Command::generate)
     add(!o.store.empty(), {"events", "edge", "lag", "data-seed"}, "with --store: it belongs to the embedded synthetic set");
   add(o.layout == "extended", {"price-rule", "contracts"}, "with --layout extended, which has all rules and its own sizes");
-  if (o.command == Command::train) {
+  if (o.command == Command::train || o.command == Command::frontier) {
     add(o.algorithm == "a2c", {"batch-size", "n-epochs", "clip-range"}, "with --algorithm a2c: it belongs to ppo");
     add(o.strategy != "sequential", {"budget"}, fmt::format("with --strategy {}: it belongs to sequential", o.strategy));
     add(o.strategy == "sequential" || o.strategy == "balanced", {"stages", "stage-episodes", "revisit"},
@@ -335,12 +343,22 @@ std::optional<Options> parse_options(int argc, char** argv) {
   CLI::App* const train =
       add_command("train", "train an agent over many markets, judge it on markets never seen", Command::train);
   CLI::App* const evaluate = add_command("evaluate", "judge checkpoints beside the baselines", Command::evaluate);
-  for (CLI::App* const command : {train, evaluate}) {
+  CLI::App* const frontier = add_command(
+      "frontier", "train with several weights of the tail: mean against CVaR on markets never seen", Command::frontier);
+  for (CLI::App* const command : {train, frontier, evaluate}) {
     add_session_flags(*command, o);
     add_view_flags(*command, o);
     add_split_flags(*command, o);
     add_trading_flags(*command, o);
-    if (command == train) add_train_flags(*command, o);
+    if (command != evaluate) add_learning_flags(*command, o);
+    if (command == train) add_run_flags(*command, o);
+    if (command == frontier) {
+      add_sweep_flags(*command, o.sweep);
+      command->add_option("--bootstrap", o.bootstrap, "resamples of the intervals")
+          ->check(CLI::Range(40, 1'000'000))
+          ->capture_default_str()
+          ->group("Sweep");
+    }
     if (command == evaluate) add_evaluate_flags(*command, o);
     add_seed_flags(*command, o);
   }

@@ -4,6 +4,7 @@
 #ifndef KALSHI_MARKET_AGNOSTIC_OPTIONS_HPP
 #define KALSHI_MARKET_AGNOSTIC_OPTIONS_HPP
 
+#include "common/sweep_options.hpp"
 #include "common/usage_error.hpp"
 
 #include <rlx/kalshi/environment.hpp>
@@ -21,7 +22,7 @@ namespace app {
 
 namespace kalshi = rlx::kalshi;
 
-enum class Command { import, generate, train, evaluate, inspect };
+enum class Command { import, generate, train, frontier, evaluate, inspect };
 
 struct Options {
   Command command = Command::inspect;
@@ -71,6 +72,10 @@ struct Options {
   bool mirror = false, require_targets = false;
   std::string init_from, resume, output = "kalshi_run";
   std::uint64_t eval_every = 100'000, save_every = 100'000;
+
+  // frontier
+  SweepOptions sweep{.objective = "episode"};
+  std::size_t bootstrap = 2'000;
 
   // evaluation
   std::vector<std::string> checkpoints;

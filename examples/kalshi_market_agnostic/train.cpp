@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "commands.hpp"
 #include "common/run_main.hpp"
+#include "learner_setup.hpp"
 #include "report.hpp"
 #include "training_callbacks.hpp"
 
@@ -12,7 +13,6 @@
 #include <rlx/io/number_text.hpp>
 #include <rlx/io/safetensors.hpp>
 #include <rlx/kalshi/features.hpp>
-#include <rlx/nn/networks.hpp>
 #include <rlx/rl/a2c.hpp>
 #include <rlx/rl/config_json.hpp>
 #include <rlx/rl/logger_json.hpp>
@@ -29,8 +29,6 @@
 
 namespace app {
 namespace {
-
-using Env = kalshi::MarketAgnosticKalshiEnv;
 
 /// What all groups of a run share.
 struct Run {
@@ -49,36 +47,6 @@ struct Outcome {
   std::string verdict;
 };
 
-rlx::PpoConfig learner_config(const Options& o, const rlx::PpoConfig& defaults) {
-  rlx::PpoConfig config = defaults;
-  config.learning_rate = o.learning_rate.value_or(3e-4);
-  config.n_steps = o.n_steps.value_or(2048);
-  config.batch_size = o.batch_size;
-  config.n_epochs = o.n_epochs;
-  config.gae_lambda = o.gae_lambda.value_or(0.95);
-  config.clip_range = o.clip_range;
-  return config;
-}
-
-rlx::A2cConfig learner_config(const Options& o, const rlx::A2cConfig& defaults) {
-  rlx::A2cConfig config = defaults;
-  config.learning_rate = o.learning_rate.value_or(7e-4);
-  config.n_steps = o.n_steps.value_or(5);
-  config.gae_lambda = o.gae_lambda.value_or(1.0);
-  return config;
-}
-
-template <class Config>
-Config learner_config(const Options& o) {
-  Config config = learner_config(o, Config());
-  config.gamma = o.gamma;
-  config.ent_coef = o.ent_coef;
-  config.vf_coef = o.vf_coef;
-  config.max_grad_norm = o.max_grad_norm;
-  config.seed = o.seed;
-  return config;
-}
-
 /// The views of the first stage: the easiest ones of the training views.
 Selection first_stage(const Run& run, std::span<const std::size_t> training) {
   const auto chosen = curriculum::select_sources(run.views.infos, training);
@@ -87,14 +55,6 @@ Selection first_stage(const Run& run, std::span<const std::size_t> training) {
   const std::size_t count = std::max<std::size_t>(sorted.size() / std::max<std::size_t>(run.o.stages, 1), 1);
   for (std::size_t i = 0; i < count; ++i) easiest.push_back(sorted[i].source);
   return select(run.recordings, run.views, easiest, "first stage");
-}
-
-/// With --mirror every view twice, the mirrored ones behind the others.
-std::shared_ptr<const kalshi::ViewSet> training_set(const Selection& training, bool mirror) {
-  if (!mirror) return training.set;
-  std::vector<kalshi::MarketSessionView> views(training.set->views().begin(), training.set->views().end());
-  for (const kalshi::MarketSessionView& view : training.set->views()) views.push_back(view.mirrored());
-  return std::make_shared<const kalshi::ViewSet>(std::move(views));
 }
 
 std::string strategy_text(const Options& o) {
@@ -226,10 +186,7 @@ Outcome train_model(const Run& run, std::span<const std::size_t> training_number
                            [&](std::size_t) { return Env(set, o.trading()); });
   envs.set_sampler(ViewSampler(make_phases(o, training.infos), training.infos.size(), o.mirror));
   const auto phases = [&]() -> const curriculum::PhasedSampler& { return envs.sampler().target<ViewSampler>()->phases(); };
-  L learner(learner_config<Config>(o), envs,
-            rlx::nn::mlp_actor_critic(
-                {.observation = kalshi::feature_count, .action = static_cast<std::size_t>(envs.action_space().n)}),
-            run.threads);
+  L learner(learner_config<Config>(o), envs, network_of(envs.action_space()), run.threads);
   learner.identity = {{"store_sha256", run.recordings.sha256}, {"feature_layout", kalshi::layout_hash()},
                       {"actions", o.actions_text()},           {"latency", fmt::format("{} ms", o.latency_ms)},
                       {"training_views", training.sha256},     {"held_out_views", held_out.sha256},

@@ -12,7 +12,7 @@ case $case_name in
   help)
     run --help
     has out 'Examples:'
-    for command in train evaluate infer generate-data validate-data; do
+    for command in train frontier evaluate infer generate-data validate-data; do
       has out "$command"
       "$program" $command --help >sub 2>&1 || fail "$command --help"
       has sub -- '--seed'
@@ -581,6 +581,23 @@ case $case_name in
     # The lots of instruments: one each.
     printf 'venue,symbol,lot\nbinance,ADAUSDT,0.1\nbinance,ADAUSDT,0.2\n' >lots.csv
     refuse 3 'lots.csv:3:.* binance ADAUSDT has the lot 0.2 here and 0.1 on line 2' validate-data $tape --instruments-path lots.csv
+    ;;
+  frontier)
+    sweep="frontier --network pointer --episode-length-days 1 --batch-size 32 --n-envs 2 --rollout-steps 24 --bootstrap 50
+      --days 20 --total-steps 96 --held-out-episodes 20 --cvar-alpha 0.1 --cvar-weights 0,1"
+    run $sweep --threads 2 --output one
+    has out '^chosen: cvar_weight (0|1); against weight 0 the mean changes by [+-]'
+    has out '^note: episodes of one tape overlap in time'
+    has one/frontier.txt '^  0\.1 +1 +-?[0-9.]+ \[-?[0-9.]+, -?[0-9.]+\] +-?[0-9.]+ \['
+    has one/frontier.svg 'weight 1'
+    run $sweep --threads 1 --output other
+    for file in frontier.txt frontier.svg; do cmp one/$file other/$file || fail "$file depends on the threads"; done
+    run $sweep --objective episode --output episodes --quiet
+    has err '^warning: EpisodeCvar: [0-9]+ episodes for a tail'
+    refuse 2 'cvar-weights: .*weights\[0\] = 1.*expected 0 first' frontier --cvar-weights 1,2
+    refuse 2 "unknown flag '--resume-from'" frontier --resume-from one
+    touch file
+    refuse 3 'output file/folder' $sweep --output file/folder
     ;;
   *) fail "unknown case $case_name" ;;
 esac

@@ -49,7 +49,7 @@ case $case_name in
   help)
     run --help
     has out 'Examples:'
-    for command in import generate train evaluate inspect; do
+    for command in import generate train frontier evaluate inspect; do
       has out "$command"
       "$program" $command --help >sub 2>&1 || fail "$command --help"
       has sub -- '--store'
@@ -146,6 +146,8 @@ case $case_name in
     cp m.db before.db
     sed '3s/70/71/' day.csv >wrong.csv
     refuse 3 'wrong.csv' import --format bbo-csv --utc-offset -08:00 --store m.db day.csv wrong.csv
+    head -n 1 day.csv >header.csv
+    refuse 3 'header.csv: expected at least one row' import --format bbo-csv --utc-offset -08:00 --store m.db day.csv header.csv
     cmp m.db before.db || fail "a failed import changed the store"
     echo 'no database' >plain.db
     refuse 3 'plain.db' inspect --store plain.db
@@ -319,23 +321,38 @@ case $case_name in
     ;;
   learning)
     # Columns without brackets: policy, mean, low, high, median, IQM, views +, events +, hold, ... and at the end the agent's
-    # lead with its interval, then the true edge with its own.
+    # lead with its interval, then the true edge with its own. The share of positive views is one of all seeds together: one
+    # seed's 48 views leave it a standard error of 6 %, and the oracle itself has 83 %.
+    positive=0
     for seed in 1 2 3; do
       run train --seed $seed --total-timesteps 1500000 --output run
       grep -E '^(agent|final model|hold|random|favourite|cross once|passive maker|oracle) +-?[0-9]' out | tr -d '[],' >table
       sed "s/^/seed $seed: /" table
       [ "$(wc -l <table)" -eq 8 ] || fail "seed $seed: expected eight policies"
-      awk '$1 == "agent" { edge = $(NF - 2); positive = $7 }
+      awk '$1 == "agent" { edge = $(NF - 2) }
            $1 == "oracle" { oracle = $(NF - 2) }
            /^(hold|random|favourite|cross once|passive maker) / && $(NF - 4) <= 0 { print "no lead over " $1; failed = 1 }
            END { if (edge < 8) { print "true edge " edge " below 8"; failed = 1 }
                  if (edge < 0.3 * oracle) { print "true edge " edge " below 30 % of " oracle; failed = 1 }
-                 if (positive < 75) { print positive " % of the views positive, below 75"; failed = 1 }
                  exit failed }' table || fail "seed $seed"
+      positive=$((positive + $(awk '$1 == "agent" { print $7 }' table)))
     done
+    [ "$positive" -ge 225 ] || fail "$((positive / 3)) % of the views positive over three seeds, expected at least 75"
     run train --edge 0 --total-timesteps 1500000 --output run
     grep '^final model ' out | tr -d '[],' | tee table
     awk '{ exit !($3 >= -2 && $10 >= 95) }' table || fail "without an edge the final model does not hold"
+    ;;
+  frontier)
+    sweep="frontier --events 20 --total-timesteps 2048 --n-steps 128 --n-envs 8 --bootstrap 50 --cvar-alpha 0.2 --cvar-weights 0,1"
+    run $sweep --threads 2 --output one
+    has out '^chosen: cvar_weight (0|1); against weight 0 the mean changes by [+-]'
+    has one/frontier.txt '^  0\.2 +1 +-?[0-9.]+ \[-?[0-9.]+, -?[0-9.]+\] +-?[0-9.]+ \['
+    has one/frontier.svg 'weight 1'
+    run $sweep --threads 1 --output other
+    for file in frontier.txt frontier.svg; do cmp one/$file other/$file || fail "$file depends on the threads"; done
+    run $sweep --objective step --output steps --quiet
+    refuse 2 'cvar-weights: .*expected 0 first' frontier --cvar-weights 0.5
+    refuse 2 "unknown flag '--resume'" frontier --resume one
     ;;
   *) fail "unknown case $case_name" ;;
 esac

@@ -87,6 +87,7 @@ TEST_CASE("CvarSweep: intervals hold the truth, the rule chooses the safest that
   REQUIRE_THAT(svg, ContainsSubstring("A frontier"));
   REQUIRE_THAT(svg, ContainsSubstring("weight 0.25 (chosen)"));
   REQUIRE_THAT(svg, ContainsSubstring("worst 5 %"));
+  REQUIRE_THAT(svg, ContainsSubstring("95 % intervals"));
   std::size_t circles = 0;
   for (std::size_t at = svg.find("<circle"); at != std::string::npos; at = svg.find("<circle", at + 1)) ++circles;
   REQUIRE(circles == 12);  // six points and their six keys

@@ -72,6 +72,7 @@ struct FrontierPoint {
 /// Points by alpha, then weight, in the order of the sweep.
 struct Frontier {
   std::vector<FrontierPoint> points;
+  double confidence = 0.95;  ///< of all intervals
 
   /// The point that the sweep's rule chooses; there is always one. @throws ConfigError for an alpha that was not swept
   const FrontierPoint& chosen(double alpha) const {
@@ -220,6 +221,7 @@ requires std::same_as<std::invoke_result_t<F&, const SweepCell&>, SweepOutcome> 
                                                                                                    F&& play) {
   detail::check(sweep);
   Frontier frontier;
+  frontier.confidence = sweep.bootstrap.confidence;
   for (const double alpha : sweep.alphas) {
     for (const double weight : sweep.weights) {
       std::vector<SweepOutcome> outcomes;
@@ -261,11 +263,22 @@ inline io::TextTable frontier_table(const Frontier& frontier, const FrontierText
 /// for an alpha that was not swept
 inline std::string frontier_svg(const Frontier& frontier, double alpha, const FrontierText& text = {}) {
   const std::string unit = text.unit.empty() ? "" : ", " + text.unit;
-  io::LineChart chart({.title = text.title,
-                       .subtitle = "crosses are 95 % intervals over the held-out episodes",
-                       .x_label = "CVaR: mean return of the worst " + io::trimmed(100 * alpha, 3) + " % of the episodes" + unit,
-                       .y_label = "mean return of an episode" + unit,
-                       .plot_height = 420});
+  io::LineChart chart(
+      {.title = text.title,
+       .subtitle = "crosses are " + io::trimmed(100 * frontier.confidence, 3) + " % intervals over the held-out episodes",
+       .x_label = "CVaR: mean return of the worst " + io::trimmed(100 * alpha, 3) + " % of the episodes" + unit,
+       .y_label = "mean return of an episode" + unit,
+       .plot_height = 420});
+  double low = std::numeric_limits<double>::infinity(), high = -low;
+  for (const FrontierPoint& point : frontier.points) {
+    if (point.alpha != alpha) continue;
+    low = std::min(low, point.cvar.low);
+    high = std::max(high, point.cvar.high);
+  }
+  if (low <= high) {  // room beside the crosses
+    const double nan = std::numeric_limits<double>::quiet_NaN(), room = 0.03 * (high - low);
+    chart.add({.x = {low - room, high + room}, .y = {nan, nan}, .color = 0});
+  }
   int color = 0;
   for (const FrontierPoint& point : frontier.points) {
     if (point.alpha != alpha) continue;
