@@ -5,6 +5,7 @@
 #define RLX_RL_OFFLINE_DATASET_HPP
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -89,6 +90,11 @@ struct OfflineColumns {
 
 namespace detail {
 
+/// Whether a number is NaN, which stands for unknown; by its bits, as is_finite.
+constexpr bool is_unknown(double x) noexcept {
+  return !is_finite(x) && (std::bit_cast<std::uint64_t>(x) & 0x000FFFFFFFFFFFFFULL) != 0;
+}
+
 /// Collects complaints; throws the first 20 of them as one DataError.
 class OfflineErrors {
  public:
@@ -112,9 +118,7 @@ class OfflineErrors {
   std::size_t count_ = 0;
 };
 
-inline std::string offline_number(double value) {
-  return nlohmann::json(value).dump() == "null" ? "not finite" : nlohmann::json(value).dump();
-}
+inline std::string offline_number(double value) { return is_finite(value) ? nlohmann::json(value).dump() : "not finite"; }
 
 }  // namespace detail
 
@@ -382,15 +386,15 @@ inline void OfflineDataset::check_rows(detail::OfflineErrors& errors) const {
       complain("action", "action " + std::to_string(c.action[row]) + " is masked");
     }
     if (!is_finite(c.reward[row])) complain("reward", "not finite");
-    if (std::isinf(c.pnl[row])) complain("pnl", "infinite");
-    if (const double p = c.propensity[row]; !std::isnan(p) && !(p > 0 && p <= 1)) {
+    if (!is_finite(c.pnl[row]) && !detail::is_unknown(c.pnl[row])) complain("pnl", "infinite");
+    if (const double p = c.propensity[row]; !detail::is_unknown(p) && !(is_finite(p) && p > 0 && p <= 1)) {
       complain("propensity", "expected a probability in (0, 1] or NaN, found " + detail::offline_number(p));
     }
     if (has_behaviour_probs()) {
       const auto probabilities = behaviour_probs(row);
       double sum = 0;
       for (std::size_t b = 0; b < probabilities.size(); ++b) {
-        if (!(probabilities[b] >= 0) || (probabilities[b] > 0 && mask(row)[b] == 0)) {
+        if (!is_finite(probabilities[b]) || probabilities[b] < 0 || (probabilities[b] > 0 && mask(row)[b] == 0)) {
           complain("behaviour_probs", "action " + std::to_string(b) + " has the probability " +
                                           detail::offline_number(static_cast<double>(probabilities[b])) +
                                           (mask(row)[b] == 0 ? " but is masked" : ""));

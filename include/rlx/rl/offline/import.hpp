@@ -22,6 +22,7 @@
 #include <nlohmann/json.hpp>
 
 #include <rlx/core/error.hpp>
+#include <rlx/core/finite.hpp>
 #include <rlx/core/json.hpp>
 #include <rlx/core/nearest.hpp>
 #include <rlx/io/csv.hpp>
@@ -265,7 +266,7 @@ class DecisionLogImport {
   }
 
   OfflineImport finish() {
-    const bool any = std::any_of(rows_.begin(), rows_.end(), [](const Row& row) { return !std::isnan(row.propensity); });
+    const bool any = std::any_of(rows_.begin(), rows_.end(), [](const Row& row) { return is_finite(row.propensity); });
     OfflineBuilder builder({.observation_size = format_.features.size(),
                             .action_count = 2,
                             .gamma = format_.gamma,

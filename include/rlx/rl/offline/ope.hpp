@@ -197,7 +197,7 @@ inline OpeEpisodes::OpeEpisodes(const OpeRows& rows) : rows_(rows) {
 
   std::size_t longest = 0;
   for (const EpisodeRange& episode : rows.episodes) longest = std::max(longest, episode.size());
-  constexpr double none = -std::numeric_limits<double>::infinity();
+  constexpr double none = -1e300;  // ln 0; nothing that is added to it changes it
   returns_.resize(m);
   weights_.resize(m);
   ended_.assign(m, 0.0);
@@ -212,7 +212,8 @@ inline OpeEpisodes::OpeEpisodes(const OpeRows& rows) : rows_(rows) {
     for (std::size_t row = begin; row < end; ++row) {
       const double rho = rows.rho[row];
       if (rho < 0) throw NumericError("OpeRows: rho of row " + std::to_string(row) + " is negative", "rho", row);
-      if (rho != 1) log_weight += std::log(rho);  // ln 0 is minus infinity, and stays so
+      if (rho == 0) log_weight = none;
+      if (rho != 0 && rho != 1) log_weight += std::log(rho);
       scaled_[row] = log_weight;
       largest[row - begin] = std::max(largest[row - begin], log_weight);
     }
@@ -250,7 +251,7 @@ inline double OpeEpisodes::wis(std::span<const double> count) const {
     sum += w * returns_[e];
     weight += w;
   }
-  return sum / weight;
+  return weight > 0 ? sum / weight : std::numeric_limits<double>::quiet_NaN();
 }
 
 inline double OpeEpisodes::pdwis(std::span<const double> count) const {
@@ -270,7 +271,9 @@ inline double OpeEpisodes::pdwis(std::span<const double> count) const {
   double value = 0, discount = 1, kept = 0;  // kept: weight of the episodes that have ended
   for (std::size_t t = 0; t < longest; ++t) {
     kept = (kept > 0 ? kept * rescale_[t] : 0) + ended[t];
-    value += discount * reward[t] / (running[t] + kept);
+    const double weight = running[t] + kept;
+    if (!(weight > 0)) return std::numeric_limits<double>::quiet_NaN();
+    value += discount * reward[t] / weight;
     discount *= rows_.gamma;
   }
   return value;
@@ -516,7 +519,7 @@ class OpeRun {
     }
     if (config_.propensities == PropensitySource::deterministic) return rho;
     for (std::size_t row = 0; row < rho.size(); ++row) {
-      if (std::isnan(data_.propensity(row))) {
+      if (!is_finite(data_.propensity(row))) {
         throw DataError("off-policy evaluation: row " + std::to_string(row) + ", column 'propensity', episode " +
                         std::to_string(data_.columns().episode[row]) +
                         ": NaN, but importance estimators need it; estimate propensities (estimate_propensities, "

@@ -5,13 +5,13 @@
 #define RLX_RL_OFFLINE_TAG_STATISTICS_HPP
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include <rlx/core/finite.hpp>
 #include <rlx/risk/bootstrap.hpp>
 #include <rlx/risk/tail.hpp>
 #include <rlx/rl/offline/dataset.hpp>
@@ -48,7 +48,7 @@ inline std::vector<TagStatistics> tag_statistics(const OfflineDataset& data, con
     const auto tag = static_cast<std::size_t>(data.columns().tag[row]);
     rewards[tag].push_back(data.reward(row));
     const double pnl = data.columns().pnl[row];
-    if (std::isnan(pnl)) continue;
+    if (!is_finite(pnl)) continue;
     all[tag].total_pnl += pnl;
     ++all[tag].rows_with_pnl;
   }
