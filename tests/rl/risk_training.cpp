@@ -14,7 +14,10 @@
 #include <string>
 #include <string_view>
 #include <unistd.h>
+#include <vector>
 
+#include <rlx/core/error.hpp>
+#include <rlx/core/matrix.hpp>
 #include <rlx/core/thread_pool.hpp>
 #include <rlx/env/classic/premium_seller.hpp>
 #include <rlx/env/running_return.hpp>
@@ -149,4 +152,40 @@ TEST_CASE("Step CVaR: reads the metric of every step, the last one of an episode
     REQUIRE_THAT(error.what(), rlx_test::ContainsSubstring("'step_pnl', found only steps, pnl"));
   }
   CutSeller::metric = "step_pnl";
+}
+
+TEST_CASE("VectorEnv: gives a metric of every step to who asks, and refuses rows that do not fit", "[rl][risk]") {
+  rlx::ThreadPool pool(1);
+  rlx::VectorEnv<CutSeller> envs({.num_envs = 2, .seed = 1, .num_shards = 1}, pool, [](std::size_t) { return CutSeller(); });
+  std::vector<float> observations(4);
+  std::vector<std::uint8_t> masks(6), terminated(2), truncated(2);
+  std::vector<double> rewards(2), metric(2, -7.0);
+  const std::vector<std::int32_t> actions{0, 1};
+  rlx::VectorEnvRows rows;
+  rows.observations = {observations.data(), 2, 2};
+  rows.masks = {masks.data(), 2, 3};
+  rows.rewards = rewards;
+  rows.terminated = terminated;
+  rows.truncated = truncated;
+  envs.reset_into(rows);
+  const auto step = [&] {
+    envs.for_each_shard([&](auto& shard) { shard.step(rlx::MatrixView<const std::int32_t>(actions.data(), 2, 1), rows); });
+  };
+  step();
+  REQUIRE(metric == std::vector<double>{-7.0, -7.0});  // nobody asked
+  rows.step_metric = metric;
+  rows.step_metric_index = 1;
+  for (int i = 0; i < 60; ++i) {
+    step();
+    REQUIRE(rewards[0] == std::max(metric[0], -1.0));
+    REQUIRE(metric[1] == 0.3);
+  }
+  rows.step_metric_index = 0;
+  step();
+  REQUIRE(metric == std::vector<double>{2.0, 2.0});  // steps 62 of episodes of 20
+  rows.step_metric_index = 2;
+  REQUIRE_THROWS_AS(step(), rlx::ShapeError);
+  rows.step_metric_index = 0;
+  rows.step_metric = std::span(metric).first(1);
+  REQUIRE_THROWS_AS(step(), rlx::ShapeError);
 }
