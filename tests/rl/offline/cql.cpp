@@ -13,6 +13,7 @@
 #include <rlx/nn/gradient_check.hpp>
 #include <rlx/nn/networks.hpp>
 
+#include "counting_allocator.hpp"
 #include "rl/offline/offline_support.hpp"
 #include "rlx_catch.hpp"
 
@@ -209,6 +210,16 @@ TEST_CASE("alpha of CQL rises while the gap exceeds its threshold and falls belo
   };
   REQUIRE(alpha_after(0.0) > 1.0);
   REQUIRE(alpha_after(10.0) < 1.0);
+}
+
+TEST_CASE("an update of CQL allocates nothing after the first one") {
+  const rlx::OfflineDataset data = random_log({.episodes = 40, .steps = 10, .observation = 3, .actions = 4, .seed = 9});
+  rlx::ThreadPool pool(2);
+  rlx::DiscreteCql learner({.training = {.batch_size = 200}}, small_net(3, 4), data, pool);
+  learner.learn(1);
+  const AllocationCounter counter;
+  learner.learn(3);
+  REQUIRE(counter.count() == 0);
 }
 
 TEST_CASE("CQL names what it cannot work with") {

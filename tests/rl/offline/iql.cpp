@@ -13,6 +13,7 @@
 #include <rlx/nn/gradient_check.hpp>
 #include <rlx/nn/networks.hpp>
 
+#include "counting_allocator.hpp"
 #include "rl/offline/offline_support.hpp"
 #include "rlx_catch.hpp"
 
@@ -165,6 +166,16 @@ TEST_CASE("IQL reads nothing at invalid actions") {
   policy.probabilities(here, mask, p, workspace);
   REQUIRE(p[2] == 0.0F);
   REQUIRE(policy.layout().mask_required);
+}
+
+TEST_CASE("an update of IQL allocates nothing after the first one") {
+  const rlx::OfflineDataset data = random_log({.episodes = 40, .steps = 10, .observation = 3, .actions = 4, .seed = 9});
+  rlx::ThreadPool pool(2);
+  rlx::DiscreteIql learner({.training = {.batch_size = 200}}, iql_net(3, 4), iql_net(3, 4), data, pool);
+  learner.learn(1);
+  const AllocationCounter counter;
+  learner.learn(3);
+  REQUIRE(counter.count() == 0);
 }
 
 TEST_CASE("IQL names what it cannot work with") {
