@@ -16,6 +16,7 @@
 #include <rlx/env/environment.hpp>
 #include <rlx/env/episode_sampler.hpp>
 #include <rlx/env/episode_statistics.hpp>
+#include <rlx/env/flatten_multi_discrete.hpp>
 #include <rlx/env/normalize_observation.hpp>
 #include <rlx/env/normalize_reward.hpp>
 #include <rlx/env/record_episode.hpp>
