@@ -36,8 +36,10 @@ class SystemClock {
 /// A clock that stands still until it is moved. Not safe for a reader and a mover at the same time.
 class ManualClock {
  public:
+  /// Stands at `now_ms`, UTC milliseconds since 1970-01-01.
   explicit ManualClock(std::int64_t now_ms = 0) noexcept : now_ms_(now_ms) {}
 
+  /// UTC milliseconds since 1970-01-01, as last set or advanced.
   std::int64_t now_ms() const noexcept { return now_ms_; }
   /// Sum of all advances, in seconds; `set_ms` does not change it.
   double monotonic_seconds() const noexcept { return static_cast<double>(advanced_ms_) * 1e-3; }

@@ -37,15 +37,18 @@ class ShapeError : public Error {
 /// Input data that breaks its format or its limits. `what()` begins with `file:line:column: ` as far as known.
 class DataError : public Error {
  public:
+  /// Without a place: `file` is empty, `line` and `column` are 0.
   explicit DataError(const std::string& message) : Error(message) {}
+  /// @param file    name of the input for the message; empty where unknown
   /// @param line    1-based; 0 where unknown
   /// @param column  1-based; 0 where unknown
+  /// @param message  what was expected, found and what to do, without the place
   DataError(std::string file, std::size_t line, std::size_t column, const std::string& message)
       : Error(location(file, line, column) + message), file_(std::move(file)), line_(line), column_(column) {}
 
-  const std::string& file() const noexcept { return file_; }
-  std::size_t line() const noexcept { return line_; }
-  std::size_t column() const noexcept { return column_; }
+  const std::string& file() const noexcept { return file_; }  ///< name of the input; empty where unknown
+  std::size_t line() const noexcept { return line_; }         ///< 1-based; 0 where unknown
+  std::size_t column() const noexcept { return column_; }     ///< 1-based; 0 where unknown
 
  private:
   static std::string location(const std::string& file, std::size_t line, std::size_t column) {
@@ -63,6 +66,7 @@ class DataError : public Error {
 /// A text that is not what its grammar asks for: a name, a message, a file of another format. `what()` as DataError.
 class ParseError : public DataError {
  public:
+  /// As DataError's.
   using DataError::DataError;
   /// The same complaint with the same place.
   explicit ParseError(const DataError& error) : DataError(error) {}
@@ -77,14 +81,18 @@ class IoError : public Error {
 /// A number that is not finite, or another failed invariant of arithmetic.
 class NumericError : public Error {
  public:
+  /// Without tensor, step and environment.
   explicit NumericError(const std::string& message) : Error(message) {}
+  /// With as much of the place as is known.
   NumericError(const std::string& message, std::string tensor, std::optional<std::uint64_t> step = {},
                std::optional<std::size_t> env = {})
       : Error(message), tensor_(std::move(tensor)), step_(step), env_(env) {}
 
   /// Name of the tensor, observation or quantity that is not finite; empty where it has none.
   const std::string& tensor() const noexcept { return tensor_; }
+  /// The thrower's step; empty where it counts none.
   std::optional<std::uint64_t> step() const noexcept { return step_; }
+  /// Number of the environment; empty where there is none.
   std::optional<std::size_t> env() const noexcept { return env_; }
 
  private:
@@ -96,10 +104,14 @@ class NumericError : public Error {
 /// An environment was used against its contract, or failed inside a worker (then the cause is nested).
 class EnvironmentError : public Error {
  public:
+  /// Without environment and step.
   explicit EnvironmentError(const std::string& message) : Error(message) {}
+  /// In environment `env` of its vector, at step `step` of its episode.
   EnvironmentError(const std::string& message, std::size_t env, std::uint64_t step) : Error(message), env_(env), step_(step) {}
 
+  /// Number of the environment; empty where unknown.
   std::optional<std::size_t> env() const noexcept { return env_; }
+  /// Step of the episode, from 0; empty where unknown.
   std::optional<std::uint64_t> step() const noexcept { return step_; }
 
  private:
@@ -110,12 +122,14 @@ class EnvironmentError : public Error {
 /// An action outside the action space or forbidden by the mask; the environment's state is unchanged.
 class InvalidActionError : public EnvironmentError {
  public:
+  /// As EnvironmentError's.
   using EnvironmentError::EnvironmentError;
 };
 
 /// `step` before `reset`, or after the end of an episode.
 class StateError : public EnvironmentError {
  public:
+  /// As EnvironmentError's.
   using EnvironmentError::EnvironmentError;
 };
 
@@ -132,6 +146,7 @@ class CheckpointError : public Error {
 };
 
 namespace detail {
+/// Throws `std::logic_error` with place, message and condition.
 [[noreturn]] inline void require_failed(const char* condition, const char* file, int line, const std::string& message) {
   throw std::logic_error(std::string(file) + ':' + std::to_string(line) + ": " + message + " (required: " + condition + ')');
 }

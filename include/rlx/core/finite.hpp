@@ -17,7 +17,7 @@ namespace rlx {
 /// True unless `x` is NaN or an infinity. Right under every compiler flag; no allocation, never throws.
 constexpr bool is_finite(float x) noexcept { return (std::bit_cast<std::uint32_t>(x) & 0x7F800000U) != 0x7F800000U; }
 
-/// @copydoc is_finite(float)
+/// True unless `x` is NaN or an infinity, as for float.
 constexpr bool is_finite(double x) noexcept {
   return (std::bit_cast<std::uint64_t>(x) & 0x7FF0000000000000ULL) != 0x7FF0000000000000ULL;
 }
@@ -25,8 +25,10 @@ constexpr bool is_finite(double x) noexcept {
 namespace detail {
 /// Without the sign, bits of floating-point numbers are ordered as the numbers are, NaN above infinity.
 constexpr std::uint32_t magnitude_bits(float x) noexcept { return std::bit_cast<std::uint32_t>(x) & 0x7FFFFFFFU; }
+/// The same for double.
 constexpr std::uint64_t magnitude_bits(double x) noexcept { return std::bit_cast<std::uint64_t>(x) & 0x7FFFFFFFFFFFFFFFULL; }
 
+/// As the public overloads, for float and double.
 template <class S>
 std::size_t first_non_finite(std::span<const S> values) noexcept {
   constexpr std::size_t block = 32;  // tested without a branch, so that the compiler can do several at once
@@ -48,7 +50,7 @@ std::size_t first_non_finite(std::span<const S> values) noexcept {
 
 /// Index of the first number that is NaN or infinite; `values.size()` if every one is finite. O(n), no allocation.
 inline std::size_t first_non_finite(std::span<const float> values) noexcept { return detail::first_non_finite(values); }
-/// @copydoc first_non_finite(std::span<const float>)
+/// Index of the first number that is NaN or infinite, as for float.
 inline std::size_t first_non_finite(std::span<const double> values) noexcept { return detail::first_non_finite(values); }
 
 }  // namespace rlx

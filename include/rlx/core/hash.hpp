@@ -20,12 +20,14 @@
 #  include <cpuid.h>
 #  include <immintrin.h>
 #else
+/// 1 where x86's own instructions may be used, if the machine turns out to have them; else 0.
 #  define RLX_HASH_X86 0
 #endif
 
 namespace rlx {
 namespace detail {
 
+/// The constants K of FIPS 180-4, section 4.2.2.
 inline constexpr std::array<std::uint32_t, 64> sha256_constants = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5, 0xd807aa98, 0x12835b01,
     0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174, 0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc,
@@ -35,6 +37,7 @@ inline constexpr std::array<std::uint32_t, 64> sha256_constants = {
     0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3, 0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208,
     0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
 
+/// H0 .. H7 of FIPS 180-4.
 using Sha256State = std::array<std::uint32_t, 8>;
 
 /// Adds `blocks` blocks of 64 bytes to the state (FIPS 180-4, section 6.2.2).
@@ -72,6 +75,7 @@ inline void sha256_blocks_portable(Sha256State& state, const std::byte* data, st
   }
 }
 
+/// Entry [k][b]: the CRC of byte b followed by k zero bytes, for 8 bytes at a time.
 inline constexpr std::array<std::array<std::uint32_t, 256>, 8> crc32c_tables = [] {
   std::array<std::array<std::uint32_t, 256>, 8> tables{};
   for (std::uint32_t i = 0; i < 256; ++i) {
@@ -170,6 +174,7 @@ __attribute__((target("sse4.2"))) inline std::uint32_t crc32c_x86(std::uint32_t 
 }
 #endif
 
+/// The same by the fastest way that the machine has.
 inline void sha256_blocks(Sha256State& state, const std::byte* data, std::size_t blocks) noexcept {
 #if RLX_HASH_X86
   if (hash_instructions().sha) return sha256_blocks_x86(state, data, blocks);
@@ -187,6 +192,7 @@ inline void sha256_blocks(Sha256State& state, const std::byte* data, std::size_t
  */
 class Sha256 {
  public:
+  /// Appends bytes to what is hashed. @return this object
   Sha256& update(std::span<const std::byte> bytes) noexcept {
     length_ += bytes.size();
     if (used_ != 0) {
@@ -204,6 +210,7 @@ class Sha256 {
     used_ = rest.size();
     return *this;
   }
+  /// Appends the bytes of a text.
   Sha256& update(std::string_view text) noexcept { return update(std::as_bytes(std::span(text.data(), text.size()))); }
 
   /// The 32 bytes of the hash of everything so far; the object can be updated further.
@@ -241,11 +248,12 @@ class Sha256 {
 
 /// SHA-256 as 64 lower-case hexadecimal digits.
 inline std::string sha256_hex(std::span<const std::byte> bytes) { return Sha256().update(bytes).hex(); }
-/// @copydoc sha256_hex
+/// The same of the bytes of a text.
 inline std::string sha256_hex(std::string_view text) { return Sha256().update(text).hex(); }
 
 /**
  * @brief CRC-32C (Castagnoli), as in TensorBoard's records, without their mask.
+ * @param bytes   of the record; none leaves `before` as it is
  * @param before  the result for the bytes that precede these; 0 at the beginning
  * @par Source    RFC 3720 appendix B.4, with its test vectors
  */

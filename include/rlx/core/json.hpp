@@ -37,23 +37,28 @@ inline std::string json_excerpt(const nlohmann::json& value) {
   return std::string(value.type_name()) + ' ' + text;
 }
 
+/// Throws the ConfigError of a value that is not what was expected.
 [[noreturn]] inline void json_wrong(const std::string& path, const std::string& expected, const nlohmann::json& found) {
   throw ConfigError(path + ": expected " + expected + ", found " + json_excerpt(found));
 }
 
+/// True for `std::vector`.
 template <class T>
 inline constexpr bool is_vector_v = false;
 template <class T>
 inline constexpr bool is_vector_v<std::vector<T>> = true;
+/// True for `std::optional`.
 template <class T>
 inline constexpr bool is_optional_v = false;
 template <class T>
 inline constexpr bool is_optional_v<std::optional<T>> = true;
+/// True for `std::array`.
 template <class T>
 inline constexpr bool is_std_array_v = false;
 template <class T, std::size_t N>
 inline constexpr bool is_std_array_v<std::array<T, N>> = true;
 
+/// False for every T: a `static_assert` on it fails only where it is instantiated.
 template <class T>
 inline constexpr bool always_false_v = false;
 
@@ -64,6 +69,7 @@ inline constexpr bool always_false_v = false;
  *
  * T is bool, an integer, a floating-point number (a JSON integer is accepted), std::string, nlohmann::json, or a std::vector,
  * std::array (exact length) or std::optional (null = empty) of these.
+ * @param value  only read
  * @param path  where the value stands, for messages, such as "ppo.learning_rate"
  * @throws ConfigError naming the path, the expected type or range and the value found
  */
@@ -127,11 +133,13 @@ T json_as(const nlohmann::json& value, const std::string& path) {
  */
 class JsonObject {
  public:
+  /// @param object  not copied, so it must outlive this reader
   /// @param where  name of the object in messages, such as a file name or "ppo"
   JsonObject(const nlohmann::json& object, std::string where) : object_(&object), where_(std::move(where)) {
     if (!object.is_object()) detail::json_wrong(where_, "an object", object);
   }
 
+  /// Name of the object in messages, as given.
   const std::string& where() const noexcept { return where_; }
 
   /// True if the key is present; the key counts as known from then on.
@@ -231,6 +239,7 @@ inline constexpr int max_json_depth = 200;
 
 /**
  * @brief Parses a text; comments, trailing commas, trailing text, repeated keys and deep nesting are refused.
+ * @param text       one JSON value in UTF-8
  * @param file       name for messages
  * @param max_depth  arrays and objects inside one another, at least 0
  * @throws DataError with file, line and column

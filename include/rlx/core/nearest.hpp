@@ -35,6 +35,7 @@ inline std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 /**
  * @brief The candidate with the smallest edit distance to `word`; the first one on ties.
+ * @param word        as it was written
  * @param candidates  any range of strings
  * @return empty if there is no candidate, or none within half the length of the longer word: a guess would mislead
  */
@@ -56,7 +57,7 @@ std::string nearest(std::string_view word, const Candidates& candidates) {
   return best;
 }
 
-/// @copydoc nearest
+/// The same for a list in braces.
 inline std::string nearest(std::string_view word, std::initializer_list<std::string_view> candidates) {
   return nearest<std::initializer_list<std::string_view>>(word, candidates);
 }

@@ -19,6 +19,7 @@ namespace rlx {
  */
 class SeedSequence {
  public:
+  /// Of any 64-bit integer, as NumPy takes it.
   explicit constexpr SeedSequence(std::uint64_t seed) noexcept {
     const std::array<std::uint32_t, 4> words = {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32), 0, 0};
     std::uint32_t h = 0x43b0d7e5U;
@@ -64,6 +65,7 @@ class SeedSequence {
  */
 class Pcg64 {
  public:
+  /// At the first number of NumPy's generator of this seed.
   explicit constexpr Pcg64(std::uint64_t seed) noexcept {
     const auto s = SeedSequence(seed).generate_state();
     increment_ = (join(s[2], s[3]) << 1) | 1U;

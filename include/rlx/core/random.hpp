@@ -70,6 +70,7 @@ constexpr std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> c
  */
 class RandomStream {
  public:
+  /// At the first number of the stream that `id` names.
   explicit constexpr RandomStream(StreamId id) noexcept
       : key_{static_cast<std::uint32_t>(id.seed), static_cast<std::uint32_t>(id.seed >> 32)},
         counter_{0, static_cast<std::uint32_t>(id.step), id.env,

@@ -43,8 +43,8 @@ class RunningMeanStd {
       throw ConfigError("RunningMeanStd: initial_count = " + std::to_string(initial_count) + ", expected a finite number >= 0");
   }
 
-  std::size_t columns() const noexcept { return mean_.size(); }
-  std::span<const double> mean() const noexcept { return mean_; }
+  std::size_t columns() const noexcept { return mean_.size(); }    ///< numbers per row
+  std::span<const double> mean() const noexcept { return mean_; }  ///< one per column; 0 before the first row
   /// Biased variance (divided by the count).
   std::span<const double> variance() const noexcept { return variance_; }
   /// Weight so far: the initial one plus one per row.
@@ -52,8 +52,9 @@ class RunningMeanStd {
 
   /// From now on `update` and `merge` change nothing; for evaluation and live use.
   void freeze() noexcept { frozen_ = true; }
+  /// `update` and `merge` work again.
   void unfreeze() noexcept { frozen_ = false; }
-  bool frozen() const noexcept { return frozen_; }
+  bool frozen() const noexcept { return frozen_; }  ///< true from `freeze` to `unfreeze`
 
   /**
    * @brief Adds rows; none is allowed.

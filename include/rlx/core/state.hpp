@@ -24,6 +24,7 @@ namespace rlx {
 static_assert(std::endian::native == std::endian::little, "state bytes and checkpoints are little-endian");
 
 namespace detail {
+/// True for `std::span`.
 template <class T>
 inline constexpr bool is_span_v = false;
 template <class T, std::size_t N>
@@ -42,6 +43,7 @@ class StateWriter {
   /// @param bytes  appended to; must outlive the writer
   explicit StateWriter(std::vector<std::byte>& bytes) noexcept : bytes_(bytes) {}
 
+  /// The bytes of one value.
   template <StateValue T>
   void write(const T& value) {
     append(&value, sizeof(T));
@@ -53,6 +55,7 @@ class StateWriter {
     write(static_cast<std::uint64_t>(values.size()));
     append(values.data(), values.size_bytes());
   }
+  /// As a span: the number of elements, then the elements.
   template <StateValue T>
   void write(const std::vector<T>& values) {
     write(std::span<const T>(values));
@@ -81,12 +84,14 @@ class StateReader {
   /// @param bytes  must outlive the reader
   explicit StateReader(std::span<const std::byte> bytes) noexcept : bytes_(bytes) {}
 
+  /// One value of the type that was written.
   template <StateValue T>
   T read() {
     std::remove_const_t<T> value;
     take(&value, sizeof(T));
     return value;
   }
+  /// One value, into `value`.
   template <StateValue T>
   requires(!std::is_const_v<T>) void read(T& value) { take(&value, sizeof(T)); }
 
@@ -101,6 +106,7 @@ class StateReader {
     }
     take(values.data(), values.size_bytes());
   }
+  /// Fills the vector; its size is the number of elements expected.
   template <StateValue T>
   void read_into(std::vector<T>& values) {
     read_into(std::span<T>(values));
@@ -116,6 +122,7 @@ class StateReader {
     return values;
   }
 
+  /// A text of any length, as `write_string` wrote it.
   std::string read_string() {
     const auto count = read<std::uint64_t>();
     if (count > remaining()) short_input(count, 1);

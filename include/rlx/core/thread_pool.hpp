@@ -64,6 +64,7 @@ class ThreadPool {
    * Everything written before `run` is visible to every shard, everything a shard wrote is visible after `run`. A single shard
    * runs on the calling thread. Allocates nothing.
    *
+   * @param num_shards  0 calls nothing; thread t of T takes the shards t n / T .. (t + 1) n / T of n
    * @param f  callable from several threads at once with `std::size_t`
    * @throws   the exception of the lowest-numbered shard that threw, after all shards have run; the pool stays usable.
    *           Error if called from inside a shard (of any pool) or while another thread runs this pool.

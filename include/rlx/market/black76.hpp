@@ -19,8 +19,9 @@ namespace rlx::market {
 /// What the buyer may do with the underlying at the strike.
 enum class OptionType : std::uint8_t { call, put };
 
-/// Milliseconds in a day and in a year of 365 days, the year of every annual volatility here.
+/// Milliseconds in a day.
 inline constexpr double ms_per_day = 86'400'000.0;
+/// Milliseconds in a year of 365 days, the year of every annual volatility here.
 inline constexpr double ms_per_year = 365.0 * ms_per_day;
 
 /// Years of 365 days in a span of milliseconds.
@@ -41,6 +42,7 @@ struct Black76Terms {
   double d1, d2, deviation, root_years;
 };
 
+/// d1, d2 and what they are made of. @pre all arguments above 0
 inline Black76Terms black76_terms(double forward, double strike, double years, double sigma) noexcept {
   const double root_years = std::sqrt(years);
   const double deviation = sigma * root_years;
@@ -54,6 +56,7 @@ inline double black76_value(OptionType type, double forward, double strike, doub
                                   : strike * normal_cdf(-d2) - forward * normal_cdf(-d1);
 }
 
+/// Value if it were exercised now, at least 0.
 inline double intrinsic_value(OptionType type, double forward, double strike) noexcept {
   return std::max(type == OptionType::call ? forward - strike : strike - forward, 0.0);
 }
@@ -62,6 +65,7 @@ inline double intrinsic_value(OptionType type, double forward, double strike) no
 
 /**
  * @brief Value of one option.
+ * @param type     call or put
  * @param forward  of the option's expiry, above 0
  * @param strike   above 0
  * @param years    to expiry, see `years_of`
@@ -102,6 +106,10 @@ inline Black76 black76(OptionType type, double forward, double strike, double ye
 
 /**
  * @brief The volatility at which the option has this price, by Newton's method inside a bracket.
+ * @param type     call or put
+ * @param forward  of the option's expiry
+ * @param strike   in the currency of the forward
+ * @param years    to expiry, see `years_of`
  * @param price  in the currency of forward and strike (an inverse price times the forward)
  * @return  sigma with |price(sigma) - price| <= 1e-12 forward; 0 for the intrinsic value itself. Nothing where no volatility
  *          gives the price (below the intrinsic value, or not below forward for calls and strike for puts), at or after

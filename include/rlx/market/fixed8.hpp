@@ -21,7 +21,8 @@
 namespace rlx::market {
 namespace detail {
 
-__extension__ using Wide = __int128;  // a product of two 64-bit numbers
+/// A product of two 64-bit numbers.
+__extension__ using Wide = __int128;
 
 /// numerator / denominator to the nearest integer, halves to the even one. @pre denominator != 0
 constexpr Wide divide_half_even(Wide numerator, Wide denominator) noexcept {
@@ -37,6 +38,7 @@ constexpr Wide divide_half_even(Wide numerator, Wide denominator) noexcept {
   return quotient;
 }
 
+/// True if a 64-bit integer holds the value.
 constexpr bool fits_64(Wide value) noexcept {
   return value >= std::numeric_limits<std::int64_t>::min() && value <= std::numeric_limits<std::int64_t>::max();
 }
@@ -50,9 +52,11 @@ constexpr Wide checked_product(Wide a, Wide b) {
   return a * b;
 }
 
+/// Throws the DataError of a text that is no Fixed8.
 [[noreturn]] inline void fixed8_text_error(std::string_view text, const char* why) {
   throw DataError("expected a decimal number with at most 8 places, found '" + std::string(text.substr(0, 60)) + "': " + why);
 }
+/// Throws the NumericError of a double that is no Fixed8.
 [[noreturn]] inline void fixed8_double_error(double value, const char* why) {
   throw NumericError("expected a finite number between -92233720368 and 92233720368, found " + std::to_string(value) + ": " +
                      why);
@@ -166,21 +170,27 @@ class Fixed8 {
     return text;
   }
 
-  constexpr auto operator<=>(const Fixed8&) const noexcept = default;
+  constexpr auto operator<=>(const Fixed8&) const noexcept = default;  ///< By value; `==` with it.
 
+  /// Exact. @throws std::logic_error beyond the range, as all arithmetic here
   constexpr Fixed8 operator-() const { return narrowed(-detail::Wide{units_}); }
+  /// Exact.
   friend constexpr Fixed8 operator+(Fixed8 a, Fixed8 b) { return narrowed(detail::Wide{a.units_} + b.units_); }
+  /// Exact.
   friend constexpr Fixed8 operator-(Fixed8 a, Fixed8 b) { return narrowed(detail::Wide{a.units_} - b.units_); }
   /// Exact multiple. A double does not convert: use `multiply` and say where it is rounded.
   template <std::integral I>
   friend constexpr Fixed8 operator*(Fixed8 a, I times) {
     return narrowed(detail::Wide{a.units_} * times);
   }
+  /// Exact multiple.
   template <std::integral I>
   friend constexpr Fixed8 operator*(I times, Fixed8 a) {
     return a * times;
   }
+  /// Exact.
   constexpr Fixed8& operator+=(Fixed8 b) { return *this = *this + b; }
+  /// Exact.
   constexpr Fixed8& operator-=(Fixed8 b) { return *this = *this - b; }
 
   /// -1, 0 or 1.
@@ -229,8 +239,11 @@ class Fixed8 {
     return narrowed(detail::divide_half_even(product, detail::Wide{d.units_} * scale));
   }
 
+  /// Magnitude. @throws std::logic_error for the smallest number, which has none
   friend constexpr Fixed8 abs(Fixed8 a) { return a.units_ < 0 ? -a : a; }
+  /// The smaller one.
   friend constexpr Fixed8 min(Fixed8 a, Fixed8 b) noexcept { return b < a ? b : a; }
+  /// The larger one.
   friend constexpr Fixed8 max(Fixed8 a, Fixed8 b) noexcept { return a < b ? b : a; }
 
  private:
@@ -253,9 +266,13 @@ class Fixed8 {
 
 }  // namespace rlx::market
 
+/// @cond
+/// Of the count of 1e-8.
 template <>
 struct std::hash<rlx::market::Fixed8> {
+  /// As `std::hash` of an integer.
   std::size_t operator()(rlx::market::Fixed8 value) const noexcept { return std::hash<std::int64_t>()(value.units()); }
 };
+/// @endcond
 
 #endif  // RLX_MARKET_FIXED8_HPP

@@ -17,6 +17,7 @@
 
 namespace rlx::market {
 
+/// Number of an account, in the order of `add_account`, from 0.
 using AccountId = std::uint32_t;
 
 /// What an entry was made for.
@@ -25,15 +26,16 @@ enum class EntryKind : std::uint8_t {
   margin,        ///< cash <-> margin of a leg
   settle_value,  ///< realised value of a closed leg -> cash
   price,         ///< revaluation
-  funding,
-  fee,
-  slippage,     ///< half-spread, impact and other distance between mark and fill
-  liquidation,  ///< liquidation fees, less what the insurance fund carries
-  transfer,     ///< money under way between venues
-  transfer_fee,
-  premium,  ///< paid or received for an option
-  payoff    ///< of an option at expiry
+  funding,       ///< funding payments
+  fee,           ///< trading fees
+  slippage,      ///< half-spread, impact and other distance between mark and fill
+  liquidation,   ///< liquidation fees, less what the insurance fund carries
+  transfer,      ///< money under way between venues
+  transfer_fee,  ///< of moving money between venues
+  premium,       ///< paid or received for an option
+  payoff         ///< of an option at expiry
 };
+/// Number of kinds.
 inline constexpr std::size_t n_entry_kinds = 12;
 
 /// True for the kinds that change equity.
@@ -46,12 +48,13 @@ constexpr bool is_profit_and_loss(EntryKind kind) {
 /// `amount` moves from `credit` to `debit`; a negative amount moves the other way.
 template <class Amount>
 struct BasicLedgerEntry {
-  std::int64_t t_ms = 0;
-  std::uint64_t position = 0;  ///< 0: no position
-  AccountId debit = 0, credit = 0;
-  Amount amount{};
-  EntryKind kind = EntryKind::capital;
-  bool operator==(const BasicLedgerEntry&) const = default;
+  std::int64_t t_ms = 0;                                     ///< time of the entry, UTC milliseconds
+  std::uint64_t position = 0;                                ///< 0: no position
+  AccountId debit = 0;                                       ///< account that gains
+  AccountId credit = 0;                                      ///< account that loses
+  Amount amount{};                                           ///< in the ledger's unit
+  EntryKind kind = EntryKind::capital;                       ///< what the entry was made for
+  bool operator==(const BasicLedgerEntry&) const = default;  ///< Memberwise.
 };
 
 /// Accounts are fixed before the first entry. Assets have debit balances; capital and income have credit balances, so the sum
@@ -78,7 +81,7 @@ class BasicLedger {
     recording_ = true;
     entries_.reserve(reserve);
   }
-  bool recording() const noexcept { return recording_; }
+  bool recording() const noexcept { return recording_; }  ///< true after `record`
 
   /// Moves `amount` from account `credit` to account `debit`. O(1); allocates only while recording beyond the reserve.
   void post(std::int64_t t_ms, std::uint64_t position, AccountId debit, AccountId credit, Amount amount, EntryKind kind) {
@@ -93,8 +96,10 @@ class BasicLedger {
 
   /// Debits less credits of one account.
   Amount balance(AccountId account) const { return balances_.at(account); }
-  std::size_t n_accounts() const noexcept { return balances_.size(); }
+  std::size_t n_accounts() const noexcept { return balances_.size(); }  ///< accounts added so far
+  /// As given to `add_account`. @throws std::out_of_range for an unknown account
   const std::string& name(AccountId account) const { return names_.at(account); }
+  /// True for an asset, false for capital or income. @throws std::out_of_range for an unknown account
   bool is_asset(AccountId account) const { return assets_.at(account) != 0; }
 
   /// Sum of the asset accounts. O(accounts).
@@ -124,10 +129,11 @@ class BasicLedger {
 
   /// Balances and totals, for saving. Entries are not part of it.
   struct Balances {
-    std::span<const Amount> accounts;
-    std::array<Amount, n_entry_kinds> totals;
-    std::uint64_t posted;
+    std::span<const Amount> accounts;          ///< debits less credits by account; refers to the ledger's memory
+    std::array<Amount, n_entry_kinds> totals;  ///< by EntryKind
+    std::uint64_t posted;                      ///< entries since the last `clear`
   };
+  /// As they stand; valid until the ledger changes.
   Balances balances() const noexcept { return {balances_, totals_, posted_}; }
   /// Restores what `balances` gave; recorded entries are forgotten. @throws StateError for another number of accounts
   void restore(const Balances& saved) {
@@ -151,7 +157,9 @@ class BasicLedger {
   bool recording_ = false;
 };
 
+/// The ledger's entry in doubles.
 using LedgerEntry = BasicLedgerEntry<double>;
+/// In USD, as doubles.
 using Ledger = BasicLedger<double>;
 
 }  // namespace rlx::market
