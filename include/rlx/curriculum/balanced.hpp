@@ -18,6 +18,7 @@
 
 namespace rlx::curriculum {
 
+/// Settings of a BalancedSampler.
 struct BalancedConfig {
   std::uint64_t target_episodes = 0;          ///< the log tells when every source has so many; 0: no target
   std::optional<double> max_session_share{};  ///< in (0, 1]; empty: max(0.1, 2 / sessions)
@@ -36,7 +37,9 @@ class BalancedSampler {
     set_masses();
   }
 
+  /// As `EpisodeSampler` asks.
   std::size_t source(const EpisodeKey& key) const { return table_.draw(key); }
+  /// As `EpisodeSampler` asks.
   void update(std::span<const EpisodeStatistics> finished) {
     if (finished.empty()) return;
     for (const EpisodeStatistics& episode : finished) {
@@ -61,6 +64,7 @@ class BalancedSampler {
   /// At most one event: `target_reached`.
   std::span<const SamplerEvent> events() const noexcept { return events_; }
 
+  /// As `EpisodeSampler` asks.
   void save_state(StateWriter& writer) const {
     table_.index().save_state(writer);
     writer.write(counts_);

@@ -20,6 +20,7 @@
 
 namespace rlx::curriculum {
 
+/// How often a pass visits each source.
 enum class BudgetKind : std::uint8_t {
   once,          ///< one episode of each source
   fixed,         ///< `episodes` of each
@@ -27,10 +28,11 @@ enum class BudgetKind : std::uint8_t {
   adaptive       ///< more for the sources with the lowest returns, half to twice `episodes`; recomputed for every pass
 };
 
+/// How the episodes of a pass are divided among the sources.
 struct BudgetConfig {
-  BudgetKind kind = BudgetKind::fixed;
-  std::uint32_t episodes = 20;  ///< 1 .. 1,000,000; `once` does not read it
-  double alpha = 0.1;           ///< adaptive: weight of a new return in a source's average, in (0, 1]
+  BudgetKind kind = BudgetKind::fixed;  ///< how the episodes are divided
+  std::uint32_t episodes = 20;          ///< 1 .. 1,000,000; `once` does not read it
+  double alpha = 0.1;                   ///< adaptive: weight of a new return in a source's average, in (0, 1]
 };
 
 /// Largest-remainder shares of `episodes` x n in proportion to the lengths (ties to the lower index), then at least 1 each,
@@ -60,7 +62,8 @@ inline std::vector<std::uint32_t> proportional_budget(std::span<const std::size_
 }
 
 /// N_i = round(episodes x (0.5 + 1.5 x (1 - F(return_i)))), halves away from zero, at least 1.
-/// @param returns  average return of each source; a NaN is a source without episodes, which is ranked in the middle
+/// @param returns   average return of each source; a NaN is a source without episodes, which is ranked in the middle
+/// @param episodes  of each source on average
 inline std::vector<std::uint32_t> adaptive_budget(std::span<const double> returns, std::uint32_t episodes) {
   std::vector<double> known;
   for (const double value : returns) {

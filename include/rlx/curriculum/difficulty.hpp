@@ -50,6 +50,7 @@ inline std::vector<DifficultyTerm> market_difficulty_terms() { return {{0.3, fal
 /// of the training sources, so that nothing is learned from them.
 class DifficultyScale {
  public:
+  /// @param terms     statistics that count, in the order of the columns
   /// @param training  [sources][terms]: the statistics of the training sources
   /// @throws ConfigError  no term, a negative weight, no weight above 0, no source, a statistic that is not finite
   /// @throws ShapeError   another number of columns than terms

@@ -40,13 +40,13 @@ enum class EndReason : std::uint32_t {
 
 /// An entry of a sampler's log. Without padding, so that it is saved as it is.
 struct SamplerEvent {
-  SamplerEventKind kind = SamplerEventKind::target_reached;
-  EndReason reason = EndReason::episodes;
-  std::uint32_t phase = 0;     ///< number of the phase, from 0; 0 outside a PhasedSampler
-  std::uint32_t stage = 0;     ///< number of the stage, from 0; 0 where there are none
+  SamplerEventKind kind = SamplerEventKind::target_reached;  ///< what happened
+  EndReason reason = EndReason::episodes;                    ///< what limit was reached
+  std::uint32_t phase = 0;                                   ///< number of the phase, from 0; 0 outside a PhasedSampler
+  std::uint32_t stage = 0;                                   ///< number of the stage, from 0; 0 where there are none
   std::uint64_t episodes = 0;  ///< episodes that finished in the stage, in the phase, or until the target was reached
   std::uint64_t steps = 0;     ///< their steps
-  bool operator==(const SamplerEvent&) const = default;
+  bool operator==(const SamplerEvent&) const = default;  ///< Memberwise.
 };
 
 /// A line to print, such as `phase 1, stage 2 ended: episodes (1000 episodes, 52000 steps)`; phases and stages count from 1.

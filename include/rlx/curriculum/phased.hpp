@@ -30,6 +30,8 @@ concept ObservesEpisodes = requires(P& sampler, std::span<const EpisodeStatistic
 /// One phase of a PhasedSampler: a sampler and how long it chooses.
 class Phase {
  public:
+  /// @param name      for logs
+  /// @param sampler   chooses while the phase runs
   /// @param steps     the phase ends at the first update at or after so many steps of finished episodes; 0: no limit
   /// @param episodes  or after so many episodes, whichever is first; 0: no limit
   template <EpisodeSampler P>
@@ -43,10 +45,10 @@ class Phase {
     }
   }
 
-  const std::string& name() const noexcept { return name_; }
-  const AnyEpisodeSampler& sampler() const noexcept { return sampler_; }
-  std::uint64_t steps() const noexcept { return steps_; }
-  std::uint64_t episodes() const noexcept { return episodes_; }
+  const std::string& name() const noexcept { return name_; }              ///< as given
+  const AnyEpisodeSampler& sampler() const noexcept { return sampler_; }  ///< in its present state
+  std::uint64_t steps() const noexcept { return steps_; }                 ///< limit by steps; 0: none
+  std::uint64_t episodes() const noexcept { return episodes_; }           ///< limit by episodes; 0: none
 
  private:
   friend class PhasedSampler;
@@ -82,7 +84,9 @@ class PhasedSampler {
     }
   }
 
+  /// As `EpisodeSampler` asks.
   std::size_t source(const EpisodeKey& key) const { return phases_[phase()].sampler_.source(key); }
+  /// As `EpisodeSampler` asks. The sampler of the phase learns of all of them, the samplers of later phases may observe.
   void update(std::span<const EpisodeStatistics> finished) {
     Phase& active = phases_[phase()];
     active.sampler_.update(finished);
@@ -99,10 +103,11 @@ class PhasedSampler {
 
   /// Number of the phase that chooses, from 0.
   std::size_t phase() const noexcept { return static_cast<std::size_t>(phase_); }
-  std::span<const Phase> phases() const noexcept { return phases_; }
+  std::span<const Phase> phases() const noexcept { return phases_; }  ///< in the order they run
   /// `phase_ended`, and the events of the phases' samplers while they chose, oldest first.
   std::span<const SamplerEvent> events() const noexcept { return events_; }
 
+  /// As `EpisodeSampler` asks.
   void save_state(StateWriter& writer) const {
     writer.write(static_cast<std::uint64_t>(phases_.size()));
     writer.write(phase_);
@@ -162,12 +167,13 @@ class PhasedSampler {
 
 /// Settings of the presets' samplers; `curriculum.steps` is set by the preset.
 struct PresetConfig {
-  CurriculumConfig curriculum{};
-  BalancedConfig balanced{};
-  RefinementConfig refinement{};
+  CurriculumConfig curriculum{};  ///< of the phases that learn by stages
+  BalancedConfig balanced{};      ///< of the phases that balance
+  RefinementConfig refinement{};  ///< of the phase of the struggling sources
 };
 
 namespace detail {
+/// A quarter of the steps, at least 1. @throws ConfigError below 4 steps
 inline std::uint64_t quarter(std::uint64_t total_steps) {
   if (total_steps < 4) {
     throw ConfigError("total_steps = " + std::to_string(total_steps) + ": expected at least 4, one for each quarter");

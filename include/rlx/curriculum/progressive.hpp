@@ -23,6 +23,7 @@
 
 namespace rlx::curriculum {
 
+/// Settings of a CurriculumSampler.
 struct CurriculumConfig {
   std::size_t stages = 5;                     ///< K: 1 .. number of sources
   std::uint64_t stage_episodes = 50;          ///< target of each source of a stage, >= 1
@@ -63,7 +64,9 @@ class CurriculumSampler {
     set_masses();
   }
 
+  /// As `EpisodeSampler` asks.
   std::size_t source(const EpisodeKey& key) const { return table_.draw(key); }
+  /// As `EpisodeSampler` asks.
   void update(std::span<const EpisodeStatistics> finished) {
     if (finished.empty()) return;
     for (const EpisodeStatistics& episode : finished) {
@@ -78,7 +81,7 @@ class CurriculumSampler {
 
   /// Number of the stage, from 0; `num_stages()` after the last one.
   std::size_t stage() const noexcept { return static_cast<std::size_t>(stage_); }
-  std::size_t num_stages() const noexcept { return config_.stages; }
+  std::size_t num_stages() const noexcept { return config_.stages; }  ///< K
   /// Stage of each source, in the order of the constructor's list.
   std::span<const std::uint64_t> stage_of() const noexcept { return stage_of_; }
   /// Probability of each source, in the same order.
@@ -86,6 +89,7 @@ class CurriculumSampler {
   /// One `stage_ended` for each stage that is over.
   std::span<const SamplerEvent> events() const noexcept { return events_; }
 
+  /// As `EpisodeSampler` asks.
   void save_state(StateWriter& writer) const {
     table_.index().save_state(writer);
     writer.write(static_cast<std::uint64_t>(config_.stages));

@@ -23,6 +23,7 @@
 
 namespace rlx::curriculum {
 
+/// Settings of a RefinementSampler.
 struct RefinementConfig {
   double struggling_share = 0.7;              ///< probability of a struggling source, in [0, 1]
   double alpha = 0.1;                         ///< weight of a new episode in the averages, in (0, 1]
@@ -54,7 +55,9 @@ class RefinementSampler {
     set_masses();
   }
 
+  /// As `EpisodeSampler` asks.
   std::size_t source(const EpisodeKey& key) const { return table_.draw(key); }
+  /// As `EpisodeSampler` asks.
   void update(std::span<const EpisodeStatistics> finished) { add(finished, true); }
   /// Called while another phase of a `PhasedSampler` runs: averages and counts of the run, not of this phase.
   void observe(std::span<const EpisodeStatistics> finished) { add(finished, false); }
@@ -64,6 +67,7 @@ class RefinementSampler {
   /// Probability of each source, in the same order.
   std::span<const double> probabilities() const noexcept { return table_.probabilities(); }
 
+  /// As `EpisodeSampler` asks.
   void save_state(StateWriter& writer) const {
     table_.index().save_state(writer);
     averages_.save_state(writer);

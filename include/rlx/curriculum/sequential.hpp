@@ -23,6 +23,7 @@
 
 namespace rlx::curriculum {
 
+/// Settings of a SequentialSampler.
 struct SequentialConfig {
   std::uint64_t consecutive = 1;                  ///< episodes in a row on one source, >= 1; 1 moves on after each
   BudgetConfig budget{.kind = BudgetKind::once};  ///< how often a pass visits each source
@@ -92,6 +93,7 @@ class SequentialSampler {
   /// Episodes of each source, in the order of the constructor's list, in the newest pass.
   std::vector<std::uint32_t> budget() const { return budget_of(passes_.back()); }
 
+  /// As `EpisodeSampler` asks.
   void save_state(StateWriter& writer) const {
     index_.save_state(writer);
     averages_.save_state(writer);

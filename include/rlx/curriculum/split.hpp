@@ -22,15 +22,17 @@
 
 namespace rlx::curriculum {
 
+/// Which sources are held out.
 enum class HoldOutKind : std::uint8_t {
   walk_forward,  ///< the last days: the future is judged by the past
   random_events  ///< groups that share events or days, drawn by the seed
 };
 
+/// How much is held out, and by which rule.
 struct HoldOutConfig {
-  double share = 0.2;  ///< least share of the sources that is held out, in (0, 1)
-  HoldOutKind kind = HoldOutKind::walk_forward;
-  std::uint64_t seed = 0;  ///< of random_events
+  double share = 0.2;                            ///< least share of the sources that is held out, in (0, 1)
+  HoldOutKind kind = HoldOutKind::walk_forward;  ///< which sources
+  std::uint64_t seed = 0;                        ///< of random_events
 };
 
 /// Why a source is on neither side.
@@ -39,18 +41,19 @@ enum class DropReason : std::uint8_t {
   embargo             ///< ends after the first held-out source begins
 };
 
+/// A source that is on neither side.
 struct DroppedSource {
-  std::size_t source = 0;
-  DropReason reason = DropReason::embargo;
-  bool operator==(const DroppedSource&) const = default;
+  std::size_t source = 0;                                 ///< number, as in EpisodeInfo
+  DropReason reason = DropReason::embargo;                ///< why it was dropped
+  bool operator==(const DroppedSource&) const = default;  ///< Memberwise.
 };
 
 /// Source numbers, each ascending; every source is in exactly one list.
 struct Split {
-  std::vector<std::size_t> training;
-  std::vector<std::size_t> held_out;
-  std::vector<DroppedSource> dropped;
-  bool operator==(const Split&) const = default;
+  std::vector<std::size_t> training;              ///< to learn from
+  std::vector<std::size_t> held_out;              ///< to judge by
+  std::vector<DroppedSource> dropped;             ///< in neither, with the reason
+  bool operator==(const Split&) const = default;  ///< Memberwise.
 };
 
 /**
@@ -121,6 +124,7 @@ inline bool holds_share(std::size_t count, double share, std::size_t n) {
   return static_cast<double>(count) >= share * static_cast<double>(n) - 1e-9;
 }
 
+/// `walk_forward`: fills the three lists of `split`, in the order of `infos`.
 inline void hold_out_last_days(const std::vector<EpisodeInfo>& infos, double share, Split& split) {
   std::map<std::int32_t, std::size_t> per_day;
   for (const EpisodeInfo& info : infos) ++per_day[info.day];
