@@ -17,7 +17,8 @@ namespace app {
 /// Flags of a sweep over cvar_weight.
 struct SweepOptions {
   std::string objective = "step";  ///< step | episode: whose outcomes the tail is of
-  std::vector<double> weights{0, 0.25, 0.5, 1, 2, 4};
+  /// Small ones: at each step the worst share alpha of the outcomes weighs w / alpha times its loss.
+  std::vector<double> weights{0, 0.02, 0.05, 0.1, 0.2};
   double alpha = 0.05;
   std::size_t seeds = 1;
   double min_mean_fraction = 0.9;

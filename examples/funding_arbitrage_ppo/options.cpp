@@ -22,7 +22,7 @@ constexpr const char* examples_text = R"(Examples:
   funding_arbitrage_ppo train --synthetic planted --tapes 8 --network pointer --total-steps 1000000 --report report.html
   funding_arbitrage_ppo --data-path opportunities.csv --sample-random-config --num-episodes 2000 --eval-every 100
   funding_arbitrage_ppo evaluate --checkpoint checkpoints/best_model.safetensors --sensitivity
-  funding_arbitrage_ppo frontier --synthetic planted --tapes 8 --network pointer --total-steps 200000 --cvar-weights 0,0.5,2
+  funding_arbitrage_ppo frontier --synthetic planted --tapes 8 --network pointer --total-steps 200000 --cvar-weights 0,0.1,0.3
   funding_arbitrage_ppo infer --checkpoint checkpoints/best_model.safetensors --episodes 5
   funding_arbitrage_ppo generate-data --synthetic calibrated --days 120 --output-dir data
   funding_arbitrage_ppo validate-data --prices-path data/prices.csv --funding-path data/funding.csv

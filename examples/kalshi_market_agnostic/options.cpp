@@ -26,7 +26,7 @@ constexpr const char* examples_text = R"(Examples:
   kalshi_market_agnostic inspect --store markets.db
   kalshi_market_agnostic train --total-timesteps 1500000 --output run
   kalshi_market_agnostic train --store markets.db --strategy schedule --mirror --output run
-  kalshi_market_agnostic frontier --events 200 --total-timesteps 500000 --cvar-weights 0,0.5,2 --cvar-alpha 0.1
+  kalshi_market_agnostic frontier --events 200 --total-timesteps 500000 --cvar-weights 0,0.05,0.2 --cvar-alpha 0.1
   kalshi_market_agnostic evaluate --checkpoint run/best_model.safetensors --fill-sensitivity --report report.html
 Without a command the program trains. Without --store a command works on the embedded synthetic set. Exit codes: 0 ok, 2 usage, 3 data or file, 4 configuration,
 5 checkpoint, 6 numeric, 7 alarm or failed --require-targets, 130 interrupted after saving.)";

@@ -74,7 +74,7 @@ struct Options {
   std::uint64_t eval_every = 100'000, save_every = 100'000;
 
   // frontier
-  SweepOptions sweep{.objective = "episode"};
+  SweepOptions sweep;
   std::size_t bootstrap = 2'000;
 
   // evaluation

@@ -350,7 +350,7 @@ case $case_name in
     has one/frontier.svg 'weight 1'
     run $sweep --threads 1 --output other
     for file in frontier.txt frontier.svg; do cmp one/$file other/$file || fail "$file depends on the threads"; done
-    run $sweep --objective step --output steps --quiet
+    run $sweep --objective episode --output episodes --quiet
     refuse 2 'cvar-weights: .*expected 0 first' frontier --cvar-weights 0.5
     refuse 2 "unknown flag '--resume'" frontier --resume one
     ;;
