@@ -18,12 +18,12 @@ namespace rlx::kalshi {
 
 /// One fill of an order.
 struct Fill {
-  Micros ts_us = 0;
-  Price price = 0;  ///< YES price
-  Count dx = 0;     ///< change of the signed YES-equivalent position: buying YES or selling NO is positive
-  Money fee = 0;    ///< net fee, FeeCharge::net()
-  Liquidity liquidity = Liquidity::taker;
-  bool operator==(const Fill&) const = default;
+  Micros ts_us = 0;  ///< time of the fill
+  Price price = 0;   ///< YES price
+  Count dx = 0;      ///< change of the signed YES-equivalent position: buying YES or selling NO is positive
+  Money fee = 0;     ///< net fee, FeeCharge::net()
+  Liquidity liquidity = Liquidity::taker;        ///< taker: the order met resting ones at once
+  bool operator==(const Fill&) const = default;  ///< Memberwise.
 };
 
 /// Change of cash when position x changes by dx at a YES price, without fee: -(p dx + 10,000 (x'^- - x^-)). NO costs 1 - p, and
@@ -87,8 +87,8 @@ class Account {
     position_ = 0;
   }
 
-  Money starting_cash() const noexcept { return starting_cash_; }
-  Money cash() const noexcept { return cash_; }
+  Money starting_cash() const noexcept { return starting_cash_; }  ///< cash before the first fill
+  Money cash() const noexcept { return cash_; }                    ///< micro-dollars, never below 0
   /// Signed YES-equivalent contracts: NO is negative.
   Count position() const noexcept { return position_; }
   /// Cost of what is held, without fees.
@@ -104,8 +104,9 @@ class Account {
   /// cash + value.
   Money equity(const Touch& touch) const noexcept { return cash_ + value(touch); }
 
-  bool operator==(const Account&) const = default;
+  bool operator==(const Account&) const = default;  ///< Memberwise.
 
+  /// Appends every figure of the account.
   void save_state(StateWriter& out) const {
     for (const std::int64_t field : {cash_, starting_cash_, position_, basis_, realized_, fees_}) out.write(field);
   }

@@ -27,6 +27,7 @@ namespace rlx::kalshi {
 /// Where an order stands: `bid` orders add YES, `ask` orders add NO. At most one live order each.
 enum class BookSlot : std::uint8_t { bid, ask };
 
+/// The other slot.
 constexpr BookSlot opposite(BookSlot slot) noexcept { return slot == BookSlot::bid ? BookSlot::ask : BookSlot::bid; }
 /// The side of the book in which orders of the slot rest.
 constexpr BookSide side_of(BookSlot slot) noexcept { return slot == BookSlot::bid ? BookSide::yes : BookSide::no; }
@@ -34,6 +35,7 @@ constexpr BookSide side_of(BookSlot slot) noexcept { return slot == BookSlot::bi
 constexpr Price own_price(BookSlot slot, Price yes_price) noexcept {
   return slot == BookSlot::bid ? yes_price : one_dollar - yes_price;
 }
+/// 0 for bid, 1 for ask.
 constexpr std::size_t index_of(BookSlot slot) noexcept { return static_cast<std::size_t>(slot); }
 
 /// How the limit price follows from the touch that the decision sees.
@@ -46,26 +48,30 @@ enum class PriceRule : std::uint8_t {
 /// The four orders. BUY opens or adds, SELL only reduces what is held.
 enum class BaseAction : std::uint8_t { buy_yes, sell_yes, buy_no, sell_no };
 
+/// What an action does.
 enum class ActionKind : std::uint8_t { hold, cancel, order };
 
 /// A decoded action; `base`, `rule` and `contracts` matter for orders only.
 struct Action {
-  ActionKind kind = ActionKind::hold;
-  BaseAction base = BaseAction::buy_yes;
-  PriceRule rule = PriceRule::cross;
-  int contracts = 0;  ///< wanted size
-  bool operator==(const Action&) const = default;
+  ActionKind kind = ActionKind::hold;              ///< what it does
+  BaseAction base = BaseAction::buy_yes;           ///< of an order: which of the four
+  PriceRule rule = PriceRule::cross;               ///< of an order: how its limit follows from the touch
+  int contracts = 0;                               ///< wanted size
+  bool operator==(const Action&) const = default;  ///< Memberwise.
 };
 
+/// As in the names of actions.
 constexpr std::string_view base_action_name(BaseAction base) noexcept {
   constexpr std::string_view names[] = {"BUY_YES", "SELL_YES", "BUY_NO", "SELL_NO"};
   return names[static_cast<std::size_t>(base)];
 }
+/// As in the names of actions.
 constexpr std::string_view price_rule_name(PriceRule rule) noexcept {
   constexpr std::string_view names[] = {"JOIN", "IMPROVE", "CROSS"};
   return names[static_cast<std::size_t>(rule)];
 }
 
+/// BUY_YES and SELL_NO bid for YES, BUY_NO and SELL_YES for NO.
 constexpr BookSlot slot_of(BaseAction base) noexcept {
   return base == BaseAction::buy_yes || base == BaseAction::sell_no ? BookSlot::bid : BookSlot::ask;
 }
@@ -89,6 +95,7 @@ class ActionLayout {
   static ActionLayout extended(std::vector<int> sizes = {5, 20}) {
     return ActionLayout({PriceRule::join, PriceRule::improve, PriceRule::cross}, std::move(sizes), true);
   }
+  /// @param cancel whether the layout has CANCEL, as id 1
   /// Any subset of rules and sizes. {cross} x {5, 10, 20, 50, 100} without cancel gives the historical 21 actions.
   /// @param rules  in the order join, improve, cross
   /// @param sizes  contracts, rising, at least 1
@@ -127,15 +134,16 @@ class ActionLayout {
   /// `HOLD`, `CANCEL`, `BUY_YES`; with several rules or sizes `BUY_YES JOIN 5`. By id.
   std::span<const std::string> names() const noexcept { return names_; }
 
-  std::span<const PriceRule> rules() const noexcept { return rules_; }
+  std::span<const PriceRule> rules() const noexcept { return rules_; }  ///< in the order join, improve, cross
   /// Contracts, rising; empty for `five` until it has its size.
   std::span<const int> sizes() const noexcept { return sizes_; }
-  bool has_cancel() const noexcept { return cancel_; }
+  bool has_cancel() const noexcept { return cancel_; }  ///< true if id 1 is CANCEL
   /// Q: contracts of the largest order; 0 for `five` until it has its size.
   int largest_order() const noexcept { return sizes_.empty() ? 0 : sizes_.back(); }
   /// Id of the first order.
   int first_order() const noexcept { return cancel_ ? 2 : 1; }
 
+  /// By rules, sizes and CANCEL.
   bool operator==(const ActionLayout& other) const {
     return rules_ == other.rules_ && sizes_ == other.sizes_ && cancel_ == other.cancel_;
   }
@@ -193,7 +201,7 @@ constexpr Count opening_part(BookSlot slot, Count count, Count position) noexcep
 
 /// A working order that a new one replaces and that may still fill before the new one arrives.
 struct ReplacedOrder {
-  Price price = 0;
+  Price price = 0;      ///< limit, YES price
   Count remaining = 0;  ///< 0: none
 };
 
@@ -215,31 +223,31 @@ inline Money order_reserve(const FeeSchedule& fees, BookSlot slot, Price price, 
 /// What the mask needs to know of an order slot.
 struct SlotStatus {
   bool in_flight = false;  ///< a message for the slot is under way
-  bool working = false;
-  Price price = 0;      ///< of the working order
-  Count remaining = 0;  ///< of the working order
-  Money reserve = 0;    ///< of all live orders of the slot
+  bool working = false;    ///< an order of the slot rests in the book
+  Price price = 0;         ///< of the working order
+  Count remaining = 0;     ///< of the working order
+  Money reserve = 0;       ///< of all live orders of the slot
 };
 
 /// All that legality and size of an order depend on.
 struct DecisionState {
-  Touch touch;        ///< of the recorded book
-  bool open = false;  ///< the book is neither broken nor crossed nor locked, and the episode runs
-  TickGrid grid = TickGrid::linear_cent;
-  Count position = 0;
-  Count position_limit = contracts(100);
-  Money cash = 0;
-  FeeSchedule fees;
-  std::array<SlotStatus, 2> slots{};  ///< by BookSlot
+  Touch touch;                            ///< of the recorded book
+  bool open = false;                      ///< the book is neither broken nor crossed nor locked, and the episode runs
+  TickGrid grid = TickGrid::linear_cent;  ///< ticks of the market
+  Count position = 0;                     ///< held, NO negative
+  Count position_limit = contracts(100);  ///< largest position either way
+  Money cash = 0;                         ///< of the account, reserves of live orders included
+  FeeSchedule fees;                       ///< in force for the episode
+  std::array<SlotStatus, 2> slots{};      ///< by BookSlot
 };
 
 /// The limit order that a legal action sends.
 struct OrderPlan {
-  BookSlot slot = BookSlot::bid;
-  Price price = 0;  ///< YES price
-  Count count = 0;
-  bool reduce_only = false;
-  bool operator==(const OrderPlan&) const = default;
+  BookSlot slot = BookSlot::bid;                      ///< slot that the order takes
+  Price price = 0;                                    ///< YES price
+  Count count = 0;                                    ///< size
+  bool reduce_only = false;                           ///< fills never take the position through 0
+  bool operator==(const OrderPlan&) const = default;  ///< Memberwise.
 };
 
 /// Limit price by the touch; empty if the side that it needs is missing or no tick is free. @pre state.open
@@ -289,6 +297,7 @@ struct OrderRoom {
   Count largest = 0;
 };
 
+/// Room of an order by the present touch. `wanted`: size of the action.
 inline OrderRoom order_room(const DecisionState& state, BaseAction base, PriceRule rule, Count wanted) {
   const SlotStatus& slot = state.slots[index_of(slot_of(base))];
   if (!state.open || slot.in_flight) return {};
@@ -300,6 +309,7 @@ inline OrderRoom order_room(const DecisionState& state, BaseAction base, PriceRu
   return {*price, largest_size(state, base, *price, wanted)};
 }
 
+/// True if an order works for which no message is under way.
 inline bool can_cancel(const DecisionState& state) noexcept {
   return state.open && std::any_of(state.slots.begin(), state.slots.end(),
                                    [](const SlotStatus& slot) { return slot.working && !slot.in_flight; });

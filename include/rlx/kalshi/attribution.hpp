@@ -17,7 +17,9 @@ struct Attribution {
   Money fees = 0;        ///< net fees paid, liquidation included; a cost
   Money settlement = 0;  ///< payment for the result, or by liquidation, less the value at the touch
 
+  /// Change of equity that the parts explain.
   constexpr Money total() const noexcept { return mark + fills - fees + settlement; }
+  /// Adds part by part.
   constexpr Attribution& operator+=(const Attribution& other) noexcept {
     mark += other.mark;
     fills += other.fills;
@@ -25,14 +27,17 @@ struct Attribution {
     settlement += other.settlement;
     return *this;
   }
-  bool operator==(const Attribution&) const = default;
+  bool operator==(const Attribution&) const = default;  ///< Memberwise.
 };
 
 /// Splits the change of equity of one step. It keeps its own position from the fills it is told, so an account that books
 /// anything else leaves a part unexplained. Call in the order of the members; allocates nothing.
 class AttributionMeter {
  public:
-  /// Before the step. @param touch  of the old book
+  /// Before the step.
+  /// @param position  held before it
+  /// @param equity    at `touch`
+  /// @param touch     of the old book
   constexpr void begin(Count position, Money equity, const Touch& touch) noexcept {
     *this = AttributionMeter();
     before_ = held_ = position;
@@ -63,7 +68,7 @@ class AttributionMeter {
     held_ = 0;
   }
 
-  const Attribution& parts() const noexcept { return parts_; }
+  const Attribution& parts() const noexcept { return parts_; }  ///< of the step so far
   /// What the parts leave of the change to `equity`; anything but 0 is an error in the books.
   constexpr Money unexplained(Money equity) const noexcept { return equity - equity_ - parts_.total(); }
 

@@ -45,7 +45,7 @@ concept MarketPolicy = std::copy_constructible<P> && requires(P& policy, const P
 
 namespace detail {
 
-// The largest legal order of that kind; -1 if none is legal or the layout has none.
+/// The largest legal order of that kind; -1 if none is legal or the layout has none.
 inline int largest_legal(const PolicyInput& input, BaseAction base, PriceRule rule) {
   const ActionLayout& layout = input.environment.layout();
   const std::span<const int> sizes = layout.sizes();
@@ -56,13 +56,13 @@ inline int largest_legal(const PolicyInput& input, BaseAction base, PriceRule ru
   return -1;
 }
 
-// Adds YES if `yes`, else NO: closes what is held against it first.
+/// Adds YES if `yes`, else NO: closes what is held against it first.
 inline BaseAction toward(bool yes, Count position) noexcept {
   if (yes) return position < 0 ? BaseAction::sell_no : BaseAction::buy_yes;
   return position > 0 ? BaseAction::sell_yes : BaseAction::buy_no;
 }
 
-// f(p): taker fee of a contract in dollars, not rounded.
+/// f(p): taker fee of a contract in dollars, not rounded.
 inline double unrounded_taker_fee(const FeeSchedule& fees, double p) noexcept {
   const double rate = static_cast<double>(fees.taker_rate_e6) * 1e-6;
   switch (fees.type) {
@@ -77,9 +77,10 @@ inline double unrounded_taker_fee(const FeeSchedule& fees, double p) noexcept {
   return rate * p * (1.0 - p);
 }
 
+/// Dollars of a price.
 inline double dollars_of(Price price) noexcept { return 1e-4 * static_cast<double>(price); }
 
-// The moment of `Favourite` and `CrossOnce`: 30 groups have passed and the spread is 5 cents or less.
+/// The moment of `Favourite` and `CrossOnce`: 30 groups have passed and the spread is 5 cents or less.
 inline bool quiet_moment(const MarketAgnosticKalshiEnv& environment) {
   constexpr std::size_t groups = 30;
   const auto& [bid, ask] = environment.info().touch;
@@ -127,11 +128,13 @@ namespace baselines {
 
 /// Never trades; its reward is exactly 0.
 struct Hold {
+  /// As `MarketPolicy` asks.
   int act(const PolicyInput&) const { return 0; }
 };
 
 /// Uniform over the legal actions, HOLD among them, on a third of the steps, else HOLD.
 struct Random {
+  /// As `MarketPolicy` asks.
   int act(const PolicyInput& input) const {
     if (input.random.bounded(3) != 0) return 0;
     const auto legal =
@@ -146,8 +149,9 @@ struct Random {
 /// Once, after 30 groups at a spread of at most 5 cents: crosses the spread for one order of the side whose mid is above 0.5,
 /// and keeps it to the end. Needs a layout that crosses.
 struct Favourite {
-  bool bought = false;
+  bool bought = false;  ///< the order of the episode has been sent
 
+  /// As `MarketPolicy` asks.
   int act(const PolicyInput& input) {
     if (bought || !detail::quiet_moment(input.environment)) return 0;
     const auto& [bid, ask] = input.environment.info().touch;
@@ -162,9 +166,10 @@ struct Favourite {
 
 /// As `Favourite`, but the side is a coin's.
 struct CrossOnce {
-  bool bought = false;
+  bool bought = false;        ///< the order of the episode has been sent
   std::optional<bool> yes{};  ///< the coin, tossed at the first such moment
 
+  /// As `MarketPolicy` asks.
   int act(const PolicyInput& input) {
     if (bought || !detail::quiet_moment(input.environment)) return 0;
     if (!yes) yes = input.random.bounded(2) == 1;
@@ -176,6 +181,7 @@ struct CrossOnce {
 
 /// Rests an order at each touch while the limit allows, and follows the touch. Needs `passive_maker_config`.
 struct PassiveMaker {
+  /// As `MarketPolicy` asks.
   int act(const PolicyInput& input) const {
     const Count position = input.environment.info().position;
     // The mask forbids an order where one works already, so what is legal is what is missing or has left the touch.
@@ -194,6 +200,7 @@ class Oracle {
   /// @param truths  by source of the environment, see `truths_of`; must outlive the policy
   explicit Oracle(std::span<const MarketTruth* const> truths) : truths_(truths) {}
 
+  /// As `MarketPolicy` asks.
   int act(const PolicyInput& input) const {
     constexpr double margin = 0.01;
     const MarketAgnosticKalshiEnv& environment = input.environment;

@@ -20,8 +20,8 @@ enum class Liquidity : std::uint8_t { taker, maker };
 /// Rounding that the fills of one order have overpaid and not got back, in micro-dollars. Belongs to the order and spans its
 /// taker and maker fills; 0..1 cent between fills.
 struct OrderFeeAccumulator {
-  Money rounding = 0;
-  bool operator==(const OrderFeeAccumulator&) const = default;
+  Money rounding = 0;                                           ///< overpaid, micro-dollars
+  bool operator==(const OrderFeeAccumulator&) const = default;  ///< Memberwise.
 };
 
 /// What one fill costs, in micro-dollars.
@@ -33,7 +33,7 @@ struct FeeCharge {
 
   /// Fee of the fill. Its sum over the fills of an order is never below 0; a single fill can get back more than it pays.
   constexpr Money net() const noexcept { return trade_fee + rounding - rebate; }
-  bool operator==(const FeeCharge&) const = default;
+  bool operator==(const FeeCharge&) const = default;  ///< Memberwise.
 };
 
 /// The published rates of a type: quadratic 70,000 / 0, with maker fees 70,000 / 17,500; flat and none: 0 / 0.
@@ -48,12 +48,15 @@ constexpr FeeSchedule standard_fees(FeeType type) noexcept {
 
 namespace detail {
 
-__extension__ using Wide = __int128;  // products of a rate, a size and two prices
+/// Products of a rate, a size and two prices.
+__extension__ using Wide = __int128;
 
+/// Up to a whole number. @pre value >= 0
 constexpr Money ceil_div(Wide value, std::int64_t divisor) noexcept {  // value >= 0
   return static_cast<Money>((value + divisor - 1) / divisor);
 }
 
+/// The largest multiple of `unit` that is not above the value. @pre unit > 0
 constexpr Money floor_to(Money value, Money unit) noexcept {
   const Money rest = value % unit;
   return value - (rest < 0 ? rest + unit : rest);
@@ -111,6 +114,12 @@ constexpr Money trade_fee(const FeeSchedule& fees, Liquidity liquidity, Price pr
 }
 
 /// Charges one fill. No rounding is charged where the schedule has no fees.
+/// @param fees       of the market
+/// @param liquidity  chooses the rate
+/// @param gross      change of cash by the fill without fee: negative for purchases
+/// @param price      YES price
+/// @param count      size of the fill, above 0
+/// @param order      the accumulator of the order that is filled
 /// @param gross  change of cash by the fill without fee: negative for purchases
 /// @param order  the accumulator of the order that is filled
 constexpr FeeCharge charge_fee(const FeeSchedule& fees, Liquidity liquidity, Money gross, Price price, Count count,
