@@ -595,7 +595,7 @@ case $case_name in
     run $sweep --objective episode --output episodes --quiet
     has err '^warning: EpisodeCvar: [0-9]+ episodes for a tail'
     refuse 2 'cvar-weights: .*weights\[0\] = 1.*expected 0 first' frontier --cvar-weights 1,2
-    refuse 2 "unknown flag '--resume-from'" frontier --resume-from one
+    refuse 2 'resume-from belongs to train' frontier --resume-from one
     touch file
     refuse 3 'output file/folder' $sweep --output file/folder
     ;;

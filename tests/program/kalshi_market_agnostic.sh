@@ -352,7 +352,7 @@ case $case_name in
     for file in frontier.txt frontier.svg; do cmp one/$file other/$file || fail "$file depends on the threads"; done
     run $sweep --objective episode --output episodes --quiet
     refuse 2 'cvar-weights: .*expected 0 first' frontier --cvar-weights 0.5
-    refuse 2 "unknown flag '--resume'" frontier --resume one
+    refuse 2 'resume belongs to train' frontier --resume one
     ;;
   *) fail "unknown case $case_name" ;;
 esac
