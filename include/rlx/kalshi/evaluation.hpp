@@ -58,33 +58,42 @@ struct EvaluationConfig {
 
 /// A figure and, where there are at least 5 events, its 95 % interval.
 struct Estimate {
-  double value = 0.0;
-  std::optional<risk::Interval> interval{};
+  double value = 0.0;                        ///< of the rows as they are
+  std::optional<risk::Interval> interval{};  ///< by drawing events; empty below 5 events or without resamples
 };
 
 /// One view. Money in dollars and contracts in contracts unless the type says otherwise; figures without "sum" are means over
 /// the view's episodes. Rewards are in units of the environment's reward.
 struct MarketResult {
-  std::size_t source = 0;
-  std::string ticker, event, series;
-  SessionId session = 0;
-  std::int32_t day = 0;  ///< since 1970
-  bool mirrored = false;
-  std::size_t length = 0;  ///< decision groups
-  double duration_s = 0.0;
-  double avg_spread = 0.0, volatility = 0.0, coverage = 0.0;  ///< see ViewStatistics
-  std::optional<double> difficulty{};
+  std::size_t source = 0;              ///< number in the view set
+  std::string ticker;                  ///< of the market
+  std::string event;                   ///< event ticker
+  std::string series;                  ///< series ticker
+  SessionId session = 0;               ///< recording that it comes from
+  std::int32_t day = 0;                ///< since 1970
+  bool mirrored = false;               ///< true: seen from the NO side
+  std::size_t length = 0;              ///< decision groups
+  double duration_s = 0.0;             ///< from the first to the last decision
+  double avg_spread = 0.0;             ///< see ViewStatistics
+  double volatility = 0.0;             ///< see ViewStatistics
+  double coverage = 0.0;               ///< see ViewStatistics
+  std::optional<double> difficulty{};  ///< as given in the configuration; empty if it was not
 
-  std::size_t episodes = 0;
-  double reward_mean = 0.0, reward_std = 0.0, reward_min = 0.0, reward_max = 0.0;  ///< std divided by the number of episodes
-  double success_rate = 0.0;                                                       ///< share of episodes with reward > 0
-  double final_equity = 0.0;
-  double steps = 0.0;
-  double hold_share = 0.0;  ///< of the steps: the action was HOLD
-  double held_share = 0.0;  ///< of the time: a position was held
-  double orders = 0.0, taker_fills = 0.0, maker_fills = 0.0;
-  double contracts = 0.0;  ///< filled
-  double fees = 0.0;
+  std::size_t episodes = 0;           ///< played
+  double reward_mean = 0.0;           ///< of an episode
+  double reward_std = 0.0;            ///< standard deviation over the episodes, whose number divides
+  double reward_min = 0.0;            ///< worst episode
+  double reward_max = 0.0;            ///< best episode
+  double success_rate = 0.0;          ///< share of episodes with reward > 0
+  double final_equity = 0.0;          ///< cash and value in the end, dollars
+  double steps = 0.0;                 ///< decisions
+  double hold_share = 0.0;            ///< of the steps: the action was HOLD
+  double held_share = 0.0;            ///< of the time: a position was held
+  double orders = 0.0;                ///< messages sent, cancellations included
+  double taker_fills = 0.0;           ///< fills of orders that crossed; liquidation not included
+  double maker_fills = 0.0;           ///< fills of resting orders
+  double contracts = 0.0;             ///< filled
+  double fees = 0.0;                  ///< net, dollars
   double max_drawdown = 0.0;          ///< the largest of the episodes
   double illegal_actions = 0.0;       ///< masked actions that acted as HOLD
   double truncated_depth = 0.0;       ///< contracts that the liquidation found no bid for
@@ -95,45 +104,50 @@ struct MarketResult {
 
 /// Views that are taken together.
 struct GroupResult {
-  std::string name;
-  std::size_t views = 0, events = 0;
-  Estimate mean, median, interquartile_mean;  ///< of the views' mean rewards
-  Estimate positive_share;                    ///< views with mean reward > 0
-  std::optional<Estimate> true_edge{};        ///< mean over the views
+  std::string name;                     ///< `all`, a series, or a fifth by difficulty such as `1 easiest`
+  std::size_t views = 0;                ///< in the group
+  std::size_t events = 0;               ///< that they belong to
+  Estimate mean;                        ///< of the views' mean rewards
+  Estimate median;                      ///< of the views' mean rewards
+  Estimate interquartile_mean;          ///< of the views' mean rewards, a quarter dropped at each end
+  Estimate positive_share;              ///< views with mean reward > 0
+  std::optional<Estimate> true_edge{};  ///< mean over the views
 };
 
 /// All brackets of an event.
 struct EventResult {
-  std::string event;
-  std::size_t views = 0;
-  double reward = 0.0;  ///< sum of the views' mean rewards
+  std::string event;      ///< event ticker
+  std::size_t views = 0;  ///< views of its brackets
+  double reward = 0.0;    ///< sum of the views' mean rewards
 };
 
 /// Mean reward against a property of the views. Empty where one of the two does not vary.
 struct Correlation {
-  std::string with;
-  std::optional<Estimate> pearson{}, spearman{};
+  std::string with;                    ///< the property
+  std::optional<Estimate> pearson{};   ///< of the values
+  std::optional<Estimate> spearman{};  ///< of their ranks
 };
 
 /// Bin i counts values in [low + i width, low + (i+1) width); the last one includes its end.
 struct Histogram {
-  double low = 0.0, width = 0.0;
-  std::vector<std::size_t> counts;
+  double low = 0.0;                 ///< start of the first bin
+  double width = 0.0;               ///< of every bin; 0 if all values are equal
+  std::vector<std::size_t> counts;  ///< values by bin
 };
 
 /// Something that correct books cannot show.
 struct Alarm {
-  std::size_t source = 0;
-  std::string ticker;
-  std::string text;
+  std::size_t source = 0;  ///< number in the view set
+  std::string ticker;      ///< of the market
+  std::string text;        ///< what was found
 };
 
 /// Figures of one policy on a set of views.
 struct EvaluationTable {
-  std::vector<MarketResult> markets;  ///< by source
-  std::size_t resamples = 10'000;     ///< of its intervals; 0: it has none
-  std::uint64_t seed = 0;             ///< of the resampling
-  GroupResult total;
+  std::vector<MarketResult> markets;        ///< by source
+  std::size_t resamples = 10'000;           ///< of its intervals; 0: it has none
+  std::uint64_t seed = 0;                   ///< of the resampling
+  GroupResult total;                        ///< all views
   std::vector<EventResult> events;          ///< by name
   Estimate consistency;                     ///< share of events with a positive sum
   std::vector<GroupResult> by_series;       ///< by name
@@ -142,7 +156,7 @@ struct EvaluationTable {
   Histogram histogram;                      ///< of the views' mean rewards, 20 bins
   std::vector<std::size_t> always_failing;  ///< sources that lose and never win in any episode
   double hold_share = 0.0;                  ///< of all steps
-  std::vector<Alarm> alarms;
+  std::vector<Alarm> alarms;                ///< in the order of the views
 };
 
 /// Mean held-out over mean training reward; empty unless the latter is above 0.
@@ -151,8 +165,10 @@ inline std::optional<double> generalisation_score(const EvaluationTable& train, 
   return held_out.total.mean.value / train.total.mean.value;
 }
 
-/// Aggregates of results, by source; at least one. Alarms are left empty.
+/// Aggregates of results. Alarms are left empty.
+/// @param markets    by source; at least one
 /// @param resamples  of every interval; 0: no intervals. @throws ConfigError without results
+/// @param seed       of the resampling
 inline EvaluationTable make_table(std::vector<MarketResult> markets, std::size_t resamples = 10'000, std::uint64_t seed = 0);
 
 /// How much more one policy earned than another on the same views: mean over the views of the difference of their mean rewards,
@@ -166,6 +182,9 @@ inline Estimate mean_lead(const EvaluationTable& policy, const EvaluationTable& 
  * Episode e of view v, number i = v * episodes_per_view + e, has the seed of stream (seed, evaluation_reset, 0, i), and its
  * decision s draws from stream (seed, evaluation_action, i, s). Hence the same table for any number of threads.
  * @param policy  a MarketPolicy, copied for every episode, or an ObservationPolicy, called from the pool's threads
+ * @param views        what is played, each `episodes_per_view` times
+ * @param environment  of every episode
+ * @param config       how often, with what seeds and intervals, on which pool
  * @throws ConfigError for 0 episodes, spans of another length than the views, and what the environment's constructor throws
  */
 template <class Policy>
@@ -174,9 +193,10 @@ EvaluationTable evaluate_markets(Policy&& policy, const ViewSet& views, KalshiEn
 
 /// The table at several shares of unexplained decreases that count as trades: {0, 0.10, 0.25, 0.50}.
 struct FillSensitivity {
-  double trade_share = 0.0;
-  EvaluationTable table;
+  double trade_share = 0.0;  ///< share that the fills assume
+  EvaluationTable table;     ///< result of the evaluation with it
 };
+/// One evaluation for each trade share that FillSensitivity names; all else as given. @throws what `evaluate_markets` does
 template <class Policy>
 std::vector<FillSensitivity> evaluate_fill_sensitivity(const Policy& policy, const ViewSet& views,
                                                        const KalshiEnvConfig& environment,
@@ -194,10 +214,13 @@ std::vector<FillSensitivity> evaluate_fill_sensitivity(const Policy& policy, con
 
 namespace detail {
 
-using Draws = std::span<const std::uint32_t>;  // how often each row was drawn
+/// How often each row was drawn.
+using Draws = std::span<const std::uint32_t>;
 
+/// Rows drawn, repetitions included.
 inline std::size_t drawn_rows(Draws draws) { return std::accumulate(draws.begin(), draws.end(), std::size_t{0}); }
 
+/// Mean of `value(i)` over the drawn rows.
 template <class F>
 double drawn_mean(Draws draws, F&& value) {
   double sum = 0.0, count = 0.0;
@@ -208,6 +231,7 @@ double drawn_mean(Draws draws, F&& value) {
   return sum / count;
 }
 
+/// Positions of the values in ascending order; equal ones keep theirs.
 inline std::vector<std::size_t> order_of(std::span<const double> values) {
   std::vector<std::size_t> order(values.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
@@ -215,7 +239,7 @@ inline std::vector<std::size_t> order_of(std::span<const double> values) {
   return order;
 }
 
-// Mean of the sorted drawn values after dropping `drop` at each end.
+/// Mean of the sorted drawn values after dropping `drop` at each end.
 inline double trimmed_mean(std::span<const double> values, std::span<const std::size_t> order, Draws draws, std::size_t drop) {
   const std::size_t end = drawn_rows(draws) - drop;
   double sum = 0.0;
@@ -228,10 +252,12 @@ inline double trimmed_mean(std::span<const double> values, std::span<const std::
   return sum / static_cast<double>(end - drop);
 }
 
+/// Median of the drawn rows: the middle value or the mean of the two.
 inline double drawn_median(std::span<const double> values, std::span<const std::size_t> order, Draws draws) {
   return trimmed_mean(values, order, draws, (drawn_rows(draws) - 1) / 2);  // the middle one or two
 }
 
+/// True unless all drawn values are equal.
 inline bool varies(std::span<const double> values, Draws draws) {
   std::optional<double> first;
   for (std::size_t i = 0; i < values.size(); ++i) {
@@ -242,7 +268,7 @@ inline bool varies(std::span<const double> values, Draws draws) {
   return false;
 }
 
-// 0 where one of the two does not vary.
+/// 0 where one of the two does not vary.
 inline double pearson(std::span<const double> x, std::span<const double> y, Draws draws) {
   if (!varies(x, draws) || !varies(y, draws)) return 0.0;
   const double mean_x = drawn_mean(draws, [&](std::size_t i) { return x[i]; });
@@ -253,7 +279,7 @@ inline double pearson(std::span<const double> x, std::span<const double> y, Draw
   return std::clamp(xy / std::sqrt(xx * yy), -1.0, 1.0);
 }
 
-// Mean rank of each row among the drawn ones, ties sharing theirs.
+/// Mean rank of each row among the drawn ones, ties sharing theirs.
 inline void mean_ranks(std::span<const double> values, std::span<const std::size_t> order, Draws draws,
                        std::span<double> ranks) {
   double before = 0.0;
@@ -315,12 +341,14 @@ class EventBootstrap {
   std::vector<double> numbers_;
 };
 
+/// Correlation of the values with its interval; empty where one of the two does not vary.
 inline std::optional<Estimate> pearson_estimate(const EventBootstrap& bootstrap, std::span<const double> x,
                                                 std::span<const double> y) {
   if (!varies(x, bootstrap.once()) || !varies(y, bootstrap.once())) return std::nullopt;
   return bootstrap([&](Draws draws) { return pearson(x, y, draws); });
 }
 
+/// Correlation of the ranks with its interval; empty where one of the two does not vary.
 inline std::optional<Estimate> spearman_estimate(const EventBootstrap& bootstrap, std::span<const double> x,
                                                  std::span<const double> y) {
   if (!varies(x, bootstrap.once()) || !varies(y, bootstrap.once())) return std::nullopt;
@@ -333,6 +361,7 @@ inline std::optional<Estimate> spearman_estimate(const EventBootstrap& bootstrap
   });
 }
 
+/// Figures of the views of one group. `events`: number of the event of each.
 inline GroupResult group_result(std::string name, std::span<const MarketResult* const> markets,
                                 std::span<const std::uint32_t> events, std::size_t resamples, std::uint64_t seed) {
   const EventBootstrap bootstrap(events, resamples, seed);
@@ -357,6 +386,7 @@ inline GroupResult group_result(std::string name, std::span<const MarketResult* 
   return group;
 }
 
+/// Equal bins from the smallest to the largest value. @pre at least one value
 inline Histogram histogram_of(std::span<const double> values, std::size_t bins) {
   const auto [low, high] = std::minmax_element(values.begin(), values.end());
   Histogram histogram{*low, (*high - *low) / static_cast<double>(bins), std::vector<std::size_t>(bins, 0)};
@@ -478,10 +508,10 @@ inline EvaluationTable make_table(std::vector<MarketResult> markets, std::size_t
 
 namespace detail {
 
-// A few small levels that trades took whole are no alarm: below so many contracts the share says nothing.
+/// A few small levels that trades took whole are no alarm: below so many contracts the share says nothing.
 inline constexpr Count least_alarming_decreases = contracts(100);
 
-// What correct books cannot show, one text each.
+/// What correct books cannot show, one text each.
 inline void find_alarms(const EpisodeInfoKalshi& info, std::vector<Alarm>& alarms) {
   const auto raise = [&](std::string text) { alarms.push_back({info.source, std::string(info.ticker), std::move(text)}); };
   if (info.unexplained != 0) {
@@ -576,7 +606,7 @@ class ViewTally {
   double holds_ = 0.0;
 };
 
-// Plays the running view once; `choose` gives the action. Adds to the tally.
+/// Plays the running view once; `choose` gives the action. Adds to the tally.
 template <class Choose>
 void play_episode(MarketAgnosticKalshiEnv& environment, std::size_t episode, const EvaluationConfig& config, Choose&& choose,
                   ViewTally& tally) {

@@ -29,12 +29,15 @@
 
 namespace rlx::kalshi {
 
+/// Floats of an observation.
 inline constexpr std::size_t feature_count = 52;
 inline constexpr std::size_t market_feature_count = 36;   ///< market and temporal columns, from 0
 inline constexpr std::size_t account_feature_count = 16;  ///< portfolio and order columns, from 36
 
+/// What the columns of an observation are about.
 enum class FeatureGroup : std::uint8_t { market, temporal, portfolio, order };
 
+/// As in the names of the groups.
 constexpr std::string_view feature_group_name(FeatureGroup group) noexcept {
   constexpr std::string_view names[] = {"market", "temporal", "portfolio", "order"};
   return names[static_cast<std::size_t>(group)];
@@ -42,9 +45,10 @@ constexpr std::string_view feature_group_name(FeatureGroup group) noexcept {
 
 /// One float of the observation; always finite and in [low, high].
 struct FeatureInfo {
-  std::string_view name;
-  FeatureGroup group;
-  float low, high;
+  std::string_view name;     ///< as in the observation's names
+  FeatureGroup group;        ///< what it is about
+  float low;                 ///< least value
+  float high;                ///< largest value
   std::string_view formula;  ///< in the notation of feature_notation
 };
 
@@ -133,8 +137,8 @@ inline std::string layout_hash() { return sha256_hex(feature_layout_text()); }
 
 namespace detail {
 
-// Replaces every number by its natural logarithm, without a branch so that the compiler takes several at once.
-// Positive normal doubles; error below 5e-16 + 1e-15 of the value.
+/// Replaces every number by its natural logarithm, without a branch so that the compiler takes several at once.
+/// Positive normal doubles; error below 5e-16 + 1e-15 of the value.
 template <std::size_t N>
 void logarithms(std::array<double, N>& values) noexcept {
   constexpr std::uint64_t root_half = 0x3FE6A09E667F3BCD;  // bits of sqrt(1/2): mantissas lie in [sqrt(1/2), sqrt(2))
@@ -153,19 +157,32 @@ void logarithms(std::array<double, N>& values) noexcept {
   }
 }
 
-// 1 / ln of the number in the name.
-inline constexpr double per_ln2 = 1.4426950408889634, per_ln4 = 0.7213475204444817, per_ln101 = 0.21667906533553166,
-                        per_ln199 = 0.18891789404024137, per_ln301 = 0.1752200244275466, per_ln3601 = 0.12211552649443932,
-                        per_ln6001 = 0.11494673815138318, per_ln10081 = 0.10847860366704855, per_ln86401 = 0.08797585955308192;
+/// @{
+/// 1 / ln of the number in the name.
+inline constexpr double per_ln2 = 1.4426950408889634;
+inline constexpr double per_ln4 = 0.7213475204444817;
+inline constexpr double per_ln101 = 0.21667906533553166;
+inline constexpr double per_ln199 = 0.18891789404024137;
+inline constexpr double per_ln301 = 0.1752200244275466;
+inline constexpr double per_ln3601 = 0.12211552649443932;
+inline constexpr double per_ln6001 = 0.11494673815138318;
+inline constexpr double per_ln10081 = 0.10847860366704855;
+inline constexpr double per_ln86401 = 0.08797585955308192;
+/// @}
 
+/// To -1..1.
 constexpr double clip(double x) noexcept { return std::clamp(x, -1.0, 1.0); }
+/// To 0..1.
 constexpr double clip01(double x) noexcept { return std::clamp(x, 0.0, 1.0); }
+/// a / b; 0 for b = 0.
 constexpr double quotient(double a, double b) noexcept { return b != 0.0 ? a / b : 0.0; }
-// (a - b)/(a + b) of sizes.
+/// (a - b)/(a + b) of sizes.
 constexpr double imbalance(Count a, Count b) noexcept {
   return quotient(static_cast<double>(a - b), static_cast<double>(a + b));
 }
+/// Seconds of microseconds.
 constexpr double seconds(Micros us) noexcept { return static_cast<double>(us) * 1e-6; }
+/// Dollars of a price.
 constexpr double in_dollars(Price price) noexcept { return static_cast<double>(price) / 1e4; }
 
 template <int N>
@@ -193,10 +210,10 @@ struct FlowAverage {
 
 /// What the columns need to know of the market and the environment.
 struct FeatureConfig {
-  int largest_order = 10;  ///< Q: contracts of the layout's largest order
-  FeeSchedule fees{};
-  std::optional<Micros> close_us{};
-  bool has_sizes = true;
+  int largest_order = 10;            ///< Q: contracts of the layout's largest order
+  FeeSchedule fees{};                ///< in force for the episode
+  std::optional<Micros> close_us{};  ///< announced close; empty: not known
+  bool has_sizes = true;             ///< false: top-of-book data without sizes
 };
 
 /// What a decision group is beside the book it leaves.
@@ -435,19 +452,20 @@ inline void MarketFeatures::update(const OrderBook& book, GroupInfo group) noexc
 
 /// What an order slot shows. `limit` is that of the newest order of the slot.
 struct SlotFeatureInput {
+  /// What the slot holds.
   enum class State : std::uint8_t {
-    empty,
+    empty,      ///< neither an order nor a message
     in_flight,  ///< a message is under way, whether or not an older order still works
-    working
+    working     ///< an order rests and no message is under way
   };
-  State state = State::empty;
-  Price limit = 0;        ///< YES price
-  Count queue_ahead = 0;  ///< of a working order
+  State state = State::empty;  ///< what the slot holds
+  Price limit = 0;             ///< YES price
+  Count queue_ahead = 0;       ///< of a working order
 };
 
 /// All that the 16 portfolio and order columns are made of. Amounts as in Account, micro-dollars; counts 1e-2 contract.
 struct AccountFeatureInput {
-  Micros now_us = 0;
+  Micros now_us = 0;                        ///< time of the decision
   double mid = 0.5;                         ///< MarketFeatures::mid()
   Count largest_order = contracts(10);      ///< Q
   Count position_limit = contracts(100);    ///< > 0
@@ -464,7 +482,8 @@ struct AccountFeatureInput {
   std::optional<Micros> last_fill_us{};     ///< empty before any fill
   Price last_fill_price = 0;                ///< YES price
   bool last_fill_added_yes = true;          ///< dx > 0
-  SlotFeatureInput bid{}, ask{};            ///< orders that add YES, orders that add NO
+  SlotFeatureInput bid{};                   ///< orders that add YES
+  SlotFeatureInput ask{};                   ///< orders that add NO
   std::optional<Micros> oldest_order_us{};  ///< when the oldest live order was sent; empty without one
 };
 
