@@ -45,19 +45,19 @@ enum class EndOfData : std::uint8_t {
 
 /// One configuration of the environment; `validate` says what may stand in it.
 struct KalshiEnvConfig {
-  Money starting_cash = dollars(100);
-  int contracts_per_order = 10;  ///< size of the five-action layout
-  int position_limit = 100;      ///< contracts either way
-  ActionLayout layout = ActionLayout::five();
-  std::int64_t order_latency_us = 100'000;  ///< from a decision to the arrival of its message
-  std::int64_t jitter_us = 0;               ///< uniform addition in [0, jitter_us]
-  int order_ttl_s = 300;                    ///< orders expire this long after their arrival
-  FillConfig fill{};
-  double reward_scale = 1.0;  ///< dollars per unit of reward
-  EndOfData end_of_data = EndOfData::liquidate;
-  bool settle = true;                 ///< pay a known result at the last group
-  int warmup_groups = 1;              ///< groups before the first decision; at most one less than the view has
-  std::optional<FeeSchedule> fees{};  ///< empty: the market's
+  Money starting_cash = dollars(100);            ///< of every episode, above 0
+  int contracts_per_order = 10;                  ///< size of the five-action layout
+  int position_limit = 100;                      ///< contracts either way
+  ActionLayout layout = ActionLayout::five();    ///< actions that there are; `five` takes its size from above
+  std::int64_t order_latency_us = 100'000;       ///< from a decision to the arrival of its message
+  std::int64_t jitter_us = 0;                    ///< uniform addition in [0, jitter_us]
+  int order_ttl_s = 300;                         ///< orders expire this long after their arrival
+  FillConfig fill{};                             ///< assumptions about resting orders
+  double reward_scale = 1.0;                     ///< dollars per unit of reward
+  EndOfData end_of_data = EndOfData::liquidate;  ///< a position at the last group without a result
+  bool settle = true;                            ///< pay a known result at the last group
+  int warmup_groups = 1;                         ///< groups before the first decision; at most one less than the view has
+  std::optional<FeeSchedule> fees{};             ///< empty: the market's
 };
 
 /// @throws ConfigError naming the field and its value
@@ -85,22 +85,24 @@ inline void validate(const KalshiEnvConfig& config) {
 
 /// Figures of the running or last episode. Money in micro-dollars, contracts in hundredths; readable until the next `reset`.
 struct EpisodeInfoKalshi {
-  std::string_view ticker;  ///< for logs only; lives as long as the view
-  bool mirrored = false;
-  std::size_t source = 0;
-  std::size_t length = 0;   ///< decision groups of the view
-  std::size_t group = 0;    ///< the group that the last observation shows
-  std::uint64_t steps = 0;  ///< decisions made
-  Micros time_us = 0;       ///< of the group
-  Touch touch;              ///< of the recorded book
-  Money starting_cash = 0;
-  Money cash = 0;
-  Money equity = 0;
-  Money fees = 0;
-  Count position = 0;
-  std::uint64_t orders = 0;  ///< messages sent, cancellations included
-  std::uint64_t taker_fills = 0, maker_fills = 0;
-  Count taker_contracts = 0, maker_contracts = 0;
+  std::string_view ticker;              ///< for logs only; lives as long as the view
+  bool mirrored = false;                ///< true: the view shows the NO side
+  std::size_t source = 0;               ///< number of the view in the set
+  std::size_t length = 0;               ///< decision groups of the view
+  std::size_t group = 0;                ///< the group that the last observation shows
+  std::uint64_t steps = 0;              ///< decisions made
+  Micros time_us = 0;                   ///< of the group
+  Touch touch;                          ///< of the recorded book
+  Money starting_cash = 0;              ///< as configured
+  Money cash = 0;                       ///< of the account
+  Money equity = 0;                     ///< cash and value at the touch
+  Money fees = 0;                       ///< net, paid so far
+  Count position = 0;                   ///< held, NO negative
+  std::uint64_t orders = 0;             ///< messages sent, cancellations included
+  std::uint64_t taker_fills = 0;        ///< of orders that crossed at their arrival
+  std::uint64_t maker_fills = 0;        ///< of resting orders
+  Count taker_contracts = 0;            ///< contracts of the taker fills
+  Count maker_contracts = 0;            ///< contracts of the maker fills
   std::uint64_t liquidation_fills = 0;  ///< at the end; not among the taker fills
   std::uint64_t illegal_actions = 0;    ///< masked actions that acted as HOLD
   std::uint64_t cash_cuts = 0;          ///< fills cut to what cash allowed
@@ -110,14 +112,14 @@ struct EpisodeInfoKalshi {
   Attribution step_attribution;         ///< of the last step
   Attribution attribution;              ///< of the episode
   Money unexplained = 0;                ///< sum of |change of equity - attribution| over the steps; above 0 is an error
-  Money peak_equity = 0;
-  Money max_drawdown = 0;     ///< largest fall of equity from its peak
-  Micros held_us = 0;         ///< time with a position, as seen at the decisions
-  Micros start_us = 0;        ///< of the first decision
-  Count truncated_depth = 0;  ///< contracts that the liquidation found no bid for
-  bool settled = false;       ///< the result was paid
-  bool ended_early = false;   ///< flat, without orders, and too poor for a single contract at one tick
-  bool finished = false;
+  Money peak_equity = 0;                ///< highest equity after a step, the start included
+  Money max_drawdown = 0;               ///< largest fall of equity from its peak
+  Micros held_us = 0;                   ///< time with a position, as seen at the decisions
+  Micros start_us = 0;                  ///< of the first decision
+  Count truncated_depth = 0;            ///< contracts that the liquidation found no bid for
+  bool settled = false;                 ///< the result was paid
+  bool ended_early = false;             ///< flat, without orders, and too poor for a single contract at one tick
+  bool finished = false;                ///< the episode has ended
 };
 
 /**
@@ -135,7 +137,9 @@ struct EpisodeInfoKalshi {
  */
 class MarketAgnosticKalshiEnv {
  public:
+  /// As `Environment` asks.
   using ActionScalar = std::int32_t;
+  /// A masked action acts as HOLD and is counted.
   static constexpr bool accepts_invalid_actions = true;
 
   /// @throws ConfigError for a field out of range, or fees of a market by which a fee could exceed the price paid
@@ -155,12 +159,16 @@ class MarketAgnosticKalshiEnv {
       observation_space_.high.push_back(feature_layout[i].high);
     }
   }
+  /// The only view of its set. @throws ConfigError as the other constructor
   explicit MarketAgnosticKalshiEnv(MarketSessionView view, KalshiEnvConfig config = {})
       : MarketAgnosticKalshiEnv(std::make_shared<const ViewSet>(std::vector{std::move(view)}), std::move(config)) {}
 
+  /// As `Environment` asks.
   const Box& observation_space() const noexcept { return observation_space_; }
+  /// As `Environment` asks.
   const Discrete& action_space() const noexcept { return action_space_; }
 
+  /// As `SourcedEnvironment` asks.
   std::size_t num_sources() const noexcept { return views_->size(); }
   /// The next reset takes this view of the set; a running episode is unaffected. @throws ConfigError for an unknown source
   void set_source(std::size_t source) {
@@ -186,19 +194,21 @@ class MarketAgnosticKalshiEnv {
     write_row(row);
   }
 
+  /// As `Environment` asks.
   const EpisodeInfoKalshi& info() const noexcept { return info_; }
   /// Fills of the last step in the order of time, those of a liquidation included. A settlement is no fill.
   std::span<const Fill> fills() const noexcept { return fills_; }
   /// What legality and size of the next order depend on.
   const DecisionState& decision_state() const noexcept { return state_; }
-  const ActionLayout& layout() const noexcept { return layout_; }
-  const KalshiEnvConfig& config() const noexcept { return config_; }
-  const Account& account() const noexcept { return account_; }
-  const OrderBook& book() const noexcept { return book_; }
-  const FillModel& fill_model() const noexcept { return fill_; }
+  const ActionLayout& layout() const noexcept { return layout_; }     ///< with the order size of the configuration
+  const KalshiEnvConfig& config() const noexcept { return config_; }  ///< as given
+  const Account& account() const noexcept { return account_; }        ///< of the running or last episode
+  const OrderBook& book() const noexcept { return book_; }  ///< recorded book at the last observation; own orders are not in it
+  const FillModel& fill_model() const noexcept { return fill_; }  ///< own orders and what they have consumed
   /// The view of the running or last episode; before the first reset that of the next one.
   const MarketSessionView& view() const { return view_of(started_ ? running_ : next_); }
 
+  /// As `ReportsMetrics` asks.
   static constexpr std::array<std::string_view, 16> metric_names() {
     return {"final_equity", "profit",     "fees",      "taker_fills",    "maker_fills", "contracts",
             "orders",       "illegal",    "mark",      "fill_result",    "settlement",  "unexplained",
@@ -207,6 +217,7 @@ class MarketAgnosticKalshiEnv {
   /// Values of `metric_names()`: money in dollars, contracts in contracts, held_share as a share of the time elapsed.
   void metrics(std::span<double> values) const;
 
+  /// As `NamedLayout` asks.
   std::span<const std::string_view> observation_names() const {
     static constexpr auto names = [] {
       std::array<std::string_view, feature_count> list;
@@ -215,6 +226,7 @@ class MarketAgnosticKalshiEnv {
     }();
     return names;
   }
+  /// As `NamedLayout` asks.
   std::span<const std::string> action_names() const noexcept { return layout_.names(); }
 
   /// Appends the whole state of the episode: view, group, account, slots, consumption and feature averages. The book is not
@@ -653,9 +665,10 @@ inline void MarketAgnosticKalshiEnv::metrics(std::span<double> values) const {
 
 namespace detail {
 
+/// `kalsenv1`: begins every saved state.
 inline constexpr std::uint64_t kalshi_state_tag = 0x31766e65'736c616bULL;  // "kalsenv1"
 
-// The numbers of the information that no other part of the state gives.
+/// The numbers of the information that no other part of the state gives.
 template <class Info, class F>
 void for_each_info_field(Info& info, F&& f) {
   const auto all = [&f](auto&... fields) { (f(fields), ...); };

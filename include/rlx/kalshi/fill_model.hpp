@@ -50,48 +50,51 @@ inline void validate(const FillConfig& config) {
 
 /// A request on its way to the exchange.
 struct Message {
+  /// What is asked for.
   enum class Kind : std::uint8_t { place, cancel };
-  Kind kind = Kind::place;
-  BookSlot slot = BookSlot::bid;
-  Price price = 0;            ///< limit, YES price
-  Count count = 0;            ///< size, > 0 for `place`
-  bool reduce_only = false;   ///< fills stop when nothing is held against the order
-  bool cancel_other = false;  ///< also cancels the working order of the other slot
-  Micros sent_us = 0;
-  Micros arrives_us = 0;
-  Micros ttl_us = 300'000'000;  ///< the order expires this long after its arrival
+  Kind kind = Kind::place;        ///< what is asked for
+  BookSlot slot = BookSlot::bid;  ///< slot that it is for
+  Price price = 0;                ///< limit, YES price
+  Count count = 0;                ///< size, > 0 for `place`
+  bool reduce_only = false;       ///< fills stop when nothing is held against the order
+  bool cancel_other = false;      ///< also cancels the working order of the other slot
+  Micros sent_us = 0;             ///< time of the decision
+  Micros arrives_us = 0;          ///< first moment at which the exchange may act on it
+  Micros ttl_us = 300'000'000;    ///< the order expires this long after its arrival
 };
 
 /// An order that rests in the book. `remaining` 0: none.
 struct WorkingOrder {
-  Price price = 0;  ///< YES price
-  Count remaining = 0;
-  Count queue_ahead = 0;  ///< A: what is served before it at its price
-  bool reduce_only = false;
-  Micros sent_us = 0;
-  Micros expires_us = 0;
-  OrderFeeAccumulator fees{};
+  Price price = 0;             ///< YES price
+  Count remaining = 0;         ///< contracts still to fill; 0: no order
+  Count queue_ahead = 0;       ///< A: what is served before it at its price
+  bool reduce_only = false;    ///< fills stop when nothing is held against the order
+  Micros sent_us = 0;          ///< time of the decision
+  Micros expires_us = 0;       ///< first moment at which it no longer works
+  OrderFeeAccumulator fees{};  ///< rounding of its fills so far
 
-  bool live() const noexcept { return remaining > 0; }
+  bool live() const noexcept { return remaining > 0; }  ///< true if there is an order
 };
 
 /// A fill that the market offers. The receiver says how much of it is taken; less than `count` cancels the rest of the order.
 struct FillOffer {
-  Micros ts_us = 0;
-  BookSlot slot = BookSlot::bid;
-  Price price = 0;  ///< YES price
-  Count count = 0;
-  Liquidity liquidity = Liquidity::taker;
-  bool reduce_only = false;
-  Price touch = 0;            ///< of a taker: the best opposite price at its arrival; of a maker: `price`
-  OrderFeeAccumulator& fees;  ///< of the order
+  Micros ts_us = 0;                        ///< time of the fill
+  BookSlot slot = BookSlot::bid;           ///< slot of the order
+  Price price = 0;                         ///< YES price
+  Count count = 0;                         ///< what can be had, above 0
+  Liquidity liquidity = Liquidity::taker;  ///< taker: the order has just arrived; maker: it rested
+  bool reduce_only = false;                ///< of the order: no more than what is held against it may be taken
+  Price touch = 0;                         ///< of a taker: the best opposite price at its arrival; of a maker: `price`
+  OrderFeeAccumulator& fees;               ///< of the order
 };
 
 /// What the orders of an episode have met, for alarms.
 struct FillCounts {
-  Count decreases = 0;                             ///< decreases of levels at which an order rested first or in the queue
-  Count filled_decreases = 0;                      ///< the part of them that filled the order
-  std::uint64_t expired = 0, voided = 0, cut = 0;  ///< orders; messages; orders cancelled because a fill was not taken whole
+  Count decreases = 0;         ///< decreases of levels at which an order rested first or in the queue
+  Count filled_decreases = 0;  ///< the part of them that filled the order
+  std::uint64_t expired = 0;   ///< orders that reached their time
+  std::uint64_t voided = 0;    ///< messages without effect
+  std::uint64_t cut = 0;       ///< orders cancelled because a fill was not taken whole
 };
 
 /**
@@ -225,8 +228,8 @@ class FillModel {
   Count consumed(BookSide side, Price price) const {
     return has_sizes_ ? consumed_at(side, price) : touch_consumed_[static_cast<std::size_t>(side)];
   }
-  const FillCounts& counts() const noexcept { return counts_; }
-  const FillConfig& config() const noexcept { return config_; }
+  const FillCounts& counts() const noexcept { return counts_; }  ///< since the last `reset`
+  const FillConfig& config() const noexcept { return config_; }  ///< as given
 
   /// Calls f(Price, Count) for the levels of `side` from the best on, with what may still be taken of each; false ends.
   template <class F>

@@ -207,7 +207,9 @@ class BboImport {
  * Header: timestamp,market_ticker,best_yes_bid,best_no_bid,implied_no_ask,implied_yes_ask. A market's first row becomes a
  * snapshot, every later one the changes of its best levels, each of the assumed size; a bid of 0 is an empty side and a
  * repeated quote is dropped and counted. Markets are on whole cents, without sizes.
- * @param text  the file, which `io::gunzip_file` or `io::MappedFile` gives
+ * @param text     the file, which `io::gunzip_file` or `io::MappedFile` gives
+ * @param config   name for messages, offset of times without zone, assumed size
+ * @param builder  gets the markets and their rows; after an exception some of them
  * @throws DataError `file:line:column` for another header or number of fields, a bid outside 0..99, an implied ask that is not
  *         100 - bid, a damaged or unbelievable time, a bad ticker, or a market that the session has already
  * @throws ConfigError for a time without zone if no offset is given, or an assumed size that is not positive
@@ -234,6 +236,8 @@ using MarketResults = std::map<std::string, Price, std::less<>>;
 /**
  * @brief Reads a list of results with the columns market_ticker and inferred_result (or result): yes, no or unresolved, which
  * is no result. Other columns are ignored; lines may end in CR LF.
+ * @param text       the file
+ * @param file       name for messages
  * @param exclusive  at most one market of an event has the result yes
  * @throws DataError `file:line:column` for other words, a market named twice, or two winners in one exclusive event
  */
@@ -268,6 +272,8 @@ inline MarketResults read_results_csv(std::string_view text, const std::string& 
 
 /**
  * @brief Gives the markets of the builders their results.
+ * @param results          by ticker
+ * @param builders         in which the markets are looked for
  * @param known_elsewhere  tickers that may have a result without being in a builder, such as those of a store
  * @throws DataError naming a market that is nowhere, or one with another result already
  */

@@ -47,11 +47,13 @@ enum class RejectionReason : std::uint8_t {
   never_two_sided,  ///< no group with bid < ask
   too_short,        ///< fewer groups than the filter asks for
   too_long,         ///< more groups than the filter allows
-  low_coverage,
-  low_quality
+  low_coverage,     ///< two-sided for less of the time than the filter asks for
+  low_quality       ///< data quality below the filter's
 };
+/// Number of reasons.
 inline constexpr std::size_t rejection_reason_count = 8;
 
+/// In words, for messages.
 constexpr std::string_view rejection_reason_name(RejectionReason reason) noexcept {
   constexpr std::string_view names[rejection_reason_count] = {"unknown ticker",  "no decision groups", "fewer than 3 groups",
                                                               "never two-sided", "too short",          "too long",
@@ -65,7 +67,7 @@ struct ViewStatistics {
   double volatility_score = 0.0;    ///< cents per square root of a minute; mid sampled every 1 to 60 s
   double market_coverage = 0.0;     ///< share of the session's duration with two sides, at most 300 s per group
   double data_quality_score = 0.0;  ///< share, see SessionData::data_quality_score(market)
-  bool operator==(const ViewStatistics&) const = default;
+  bool operator==(const ViewStatistics&) const = default;  ///< Memberwise.
 };
 
 /// One market of one session as an episode. Immutable; copies are cheap and share the columns, which the view keeps alive.
@@ -73,7 +75,10 @@ struct ViewStatistics {
 class MarketSessionView {
  public:
   /// Replays the market once to find its decision groups and statistics. O(events); 4 bytes per group are kept.
-  /// @param why  where given, told the reason if no view comes back
+  /// @param session  shared with the view, which keeps it alive
+  /// @param ticker   market of the session
+  /// @param config   how decisions are laid over its events
+  /// @param why      where given, told the reason if no view comes back
   /// @return empty for an unknown ticker, no group, fewer than 3 groups, or a market that was never two-sided
   /// @throws ConfigError for a negative interval; DataError for events that no book accepts
   static std::optional<MarketSessionView> create(std::shared_ptr<const SessionData> session, std::string_view ticker,
@@ -83,11 +88,11 @@ class MarketSessionView {
   std::size_t length() const noexcept { return shared_->group_end.size(); }
   /// @name Statistics, see ViewStatistics
   /// @{
-  double avg_spread() const noexcept { return shared_->statistics.avg_spread; }
-  double volatility_score() const noexcept { return shared_->statistics.volatility_score; }
-  double market_coverage() const noexcept { return shared_->statistics.market_coverage; }
-  double data_quality_score() const noexcept { return shared_->statistics.data_quality_score; }
-  const ViewStatistics& statistics() const noexcept { return shared_->statistics; }
+  double avg_spread() const noexcept { return shared_->statistics.avg_spread; }                  ///< see ViewStatistics
+  double volatility_score() const noexcept { return shared_->statistics.volatility_score; }      ///< see ViewStatistics
+  double market_coverage() const noexcept { return shared_->statistics.market_coverage; }        ///< see ViewStatistics
+  double data_quality_score() const noexcept { return shared_->statistics.data_quality_score; }  ///< see ViewStatistics
+  const ViewStatistics& statistics() const noexcept { return shared_->statistics; }              ///< all four
   /// @}
   /// From the first to the last decision.
   std::int64_t total_duration_us() const noexcept { return end_us() - start_us(); }
@@ -114,7 +119,7 @@ class MarketSessionView {
 
   /// Description of the market; of a mirrored view the result is mirrored too.
   const MarketInfo& market() const noexcept { return *market_; }
-  const std::shared_ptr<const SessionData>& session() const noexcept { return session_; }
+  const std::shared_ptr<const SessionData>& session() const noexcept { return session_; }  ///< shared with every view of it
   /// The event that this market is a bracket of: from the description, else the ticker without its last dash part.
   std::string_view event_ticker() const {
     return market_->event_ticker.empty() ? event_of_ticker(market_->ticker) : std::string_view(market_->event_ticker);
@@ -126,7 +131,7 @@ class MarketSessionView {
     return static_cast<std::int32_t>(time / day_us - (time % day_us < 0));
   }
 
-  bool is_mirrored() const noexcept { return mirrored_; }
+  bool is_mirrored() const noexcept { return mirrored_; }  ///< true: seen from the NO side
   /// The same market seen from the other side: YES and NO swapped, prices 10,000 - p, the result too. Shares the columns.
   MarketSessionView mirrored() const;
   /// This view with all that is not known at decision `group` replaced by valid random events and another result; what was

@@ -23,8 +23,9 @@ namespace rlx::kalshi {
 
 /// Best prices in YES terms; a side without levels is empty.
 struct Touch {
-  std::optional<Price> bid, ask;
-  bool operator==(const Touch&) const = default;
+  std::optional<Price> bid;                       ///< best YES bid
+  std::optional<Price> ask;                       ///< best YES ask
+  bool operator==(const Touch&) const = default;  ///< Memberwise.
 };
 
 /// Largest size of a level, 10^12 contracts: with it no product of price and size leaves 64 bits.
@@ -91,7 +92,7 @@ class OrderBook {
     broken_ = false;
   }
 
-  TickGrid grid() const noexcept { return grid_; }
+  TickGrid grid() const noexcept { return grid_; }  ///< prices that levels may have
 
   /// Best YES bid; empty without YES bids. O(1)
   std::optional<Price> best_bid() const {
@@ -105,6 +106,7 @@ class OrderBook {
     if (side.summary == 0) return std::nullopt;
     return tick_price(grid_, lowest(side));
   }
+  /// Both best prices. O(1)
   Touch touch() const { return {best_bid(), best_ask()}; }
 
   /// Size of the bids of `side` at a YES price; 0 where there are none or the price is off the grid. O(1)
