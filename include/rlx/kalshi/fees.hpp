@@ -120,8 +120,6 @@ constexpr Money trade_fee(const FeeSchedule& fees, Liquidity liquidity, Price pr
 /// @param price      YES price
 /// @param count      size of the fill, above 0
 /// @param order      the accumulator of the order that is filled
-/// @param gross  change of cash by the fill without fee: negative for purchases
-/// @param order  the accumulator of the order that is filled
 constexpr FeeCharge charge_fee(const FeeSchedule& fees, Liquidity liquidity, Money gross, Price price, Count count,
                                OrderFeeAccumulator& order) {
   FeeCharge charge;

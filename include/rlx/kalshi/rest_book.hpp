@@ -24,17 +24,17 @@ namespace rlx::kalshi {
 
 /// A level at its YES price.
 struct BookLevel {
-  Price price = 0;
-  Count size = 0;
-  bool operator==(const BookLevel&) const = default;
+  Price price = 0;                                    ///< YES price
+  Count size = 0;                                     ///< contracts that rest at it
+  bool operator==(const BookLevel&) const = default;  ///< Memberwise.
 };
 
 /// The resting orders of one market.
 struct RestBook {
-  std::string ticker;          ///< empty where the answer does not name it
-  std::vector<BookLevel> yes;  ///< YES bids in the order given
-  std::vector<BookLevel> no;   ///< NO bids, at YES prices
-  bool operator==(const RestBook&) const = default;
+  std::string ticker;                                ///< empty where the answer does not name it
+  std::vector<BookLevel> yes;                        ///< YES bids in the order given
+  std::vector<BookLevel> no;                         ///< NO bids, at YES prices
+  bool operator==(const RestBook&) const = default;  ///< Memberwise.
 };
 
 namespace detail {

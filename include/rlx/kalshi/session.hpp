@@ -20,23 +20,23 @@ namespace rlx::kalshi {
 
 /// Figures of one market's recording that say how far it can be trusted.
 struct MarketReport {
-  std::uint64_t events = 0;  ///< rows of its columns
-  std::uint64_t snapshots = 0;
-  std::uint64_t deltas = 0;
-  std::uint64_t trades = 0;
-  std::uint64_t clamped = 0;          ///< deltas that would have made a level negative
-  std::uint64_t backwards = 0;        ///< times earlier than their predecessor, raised to it
-  std::uint64_t duplicates = 0;       ///< repeated rows, dropped
-  std::uint64_t before_snapshot = 0;  ///< rows ahead of the first snapshot, skipped
-  std::uint64_t gaps = 0;             ///< stretches with a broken book
-  bool operator==(const MarketReport&) const = default;
+  std::uint64_t events = 0;                              ///< rows of its columns
+  std::uint64_t snapshots = 0;                           ///< `book_clear` rows
+  std::uint64_t deltas = 0;                              ///< `level_delta_*` rows
+  std::uint64_t trades = 0;                              ///< `trade_*` rows
+  std::uint64_t clamped = 0;                             ///< deltas that would have made a level negative
+  std::uint64_t backwards = 0;                           ///< times earlier than their predecessor, raised to it
+  std::uint64_t duplicates = 0;                          ///< repeated rows, dropped
+  std::uint64_t before_snapshot = 0;                     ///< rows ahead of the first snapshot, skipped
+  std::uint64_t gaps = 0;                                ///< stretches with a broken book
+  bool operator==(const MarketReport&) const = default;  ///< Memberwise.
 };
 
 /// The sums over the markets of a session.
 struct SessionReport {
-  std::size_t markets = 0;
-  MarketReport total;
-  double data_quality_score = 0.0;
+  std::size_t markets = 0;          ///< of the session
+  MarketReport total;               ///< sums over the markets
+  double data_quality_score = 0.0;  ///< 0..1; of the markets, weighted by events
 };
 
 /// Immutable, so one object serves any number of threads. Markets are sorted by ticker; their events lie one market after
@@ -45,15 +45,16 @@ class SessionData {
  public:
   /// 0 until a store has given it a number.
   SessionId session_id() const noexcept { return id_; }
-  /// Time of the first and last event of all markets, or what the recorder said.
+  /// Time of the first event of all markets, or what the recorder said.
   Micros start_us() const noexcept { return start_us_; }
+  /// Time of the last event of all markets, or what the recorder said.
   Micros end_us() const noexcept { return end_us_; }
   /// Where the rows came from, such as `bbo-csv`; may be empty.
   const std::string& source() const noexcept { return source_; }
   /// `production`, `demo` or empty.
   const std::string& environment() const noexcept { return environment_; }
 
-  std::span<const MarketInfo> markets() const noexcept { return markets_; }
+  std::span<const MarketInfo> markets() const noexcept { return markets_; }  ///< by ticker
   /// Parallel to markets().
   std::span<const MarketReport> reports() const noexcept { return reports_; }
   /// Events of one market: spans into this session's memory. @pre market < markets().size()

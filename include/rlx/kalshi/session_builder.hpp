@@ -27,8 +27,9 @@
 
 namespace rlx::kalshi {
 
-/// First and last time that is believed, 2020-01-01 to 2100-01-01 (exclusive), in microseconds.
+/// First time that is believed, 2020-01-01, in microseconds.
 inline constexpr Micros first_believed_us = 1'577'836'800'000'000;
+/// End of the times that are believed, 2100-01-01 (exclusive), in microseconds.
 inline constexpr Micros end_believed_us = 4'102'444'800'000'000;
 
 /**
@@ -45,12 +46,13 @@ inline constexpr Micros end_believed_us = 4'102'444'800'000'000;
  */
 class SessionBuilder {
  public:
+  /// @param id      0: a store gives one when it saves
   /// @param strict  throw where rows would otherwise be repaired and counted: skipped rows, times dated backwards, deltas that
   ///                make a level negative (these in `finish`)
   explicit SessionBuilder(SessionId id = 0, bool strict = false) : id_(id), strict_(strict) {}
 
-  void set_strict(bool strict) noexcept { strict_ = strict; }
-  void set_session_id(SessionId id) noexcept { id_ = id; }
+  void set_strict(bool strict) noexcept { strict_ = strict; }  ///< see the constructor
+  void set_session_id(SessionId id) noexcept { id_ = id; }     ///< 0: a store gives one
   /// Where the rows come from (`source`) and the exchange's environment, `production` or `demo`.
   void set_source(std::string source, std::string environment = {}) {
     source_ = std::move(source);
@@ -92,10 +94,11 @@ class SessionBuilder {
   const MarketInfo& info(std::size_t handle) const { return markets_[handle].info; }
   /// True if a market of this ticker has been seen.
   bool has(std::string_view ticker) const { return index_.find(ticker) != index_.end(); }
-  std::size_t size() const noexcept { return markets_.size(); }
+  std::size_t size() const noexcept { return markets_.size(); }  ///< markets seen so far
 
   /// Sets what is known beside the events without fixing the grid.
   void set_close(std::size_t handle, std::optional<Micros> close_us) { markets_[handle].info.close_us = close_us; }
+  /// False: sizes are not known, as in top-of-book data. Does not fix the grid either.
   void set_has_sizes(std::size_t handle, bool has_sizes) { markets_[handle].info.has_sizes = has_sizes; }
   /// @throws DataError if the market already has another result
   void set_settlement(std::size_t handle, Price value) {
@@ -165,12 +168,14 @@ class SessionBuilder {
     market.rows.push_back(stored);
     return true;
   }
+  /// The same by ticker; a market seen for the first time is added.
   bool append(std::string_view ticker, const EventRow& row) { return append(market(ticker), row); }
 
-  /// Counts rows of the market that were repaired or left out by somebody else: repeated, times raised to their predecessor's,
-  /// ahead of the first snapshot.
+  /// Counts repeated rows of the market that somebody else left out.
   void count_duplicate(std::size_t handle, std::uint64_t rows = 1) { markets_[handle].report.duplicates += rows; }
+  /// Counts rows of the market whose times somebody else raised to their predecessor's.
   void count_backwards(std::size_t handle, std::uint64_t rows = 1) { markets_[handle].report.backwards += rows; }
+  /// Counts rows of the market ahead of its first snapshot that somebody else left out.
   void count_before_snapshot(std::size_t handle, std::uint64_t rows = 1) { markets_[handle].report.before_snapshot += rows; }
 
   /// Makes the session and leaves the builder without markets, id, source and span. Replays every market once.

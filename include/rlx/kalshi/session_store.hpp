@@ -17,13 +17,15 @@ namespace rlx::kalshi {
 
 /// One session of a store, without its events.
 struct SessionSummary {
-  SessionId id = 0;
-  std::string status = "closed";    ///< `active`, `closed` or `error`
-  bool loadable = true;             ///< closed and with an end
-  Micros start_us = 0, end_us = 0;  ///< 0 where the store does not say
-  std::size_t markets = 0;
-  std::string source, environment;
-  bool operator==(const SessionSummary&) const = default;
+  SessionId id = 0;                                        ///< number of the session
+  std::string status = "closed";                           ///< `active`, `closed` or `error`
+  bool loadable = true;                                    ///< closed and with an end
+  Micros start_us = 0;                                     ///< 0 where the store does not say
+  Micros end_us = 0;                                       ///< 0 where the store does not say
+  std::size_t markets = 0;                                 ///< number of markets
+  std::string source;                                      ///< as SessionData::source
+  std::string environment;                                 ///< as SessionData::environment
+  bool operator==(const SessionSummary&) const = default;  ///< Memberwise.
 };
 
 /// Keeps sessions. `list` gives all of them by id, also those that cannot be loaded; `load` gives one, whole, and throws

@@ -45,6 +45,7 @@ inline constexpr std::int64_t session_schema_version = 1;
 
 namespace detail {
 
+/// Makes the tables that a file lacks.
 inline constexpr const char* session_tables = R"sql(
 CREATE TABLE IF NOT EXISTS rl_orderbook_sessions(session_id INTEGER PRIMARY KEY, market_tickers TEXT, started_at TEXT,
   ended_at TEXT, status TEXT, websocket_url TEXT, environment TEXT, connection_metadata TEXT, messages_received INTEGER,
@@ -70,6 +71,7 @@ CREATE TABLE IF NOT EXISTS rl_session_markets(session_id INTEGER, market_ticker 
 struct AddedColumn {
   const char *table, *name, *type;
 };
+/// Columns that this library adds to the older recorder's tables.
 inline constexpr std::array<AddedColumn, 6> added_columns = {{
     {"rl_orderbook_sessions", "schema_version", "INTEGER"},
     {"rl_orderbook_sessions", "price_unit_e4", "INTEGER DEFAULT 100"},
@@ -79,9 +81,12 @@ inline constexpr std::array<AddedColumn, 6> added_columns = {{
     {"rl_orderbook_deltas", "exchange_ts_us", "INTEGER"},
 }};
 
+/// Tables with indexes by session, market and time.
 inline constexpr std::array<const char*, 2> indexed_tables = {"rl_orderbook_snapshots", "rl_orderbook_deltas"};
 
+/// By FeeType.
 inline constexpr std::array<std::string_view, 4> fee_type_names = {"quadratic", "quadratic_with_maker_fees", "flat", "none"};
+/// By FeeRounding.
 inline constexpr std::array<std::string_view, 2> fee_rounding_names = {"centicent", "cent"};
 
 /// JSON text of a string.
@@ -107,8 +112,10 @@ inline void append_json_text(std::string& out, std::string_view text) {
  */
 class SqliteSessionStore {
  public:
-  /// @param mode   `create` also makes a new file
-  /// @param close  announced close of markets that the file does not describe
+  /// @param path     the database file
+  /// @param mode     `create` also makes a new file
+  /// @param close    announced close of markets that the file does not describe
+  /// @param busy_ms  how long a lock of another program is waited for
   /// @throws IoError with path and remedy: no database, damaged, locked, or written by a newer version
   explicit SqliteSessionStore(std::string path, io::SqliteMode mode = io::SqliteMode::create, CloseRule close = {},
                               int busy_ms = 2'000)

@@ -23,41 +23,43 @@ namespace rlx::kalshi {
 
 /// One update of the learner.
 struct UpdateRecord {
-  std::uint64_t timesteps = 0;
+  std::uint64_t timesteps = 0;          ///< environment steps of the run by then
   std::optional<double> mean_reward{};  ///< of the episodes that ended in the rollout; empty if none did
   double entropy = 0.0;                 ///< mean of the policy's, nats
   double legal_entropy = 0.0;           ///< mean of ln(number of legal actions): that of a policy that draws blindly
-  double approx_kl = 0.0;
-  double explained_variance = 0.0;
+  double approx_kl = 0.0;               ///< KL divergence of the policy from the one that collected, nats
+  double explained_variance = 0.0;      ///< 1: the value function explains all of the returns; 0 or less: nothing
 };
 
 /// One evaluation during training.
 struct EvaluationRecord {
-  std::uint64_t timesteps = 0;
+  std::uint64_t timesteps = 0;               ///< environment steps of the run by then
   double held_out_mean = 0.0;                ///< mean reward of the held-out views
   std::optional<double> first_stage_mean{};  ///< of the training views that came first: those of the first stage
 };
 
 /// What a run leaves for judging it, in the order of time.
 struct TrainingHistory {
-  bool completed = true;          ///< no exception ended it
-  bool parameters_finite = true;  ///< all of them, at the end
-  std::vector<UpdateRecord> updates;
-  std::vector<EvaluationRecord> evaluations;
+  bool completed = true;                      ///< no exception ended it
+  bool parameters_finite = true;              ///< all of them, at the end
+  std::vector<UpdateRecord> updates;          ///< ascending in timesteps
+  std::vector<EvaluationRecord> evaluations;  ///< ascending in timesteps
 };
 
 /// One criterion and whether it holds.
 struct Check {
-  std::string criterion;
-  bool passed = false;
-  std::string found;  ///< the numbers compared, or what was not measured
+  std::string criterion;  ///< in words
+  bool passed = false;    ///< true if it holds
+  std::string found;      ///< the numbers compared, or what was not measured
 };
 
 /// Least-squares slope of values against their position, with its 95 % normal interval. Empty for fewer than 3 values.
 inline std::optional<risk::Interval> slope(std::span<const double> values);
 
 /// The criteria of a run, in a fixed order. What was not measured fails and says so.
-/// @param train, held_out  the final policy on the training and on the held-out views
+/// @param history   of the run
+/// @param train     the final policy on the training views
+/// @param held_out  the final policy on the held-out views
 inline std::vector<Check> success_checks(const TrainingHistory& history, const EvaluationTable& train,
                                          const EvaluationTable& held_out);
 
@@ -88,16 +90,18 @@ inline std::optional<risk::Interval> slope(std::span<const double> values) {
 
 namespace detail {
 
+/// Arithmetic mean. @pre at least one value
 inline double mean_of(std::span<const double> values) {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
 
-// Means of the first and the last tenth, at least one value each.
+/// Means of the first and the last tenth, at least one value each.
 inline std::pair<double, double> first_and_last_tenth(std::span<const double> values) {
   const std::size_t tenth = std::max<std::size_t>(values.size() / 10, 1);
   return {mean_of(values.first(tenth)), mean_of(values.last(tenth))};
 }
 
+/// Three decimals.
 inline std::string number(double value) { return io::fixed(value, 3); }
 
 class CheckList {

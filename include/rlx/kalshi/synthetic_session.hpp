@@ -43,21 +43,31 @@ struct SyntheticConfig {
   double edge = 1.0;           ///< 0..1: share of the lag that is kept; 0: the belief is the true probability
   double lag = 25.0;           ///< groups over which the belief learns, at least 1
 
-  int min_brackets = 2, max_brackets = 3;       ///< markets of an event, 2..20
-  double center_deviation = 0.5;                ///< of the brackets' centre, in standard deviations of the hidden value
-  double spacing = 0.55, bound_jitter = 0.1;    ///< of the brackets' bounds
-  int news = 30;                                ///< jumps of the information clock, 0..10,000; 0 makes all of it even
-  double news_share = 0.8, news_window = 0.97;  ///< share of the information in them; share of the time they come in
+  int min_brackets = 2;           ///< fewest markets of an event, 2..20
+  int max_brackets = 3;           ///< most markets of an event, up to 20
+  double center_deviation = 0.5;  ///< of the brackets' centre, in standard deviations of the hidden value
+  double spacing = 0.55;          ///< of the brackets' bounds, in standard deviations of the hidden value
+  double bound_jitter = 0.1;      ///< standard deviation of a bound, in the same unit
+  int news = 30;                  ///< jumps of the information clock, 0..10,000; 0 makes all of it even
+  double news_share = 0.8;        ///< share of the information in the jumps
+  double news_window = 0.97;      ///< share of the time that the jumps come in
 
-  double duration_s = 12 * 3600.0, duration_deviation = 0.4;  ///< of a market: median 60..10^7, deviation of the logarithm
-  double groups = 700.0, groups_deviation = 0.6;  ///< nominal groups of a market: median, deviation of the logarithm
-  double min_groups = 80.0, max_groups = 8000.0;  ///< where they are cut
-  double short_share = 0.05;                      ///< of the markets have uniformly few nominal groups
-  double min_short_groups = 10.0, max_short_groups = 60.0;
-  double calm_rate = 0.6, burst_rate = 4.0;            ///< arrivals, in nominal groups per duration
-  double calm_to_burst = 0.015, burst_to_calm = 0.08;  ///< per group
+  double duration_s = 12 * 3600.0;  ///< of a market: median, 60..10^7
+  double duration_deviation = 0.4;  ///< of its logarithm
+  double groups = 700.0;            ///< nominal groups of a market: median
+  double groups_deviation = 0.6;    ///< of their logarithm
+  double min_groups = 80.0;         ///< where they are cut below
+  double max_groups = 8000.0;       ///< where they are cut above
+  double short_share = 0.05;        ///< of the markets have uniformly few nominal groups
+  double min_short_groups = 10.0;   ///< fewest nominal groups of those
+  double max_short_groups = 60.0;   ///< most nominal groups of those
+  double calm_rate = 0.6;           ///< arrivals of calm times, in nominal groups per duration
+  double burst_rate = 4.0;          ///< arrivals of bursts, in nominal groups per duration
+  double calm_to_burst = 0.015;     ///< probability per group that a burst begins
+  double burst_to_calm = 0.08;      ///< probability per group that a burst ends
 
-  double size = 40.0, size_deviation = 1.0;     ///< of a market's levels, contracts: median, deviation of the logarithm
+  double size = 40.0;                           ///< median of a market's levels, contracts
+  double size_deviation = 1.0;                  ///< of its logarithm
   double level_deviation = 0.9;                 ///< of the logarithm of a single level
   double small_share = 0.15;                    ///< of the levels have 1 to 5 contracts instead
   double fractional_share = 0.1;                ///< of the levels have hundredths of a contract
@@ -72,12 +82,12 @@ struct SyntheticConfig {
 
 /// The truth behind one market, one entry per decision group: entry k belongs to group k of a view with default ViewConfig.
 struct MarketTruth {
-  std::vector<Micros> ts_us;        ///< time of the group
-  std::vector<double> probability;  ///< p*: that the market settles as YES, given all news until then
-  std::vector<double> belief;       ///< what the quotes follow; the planted edge is probability - belief
-  std::vector<double> clock;        ///< share of the event's information that is out, 0..1
-  std::vector<double> level;        ///< hidden value given that information
-  bool operator==(const MarketTruth&) const = default;
+  std::vector<Micros> ts_us;                            ///< time of the group
+  std::vector<double> probability;                      ///< p*: that the market settles as YES, given all news until then
+  std::vector<double> belief;                           ///< what the quotes follow; the planted edge is probability - belief
+  std::vector<double> clock;                            ///< share of the event's information that is out, 0..1
+  std::vector<double> level;                            ///< hidden value given that information
+  bool operator==(const MarketTruth&) const = default;  ///< Memberwise.
 
   /// p* at the last group at or before `t`; that of the first group before it. O(log groups) @pre at least one group
   double probability_at(Micros t) const {
@@ -93,7 +103,7 @@ struct SyntheticTruth {
                                      ///< bounds i-1 and i
   double final_level = 0.0;          ///< the hidden value in the end
   std::size_t winner = 0;            ///< the market that settled as YES
-  bool operator==(const SyntheticTruth&) const = default;
+  bool operator==(const SyntheticTruth&) const = default;  ///< Memberwise.
 
   /// p* of every market when a share `clock` of the information is out and says `level`. The sum is 1. Allocates.
   std::vector<double> probabilities(double clock, double level) const;
@@ -101,8 +111,8 @@ struct SyntheticTruth {
 
 /// A session as recorded, and the truth behind it.
 struct SyntheticSession {
-  std::shared_ptr<const SessionData> session;
-  SyntheticTruth truth;
+  std::shared_ptr<const SessionData> session;  ///< as recorded
+  SyntheticTruth truth;                        ///< what no view shows
 };
 
 /**
@@ -353,6 +363,7 @@ class SyntheticMarket {
 /// The parts of a day that have their own streams.
 enum class SyntheticAspect : std::uint8_t { structure = 16, path = 17, arrivals = 18, book = 19 };
 
+/// The stream of one part of one day. `market`: 0 where the part is the whole event's.
 inline RandomStream synthetic_stream(std::uint64_t seed, std::size_t day, SyntheticAspect aspect, std::size_t market = 0) {
   return RandomStream({.seed = seed,
                        .purpose = static_cast<Purpose>(static_cast<unsigned>(Purpose::user) + static_cast<unsigned>(aspect)),

@@ -60,12 +60,13 @@ constexpr std::optional<Micros> date_of_ticker(std::string_view ticker) noexcept
 
 /// How a market's announced close is found where no metadata give it. Never the recording's last time.
 struct CloseRule {
+  /// Where the close comes from.
   enum class Kind : std::uint8_t {
     ticker_date,  ///< `offset_us` after midnight UTC of the date in the ticker; unknown without a date
     fixed,        ///< `offset_us` since 1970 UTC for every market
     none          ///< unknown
   };
-  Kind kind = Kind::ticker_date;
+  Kind kind = Kind::ticker_date;                  ///< where the close comes from
   Micros offset_us = 29 * Micros{3'600'000'000};  ///< 05:00 UTC on the day after
 
   /// The close of a market; empty if it is not known.

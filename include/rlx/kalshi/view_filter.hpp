@@ -27,9 +27,9 @@ namespace rlx::kalshi {
 struct ViewFilter {
   std::size_t min_length = 50;                                       ///< decision groups
   std::size_t max_length = std::numeric_limits<std::size_t>::max();  ///< for groups by length
-  double min_coverage = 0.10;
-  double min_quality = 0.95;
-  ViewConfig view{};
+  double min_coverage = 0.10;                                        ///< least ViewStatistics::market_coverage, 0..1
+  double min_quality = 0.95;                                         ///< least ViewStatistics::data_quality_score, 0..1
+  ViewConfig view{};                                                 ///< how decisions are laid over the events
 };
 
 /// No filter beyond what a view needs to exist.
@@ -37,9 +37,9 @@ inline ViewFilter all_views() { return {.min_length = 0, .min_coverage = 0.0, .m
 
 /// A market that was not taken, and why.
 struct Rejection {
-  SessionId session = 0;
-  std::string ticker;
-  RejectionReason reason = RejectionReason::no_groups;
+  SessionId session = 0;                                ///< recording of the market
+  std::string ticker;                                   ///< of the market
+  RejectionReason reason = RejectionReason::no_groups;  ///< which test it failed
   double found = 0.0;  ///< the length or share that was too small or too large; 0 where there is no view
 };
 
@@ -147,14 +147,16 @@ class ViewSet {
     }
   }
 
-  std::size_t size() const noexcept { return views_.size(); }
+  std::size_t size() const noexcept { return views_.size(); }  ///< number of views, at least 1
+  /// The view of a source. @pre source < size()
   const MarketSessionView& operator[](std::size_t source) const { return views_[source]; }
+  /// The same, checked. @throws ConfigError for an unknown source
   const MarketSessionView& at(std::size_t source) const {
     if (source < views_.size()) return views_[source];
     throw ConfigError("view set: expected a source below " + std::to_string(views_.size()) + ", found " +
                       std::to_string(source));
   }
-  std::span<const MarketSessionView> views() const noexcept { return views_; }
+  std::span<const MarketSessionView> views() const noexcept { return views_; }  ///< by source
   /// Number of the event of each view, by the order of the events' names: brackets of one event share it.
   std::span<const std::uint32_t> events() const noexcept { return events_; }
   /// [views][3], row by row: difficulty_statistics of each view.

@@ -37,14 +37,16 @@ struct WireConfig {
 /// One row of a frame.
 struct WireEvent {
   std::string_view ticker;  ///< valid during the call of the sink
-  EventRow row;
-  std::int64_t sid = -1, seq = -1;  ///< subscription and sequence number; -1 where the frame has none
+  EventRow row;             ///< the row itself
+  std::int64_t sid = -1;    ///< subscription; -1 where the frame has none
+  std::int64_t seq = -1;    ///< sequence number; -1 where the frame has none
 };
 
+/// What a frame is, by its `type`.
 enum class FrameType : std::uint8_t {
-  snapshot,
-  delta,
-  trade,
+  snapshot,    ///< the whole book of a market
+  delta,       ///< a change of one level
+  trade,       ///< a trade
   ok,          ///< reply that uses a sequence number
   subscribed,  ///< reply without one
   other        ///< any other type: skipped
@@ -52,10 +54,11 @@ enum class FrameType : std::uint8_t {
 
 /// What a frame was.
 struct FrameInfo {
-  FrameType type = FrameType::other;
-  std::int64_t sid = -1, seq = -1;  ///< -1 where the frame has none
-  bool dated = false;               ///< false: its rows have the time of receipt
-  std::size_t rows = 0;             ///< given to the sink
+  FrameType type = FrameType::other;  ///< by its `type`
+  std::int64_t sid = -1;              ///< subscription; -1 where the frame has none
+  std::int64_t seq = -1;              ///< sequence number; -1 where the frame has none
+  bool dated = false;                 ///< false: its rows have the time of receipt
+  std::size_t rows = 0;               ///< given to the sink
 };
 
 /**
@@ -67,13 +70,16 @@ struct FrameInfo {
  */
 class WireParser {
  public:
+  /// The next frame is number 1 of `config.file`.
   explicit WireParser(WireConfig config = {}) : config_(std::move(config)), values_(config_.grid) {}
 
-  const WireConfig& config() const noexcept { return config_; }
+  const WireConfig& config() const noexcept { return config_; }  ///< as given
   /// Number of the next frame in its file, from 1, for messages; every frame is one more.
   void set_line(std::size_t line) noexcept { line_ = line; }
 
   /**
+   * @brief Reads one frame.
+   * @param json         its text; only read during the call
    * @param received_us  time of rows whose frame has no `ts` or `ts_ms`
    * @param sink         called as sink(const WireEvent&) for each row
    * @throws DataError `file:line:column: field ...` for text that is no JSON object, a missing field, a wrong type, a price
@@ -290,12 +296,14 @@ class WireParser {
 /// Checks that sequence numbers are contiguous. They count over all markets and replies of a subscription.
 class SequenceTracker {
  public:
+  /// What a sequence number means.
   enum class Verdict : std::uint8_t {
     ok,         ///< the next number, or the first of its subscription
     duplicate,  ///< seen before: drop the frame
     gap         ///< numbers are missing in front of it
   };
 
+  /// Notes the next frame of subscription `sid`.
   Verdict on(std::int64_t sid, std::int64_t seq) {
     Subscription& s = of(sid);
     const std::int64_t expected = s.last + 1;
