@@ -84,7 +84,7 @@ TEST_CASE("the gradient of CQL agrees with central differences") {
     rlx::DiscreteCql cql({.alpha = 0.7, .quantiles = k, .kappa_relative = 0.5, .training = training},
                          rlx::ActionNetwork<double>(spec, 5), data, threads);
     // Targets use the online argmax, which a step of 1e-6 does not change, and a fixed copy: the same loss on both sides.
-    rlx::TransitionRows<double> rows(data, training);
+    rlx::TransitionRows<double> rows(data, cql.scaling(), training);
     rlx::nn::ParameterStore<double>& store = cql.q().store();
     rlx::RandomStream random({.seed = 4, .purpose = rlx::Purpose::user});
     for (double& p : store.parameters()) p += 0.1 * random.normal();
@@ -92,7 +92,7 @@ TEST_CASE("the gradient of CQL agrees with central differences") {
       const std::size_t end = tensor.offset + tensor.size;
       for (std::size_t i = end; i % 8 != 0; ++i) store.parameters()[i] = 0;
     }
-    REQUIRE(gradient_error(cql, rows.draw(data, cql.scaling(), 0)) < 1e-6);
+    REQUIRE(gradient_error(cql, rows.draw(0)) < 1e-6);
   }
 }
 
@@ -132,9 +132,9 @@ TEST_CASE("terminated rows of CQL do not bootstrap, truncated ones do, and termi
         return cql.q().value(w)(0, 0) + cql.q().action(w)(0, 0);
       };
       const double target = 3.0 + (terminated ? 0.0 : 0.5 * value(-2.0));
-      rlx::TransitionRows<double> rows(data, training);
+      rlx::TransitionRows<double> rows(data, cql.scaling(), training);
       const double expected = 0.5 * std::pow(value(1.0) - target, 2);
-      REQUIRE_THAT(cql.evaluate(rows.draw(data, cql.scaling(), 0)).td_loss, WithinRel(expected, 1e-12));
+      REQUIRE_THAT(cql.evaluate(rows.draw(0)).td_loss, WithinRel(expected, 1e-12));
     }
   }
 }

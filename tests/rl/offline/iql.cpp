@@ -51,8 +51,8 @@ TEST_CASE("the gradients of IQL agree with central differences") {
   const rlx::OfflineTraining training{.batch_size = 30};
   rlx::DiscreteIql iql({.expectile = 0.8, .beta = 0.5, .training = training}, rlx::ActionNetwork<double>(iql_net(3, 4), 5),
                        rlx::ActionNetwork<double>(iql_net(3, 4), 6), data, threads);
-  rlx::TransitionRows<double> rows(data, training);
-  const auto batch = rows.draw(data, iql.scaling(), 0);
+  rlx::TransitionRows<double> rows(data, iql.scaling(), training);
+  const auto batch = rows.draw(0);
   for (const std::size_t twin : {0, 1}) {
     REQUIRE(rlx::nn::gradient_check(
                 [&](std::span<const double>, std::span<double> gradient) {
@@ -107,8 +107,8 @@ TEST_CASE("IQL weights the log of the policy by the advantage and limits the wei
   for (const double beta : {2.0, 1e6}) {
     rlx::DiscreteIql iql({.beta = beta, .training = training}, rlx::ActionNetwork<double>(iql_net(1, 2), 1),
                          rlx::ActionNetwork<double>(iql_net(1, 2), 3), data, threads);
-    rlx::TransitionRows<double> rows(data, training);
-    const auto batch = rows.draw(data, iql.scaling(), 0);
+    rlx::TransitionRows<double> rows(data, iql.scaling(), training);
+    const auto batch = rows.draw(0);
     const double at = 1.0;
     const auto outputs = [&](const rlx::ActionNetwork<double>& net) {
       auto w = net.make_workspace(1);

@@ -15,9 +15,9 @@ TEST_CASE("minibatches hold the rows of the dataset: next rows, final rows, mask
   const rlx::OfflineDataset data = random_log({.episodes = 2, .steps = 3, .observation = 2, .actions = 3, .seed = 1});
   const rlx::OfflineTraining training{.gamma = 0.5, .normalize_observation = false, .reward_scale = 2.0};
   const rlx::TransitionScaling scaling(data, training, {});
-  rlx::TransitionRows<double> rows(data, training);
+  rlx::TransitionRows<double> rows(data, scaling, training);
   const std::vector<std::size_t> all = {0, 1, 2, 3, 4, 5};
-  const auto batch = rows.gather(data, scaling, all);
+  const auto batch = rows.gather(all);
   REQUIRE(batch.size() == 6);
   for (std::size_t i = 0; i < 6; ++i) {
     for (std::size_t c = 0; c < 2; ++c) {
@@ -39,11 +39,11 @@ TEST_CASE("minibatch i depends on seed and i alone and covers the rows evenly") 
   const rlx::OfflineDataset data = random_log({.episodes = 5, .steps = 4, .observation = 2, .actions = 3, .seed = 1});
   const rlx::OfflineTraining training{.batch_size = 1'000, .seed = 4};
   const rlx::TransitionScaling scaling(data, training, {});
-  rlx::TransitionRows<double> one(data, training), other(data, training);
+  rlx::TransitionRows<double> one(data, scaling, training), other(data, scaling, training);
   std::vector<double> first;
-  for (const double r : one.draw(data, scaling, 7).rewards) first.push_back(r);
-  other.draw(data, scaling, 3);
-  const auto again = other.draw(data, scaling, 7);
+  for (const double r : one.draw(7).rewards) first.push_back(r);
+  other.draw(3);
+  const auto again = other.draw(7);
   REQUIRE(std::vector<double>(again.rewards.begin(), again.rewards.end()) == first);
   for (std::size_t row = 0; row < data.size(); ++row) {
     const auto hits = std::count(first.begin(), first.end(), data.reward(row));

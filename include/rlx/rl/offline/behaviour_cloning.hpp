@@ -142,7 +142,9 @@ class BehaviourCloning {
   }
 
   BehaviourCloningResult fit(const OfflineDataset& train, const OfflineDataset* held_out) {
-    TransitionRows<float> rows(train, config_.training);
+    TransitionRows<float> rows(train, scaling_, config_.training);
+    std::optional<TransitionRows<float>> held_out_rows;
+    if (held_out != nullptr) held_out_rows.emplace(*held_out, scaling_, config_.training);
     std::vector<std::uint32_t> order(train.size());
     std::vector<std::size_t> batch;
     std::vector<float> best(network_.store().parameters().begin(), network_.store().parameters().end());
@@ -169,7 +171,7 @@ class BehaviourCloning {
         result.best_epoch = result.epochs;
         continue;
       }
-      const auto [loss, accuracy] = judge(*held_out, rows);
+      const auto [loss, accuracy] = judge(*held_out, *held_out_rows);
       if (result.best_epoch == 0 || loss < result.held_out_loss) {
         result.best_epoch = result.epochs;
         result.held_out_loss = loss;
@@ -198,7 +200,7 @@ class BehaviourCloning {
 
   /// Sums of loss and weight over the rows; for training weighted and smoothed, with the gradient of the mean.
   Sums pass(const OfflineDataset& data, TransitionRows<float>& buffers, std::span<const std::size_t> rows, bool train) {
-    const TransitionBatch<float> batch = buffers.gather(data, scaling_, rows);
+    const TransitionBatch<float> batch = buffers.gather(rows);
     const std::size_t shards = detail::shards_of(rows.size());
     if (train) gradient_.begin(network_.store(), shards);
     sums_.assign(shards, {});

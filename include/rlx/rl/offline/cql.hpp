@@ -116,7 +116,7 @@ class DiscreteCql {
         data_(&data),
         threads_(&threads),
         scaling_(data, config_.training, detail::unscaled_columns_of(q_)),
-        rows_(data, config_.training),
+        rows_(data, scaling_, config_.training),
         target_(q_.store().parameters().begin(), q_.store().parameters().end()),
         gradient_(q_.store(), config_.training),
         alpha_(config_.alpha) {
@@ -159,8 +159,7 @@ class DiscreteCql {
   CqlMetrics learn(std::size_t updates) {
     CqlMetrics sum;
     for (std::size_t i = 0; i < updates; ++i) {
-      const CqlMetrics m =
-          update(rows_.draw(*data_, scaling_, updates_), detail::learning_rate_at(config_.training, i, updates));
+      const CqlMetrics m = update(rows_.draw(updates_), detail::learning_rate_at(config_.training, i, updates));
       for (const auto field : {&CqlMetrics::loss, &CqlMetrics::td_loss, &CqlMetrics::gap, &CqlMetrics::alpha, &CqlMetrics::q,
                                &CqlMetrics::grad_norm}) {
         sum.*field += m.*field / static_cast<double>(updates);

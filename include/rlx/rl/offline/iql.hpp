@@ -65,8 +65,8 @@ ExpectileLoss<S> expectile_loss(S u, std::type_identity_t<S> tau) {
 }
 
 /// Learns Q, V and a policy from an `OfflineDataset`. Minibatch i is drawn from the stream (seed, permutation, 0, i); the loss
-/// of a batch is summed over parts of fixed size, so the parameters are the same bytes for any number of threads. V is the
-/// output "value" of the policy network.
+/// of a batch is summed over parts of fixed size, so the parameters are the same bytes for any number of threads. `update`
+/// allocates nothing once batches have had their largest size. V is the output "value" of the policy network.
 /// @code
 /// const auto network = rlx::nn::mlp_actor_critic({.observation = 8, .action = 4});
 /// rlx::DiscreteIql iql({.beta = 3}, network, network, log, threads);
@@ -90,7 +90,7 @@ class DiscreteIql {
         data_(&data),
         threads_(&threads),
         scaling_(data, config_.training, detail::unscaled_columns_of(policy_)),
-        rows_(data, config_.training),
+        rows_(data, scaling_, config_.training),
         gradient_{detail::BatchGradient<Scalar>(q_[0].store(), config_.training),
                   detail::BatchGradient<Scalar>(q_[1].store(), config_.training),
                   detail::BatchGradient<Scalar>(policy_.store(), config_.training)} {
@@ -125,8 +125,7 @@ class DiscreteIql {
   IqlMetrics learn(std::size_t updates) {
     IqlMetrics sum;
     for (std::size_t i = 0; i < updates; ++i) {
-      const IqlMetrics m =
-          update(rows_.draw(*data_, scaling_, updates_), detail::learning_rate_at(config_.training, i, updates));
+      const IqlMetrics m = update(rows_.draw(updates_), detail::learning_rate_at(config_.training, i, updates));
       for (const auto field : {&IqlMetrics::value_loss, &IqlMetrics::q_loss, &IqlMetrics::policy_loss, &IqlMetrics::advantage,
                                &IqlMetrics::weight, &IqlMetrics::clipped, &IqlMetrics::q}) {
         sum.*field += m.*field / static_cast<double>(updates);

@@ -114,38 +114,53 @@ class TransitionScaling {
   double reward_scale_, gamma_;
 };
 
-/// Buffers for the rows of one minibatch; grows to the largest one and then allocates nothing.
+/// Minibatches of one dataset. All its observations are scaled once, here, and kept: (N + E) D numbers. The buffers of a batch
+/// grow to the largest one; from then on nothing is allocated.
 template <std::floating_point S>
 class TransitionRows {
  public:
-  /// @throws ConfigError for a batch size of 0
-  TransitionRows(const OfflineDataset& data, const OfflineTraining& training)
-      : batch_size_(training.batch_size), seed_(training.seed), scaled_(data.observation_size()) {
+  /// @param data must outlive it. @throws ConfigError for a batch size of 0
+  TransitionRows(const OfflineDataset& data, const TransitionScaling& scaling, const OfflineTraining& training)
+      : data_(&data),
+        batch_size_(training.batch_size),
+        seed_(training.seed),
+        reward_scale_(scaling.reward_scale()),
+        gamma_(scaling.gamma()) {
     if (batch_size_ == 0) throw ConfigError("OfflineTraining.batch_size = 0, expected at least 1");
-    resize(data, batch_size_);
+    const std::size_t d = data.observation_size(), n = data.size();
+    scaled_.resize((n + data.episodes().size()) * d);
+    std::vector<float> scratch(d);
+    const auto scale = [&](std::span<const float> observation, std::size_t at) {
+      scaling.scale(observation, scratch, std::span<S>(scaled_).subspan(at * d, d));
+    };
+    for (std::size_t row = 0; row < n; ++row) scale(data.observation(row), row);
+    for (std::size_t e = 0; e < data.episodes().size(); ++e) scale(data.next_observation(data.episodes()[e].end - 1), n + e);
+    resize(batch_size_);
   }
 
   /// Minibatch number `update`: rows drawn with replacement from the stream (seed, permutation, 0, update).
-  TransitionBatch<S> draw(const OfflineDataset& data, const TransitionScaling& scaling, std::uint64_t update) {
+  TransitionBatch<S> draw(std::uint64_t update) {
     RandomStream random({seed_, Purpose::permutation, 0, update});
     drawn_.resize(batch_size_);
-    for (std::size_t& row : drawn_) row = random.bounded(data.size());
-    return gather(data, scaling, drawn_);
+    for (std::size_t& row : drawn_) row = random.bounded(data_->size());
+    return gather(drawn_);
   }
 
   /// The given rows, in their order; the views live until the next call.
-  TransitionBatch<S> gather(const OfflineDataset& data, const TransitionScaling& scaling, std::span<const std::size_t> rows) {
-    resize(data, rows.size());
-    const std::size_t d = data.observation_size(), a = data.action_count(), n = rows.size();
+  TransitionBatch<S> gather(std::span<const std::size_t> rows) {
+    resize(rows.size());
+    const std::size_t d = data_->observation_size(), a = data_->action_count(), n = rows.size();
     for (std::size_t i = 0; i < n; ++i) {
       const std::size_t row = rows[i];
-      scaling.scale(data.observation(row), scaled_, std::span<S>(observations_).subspan(i * d, d));
-      scaling.scale(data.next_observation(row), scaled_, std::span<S>(next_observations_).subspan(i * d, d));
-      std::copy_n(data.mask(row).data(), a, masks_.data() + i * a);
-      std::copy_n(data.next_mask(row).data(), a, next_masks_.data() + i * a);
-      actions_[i] = data.action(row);
-      rewards_[i] = static_cast<S>(data.reward(row) * scaling.reward_scale());
-      discounts_[i] = static_cast<S>(data.bootstraps(row) ? scaling.gamma() : 0.0);
+      const std::size_t episode = data_->episode_index(row);
+      const std::size_t next = row + 1 == data_->episodes()[episode].end ? data_->size() + episode : row + 1;
+      std::copy_n(scaled_.data() + row * d, d, observations_.data() + i * d);
+      std::copy_n(scaled_.data() + next * d, d, next_observations_.data() + i * d);
+      std::copy_n(data_->mask(row).data(), a, masks_.data() + i * a);
+      std::copy_n(data_->next_mask(row).data(), a, next_masks_.data() + i * a);
+      actions_[i] = data_->action(row);
+      rewards_[i] = static_cast<S>(data_->reward(row) * reward_scale_);
+      discounts_[i] = static_cast<S>(data_->bootstraps(row) ? gamma_ : 0.0);
     }
     return {{observations_.data(), n, d},
             {next_observations_.data(), n, d},
@@ -157,20 +172,22 @@ class TransitionRows {
   }
 
  private:
-  void resize(const OfflineDataset& data, std::size_t n) {
+  void resize(std::size_t n) {
     if (n <= actions_.size()) return;
-    observations_.resize(n * data.observation_size());
-    next_observations_.resize(n * data.observation_size());
-    masks_.resize(n * data.action_count());
-    next_masks_.resize(n * data.action_count());
+    observations_.resize(n * data_->observation_size());
+    next_observations_.resize(n * data_->observation_size());
+    masks_.resize(n * data_->action_count());
+    next_masks_.resize(n * data_->action_count());
     actions_.resize(n);
     rewards_.resize(n);
     discounts_.resize(n);
   }
 
+  const OfflineDataset* data_;
   std::size_t batch_size_;
   std::uint64_t seed_;
-  std::vector<float> scaled_;
+  double reward_scale_, gamma_;
+  std::vector<S> scaled_;  // rows, then final observations
   std::vector<std::size_t> drawn_;
   std::vector<S> observations_, next_observations_, rewards_, discounts_;
   std::vector<std::uint8_t> masks_, next_masks_;
