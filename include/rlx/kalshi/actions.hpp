@@ -25,7 +25,10 @@
 namespace rlx::kalshi {
 
 /// Where an order stands: `bid` orders add YES, `ask` orders add NO. At most one live order each.
-enum class BookSlot : std::uint8_t { bid, ask };
+enum class BookSlot : std::uint8_t {
+  bid,  ///< buys YES or sells NO
+  ask   ///< buys NO or sells YES
+};
 
 /// The other slot.
 constexpr BookSlot opposite(BookSlot slot) noexcept { return slot == BookSlot::bid ? BookSlot::ask : BookSlot::bid; }
@@ -46,10 +49,19 @@ enum class PriceRule : std::uint8_t {
 };
 
 /// The four orders. BUY opens or adds, SELL only reduces what is held.
-enum class BaseAction : std::uint8_t { buy_yes, sell_yes, buy_no, sell_no };
+enum class BaseAction : std::uint8_t {
+  buy_yes,   ///< bids for YES
+  sell_yes,  ///< asks for held YES
+  buy_no,    ///< bids for NO: asks for YES
+  sell_no    ///< asks for held NO: bids for YES
+};
 
 /// What an action does.
-enum class ActionKind : std::uint8_t { hold, cancel, order };
+enum class ActionKind : std::uint8_t {
+  hold,    ///< sends nothing
+  cancel,  ///< cancels every working order for which no message is under way
+  order    ///< sends one order
+};
 
 /// A decoded action; `base`, `rule` and `contracts` matter for orders only.
 struct Action {

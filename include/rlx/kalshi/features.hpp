@@ -35,7 +35,12 @@ inline constexpr std::size_t market_feature_count = 36;   ///< market and tempor
 inline constexpr std::size_t account_feature_count = 16;  ///< portfolio and order columns, from 36
 
 /// What the columns of an observation are about.
-enum class FeatureGroup : std::uint8_t { market, temporal, portfolio, order };
+enum class FeatureGroup : std::uint8_t {
+  market,     ///< book and trades
+  temporal,   ///< pace, moves and time to the close
+  portfolio,  ///< cash, position, results and the last fill
+  order       ///< own live orders
+};
 
 /// As in the names of the groups.
 constexpr std::string_view feature_group_name(FeatureGroup group) noexcept {

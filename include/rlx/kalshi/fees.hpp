@@ -15,7 +15,10 @@
 namespace rlx::kalshi {
 
 /// Whether an order met a resting one on arrival or was itself resting.
-enum class Liquidity : std::uint8_t { taker, maker };
+enum class Liquidity : std::uint8_t {
+  taker,  ///< met resting orders at its arrival
+  maker   ///< rested and was met
+};
 
 /// Rounding that the fills of one order have overpaid and not got back, in micro-dollars. Belongs to the order and spans its
 /// taker and maker fills; 0..1 cent between fills.

@@ -51,7 +51,10 @@ inline void validate(const FillConfig& config) {
 /// A request on its way to the exchange.
 struct Message {
   /// What is asked for.
-  enum class Kind : std::uint8_t { place, cancel };
+  enum class Kind : std::uint8_t {
+    place,  ///< a new order, in place of the one that works in its slot
+    cancel  ///< the end of the working order
+  };
   Kind kind = Kind::place;        ///< what is asked for
   BookSlot slot = BookSlot::bid;  ///< slot that it is for
   Price price = 0;                ///< limit, YES price

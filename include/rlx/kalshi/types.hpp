@@ -30,7 +30,10 @@ constexpr Money cents(std::int64_t whole) { return whole * 10'000; }            
 constexpr Count contracts(std::int64_t whole) { return whole * one_contract; }  ///< whole contracts as Count
 
 /// The side whose bids a level belongs to: a NO bid at q is a YES ask at 10,000 - q.
-enum class BookSide : std::uint8_t { yes, no };
+enum class BookSide : std::uint8_t {
+  yes,  ///< YES bids
+  no    ///< NO bids
+};
 
 /// The other side.
 constexpr BookSide opposite(BookSide side) { return side == BookSide::yes ? BookSide::no : BookSide::yes; }

@@ -17,7 +17,10 @@
 namespace rlx::market {
 
 /// What the buyer may do with the underlying at the strike.
-enum class OptionType : std::uint8_t { call, put };
+enum class OptionType : std::uint8_t {
+  call,  ///< pays what the forward ends above the strike
+  put    ///< pays what it ends below
+};
 
 /// Milliseconds in a day.
 inline constexpr double ms_per_day = 86'400'000.0;
