@@ -169,11 +169,12 @@ std::vector<Gate> network_gates();
 std::vector<Gate> ladder_gates();
 std::vector<Gate> offline_gates();
 std::vector<Gate> quantile_risk_gates();
+std::vector<Gate> cvar_risk_gates();
 
 inline std::vector<Gate> all_gates() {
   std::vector<Gate> all;
   for (auto* const list : {identity_gates, continuous_gates, ring_gates, classic_gates, memory_gates, network_gates,
-                           ladder_gates, offline_gates, quantile_risk_gates}) {
+                           ladder_gates, offline_gates, quantile_risk_gates, cvar_risk_gates}) {
     for (Gate& gate : list()) all.push_back(std::move(gate));
   }
   return all;

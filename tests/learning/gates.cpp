@@ -3,6 +3,7 @@
 /// @brief One test case for each learning gate; the slow ones run with `ctest -L learning` only.
 #include "learning/gate.hpp"
 #include "learning/ladder.hpp"
+#include "learning/premium_seller.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -103,7 +104,12 @@ TEST_CASE("Every gate has a test case of its own", "[learning][gate]") {
                                      "ppo.bandit_quantile_mean",
                                      "ppo.bandit_quantile_cvar",
                                      "ppo.bandit_quantile_wang",
-                                     "ppo.bandit_quantile_power"};
+                                     "ppo.bandit_quantile_power",
+                                     "ppo.bandit_mean",
+                                     "ppo.bandit_episode_cvar",
+                                     "ppo.bandit_step_cvar",
+                                     "ppo.premium_seller_below",
+                                     "ppo.premium_seller_above"};
   REQUIRE(names == tested);
 }
 
@@ -137,6 +143,29 @@ TEST_CASE("PPO: CartPole without velocities, without an LSTM", "[learning][.slow
 }
 TEST_CASE("PPO: the modular network of 791,989 parameters", "[learning][.slow]") { require_gate("ppo.slot_network"); }
 TEST_CASE("PPO: the option ladder with one profile sold too dear", "[learning][.slow]") { require_gate("ppo.ladder_planted"); }
+TEST_CASE("PPO: the mean of a bandit with a tail", "[learning][.slow]") { require_gate("ppo.bandit_mean"); }
+TEST_CASE("PPO: CVaR of a bandit's episodes", "[learning][.slow]") { require_gate("ppo.bandit_episode_cvar"); }
+TEST_CASE("PPO: CVaR of a bandit's steps", "[learning][.slow]") { require_gate("ppo.bandit_step_cvar"); }
+TEST_CASE("PPO: the premium seller takes the risk at a small weight", "[learning][.slow]") {
+  require_gate("ppo.premium_seller_below");
+}
+TEST_CASE("PPO: the premium seller hedges at a large weight", "[learning][.slow]") { require_gate("ppo.premium_seller_above"); }
+TEST_CASE("A sweep of cvar_weight finds where the premium seller hedges", "[learning][.slow]") {
+  // Unhedged episodes of 20 steps earn 9.8 on average, hedged ones 6 for sure.
+  const rlx::Frontier frontier = rlx_learning::premium_seller_frontier();
+  INFO(rlx::frontier_table(frontier).to_string());
+  for (const rlx::FrontierPoint& point : frontier.points) {
+    CAPTURE(point.weight);
+    if (point.weight < 0.01) {
+      REQUIRE(point.mean.estimate > 8.0);
+      REQUIRE(point.cvar.estimate < -30.0);  // some 18 % of the episodes have a step that loses 50
+    } else {
+      REQUIRE(point.mean.estimate < 7.0);
+      REQUIRE(point.cvar.estimate > 3.0);
+    }
+  }
+  REQUIRE(frontier.chosen(0.05).weight > 0.05);
+}
 TEST_CASE("PPO: a bandit's tail under no distortion", "[learning][.slow]") { require_gate("ppo.bandit_quantile_mean"); }
 TEST_CASE("PPO: a bandit's tail under CVaR of a tenth", "[learning][.slow]") { require_gate("ppo.bandit_quantile_cvar"); }
 TEST_CASE("PPO: a bandit's tail under Wang's distortion", "[learning][.slow]") { require_gate("ppo.bandit_quantile_wang"); }
