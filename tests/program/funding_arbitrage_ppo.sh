@@ -75,8 +75,8 @@ case $case_name in
       refuse 2 "${flag%% *} has no effect with --state" infer --state states.jsonl $flag
     done
     # A flag of another command is told apart from one that does not exist.
-    refuse 2 '--tapes belongs to train, evaluate, infer and validate-data: generate-data does not take it' generate-data --tapes 4
-    refuse 2 '--learning-rate belongs to train: evaluate does not take it' evaluate --learning-rate 1e-4
+    refuse 2 '--tapes belongs to train, frontier, evaluate, infer and validate-data: generate-data does not take it' generate-data --tapes 4
+    refuse 2 '--learning-rate belongs to train and frontier: evaluate does not take it' evaluate --learning-rate 1e-4
     refuse 2 '--sensitivity belongs to train and evaluate: infer does not take it' infer --sensitivity
     refuse 2 '--episodes belongs to infer: without a command the program runs train, which does not take it' --episodes=3
     refuse 2 'enter-threshold' infer --enter-threshold nan
@@ -89,7 +89,7 @@ case $case_name in
     echo '{"zzzzzzzzzz": 3}' >config.json
     refuse 2 "unknown key 'zzzzzzzzzz'$" train --config config.json
     echo '{"learning_rate": 1e-4}' >config.json
-    refuse 2 'config.json: --learning-rate belongs to train: evaluate does not take it' evaluate --config config.json
+    refuse 2 'config.json: --learning-rate belongs to train and frontier: evaluate does not take it' evaluate --config config.json
     echo '{"seed": 1, "seed": 2}' >config.json
     refuse 2 "each key once per object, found 'seed' again" train --config config.json
     echo '{"num_episodes": 1, "num-episodes": 2}' >config.json

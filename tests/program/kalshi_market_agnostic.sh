@@ -84,7 +84,7 @@ case $case_name in
     refuse 2 'batch-size has no effect with --algorithm a2c' train --algorithm a2c --batch-size 32
     refuse 2 'budget has no effect with --strategy hybrid' train --budget adaptive
     refuse 2 'price-rule has no effect with --layout extended' train --layout extended --price-rule join
-    refuse 2 '--learning-rate belongs to train: evaluate does not take it' evaluate --learning-rate 1e-4
+    refuse 2 '--learning-rate belongs to train and frontier: evaluate does not take it' evaluate --learning-rate 1e-4
     echo '{"min_lenth": 3}' >config.json
     refuse 2 "unknown key 'min_lenth'.*min-length" inspect --config config.json
     echo '{"min_length": 3, "min-length": 4}' >config.json
