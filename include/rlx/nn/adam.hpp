@@ -19,6 +19,7 @@
 
 namespace rlx::nn {
 
+/// Hyper-parameters of BasicAdam, checked when it is made; the defaults are PyTorch's but for epsilon.
 struct AdamConfig {
   double beta1 = 0.9;         ///< decay of the mean of gradients, in [0, 1)
   double beta2 = 0.999;       ///< decay of the mean of squares, in [0, 1)
@@ -36,7 +37,11 @@ struct AdamConfig {
 template <std::floating_point S>
 class BasicAdam {
  public:
-  /// @param size  length of the parameter buffer, padding included
+  /**
+   * @brief Moments of 0 and no step made.
+   * @param size    length of the parameter buffer, padding included
+   * @param config  hyper-parameters; ConfigError names the one out of its range
+   */
   explicit BasicAdam(std::size_t size, AdamConfig config = {}) : config_(config), first_(size), second_(size) {
     const auto check = [](const char* name, double value, bool fits, const char* expected) {
       if (!fits || !is_finite(value))
@@ -47,16 +52,21 @@ class BasicAdam {
     check("epsilon", config.epsilon, config.epsilon > 0, "a number above 0");
     check("weight_decay", config.weight_decay, config.weight_decay >= 0, "a number of at least 0");
   }
+  /// For the parameters of `store`, which is not kept. @throws ConfigError as the constructor above
   explicit BasicAdam(const ParameterStore<S>& store, AdamConfig config = {}) : BasicAdam(store.parameters().size(), config) {}
 
   /// Factors of one step, the same for all its parameters.
   struct Step {
-    S rate, root, keep, scale;
+    S rate;   ///< learning rate / (1 - beta1^t)
+    S root;   ///< 1 / sqrt(1 - beta2^t)
+    S keep;   ///< share of a parameter that weight decay leaves
+    S scale;  ///< of all gradients
   };
 
   /**
    * @brief Counts a step and returns its factors; `apply` must follow once for every parameter.
-   * @param grad_scale  factor of all gradients, such as clip_factor(norm, max_norm)
+   * @param learning_rate  of this step
+   * @param grad_scale     factor of all gradients, such as clip_factor(norm, max_norm)
    */
   Step begin_step(double learning_rate, double grad_scale = 1.0) {
     ++steps_;
@@ -119,17 +129,22 @@ class BasicAdam {
     }
     apply(begin_step(learning_rate, grad_scale), parameters, gradients, 0, first_.size());
   }
+  /// The same for the parameters and gradients of `store`.
   void step(ParameterStore<S>& store, double learning_rate, double grad_scale = 1.0) {
     step(store.parameters(), static_cast<const ParameterStore<S>&>(store).gradients(), learning_rate, grad_scale);
   }
 
+  /// Hyper-parameters as given to the constructor.
   const AdamConfig& config() const noexcept { return config_; }
-  /// State for checkpoints: the moments (length as the parameters) and the number of steps made.
+  /// @{ State for checkpoints: the moments m and v, length as the parameters.
   std::span<S> first_moment() noexcept { return first_; }
   std::span<const S> first_moment() const noexcept { return first_; }
   std::span<S> second_moment() noexcept { return second_; }
   std::span<const S> second_moment() const noexcept { return second_; }
+  /// @}
+  /// Steps made, t of the bias correction; a part of the state.
   std::uint64_t steps() const noexcept { return steps_; }
+  /// Takes up the count of a checkpoint.
   void set_steps(std::uint64_t steps) noexcept { steps_ = steps; }
 
  private:
@@ -138,6 +153,7 @@ class BasicAdam {
   std::uint64_t steps_ = 0;
 };
 
+/// In float, as training uses it.
 using Adam = BasicAdam<float>;
 
 }  // namespace rlx::nn

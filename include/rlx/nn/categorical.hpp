@@ -40,16 +40,19 @@ using ScalarOf = std::remove_cv_t<typename decltype(std::span(std::declval<const
 template <class Row>
 concept Logits = std::floating_point<ScalarOf<Row>>;
 
+/// What a policy gradient needs of an action.
 template <std::floating_point S>
 struct Evaluation {
   S log_prob;  ///< of the action; minus infinity if it is invalid
   S entropy;   ///< in nats
 };
 
+/// A drawn action with its evaluation.
 template <std::floating_point S>
 struct Sample {
-  std::size_t action;
-  S log_prob, entropy;
+  std::size_t action;  ///< a valid one, if the valid logits are numbers
+  S log_prob;          ///< of the action
+  S entropy;           ///< of the distribution, in nats
 };
 
 namespace detail {
@@ -281,7 +284,12 @@ ScalarOf<Row> kl(const Row& p_logits, const Row& q_logits, Mask mask = {}) {
  * @brief d(loss)/d(logits) from d(loss)/d(log p of the action) and d(loss)/d(entropy), in one pass.
  *
  * d log p_a / dz_i = 1[i = a] - p_i and dH / dz_i = -p_i (log p_i + H) on the valid set, exactly 0 outside.
- * @param[out] d_logits  overwritten; length of the logits, else ShapeError; may not overlap them
+ * @param      logits      row of the distribution
+ * @param      mask        length of the logits, or empty
+ * @param      action      below the number of logits
+ * @param      d_log_prob  d(loss)/d(log p of the action)
+ * @param      d_entropy   d(loss)/d(entropy)
+ * @param[out] d_logits    overwritten; length of the logits, else ShapeError; may not overlap them
  */
 template <Logits Row>
 void backward(const Row& logits, Mask mask, std::size_t action, ScalarOf<Row> d_log_prob, ScalarOf<Row> d_entropy,

@@ -107,7 +107,10 @@ Evaluation<ScalarOf<Row>> evaluate(const Row& z, Mask mask, const Weights& w) {
  * @brief Draws weights; gives log p of what was stored and the entropy.
  *
  * Gamma variates of the valid entries, in order, divided by their sum, raised to `smallest_weight`, divided by the sum again.
- * @param[out] w  [n]; sum 1 up to rounding, exactly 0 where invalid
+ * @param      z       [n], any finite numbers
+ * @param      mask    [n] or empty
+ * @param      random  drawn from once or more for each valid entry
+ * @param[out] w       [n]; sum 1 up to rounding, exactly 0 where invalid
  * @throws NumericError if z is not finite at a valid entry
  */
 template <Values Row>
@@ -175,8 +178,12 @@ ScalarOf<Row> kl(const Row& p_z, std::span<const ScalarOf<Row>> q_z, Mask mask) 
  *
  * d log p / d alpha_i = digamma(alpha_0) - digamma(alpha_i) + log w_i,
  * dH / d alpha_i = (alpha_0 - K') trigamma(alpha_0) - (alpha_i - 1) trigamma(alpha_i), d alpha / dz = sigmoid(z).
- * @param      w    [n], above 0 where valid
- * @param[out] d_z  [n], overwritten; exactly 0 where invalid; may not overlap z or w
+ * @param      z           [n], finite where valid
+ * @param      mask        [n] or empty
+ * @param      w           [n], above 0 where valid
+ * @param      d_log_prob  d(loss)/d(log p of w)
+ * @param      d_entropy   d(loss)/d(entropy)
+ * @param[out] d_z         [n], overwritten; exactly 0 where invalid; may not overlap z or w
  */
 template <Values Row, Values Weights>
 void backward(const Row& z, Mask mask, const Weights& w, ScalarOf<Row> d_log_prob, ScalarOf<Row> d_entropy,

@@ -83,8 +83,8 @@ Evaluation<ScalarOf<Row>> evaluate(const Row& mean, std::span<const ScalarOf<Row
   return {static_cast<S>(e.log_prob), static_cast<S>(e.entropy)};
 }
 
-/// Draws an action with one normal number per component, in order; gives log p of what was stored and the entropy.
-/// @param[out] action  [A], the raw sample
+/// Draws an action with one normal number per component, in order, and stores the raw sample in `action` [A]; gives log p of
+/// what was stored and the entropy.
 template <Values Row>
 Evaluation<ScalarOf<Row>> sample_and_evaluate(const Row& mean, std::span<const ScalarOf<Row>> log_std, RandomStream& random,
                                               std::span<ScalarOf<Row>> action) {
@@ -123,8 +123,12 @@ ScalarOf<Row> kl(const Row& mean_p, std::span<const ScalarOf<Row>> log_std_p, st
  * @brief Gradients of the loss from d(loss)/d(log p of the action) and d(loss)/d(entropy).
  *
  * d log p / d mean = (a - mean) / sigma^2, d log p / d log_std = ((a - mean) / sigma)^2 - 1, dH / d log_std = 1.
- * @param[out]    d_mean     [A], overwritten; may not overlap the mean
- * @param[in,out] d_log_std  [A], added to, since all states share log_std
+ * @param         mean,log_std  [A], of the distribution
+ * @param         action        [A], as drawn, not clipped
+ * @param         d_log_prob    d(loss)/d(log p of the action)
+ * @param         d_entropy     d(loss)/d(entropy)
+ * @param[out]    d_mean        [A], overwritten; may not overlap the mean
+ * @param[in,out] d_log_std     [A], added to, since all states share log_std
  */
 template <Values Row, Values Action>
 void backward(const Row& mean, std::span<const ScalarOf<Row>> log_std, const Action& action, ScalarOf<Row> d_log_prob,
@@ -147,8 +151,9 @@ void backward(const Row& mean, std::span<const ScalarOf<Row>> log_std, const Act
 
 /**
  * @brief The action as the environment gets it: each component clipped to its bounds.
- * @param low,high  bounds, low <= high; may be infinite
- * @param[out] out  may be the action itself
+ * @param action    [A], as drawn
+ * @param low,high  [A], bounds, low <= high; may be infinite
+ * @param[out] out  [A], may be the action itself
  */
 template <Values Row, Values Bounds>
 void clip(const Row& action, const Bounds& low, const Bounds& high, std::span<ScalarOf<Row>> out) {

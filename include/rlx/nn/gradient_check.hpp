@@ -15,6 +15,7 @@
 
 namespace rlx::nn {
 
+/// How gradient_check compares.
 struct GradientCheckOptions {
   double step = 1e-5;          ///< half the distance of the two points
   std::size_t max_checks = 0;  ///< parameters to check, evenly spaced; 0: all
@@ -28,6 +29,7 @@ struct GradientCheckOptions {
  * (relu, max_pool, clip) give wrong differences; draw others. Use double throughout.
  * @param f           f(parameters, gradient) -> loss; fills `gradient` unless that span is empty
  * @param parameters  where to check; changed during the call, restored after it
+ * @param options     step, number of parameters and floor
  * @return infinity if a value is not finite
  */
 template <class F>

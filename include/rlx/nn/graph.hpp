@@ -53,9 +53,11 @@ struct Recurrence {
 template <std::floating_point S>
 class Workspace {
  public:
+  /// Rows it has room for, as given to `Graph::make_workspace`.
   std::size_t max_rows() const noexcept { return max_rows_; }
   /// Rows of the last forward pass.
   std::size_t rows() const noexcept { return rows_; }
+  /// Outputs of the graph.
   std::size_t num_outputs() const noexcept { return outputs_.size(); }
 
   /// Position of an output, to be looked up once; ConfigError if there is none of that name.
@@ -65,14 +67,16 @@ class Workspace {
     }
     throw ConfigError("the graph has no output '" + std::string(name) + "'");
   }
-  /// Output of the last forward pass: rows() x its width.
+  /// @{ Output of the last forward pass: rows() x its width. ConfigError for an unknown name; an index is not checked.
   MatrixView<S> output(std::size_t index) { return view(values_, outputs_[index]); }
   MatrixView<const S> output(std::size_t index) const { return const_cast<Workspace*>(this)->output(index); }
   MatrixView<S> output(std::string_view name) { return output(output_index(name)); }
   MatrixView<const S> output(std::string_view name) const { return output(output_index(name)); }
-  /// Where the caller writes d(loss)/d(output). A forward pass sets it to 0; a backward pass uses it up.
+  /// @}
+  /// @{ Where the caller writes d(loss)/d(output). A forward pass sets it to 0; a backward pass uses it up.
   MatrixView<S> output_gradient(std::size_t index) { return view(gradients_, outputs_[index]); }
   MatrixView<S> output_gradient(std::string_view name) { return output_gradient(output_index(name)); }
+  /// @}
   /// False if made for forward passes only.
   bool has_gradients() const noexcept { return !gradients_.empty(); }
 
@@ -125,8 +129,11 @@ class Graph {
     return graph;
   }
 
+  /// What it was built from.
   const GraphSpec& spec() const noexcept { return spec_; }
+  /// Columns of the observation row.
   std::size_t input_width() const noexcept { return shapes_[0].width; }
+  /// Outputs of the specification, in its order.
   std::size_t num_outputs() const noexcept { return spec_.outputs.size(); }
   /// Position of an output, as in Workspace; ConfigError if there is none of that name.
   std::size_t output_index(std::string_view name) const {
@@ -135,7 +142,9 @@ class Graph {
     }
     throw ConfigError("the graph has no output '" + std::string(name) + "'");
   }
+  /// Columns of an output; ConfigError if there is none of that name.
   std::size_t output_width(std::string_view name) const { return output_width(output_index(name)); }
+  /// Columns of the output at that position; std::out_of_range if there is none.
   std::size_t output_width(std::size_t index) const { return shapes_[spec_.outputs.at(index).node].width; }
   /// Floating-point operations of one forward row (nn::flops_per_row).
   std::uint64_t flops_per_row() const noexcept { return flops_; }
@@ -196,6 +205,8 @@ class Graph {
   /**
    * @brief Computes all outputs of `in` [rows, input_width()] into the workspace and sets the output gradients to 0.
    * @param params  the store's parameters (or a copy of equal layout)
+   * @param in      one observation per row; copied
+   * @param w       made by this graph; its last pass is overwritten
    * @throws ShapeError if rows exceed the workspace, or a width or the parameters' length does not fit; ConfigError for a
    *         graph with state
    */
@@ -231,7 +242,9 @@ class Graph {
    * @brief Adds the parameters' gradients of the last forward pass to `grads`, from the output gradients in the workspace.
    *
    * Through time over the whole sequences of that pass, cut where an episode starts; none flows into the state before them.
-   * @param grads  buffer of the parameters' layout; added to, so zero it first
+   * @param params  those of the forward pass
+   * @param grads   buffer of the parameters' layout; added to, so zero it first
+   * @param w       where the forward pass ran; its output gradients are used up
    * @throws ShapeError as forward, or for a workspace without gradients
    */
   void backward(std::span<const S> params, std::span<S> grads, Workspace<S>& w) const {

@@ -18,7 +18,7 @@ namespace rlx::nn {
 
 /// What a linear layer may deviate in.
 struct LinearOptions {
-  bool bias = true;
+  bool bias = true;                   ///< a bias is added to every output
   double gain = std::numbers::sqrt2;  ///< factor of the orthogonal initialisation
   std::size_t fan_in = 0;             ///< inputs of the whole product it is a part of; 0: its own
 };
@@ -40,23 +40,29 @@ class GraphBuilder {
   /// A node, as something to call the next layer on. A cheap handle.
   class Value {
    public:
+    /// Columns [begin, end), of a flat value or of every slot.
     Value slice(std::size_t begin, std::size_t end) const {
       return next(NodeSpec{.kind = NodeKind::slice, .begin = begin, .end = end});
     }
-    /// @param valid_column  column of each slot that is 0 in an empty slot; none: all slots are valid
+    /// Columns [offset, offset + count * width) of a flat value as `count` slots of `width` columns. A slot is empty where its
+    /// column `valid_column`, counted within the slot, is 0; without one all slots are valid.
     Value slots(std::size_t offset, std::size_t count, std::size_t width, std::optional<std::size_t> valid_column = {}) const {
       return next(
           NodeSpec{.kind = NodeKind::slots, .width = width, .begin = offset, .count = count, .valid_column = valid_column});
     }
+    /// x W + b with `outputs` columns; the same W for every slot.
     Value linear(std::size_t outputs, LinearOptions options = {}) const {
       return next(NodeSpec{
           .kind = NodeKind::linear, .width = outputs, .bias = options.bias, .gain = options.gain, .fan_in = options.fan_in});
     }
+    /// Normalised over the last axis, then a learned gain and bias.
     Value layer_norm() const { return next(NodeSpec{.kind = NodeKind::layer_norm}); }
+    /// @{ Elementwise; gelu is the exact x Phi(x), silu x sigmoid(x).
     Value tanh() const { return next(NodeSpec{.kind = NodeKind::tanh}); }
     Value relu() const { return next(NodeSpec{.kind = NodeKind::relu}); }
     Value gelu() const { return next(NodeSpec{.kind = NodeKind::gelu}); }
     Value silu() const { return next(NodeSpec{.kind = NodeKind::silu}); }
+    /// @}
     /// tanh, relu, gelu or silu.
     Value activation(NodeKind kind) const {
       if (kind != NodeKind::tanh && kind != NodeKind::relu && kind != NodeKind::gelu && kind != NodeKind::silu) {
@@ -73,16 +79,22 @@ class GraphBuilder {
       if (count == 0) throw ConfigError("embedding: count is 0, expected at least 1 category");
       return next(NodeSpec{.kind = NodeKind::embedding, .width = width, .begin = column, .count = count});
     }
+    /// Multi-head self-attention over the slots; `heads` divides the width.
     Value attention(std::size_t heads) const { return next(NodeSpec{.kind = NodeKind::attention, .heads = heads}); }
     /// Sum with a value of the same shape, or with a flat one that is added to every slot.
     Value add(const Value& other) const {
       return builder_->append(NodeSpec{.kind = NodeKind::add, .inputs = {node_, other.node_}});
     }
+    /// Mean over the valid slots, 0 without one; flat.
     Value mean_pool() const { return next(NodeSpec{.kind = NodeKind::mean_pool}); }
+    /// Maximum over the valid slots, 0 without one; flat.
     Value max_pool() const { return next(NodeSpec{.kind = NodeKind::max_pool}); }
+    /// Slots one after another as columns of a flat value, invalid ones as 0.
     Value flatten() const { return next(NodeSpec{.kind = NodeKind::flatten}); }
 
+    /// Index into GraphSpec::nodes.
     std::size_t node() const { return node_; }
+    /// Valid until the next node is added.
     const NodeShape& shape() const { return builder_->shapes_[node_]; }
 
    private:
@@ -103,7 +115,9 @@ class GraphBuilder {
 
   /// The observation row of `width` columns; the first call.
   Value input(std::size_t width) { return append(NodeSpec{.kind = NodeKind::input, .width = width}); }
+  /// Joined along the last axis: all flat, or all slotted alike.
   Value concat(const std::vector<Value>& values) { return join(NodeKind::concat, values); }
+  /// Flat values of one width as the slots of a slotted value, all valid.
   Value stack(const std::vector<Value>& values) { return join(NodeKind::stack, values); }
   /// Names the part of the network that the following nodes belong to.
   void group(std::string name) { group_ = std::move(name); }

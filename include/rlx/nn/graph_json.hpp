@@ -103,6 +103,7 @@ inline void to_json(nlohmann::json& json, const GraphSpec& spec) {
 
 /**
  * @brief Reads a graph; every key must be known and present.
+ * @param json   as `to_json` writes it
  * @param where  name of the object in messages
  * @throws ConfigError for unknown, missing or mistyped keys; ShapeError naming the node whose sizes do not fit
  */

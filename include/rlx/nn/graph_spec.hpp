@@ -44,22 +44,24 @@ enum class NodeKind : std::uint8_t {
   embedding    ///< slotted x + a row of the table for each slot number; or the table's row of the category in a column of x
 };
 
+/// Names of the kinds in files and messages, in the order of NodeKind.
 inline constexpr std::array<std::string_view, 18> node_kind_names = {
     "input",     "slice", "slots",  "linear", "layer_norm", "tanh",     "relu",    "gelu", "silu",
     "attention", "add",   "concat", "stack",  "mean_pool",  "max_pool", "flatten", "lstm", "embedding"};
 
+/// "input", "slice", ...: the entry of `node_kind_names`.
 inline std::string_view to_string(NodeKind kind) { return node_kind_names[static_cast<std::size_t>(kind)]; }
 
 /// One node. Fields that its kind does not use keep their defaults.
 struct NodeSpec {
-  NodeKind kind = NodeKind::input;
+  NodeKind kind = NodeKind::input;               ///< which fields below count follows from it
   std::string name = {};                         ///< unique; tensors are called "<name>.weight" and so on
   std::string group = {};                        ///< part of the network, copied to the tensors
   std::vector<std::size_t> inputs = {};          ///< earlier nodes
   std::size_t width = 0;                         ///< input, linear, lstm: columns; slots: columns of one slot;
                                                  ///< embedding of categories: columns of the table
-  std::size_t begin = 0, end = 0;                ///< slice: columns [begin, end); slots: first column;
-                                                 ///< embedding: the category's column
+  std::size_t begin = 0;                         ///< slice, slots: first column; embedding: the category's column
+  std::size_t end = 0;                           ///< slice: one past the last column
   std::size_t count = 0;                         ///< slots: how many; embedding: categories 0..count-1, or 0: slot numbers
   std::optional<std::size_t> valid_column = {};  ///< slots: a slot is valid iff this column of it is not 0; none: all are valid
   std::size_t heads = 1;                         ///< attention; divides the width
@@ -67,42 +69,47 @@ struct NodeSpec {
   double gain = std::numbers::sqrt2;             ///< linear, attention: factor of the orthogonal initialisation
   std::size_t fan_in = 0;  ///< linear: inputs of the whole product that this node is a part of; 0: its own
 
+  /// Memberwise.
   friend bool operator==(const NodeSpec&, const NodeSpec&) = default;
 };
 
 /// A value that the caller reads, and whose gradient the caller sets.
 struct OutputSpec {
-  std::string name;
-  std::size_t node = 0;
+  std::string name;      ///< by which the caller finds it; unique in a graph
+  std::size_t node = 0;  ///< index into GraphSpec::nodes; flat, and not the input
 
+  /// Memberwise.
   friend bool operator==(const OutputSpec&, const OutputSpec&) = default;
 };
 
 /// A whole network. Build one with GraphBuilder or a function of networks.hpp, or read one with graph_json.hpp.
 struct GraphSpec {
-  std::vector<NodeSpec> nodes;
-  std::vector<OutputSpec> outputs;
+  std::vector<NodeSpec> nodes;      ///< in topological order; the first is the input
+  std::vector<OutputSpec> outputs;  ///< at least one, of nodes that differ
 
+  /// Memberwise.
   friend bool operator==(const GraphSpec&, const GraphSpec&) = default;
 };
 
 /// Shape of a node's value.
 struct NodeShape {
-  static constexpr std::size_t no_mask = static_cast<std::size_t>(-1);
-  std::size_t width = 0;
-  std::size_t slots = 0;       ///< 0: flat
+  static constexpr std::size_t no_mask = static_cast<std::size_t>(-1);  ///< `mask` of a value whose slots are all valid
+  std::size_t width = 0;                                                ///< numbers of a row
+  std::size_t slots = 0;                                                ///< 0: flat
   std::size_t mask = no_mask;  ///< slots node whose valid column rules; no_mask: all valid
 
   /// Rows of `width` numbers per sample.
   std::size_t rows() const { return slots == 0 ? 1 : slots; }
+  /// One row without slots.
   bool is_flat() const { return slots == 0; }
+  /// Memberwise.
   friend bool operator==(const NodeShape&, const NodeShape&) = default;
 };
 
 /// A tensor that a node owns.
 struct TensorSpec {
-  std::string suffix;
-  std::vector<std::size_t> shape;
+  std::string suffix;              ///< of its name, after the node's and a dot: "weight", "bias", ...
+  std::vector<std::size_t> shape;  ///< row-major extents, each at least 1
 };
 
 /// Largest width, column, slot count or head count of a node; keeps a hostile file from asking for absurd memory.

@@ -19,6 +19,7 @@
 
 namespace rlx::nn {
 
+/// How `initialize` draws the parameters.
 enum class Initialization : std::uint8_t {
   orthogonal,  ///< weights orthogonal times the node's gain (lstm: 1), biases 0
   torch_like   ///< linear: weights and biases U(+-1/sqrt(inputs)); attention's first projection U(+-sqrt(6/(4E))), its biases

@@ -83,8 +83,8 @@ Evaluation<ScalarOf<Row>> evaluate(const Row& logits, Mask mask, std::span<const
   return sum;
 }
 
-/// Draws an action with one uniform double per component, in order; gives its log p and the entropy.
-/// @param[out] action  one entry per component
+/// Draws an action with one uniform double per component, in order, into `action`, one entry each; gives its log p and the
+/// entropy.
 template <Logits Row>
 Evaluation<ScalarOf<Row>> sample_and_evaluate(const Row& logits, Mask mask, std::span<const std::int64_t> nvec,
                                               RandomStream& random, std::span<std::int32_t> action) {
@@ -100,8 +100,7 @@ Evaluation<ScalarOf<Row>> sample_and_evaluate(const Row& logits, Mask mask, std:
   return sum;
 }
 
-/// The valid choice of the largest logit of each component, the lowest index on ties.
-/// @param[out] action  one entry per component
+/// The valid choice of the largest logit of each component, the lowest index on ties, into `action`, one entry each.
 template <Logits Row>
 void mode(const Row& logits, Mask mask, std::span<const std::int64_t> nvec, std::span<std::int32_t> action) {
   const auto z = detail::view(logits);
@@ -135,7 +134,13 @@ ScalarOf<Row> kl(const Row& p_logits, std::span<const ScalarOf<Row>> q_logits, M
 
 /**
  * @brief d(loss)/d(logits) from d(loss)/d(log p of the action) and d(loss)/d(entropy); the formulas of categorical::backward.
- * @param[out] d_logits  overwritten; length of the logits; exactly 0 where invalid; may not overlap the logits
+ * @param      logits      [sum of nvec]
+ * @param      mask        [sum of nvec] or empty
+ * @param      nvec        choices of each component
+ * @param      action      one choice per component, each below its nvec
+ * @param      d_log_prob  d(loss)/d(log p of the action)
+ * @param      d_entropy   d(loss)/d(entropy)
+ * @param[out] d_logits    overwritten; length of the logits; exactly 0 where invalid; may not overlap the logits
  */
 template <Logits Row>
 void backward(const Row& logits, Mask mask, std::span<const std::int64_t> nvec, std::span<const std::int32_t> action,

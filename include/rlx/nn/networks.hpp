@@ -18,9 +18,10 @@
 
 namespace rlx::nn {
 
-/// Gains of the orthogonal initialisation of the two heads ("37 implementation details of PPO", detail 2).
+/// @{ Gains of the orthogonal initialisation of the two heads ("37 implementation details of PPO", detail 2).
 inline constexpr double policy_gain = 0.01;
 inline constexpr double value_gain = 1.0;
+/// @}
 
 /// Two MLPs, separate or with a common part, with or without memory.
 struct MlpSpec {
@@ -97,10 +98,10 @@ struct SlotBlock {
 
 /// A modular network over flat and slotted parts of the observation.
 struct SlotSpec {
-  std::size_t observation = 0;  ///< columns of the observation
-  std::size_t action = 0;       ///< columns of the "action" output
-  std::vector<FlatBlock> flats = {};
-  std::vector<SlotBlock> slots = {};
+  std::size_t observation = 0;              ///< columns of the observation
+  std::size_t action = 0;                   ///< columns of the "action" output
+  std::vector<FlatBlock> flats = {};        ///< blocks of plain columns
+  std::vector<SlotBlock> slots = {};        ///< blocks of slots; with `flats` at least one block
   std::size_t fusion = 256;                 ///< width of the tokens, one for each block
   std::size_t fusion_heads = 4;             ///< a divisor of `fusion`
   std::size_t feed_forward = 512;           ///< hidden width of the tokens' MLP

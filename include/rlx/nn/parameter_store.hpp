@@ -34,6 +34,7 @@ struct TensorInfo {
   std::size_t size = 0;            ///< product of the shape
   std::string group;               ///< part of the network, e.g. "actor"; empty where there is none
 
+  /// Memberwise.
   friend bool operator==(const TensorInfo&, const TensorInfo&) = default;
 };
 
@@ -75,11 +76,13 @@ class ParameterStore {
     return layout_.size() - 1;
   }
 
-  /// The whole buffers, padding included. Equal length; element i of one belongs to element i of the other.
+  /// @{ The whole buffers, padding included. Equal length; element i of one belongs to element i of the other.
   std::span<S> parameters() noexcept { return parameters_; }
   std::span<const S> parameters() const noexcept { return parameters_; }
   std::span<S> gradients() noexcept { return gradients_; }
   std::span<const S> gradients() const noexcept { return gradients_; }
+  /// @}
+  /// Sets every gradient to 0.
   void zero_gradients() noexcept { std::fill(gradients_.begin(), gradients_.end(), S(0)); }
 
   /// Position of a tensor in `layout()`; ConfigError if there is none of that name.
@@ -90,7 +93,7 @@ class ParameterStore {
     throw ConfigError("no tensor '" + std::string(name) + "' among the " + std::to_string(layout_.size()) +
                       " tensors of the parameter store; see layout() for the names");
   }
-  /// Elements of one tensor, without padding.
+  /// @{ Elements of one tensor or of its gradient, without padding; std::out_of_range or ConfigError if there is none such.
   std::span<S> tensor(TensorId id) { return parameters().subspan(layout_.at(id).offset, layout_.at(id).size); }
   std::span<const S> tensor(TensorId id) const { return parameters().subspan(layout_.at(id).offset, layout_.at(id).size); }
   std::span<S> tensor(std::string_view name) { return tensor(find(name)); }
@@ -101,7 +104,9 @@ class ParameterStore {
   std::span<const S> gradient(std::string_view name) const {
     return gradients().subspan(layout_[find(name)].offset, layout_[find(name)].size);
   }
+  /// @}
 
+  /// The tensors in the order they were added.
   const std::vector<TensorInfo>& layout() const noexcept { return layout_; }
   /// Number of parameters, padding not counted.
   std::size_t count() const noexcept { return count_; }

@@ -18,6 +18,7 @@
 
 namespace rlx::nn {
 
+/// Hyper-parameters of BasicRmsProp, checked when it is made; the defaults are those of SB3's A2C.
 struct RmsPropConfig {
   double alpha = 0.99;    ///< decay of the mean of squares, in [0, 1)
   double epsilon = 1e-5;  ///< added to the root, > 0
@@ -27,6 +28,7 @@ struct RmsPropConfig {
 template <std::floating_point S>
 class BasicRmsProp {
  public:
+  /// Means of 0 for `size` parameters, padding included. @throws ConfigError naming what is out of range in `config`
   explicit BasicRmsProp(std::size_t size, RmsPropConfig config = {}) : config_(config), square_(size) {
     if (!is_finite(config.alpha) || config.alpha < 0 || config.alpha >= 1) {
       throw ConfigError("RmsPropConfig.alpha = " + std::to_string(config.alpha) + ", expected [0, 1)");
@@ -34,13 +36,19 @@ class BasicRmsProp {
     if (!is_finite(config.epsilon) || config.epsilon <= 0)
       throw ConfigError("RmsPropConfig.epsilon = " + std::to_string(config.epsilon) + ", expected a number above 0");
   }
+  /// For the parameters of `store`, which is not kept. @throws ConfigError as the constructor above
   explicit BasicRmsProp(const ParameterStore<S>& store, RmsPropConfig config = {})
       : BasicRmsProp(store.parameters().size(), config) {}
 
   /**
    * @brief One step of parameters [begin, begin + count). Ranges may be updated in any order and by different threads: each
    *        parameter depends on itself alone.
-   * @param grad_scale  multiplies all gradients
+   * @param parameters     the whole buffer, changed in the range
+   * @param gradients      the whole buffer, of the same length
+   * @param learning_rate  of this step
+   * @param grad_scale     multiplies all gradients
+   * @param begin          first parameter of the range
+   * @param count          parameters in the range
    * @throws ShapeError if the buffers' lengths differ from the optimiser's, or the range lies outside
    */
   void apply(std::span<S> parameters, std::span<const S> gradients, double learning_rate, double grad_scale, std::size_t begin,
@@ -82,20 +90,24 @@ class BasicRmsProp {
   void step(std::span<S> parameters, std::span<const S> gradients, double learning_rate, double grad_scale = 1.0) {
     apply(parameters, gradients, learning_rate, grad_scale, 0, square_.size());
   }
+  /// The same for the parameters and gradients of `store`.
   void step(ParameterStore<S>& store, double learning_rate, double grad_scale = 1.0) {
     step(store.parameters(), static_cast<const ParameterStore<S>&>(store).gradients(), learning_rate, grad_scale);
   }
 
+  /// Hyper-parameters as given to the constructor.
   const RmsPropConfig& config() const noexcept { return config_; }
-  /// State for checkpoints: running mean of squares, length as the parameters.
+  /// @{ State for checkpoints: running mean of squares, length as the parameters.
   std::span<S> square() noexcept { return square_; }
   std::span<const S> square() const noexcept { return square_; }
+  /// @}
 
  private:
   RmsPropConfig config_;
   detail::AlignedVector<S> square_;
 };
 
+/// In float, as training uses it.
 using RmsProp = BasicRmsProp<float>;
 
 }  // namespace rlx::nn

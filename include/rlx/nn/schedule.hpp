@@ -24,17 +24,25 @@ namespace rlx::nn {
  */
 class Schedule {
  public:
-  enum class Kind : std::uint8_t { constant, linear, cosine, piecewise };
+  /// The four shapes; each has a function of its name that makes one.
+  enum class Kind : std::uint8_t {
+    constant,  ///< one value throughout
+    linear,    ///< straight from start to end
+    cosine,    ///< half a cosine from start to end
+    piecewise  ///< straight between given points
+  };
   /// A corner of a piecewise schedule.
   struct Point {
-    double progress_remaining = 0;
-    double value = 0;
+    double progress_remaining = 0;  ///< in [0, 1]: 1 at the start of training
+    double value = 0;               ///< there; finite
+    /// Memberwise.
     friend bool operator==(const Point&, const Point&) = default;
   };
 
   /// Implicit on purpose: `Schedule learning_rate = 3e-4`.
   Schedule(double value) : Schedule(Kind::constant, {{1.0, value}}) {}
 
+  /// The same value throughout; ConfigError if it is not finite.
   static Schedule constant(double value) { return Schedule(value); }
   /// b + (a - b) p: from `a` at the start to `b` at the end.
   static Schedule linear(double a, double b) { return Schedule(Kind::linear, {{1.0, a}, {0.0, b}}); }
@@ -69,10 +77,12 @@ class Schedule {
     return last.value;
   }
 
+  /// Which function made it.
   Kind kind() const noexcept { return kind_; }
   /// The numbers that define it: one for constant, start and end for linear and cosine, the corners for piecewise.
   const std::vector<Point>& points() const noexcept { return points_; }
 
+  /// Memberwise.
   friend bool operator==(const Schedule&, const Schedule&) = default;
 
  private:

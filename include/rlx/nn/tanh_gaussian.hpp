@@ -70,8 +70,8 @@ Evaluation<ScalarOf<Row>> evaluate(const Row& mean, std::span<const ScalarOf<Row
   return {static_cast<S>(base.log_prob - slope), static_cast<S>(base.entropy)};
 }
 
-/// Draws u with one normal number per component, in order; gives log pi of what was stored and the base entropy.
-/// @param[out] u  [A], before tanh; `to_action` makes the action of it
+/// Draws u [A] with one normal number per component, in order; gives log pi of what was stored and the base entropy.
+/// `to_action` makes the action of u.
 template <Values Row, Values Bounds>
 Evaluation<ScalarOf<Row>> sample_and_evaluate(const Row& mean, std::span<const ScalarOf<Row>> log_std, const Bounds& low,
                                               const Bounds& high, RandomStream& random, std::span<ScalarOf<Row>> u) {
@@ -93,9 +93,7 @@ ScalarOf<Row> kl(const Row& mean_p, std::span<const ScalarOf<Row>> log_std_p, st
 }
 
 /// Gradients of the loss from d(loss)/d(log pi) and d(loss)/d(base entropy): those of gaussian::backward at u, since the slope
-/// of the squashing depends on u alone.
-/// @param[out]    d_mean     [A], overwritten; may not overlap the mean
-/// @param[in,out] d_log_std  [A], added to
+/// of the squashing depends on u alone. `d_mean` [A] is overwritten and may not overlap the mean; `d_log_std` [A] is added to.
 template <Values Row, Values Action>
 void backward(const Row& mean, std::span<const ScalarOf<Row>> log_std, const Action& u, ScalarOf<Row> d_log_prob,
               ScalarOf<Row> d_entropy, std::span<ScalarOf<Row>> d_mean, std::span<ScalarOf<Row>> d_log_std) {
@@ -104,7 +102,9 @@ void backward(const Row& mean, std::span<const ScalarOf<Row>> log_std, const Act
 
 /**
  * @brief The action of u, inside [low, high] also after rounding.
- * @param[out] out  may be u itself
+ * @param u         [A], before tanh
+ * @param low,high  [A], finite
+ * @param[out] out  [A], may be u itself
  */
 template <Values Row, Values Bounds>
 void to_action(const Row& u, const Bounds& low, const Bounds& high, std::span<ScalarOf<Row>> out) {
