@@ -37,15 +37,15 @@ enum class CheckSeverity : std::uint8_t { error, warning };
 
 /// One thing that `check_env` found.
 struct Finding {
-  CheckSeverity severity = CheckSeverity::error;
-  std::string rule;            ///< name of the rule, as in the table at `check_env`
-  std::string message;         ///< what was found, where, and what to do
-  std::uint64_t env_step = 0;  ///< step of the episode, 0 at its reset
+  CheckSeverity severity = CheckSeverity::error;  ///< error: the contract is broken
+  std::string rule;                               ///< name of the rule, as in the table at `check_env`
+  std::string message;                            ///< what was found, where, and what to do
+  std::uint64_t env_step = 0;                     ///< step of the episode, 0 at its reset
 };
 
 /// What `check_env` found; at most one error and one warning per rule, the first.
 struct CheckReport {
-  std::vector<Finding> findings;
+  std::vector<Finding> findings;     ///< in the order in which they were found
   std::vector<std::string> skipped;  ///< rules that an earlier finding made impossible to judge, or that do not apply
 
   /// No errors; warnings are allowed.
@@ -681,6 +681,7 @@ class EnvironmentChecker {
  * Actions are drawn uniformly from the valid ones. A rule whose verdict would only repeat an earlier fault is skipped.
  *
  * @param make  `E make()` or `E make(std::size_t env)`; is called often and must give equal environments.
+ * @param options  how thoroughly, and from which seed
  * @return the findings; an empty list means that the environment keeps the contract as far as these steps show.
  */
 template <class Make>

@@ -18,9 +18,9 @@ namespace rlx {
 /// What a step returns. `terminated`: the task ended (no value beyond it). `truncated`: it was cut by time or data, and the
 /// learner bootstraps with the value of the last observation. Both may be true; then `terminated` rules.
 struct Transition {
-  double reward = 0.0;
-  bool terminated = false;
-  bool truncated = false;
+  double reward = 0.0;      ///< of this step
+  bool terminated = false;  ///< the task ended
+  bool truncated = false;   ///< cut by time or data
 };
 
 /// Gymnasium's contract, writing into rows that the caller owns.

@@ -55,12 +55,13 @@ concept EpisodeSampler = requires(P& sampler, const P& constant, const EpisodeKe
 /// The default of `VectorEnv`.
 class CyclingSampler {
  public:
+  /// (episode * num_envs + env) mod num_sources.
   std::size_t source(const EpisodeKey& key) const noexcept {
     return static_cast<std::size_t>((key.episode * key.num_envs + key.env) % key.num_sources);
   }
-  void update(std::span<const EpisodeStatistics>) noexcept {}
-  void save_state(StateWriter&) const noexcept {}
-  void load_state(StateReader&) noexcept {}
+  void update(std::span<const EpisodeStatistics>) noexcept {}  ///< Learns nothing.
+  void save_state(StateWriter&) const noexcept {}              ///< Writes nothing.
+  void load_state(StateReader&) noexcept {}                    ///< Reads nothing.
 };
 
 /// Holds any `EpisodeSampler`; one virtual call per episode. Copies have their own state.
@@ -68,29 +69,33 @@ class AnyEpisodeSampler {
  public:
   AnyEpisodeSampler() : AnyEpisodeSampler(CyclingSampler{}) {}
 
+  /// Takes the sampler over.
   template <EpisodeSampler P>
   requires(!std::same_as<P, AnyEpisodeSampler> && std::copy_constructible<P>) AnyEpisodeSampler(P sampler)
       : held_(std::make_unique<Held<P>>(std::move(sampler))) {}
 
+  /// Copies the sampler with its state.
   AnyEpisodeSampler(const AnyEpisodeSampler& other) : held_(other.held_->clone()) {}
+  /// Copies the sampler with its state.
   AnyEpisodeSampler& operator=(const AnyEpisodeSampler& other) {
     if (this != &other) held_ = other.held_->clone();
     return *this;
   }
-  AnyEpisodeSampler(AnyEpisodeSampler&&) noexcept = default;
-  AnyEpisodeSampler& operator=(AnyEpisodeSampler&&) noexcept = default;
+  AnyEpisodeSampler(AnyEpisodeSampler&&) noexcept = default;             ///< The other may only be destroyed or assigned.
+  AnyEpisodeSampler& operator=(AnyEpisodeSampler&&) noexcept = default;  ///< The other may only be destroyed or assigned.
   ~AnyEpisodeSampler() = default;
 
-  std::size_t source(const EpisodeKey& key) const { return held_->source(key); }
-  void update(std::span<const EpisodeStatistics> finished) { held_->update(finished); }
-  void save_state(StateWriter& writer) const { held_->save_state(writer); }
-  void load_state(StateReader& reader) { held_->load_state(reader); }
+  std::size_t source(const EpisodeKey& key) const { return held_->source(key); }         ///< As `EpisodeSampler` asks.
+  void update(std::span<const EpisodeStatistics> finished) { held_->update(finished); }  ///< As `EpisodeSampler` asks.
+  void save_state(StateWriter& writer) const { held_->save_state(writer); }              ///< As `EpisodeSampler` asks.
+  void load_state(StateReader& reader) { held_->load_state(reader); }                    ///< As `EpisodeSampler` asks.
 
   /// The sampler that is held, to read what it shows beside the concept (its log of events); null if it is of another type.
   template <EpisodeSampler P>
   const P* target() const noexcept {
     return held_->type() == &detail::type_tag<P> ? &static_cast<const Held<P>*>(held_.get())->sampler : nullptr;
   }
+  /// The same, to change it.
   template <EpisodeSampler P>
   P* target() noexcept {
     return held_->type() == &detail::type_tag<P> ? &static_cast<Held<P>*>(held_.get())->sampler : nullptr;

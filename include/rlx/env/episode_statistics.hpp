@@ -29,7 +29,7 @@ struct EpisodeStatistics {
 
   /// The metrics in use.
   std::span<const double> reported_metrics() const noexcept { return {metrics.data(), num_metrics}; }
-  bool operator==(const EpisodeStatistics&) const = default;
+  bool operator==(const EpisodeStatistics&) const = default;  ///< Memberwise.
 };
 
 }  // namespace rlx

@@ -35,10 +35,10 @@ class FlattenMultiDiscrete : public detail::EnvironmentWrapper<E> {
   using Base::environment_;
 
  public:
-  using ActionScalar = std::int32_t;
+  using ActionScalar = std::int32_t;  ///< As `Environment` asks.
 
+  /// @param environment  the inner one, moved in
   /// @param max_actions  most combinations that a learner is to hold an output for
-  /// @throws ConfigError  more combinations than that, no component, or one without a choice
   explicit FlattenMultiDiscrete(E environment, std::int64_t max_actions = 65'536)
       : Base(std::move(environment)), nvec_(environment_.action_space().nvec) {
     actions_.n = nvec_.empty() ? 0 : 1;
@@ -56,9 +56,9 @@ class FlattenMultiDiscrete : public detail::EnvironmentWrapper<E> {
     name_actions();
   }
 
-  const Discrete& action_space() const noexcept { return actions_; }
+  const Discrete& action_space() const noexcept { return actions_; }  ///< As `Environment` asks.
 
-  void reset(std::uint64_t seed, std::span<float> row) { environment_.reset(seed, row); }
+  void reset(std::uint64_t seed, std::span<float> row) { environment_.reset(seed, row); }  ///< As `Environment` asks.
 
   /// @throws InvalidActionError  outside the space.  ShapeError  a row of another length.  What the inner environment throws
   Transition step(std::span<const std::int32_t> action, std::span<float> row) {
@@ -67,6 +67,7 @@ class FlattenMultiDiscrete : public detail::EnvironmentWrapper<E> {
     return environment_.step(std::span<const std::int32_t>(choice_), row);
   }
 
+  /// As `MaskedEnvironment` asks.
   void action_masks(std::span<std::uint8_t> row) const requires MaskedEnvironment<E> {
     detail::require_length("FlattenMultiDiscrete", "mask", row.size(), static_cast<std::size_t>(actions_.n));
     environment_.action_masks(std::span<std::uint8_t>(inner_mask_));
@@ -83,7 +84,7 @@ class FlattenMultiDiscrete : public detail::EnvironmentWrapper<E> {
     }
   }
 
-  /// The choices that a flat action stands for. @param[out] choices one per component. @pre 0 <= action < action_space().n
+  /// The choices that a flat action stands for, one per component. @pre 0 <= action < action_space().n
   void decode(std::int32_t action, std::span<std::int32_t> choices) const {
     std::int64_t rest = action;
     for (std::size_t c = nvec_.size(); c-- > 0;) {
@@ -101,7 +102,7 @@ class FlattenMultiDiscrete : public detail::EnvironmentWrapper<E> {
     return static_cast<std::int32_t>(flat);
   }
 
-  std::span<const std::string> action_names() const requires NamedLayout<E> { return names_; }
+  std::span<const std::string> action_names() const requires NamedLayout<E> { return names_; }  ///< As `NamedLayout` asks.
 
  private:
   std::string text() const {

@@ -21,6 +21,7 @@
 
 namespace rlx {
 
+/// Limit of the scaled numbers.
 struct NormalizeObservationConfig {
   double clip_obs = 10.0;  ///< largest size of a scaled number, > 0
 };
@@ -42,7 +43,7 @@ class NormalizeObservation : public detail::StatisticsWrapper<V> {
   using Base::statistics_;
 
  public:
-  using ActionScalar = typename V::ActionScalar;
+  using ActionScalar = typename V::ActionScalar;  ///< number type of an action row
 
   /// @throws ConfigError  clip_obs is not above 0.
   explicit NormalizeObservation(V& envs, NormalizeObservationConfig config = {})
@@ -66,10 +67,12 @@ class NormalizeObservation : public detail::StatisticsWrapper<V> {
     return {final_observations_.data(), this->num_envs(), this->observation_size()};
   }
 
+  /// Resets every environment; the first observations count.
   void reset() {
     inner_->reset();
     take_observations();
   }
+  /// Resets the environments whose byte is not 0; the rows of all count again.
   void reset(std::span<const std::uint8_t> reset_mask) {
     inner_->reset(reset_mask);
     take_observations();
@@ -104,6 +107,7 @@ class NormalizeObservation : public detail::StatisticsWrapper<V> {
   std::vector<float> observations_, final_observations_;
 };
 
+/// `NormalizeObservation` is one.
 template <class V>
 inline constexpr bool is_statistics_wrapper<NormalizeObservation<V>> = true;
 

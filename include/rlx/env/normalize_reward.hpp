@@ -22,6 +22,7 @@
 
 namespace rlx {
 
+/// Discount and limit of the scaled rewards.
 struct NormalizeRewardConfig {
   double gamma = 0.99;        ///< discount of the running returns, in [0, 1]; the learner's
   double clip_reward = 10.0;  ///< largest size of a scaled reward, > 0
@@ -46,7 +47,7 @@ class NormalizeReward : public detail::StatisticsWrapper<V> {
   using Base::statistics_;
 
  public:
-  using ActionScalar = typename V::ActionScalar;
+  using ActionScalar = typename V::ActionScalar;  ///< number type of an action row
 
   /// @throws ConfigError  gamma outside [0, 1], clip_reward not above 0.
   explicit NormalizeReward(V& envs, NormalizeRewardConfig config = {})
@@ -62,11 +63,13 @@ class NormalizeReward : public detail::StatisticsWrapper<V> {
   /// Scaled; the raw ones are `inner().rewards()`.
   std::span<const double> rewards() const noexcept { return rewards_; }
 
+  /// Resets every environment; running returns and rewards become 0.
   void reset() {
     inner_->reset();
     std::fill(returns_.begin(), returns_.end(), 0.0);
     std::fill(rewards_.begin(), rewards_.end(), 0.0);
   }
+  /// Resets the environments whose byte is not 0 and their running returns; the rewards of all become 0.
   void reset(std::span<const std::uint8_t> reset_mask) {
     inner_->reset(reset_mask);
     for (std::size_t e = 0; e < returns_.size(); ++e) {
@@ -112,6 +115,7 @@ class NormalizeReward : public detail::StatisticsWrapper<V> {
   std::vector<double> returns_, rewards_, counted_;
 };
 
+/// `NormalizeReward` is one.
 template <class V>
 inline constexpr bool is_statistics_wrapper<NormalizeReward<V>> = true;
 

@@ -30,7 +30,7 @@ template <class S>
 class RecordedEpisode {
  public:
   RecordedEpisode() = default;
-  /// @param capacity  most steps that are kept, >= 1; the widths are those of one row.
+  /// Room for `capacity` steps, at least 1; the widths are those of one row, `mask_width` 0 without masks.
   RecordedEpisode(std::size_t capacity, std::size_t observation_size, std::size_t mask_width, std::size_t action_width,
                   std::vector<std::string> metric_names)
       : metric_names_(std::move(metric_names)),
@@ -67,10 +67,13 @@ class RecordedEpisode {
   MatrixView<const S> actions() const { return {actions_.data(), steps_, action_width_}; }
   /// [T]
   std::span<const double> rewards() const noexcept { return std::span<const double>(rewards_).first(steps_); }
+  /// [T], 1 where the task ended.
   std::span<const std::uint8_t> terminated() const noexcept { return std::span<const std::uint8_t>(terminated_).first(steps_); }
+  /// [T], 1 where time or data cut it.
   std::span<const std::uint8_t> truncated() const noexcept { return std::span<const std::uint8_t>(truncated_).first(steps_); }
   /// Read after the last step, in the order of `metric_names()`.
   std::span<const double> metrics() const noexcept { return metrics_; }
+  /// Of the environment; empty without metrics.
   const std::vector<std::string>& metric_names() const noexcept { return metric_names_; }
 
  private:
@@ -128,10 +131,11 @@ class RecordEpisode : public detail::EnvironmentWrapper<E> {
   static constexpr bool has_masks = MaskedEnvironment<E> && !std::same_as<Space, Box>;
 
  public:
-  using ActionScalar = typename E::ActionScalar;
-  using Record = RecordedEpisode<ActionScalar>;
+  using ActionScalar = typename E::ActionScalar;  ///< As `Environment` asks.
+  using Record = RecordedEpisode<ActionScalar>;   ///< what is kept of an episode
 
-  /// @param capacity  steps that are kept of an episode, the first ones, at least 1.
+  /// @param environment  the inner one, moved in
+  /// @param capacity     steps that are kept of an episode, the first ones, at least 1.
   /// @throws ConfigError
   RecordEpisode(E environment, std::size_t capacity) : Base(std::move(environment)) {
     if (capacity == 0) throw ConfigError("RecordEpisode: capacity = 0; give the number of steps to keep, at least 1");
@@ -153,11 +157,13 @@ class RecordEpisode : public detail::EnvironmentWrapper<E> {
     return last_;
   }
 
+  /// As `SourcedEnvironment` asks; to be called before `reset`.
   void set_source(std::size_t source) requires SourcedEnvironment<E> {
     environment_.set_source(source);
     source_ = source;
   }
 
+  /// As `Environment` asks; a running episode is abandoned.
   void reset(std::uint64_t seed, std::span<float> row) {
     recording_ = false;
     environment_.reset(seed, row);
@@ -165,6 +171,7 @@ class RecordEpisode : public detail::EnvironmentWrapper<E> {
     recording_ = true;
   }
 
+  /// As `Environment` asks.
   Transition step(std::span<const ActionScalar> action, std::span<float> row) {
     if constexpr (has_masks) {
       if (recording_ && running_.has_room()) environment_.action_masks(running_.mask_row(running_.steps()));

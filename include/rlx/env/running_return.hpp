@@ -23,6 +23,7 @@
 
 namespace rlx {
 
+/// Scale and quantile of what is shown.
 struct RunningReturnConfig {
   double scale = 1.0;  ///< size of a usual return, above 0; divides what is shown
   double nu = 0.0;     ///< the return at the quantile, -VaR; a learner that estimates it calls `set_nu` between rollouts
@@ -45,7 +46,7 @@ class RunningReturn : public detail::EnvironmentWrapper<E> {
   using Base::environment_;
 
  public:
-  using ActionScalar = typename E::ActionScalar;
+  using ActionScalar = typename E::ActionScalar;  ///< As `Environment` asks.
 
   /// @throws ConfigError  a scale that is not above 0, numbers that are not finite.
   explicit RunningReturn(E environment, RunningReturnConfig config = {})
@@ -65,10 +66,11 @@ class RunningReturn : public detail::EnvironmentWrapper<E> {
     }
   }
 
-  const Box& observation_space() const noexcept { return observations_; }
+  const Box& observation_space() const noexcept { return observations_; }  ///< the inner space and two unbounded numbers
+  /// The inner names, `running_return`, `return_to_quantile`.
   const std::vector<std::string>& observation_names() const noexcept requires NamedLayout<E> { return names_; }
 
-  double nu() const noexcept { return config_.nu; }
+  double nu() const noexcept { return config_.nu; }  ///< as last set
   /// From the next observation on. @throws ConfigError if it is not finite
   void set_nu(double nu) {
     if (!is_finite(nu)) throw ConfigError("RunningReturn: nu is not a finite number, which the observation would show");
@@ -94,6 +96,7 @@ class RunningReturn : public detail::EnvironmentWrapper<E> {
     return transition;
   }
 
+  /// As `SerializableEnvironment` asks.
   void save_state(std::vector<std::byte>& bytes) const requires SerializableEnvironment<E> {
     StateWriter writer(bytes);
     writer.write(sum_);

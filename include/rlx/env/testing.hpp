@@ -159,11 +159,13 @@ struct ChoiceInfo {
 /// uniform; truncated after 100 steps. The best return is 100.
 class IdentityEnv : public detail::TestingEnvironment<IdentityEnv, Discrete, ChoiceInfo> {
  public:
-  /// @param n  states and actions, at least 1.
+  /// @param n                  states and actions, at least 1.
+  /// @param max_episode_steps  truncated at this step; 0: no end.
   explicit IdentityEnv(std::int64_t n, std::uint64_t max_episode_steps = identity_episode_steps)
       : TestingEnvironment({detail::require_at_least("IdentityEnv", "n", n, 1)}, detail::unit_box(static_cast<std::size_t>(n)),
                            max_episode_steps) {}
 
+  /// As `Environment` asks.
   Transition step(std::span<const std::int32_t> action, std::span<float> row) {
     detail::require_running("IdentityEnv", phase_);
     detail::require_rows("IdentityEnv", action.size(), action_width(actions_), row.size(), observations_.size());
@@ -185,7 +187,8 @@ struct ChoicesInfo {
 /// `IdentityEnv` with several independent components: one-hot each, one after another; reward 1 if every component is right.
 class IdentityMultiDiscreteEnv : public detail::TestingEnvironment<IdentityMultiDiscreteEnv, MultiDiscrete, ChoicesInfo> {
  public:
-  /// @param nvec  states and actions per component, each at least 1.
+  /// @param nvec               states and actions per component, each at least 1.
+  /// @param max_episode_steps  truncated at this step; 0: no end.
   explicit IdentityMultiDiscreteEnv(std::vector<std::int64_t> nvec, std::uint64_t max_episode_steps = identity_episode_steps)
       : TestingEnvironment({std::move(nvec)}, {}, max_episode_steps) {
     for (const std::int64_t n : actions_.nvec) detail::require_at_least("IdentityMultiDiscreteEnv", "nvec entry", n, 1);
@@ -193,6 +196,7 @@ class IdentityMultiDiscreteEnv : public detail::TestingEnvironment<IdentityMulti
     info_.state.resize(actions_.nvec.size());
   }
 
+  /// As `Environment` asks.
   Transition step(std::span<const std::int32_t> action, std::span<float> row) {
     detail::require_running("IdentityMultiDiscreteEnv", phase_);
     detail::require_rows("IdentityMultiDiscreteEnv", action.size(), action_width(actions_), row.size(), observations_.size());
@@ -229,7 +233,8 @@ struct NumberInfo {
 /// Repeat the number you see: state uniform in [-1, 1); reward 1 if |action - state| < eps; truncated after 100 steps.
 class IdentityBoxEnv : public detail::TestingEnvironment<IdentityBoxEnv, Box, NumberInfo> {
  public:
-  /// @param eps  tolerance, above 0.
+  /// @param eps                tolerance, above 0.
+  /// @param max_episode_steps  truncated at this step; 0: no end.
   explicit IdentityBoxEnv(double eps, std::uint64_t max_episode_steps = identity_episode_steps)
       : TestingEnvironment(Box::uniform(1, -1.0F, 1.0F), Box::uniform(1, -1.0F, 1.0F), max_episode_steps), eps_(eps) {
     if (!(is_finite(eps) && eps > 0.0)) {
@@ -237,6 +242,7 @@ class IdentityBoxEnv : public detail::TestingEnvironment<IdentityBoxEnv, Box, Nu
     }
   }
 
+  /// As `Environment` asks.
   Transition step(std::span<const float> action, std::span<float> row) {
     detail::require_running("IdentityBoxEnv", phase_);
     detail::require_rows("IdentityBoxEnv", action.size(), action_width(actions_), row.size(), observations_.size());
@@ -257,22 +263,24 @@ class IdentityBoxEnv : public detail::TestingEnvironment<IdentityBoxEnv, Box, Nu
 /// accepted and earns nothing, so that a learner without masks can be compared.
 class InvalidActionEnv : public detail::TestingEnvironment<InvalidActionEnv, Discrete, ChoiceInfo> {
  public:
-  static constexpr bool accepts_invalid_actions = true;
+  static constexpr bool accepts_invalid_actions = true;  ///< an invalid action earns nothing
 
-  /// @param n  states and actions, at least 1.
-  /// @param k  invalid actions per step, in [0, n).
+  /// @param n                  states and actions, at least 1.
+  /// @param k                  invalid actions per step, in [0, n).
+  /// @param max_episode_steps  truncated at this step; 0: no end.
   InvalidActionEnv(std::int64_t n, std::int64_t k, std::uint64_t max_episode_steps = identity_episode_steps)
       : TestingEnvironment({detail::require_at_least("InvalidActionEnv", "n", n, 1)},
                            detail::unit_box(static_cast<std::size_t>(n)), max_episode_steps),
         mask_("InvalidActionEnv", n, k) {}
 
+  /// As `Environment` asks.
   Transition step(std::span<const std::int32_t> action, std::span<float> row) {
     detail::require_running("InvalidActionEnv", phase_);
     detail::require_rows("InvalidActionEnv", action.size(), action_width(actions_), row.size(), observations_.size());
     const bool right = detail::require_choice("InvalidActionEnv", action, 0, actions_.n) == info_.state;
     return {right ? 1.0 : 0.0, false, advance(row)};
   }
-  void action_masks(std::span<std::uint8_t> row) const { mask_.write(row); }
+  void action_masks(std::span<std::uint8_t> row) const { mask_.write(row); }  ///< As `MaskedEnvironment` asks.
 
  private:
   friend TestingEnvironment;
@@ -293,14 +301,16 @@ class InvalidActionEnv : public detail::TestingEnvironment<InvalidActionEnv, Dis
 /// that do not sum to 1 within 1e-4, throw `InvalidActionError`.
 class SimplexBanditEnv : public detail::TestingEnvironment<SimplexBanditEnv, Simplex, ChoiceInfo> {
  public:
-  /// @param n       assets, at least 1.
-  /// @param masked  assets that may not be held, in [0, n).
+  /// @param n                  assets, at least 1.
+  /// @param masked             assets that may not be held, in [0, n).
+  /// @param max_episode_steps  truncated at this step; 0: no end.
   explicit SimplexBanditEnv(std::int64_t n = 8, std::int64_t masked = 3,
                             std::uint64_t max_episode_steps = identity_episode_steps)
       : TestingEnvironment({detail::require_at_least("SimplexBanditEnv", "n", n, 1)},
                            detail::unit_box(2 * static_cast<std::size_t>(n)), max_episode_steps),
         mask_("SimplexBanditEnv", n, masked) {}
 
+  /// As `Environment` asks.
   Transition step(std::span<const float> action, std::span<float> row) {
     detail::require_running("SimplexBanditEnv", phase_);
     detail::require_rows("SimplexBanditEnv", action.size(), action_width(actions_), row.size(), observations_.size());
@@ -319,7 +329,7 @@ class SimplexBanditEnv : public detail::TestingEnvironment<SimplexBanditEnv, Sim
     const double reward = static_cast<double>(action[static_cast<std::size_t>(info_.state)]);
     return {reward, false, advance(row)};
   }
-  void action_masks(std::span<std::uint8_t> row) const { mask_.write(row); }
+  void action_masks(std::span<std::uint8_t> row) const { mask_.write(row); }  ///< As `MaskedEnvironment` asks.
 
  private:
   friend TestingEnvironment;
@@ -340,7 +350,7 @@ class SimplexBanditEnv : public detail::TestingEnvironment<SimplexBanditEnv, Sim
 
 /// What `RingEnv` reports.
 struct RingInfo {
-  std::size_t state = 0;
+  std::size_t state = 0;  ///< the one shown
 };
 
 /// Walks round n states, shown one-hot, whatever the action; reward 1 every step; never ends. Its value is 1 / (1 - gamma) in
@@ -352,6 +362,7 @@ class RingEnv : public detail::TestingEnvironment<RingEnv, Discrete, RingInfo> {
       : TestingEnvironment({2}, detail::unit_box(static_cast<std::size_t>(detail::require_at_least("RingEnv", "n", n, 1))), 0) {
   }
 
+  /// As `Environment` asks.
   Transition step(std::span<const std::int32_t> action, std::span<float> row) {
     detail::require_running("RingEnv", phase_);
     detail::require_rows("RingEnv", action.size(), action_width(actions_), row.size(), observations_.size());
@@ -368,7 +379,8 @@ class RingEnv : public detail::TestingEnvironment<RingEnv, Discrete, RingInfo> {
 
 /// What `CountEnv` reports.
 struct CountInfo {
-  std::uint64_t steps = 0, resets = 0;
+  std::uint64_t steps = 0,  ///< since the last reset
+      resets = 0;           ///< of this object
 };
 
 /// Counts: the observation is the number of steps since reset, the reward is the action; terminated at `max` steps. Its metric
@@ -381,17 +393,20 @@ class CountEnv : public detail::TestingEnvironment<CountEnv, Discrete, CountInfo
       : TestingEnvironment({detail::require_at_least("CountEnv", "n", n, 1)}, Box::uniform(1, 0.0F, static_cast<float>(max)),
                            static_cast<std::uint64_t>(detail::require_at_least("CountEnv", "max", max, 1))) {}
 
+  /// As `Environment` asks; counts the resets.
   void reset(std::uint64_t seed, std::span<float> row) {
     TestingEnvironment::reset(seed, row);
     ++info_.resets;
   }
+  /// As `Environment` asks.
   Transition step(std::span<const std::int32_t> action, std::span<float> row) {
     detail::require_running("CountEnv", phase_);
     detail::require_rows("CountEnv", action.size(), action_width(actions_), row.size(), observations_.size());
     const std::int32_t reward = detail::require_choice("CountEnv", action, 0, actions_.n);
     return {static_cast<double>(reward), advance(row), false};
   }
-  static constexpr std::array<std::string_view, 1> metric_names() { return {"steps"}; }
+  static constexpr std::array<std::string_view, 1> metric_names() { return {"steps"}; }  ///< As `ReportsMetrics` asks.
+  /// As `ReportsMetrics` asks.
   void metrics(std::span<double> values) const { values[0] = static_cast<double>(info_.steps); }
 
  private:
@@ -404,32 +419,37 @@ class CountEnv : public detail::TestingEnvironment<CountEnv, Discrete, CountInfo
 /// recurrent policy.
 class CartPoleWithoutVelocities {
  public:
-  using ActionScalar = CartPole::ActionScalar;
+  using ActionScalar = CartPole::ActionScalar;  ///< As `Environment` asks.
 
+  /// Takes the settings of `CartPole`.
   explicit CartPoleWithoutVelocities(CartPoleConfig config = {}) : inner_(config) {
     const Box& full = inner_.observation_space();
     observations_ = {{full.low[0], full.low[2]}, {full.high[0], full.high[2]}};
   }
 
-  const Box& observation_space() const noexcept { return observations_; }
-  const Discrete& action_space() const noexcept { return inner_.action_space(); }
-  const CartPole::Info& info() const noexcept { return inner_.info(); }
+  const Box& observation_space() const noexcept { return observations_; }          ///< As `Environment` asks.
+  const Discrete& action_space() const noexcept { return inner_.action_space(); }  ///< As `Environment` asks.
+  const CartPole::Info& info() const noexcept { return inner_.info(); }            ///< As `Environment` asks.
+  /// As `NamedLayout` asks.
   static constexpr std::array<std::string_view, 2> observation_names() { return {"x_m", "theta_rad"}; }
+  /// As `NamedLayout` asks.
   static constexpr std::array<std::string_view, 2> action_names() { return CartPole::action_names(); }
 
+  /// As `Environment` asks.
   void reset(std::uint64_t seed, std::span<float> row) {
     detail::require_length("CartPoleWithoutVelocities", "observation", row.size(), 2);
     inner_.reset(seed, full_);
     write(row);
   }
+  /// As `Environment` asks.
   Transition step(std::span<const std::int32_t> action, std::span<float> row) {
     detail::require_length("CartPoleWithoutVelocities", "observation", row.size(), 2);
     const Transition transition = inner_.step(action, full_);
     write(row);
     return transition;
   }
-  void save_state(std::vector<std::byte>& bytes) const { inner_.save_state(bytes); }
-  void load_state(std::span<const std::byte> bytes) { inner_.load_state(bytes); }
+  void save_state(std::vector<std::byte>& bytes) const { inner_.save_state(bytes); }  ///< As `SerializableEnvironment` asks.
+  void load_state(std::span<const std::byte> bytes) { inner_.load_state(bytes); }     ///< As `SerializableEnvironment` asks.
 
  private:
   void write(std::span<float> row) const {

@@ -28,8 +28,9 @@ class TimeLimit : public detail::EnvironmentWrapper<E> {
   using Base::environment_;
 
  public:
-  using ActionScalar = typename E::ActionScalar;
+  using ActionScalar = typename E::ActionScalar;  ///< As `Environment` asks.
 
+  /// @param environment        the inner one, moved in
   /// @param max_episode_steps  at least 1.
   /// @throws ConfigError
   TimeLimit(E environment, std::uint64_t max_episode_steps)
@@ -37,13 +38,15 @@ class TimeLimit : public detail::EnvironmentWrapper<E> {
     if (max_episode_steps == 0) throw ConfigError("TimeLimit: max_episode_steps = 0; an episode needs at least 1 step");
   }
 
-  std::uint64_t max_episode_steps() const noexcept { return max_episode_steps_; }
+  std::uint64_t max_episode_steps() const noexcept { return max_episode_steps_; }  ///< as given
 
+  /// As `Environment` asks.
   void reset(std::uint64_t seed, std::span<float> row) {
     environment_.reset(seed, row);
     steps_ = 0;
   }
 
+  /// As `Environment` asks. @throws StateError  after the cut
   Transition step(std::span<const ActionScalar> action, std::span<float> row) {
     if (steps_ >= max_episode_steps_) {
       throw StateError("TimeLimit: the episode was truncated after " + std::to_string(max_episode_steps_) +
@@ -54,6 +57,7 @@ class TimeLimit : public detail::EnvironmentWrapper<E> {
     return transition;
   }
 
+  /// As `SerializableEnvironment` asks.
   void save_state(std::vector<std::byte>& bytes) const requires SerializableEnvironment<E> {
     StateWriter(bytes).write(steps_);
     environment_.save_state(bytes);

@@ -41,6 +41,7 @@ enum class AutoresetMode : std::uint8_t {
   disabled    ///< as `next_step`, but the next step throws unless `reset(reset_mask)` was called for that environment
 };
 
+/// Number, seed and checks of the environments.
 struct VectorEnvConfig {
   std::size_t num_envs = 1;    ///< copies of the environment, >= 1
   std::uint64_t seed = 0;      ///< episode k of environment e gets the first u64 of stream (seed, environment_reset, e, k)
@@ -88,8 +89,7 @@ class VectorEnv : detail::EnvironmentMembers<E> {
 /// `reset(reset_mask)`); environments behind it in its shard have not made the step.
 ///
 /// @tparam E  the environment: movable, models `Environment`; or a `BatchEnvironment`, of which every shard holds one (only
-/// with
-///            `AutoresetMode::same_step`).
+///            with `AutoresetMode::same_step`).
 template <class E>
 requires(Environment<E> || BatchEnvironment<E>) class VectorEnv<E> {
   static_assert(!detail::has_misnamed_masks<E>,
@@ -100,9 +100,9 @@ requires(Environment<E> || BatchEnvironment<E>) class VectorEnv<E> {
                 "`void action_masks(std::span<std::uint8_t> row) const`");
 
  public:
-  using ActionScalar = typename E::ActionScalar;
-  using Space = std::remove_cvref_t<decltype(std::declval<const E&>().action_space())>;
-  using Rows = VectorEnvRows;
+  using ActionScalar = typename E::ActionScalar;                                         ///< number type of an action row
+  using Space = std::remove_cvref_t<decltype(std::declval<const E&>().action_space())>;  ///< action space of one environment
+  using Rows = VectorEnvRows;                                                            ///< rows of all environments
   /// Whether a shard is one object that steps all its environments at once.
   static constexpr bool is_batch = BatchEnvironment<E>;
   /// Whether rows of masks exist.
@@ -115,7 +115,9 @@ requires(Environment<E> || BatchEnvironment<E>) class VectorEnv<E> {
   /// A group of environments that one thread steps; [begin, end) are their numbers.
   class alignas(64) Shard {
    public:
-    std::size_t index = 0, begin = 0, end = 0;
+    std::size_t index = 0,  ///< number of the shard
+        begin = 0,          ///< its first environment
+        end = 0;            ///< one past its last
 
     /// One step of every environment of this shard.
     /// @param actions  [N][A], for all environments; only rows [begin, end) are read.
@@ -143,9 +145,10 @@ requires(Environment<E> || BatchEnvironment<E>) class VectorEnv<E> {
     std::vector<EpisodeStatistics> finished_;  // capacity: one per environment
   };
 
-  /// @param make  called once per environment with its number, in ascending order, on this thread; for a `BatchEnvironment`
-  /// once
-  ///              per shard with the number of its environments.
+  /// @param config  as described at its members
+  /// @param pool    must outlive this object
+  /// @param make    called once per environment with its number, in ascending order, on this thread; for a
+  ///                `BatchEnvironment` once per shard with the number of its environments.
   /// @throws ConfigError  sizes of 0, more shards than environments, copies whose spaces differ, too many metrics.
   VectorEnv(VectorEnvConfig config, ThreadPool& pool, std::function<E(std::size_t env)> make)
       : config_(config), pool_(&pool), num_shards_(choose_shards(config)) {
@@ -193,9 +196,9 @@ requires(Environment<E> || BatchEnvironment<E>) class VectorEnv<E> {
   VectorEnv(const VectorEnv&) = delete;  // shards point to their owner
   VectorEnv& operator=(const VectorEnv&) = delete;
 
-  const VectorEnvConfig& config() const noexcept { return config_; }
-  std::size_t num_envs() const noexcept { return config_.num_envs; }
-  std::size_t num_shards() const noexcept { return num_shards_; }
+  const VectorEnvConfig& config() const noexcept { return config_; }  ///< as given; `num_shards` may be 0 here
+  std::size_t num_envs() const noexcept { return config_.num_envs; }  ///< N
+  std::size_t num_shards() const noexcept { return num_shards_; }     ///< groups that one thread steps, at least 1
   /// D: floats in an observation row.
   std::size_t observation_size() const noexcept { return observation_size_; }
   /// A: numbers in an action row.
@@ -204,9 +207,9 @@ requires(Environment<E> || BatchEnvironment<E>) class VectorEnv<E> {
   std::size_t mask_width() const noexcept { return mask_width_; }
   /// Metrics per finished episode.
   std::size_t num_metrics() const noexcept { return num_metrics_; }
-  const Box& observation_space() const { return first().observation_space(); }
-  const Space& action_space() const { return first().action_space(); }
-  ThreadPool& pool() const noexcept { return *pool_; }
+  const Box& observation_space() const { return first().observation_space(); }  ///< of one environment
+  const Space& action_space() const { return first().action_space(); }          ///< of one environment
+  ThreadPool& pool() const noexcept { return *pool_; }                          ///< its threads step the shards
 
   /// The environment of that number, or the batch that holds it.
   /// @param env  below `num_envs()`.
@@ -214,6 +217,7 @@ requires(Environment<E> || BatchEnvironment<E>) class VectorEnv<E> {
     Shard& shard = shards_[shard_of(env)];
     return shard.environments_[is_batch ? 0 : env - shard.begin];
   }
+  /// The same, to read it.
   const E& environment(std::size_t env) const {
     const Shard& shard = shards_[shard_of(env)];
     return shard.environments_[is_batch ? 0 : env - shard.begin];
@@ -227,7 +231,7 @@ requires(Environment<E> || BatchEnvironment<E>) class VectorEnv<E> {
 
   /// Chooses the source of every later episode; without a call `CyclingSampler`.
   void set_sampler(AnyEpisodeSampler sampler) { sampler_ = std::move(sampler); }
-  const AnyEpisodeSampler& sampler() const noexcept { return sampler_; }
+  const AnyEpisodeSampler& sampler() const noexcept { return sampler_; }  ///< the one in use
   /// Tells the sampler which episodes finished; to be called between rollouts, episodes in (environment, episode) order.
   void update_sampler(std::span<const EpisodeStatistics> finished) { sampler_.update(finished); }
 
@@ -283,11 +287,14 @@ requires(Environment<E> || BatchEnvironment<E>) class VectorEnv<E> {
 
   /// The own rows, as the last `reset` or `step` of this object left them.
   MatrixView<const float> observations() const { return {observations_.data(), num_envs(), observation_size_}; }
+  /// [N][M], non-zero = valid; M is 0 without masks.
   MatrixView<const std::uint8_t> masks() const { return {masks_.data(), num_envs(), mask_width_}; }
   /// Row e is meaningful where `terminated()[e]` or `truncated()[e]` is set.
   MatrixView<const float> final_observations() const { return {final_observations_.data(), num_envs(), observation_size_}; }
-  std::span<const double> rewards() const noexcept { return rewards_; }
+  std::span<const double> rewards() const noexcept { return rewards_; }  ///< [N], raw, of the last step
+  /// [N], 1 where the task ended.
   std::span<const std::uint8_t> terminated() const noexcept { return terminated_; }
+  /// [N], 1 where time or data cut the episode.
   std::span<const std::uint8_t> truncated() const noexcept { return truncated_; }
   /// Episodes that ended in the last `step`, ascending environment.
   std::span<const EpisodeStatistics> finished() const noexcept { return finished_; }

@@ -69,26 +69,33 @@ concept AppendFiles = requires(F& files, const std::string& path, std::string& t
 /// The lock is advisory (`flock`): it keeps out other writers that ask for it, also within this process, and is free again as
 /// soon as the process ends, however it ends.
 struct PosixFiles {
+  /// Permission bits of a new file: 0666 less the umask.
   int open_append(const std::string& path) {
     return retry([&] { return ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666); });
   }
+  /// Takes at most 1 GiB in one call.
   ::ssize_t write(int descriptor, const void* data, std::size_t size) {
     // Linux moves at most 0x7ffff000 bytes in one call.
     return retry([&] { return ::write(descriptor, data, std::min<std::size_t>(size, std::size_t{1} << 30)); });
   }
+  /// Contents and length survive a power cut.
   int fsync(int descriptor) {
     return retry([&] { return ::fsync(descriptor); });
   }
+  /// A `size` beyond the end adds zeros.
   int truncate(int descriptor, std::uint64_t size) {
     return retry([&] { return ::ftruncate(descriptor, static_cast<::off_t>(size)); });
   }
+  /// 0 also after EINTR, since the descriptor is gone then.
   int close(int descriptor) {
     // After EINTR the descriptor is gone all the same; a second close might hit another file.
     return ::close(descriptor) != 0 && errno != EINTR ? -1 : 0;
   }
+  /// Replaces what is at `to`.
   int rename(const std::string& from, const std::string& to) { return std::rename(from.c_str(), to.c_str()); }
-  int unlink(const std::string& path) { return ::unlink(path.c_str()); }
-  int mkdir(const std::string& path) { return ::mkdir(path.c_str(), 0777); }
+  int unlink(const std::string& path) { return ::unlink(path.c_str()); }      ///< The contents stay for those who have it open.
+  int mkdir(const std::string& path) { return ::mkdir(path.c_str(), 0777); }  ///< 0777 less the umask.
+  /// 0 also on file systems that cannot flush a directory.
   int sync_directory(const std::string& path) {
     const int descriptor = retry([&] { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
     if (descriptor < 0) return -1;
@@ -99,6 +106,7 @@ struct PosixFiles {
     // Some file systems cannot flush a directory.
     return result != 0 && error != EINVAL && error != ENOTSUP ? -1 : 0;
   }
+  /// Never waits.
   int lock(const std::string& path) {
     const int descriptor = retry([&] { return ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666); });
     if (descriptor < 0) return -1;
@@ -108,6 +116,7 @@ struct PosixFiles {
     errno = error;
     return -1;
   }
+  /// In the order of the system.
   int list(const std::string& path, std::vector<std::string>& names) {
     ::DIR* const directory = ::opendir(path.c_str());
     if (directory == nullptr) return -1;
@@ -122,6 +131,7 @@ struct PosixFiles {
     errno = error;
     return error == 0 ? 0 : -1;
   }
+  /// Reads to the end, also what is appended meanwhile.
   int read(const std::string& path, std::string& text) {
     const int descriptor = retry([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC); });
     if (descriptor < 0) return -1;
@@ -164,6 +174,7 @@ struct PosixFiles {
     errno = error;
     return count == 0 ? 0 : -1;
   }
+  /// 0 for a missing name only; 1 where the system cannot say.
   int exists(const std::string& path) {
     return ::access(path.c_str(), F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR) ? 1 : 0;
   }
@@ -208,8 +219,10 @@ class AppendFile {
     }
   }
   ~AppendFile() { close(); }
+  /// The other object closes nothing any more.
   AppendFile(AppendFile&& other) noexcept
       : files_(other.files_), path_(std::move(other.path_)), descriptor_(std::exchange(other.descriptor_, -1)) {}
+  /// Closes the file held so far.
   AppendFile& operator=(AppendFile&& other) noexcept {
     if (this != &other) {
       close();
@@ -237,7 +250,7 @@ class AppendFile {
   void cut(std::uint64_t size) {
     if (files_->truncate(descriptor_, size) != 0) detail::throw_io_error("cut", path_, errno);
   }
-  const std::string& path() const noexcept { return path_; }
+  const std::string& path() const noexcept { return path_; }  ///< as given to the constructor
 
  private:
   void close() noexcept {
@@ -263,7 +276,9 @@ class FileLock {
   ~FileLock() {
     if (descriptor_ >= 0) files_->close(descriptor_);
   }
+  /// The other object releases nothing any more.
   FileLock(FileLock&& other) noexcept : files_(other.files_), descriptor_(std::exchange(other.descriptor_, -1)) {}
+  /// Swaps the two locks.
   FileLock& operator=(FileLock&& other) noexcept {
     std::swap(files_, other.files_);
     std::swap(descriptor_, other.descriptor_);

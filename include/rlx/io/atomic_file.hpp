@@ -26,12 +26,13 @@ namespace rlx::io {
 /// The system calls that `write_file_atomically` makes. A test passes a type of its own with these members, which fails
 /// or ends the process at a chosen call; results and `errno` are those of the system calls.
 struct PosixFileSystem {
-  int open(const char* path, int flags, ::mode_t mode) { return ::open(path, flags, mode); }
+  int open(const char* path, int flags, ::mode_t mode) { return ::open(path, flags, mode); }  ///< `open(2)`
+  /// `write(2)`.
   ::ssize_t write(int descriptor, const void* data, std::size_t size) { return ::write(descriptor, data, size); }
-  int fsync(int descriptor) { return ::fsync(descriptor); }
-  int close(int descriptor) { return ::close(descriptor); }
-  int rename(const char* from, const char* to) { return std::rename(from, to); }
-  int unlink(const char* path) { return ::unlink(path); }
+  int fsync(int descriptor) { return ::fsync(descriptor); }                       ///< `fsync(2)`
+  int close(int descriptor) { return ::close(descriptor); }                       ///< `close(2)`
+  int rename(const char* from, const char* to) { return std::rename(from, to); }  ///< `rename(2)`
+  int unlink(const char* path) { return ::unlink(path); }                         ///< `unlink(2)`
 };
 
 namespace detail {

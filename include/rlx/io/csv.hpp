@@ -54,9 +54,10 @@ struct CsvColumn {
 class CsvReader {
  public:
   /// Reads the header row.
-  /// @param text     whole file; must outlive the reader and the fields taken from it
-  /// @param file     name for messages
-  /// @param columns  what the program wants; any others in the file are ignored and listed by `extra_columns()`
+  /// @param text       whole file; must outlive the reader and the fields taken from it
+  /// @param file       name for messages
+  /// @param columns    what the program wants; any others in the file are ignored and listed by `extra_columns()`
+  /// @param delimiter  one byte between cells
   /// @throws DataError if there is no header, if required columns are missing (names all of them, the header found and
   ///         close names) or if a wanted column occurs twice
   CsvReader(std::string_view text, std::string file, std::vector<CsvColumn> columns, char delimiter = ',')
@@ -401,6 +402,8 @@ concept CsvValue = std::convertible_to<T, std::string_view> || std::is_arithmeti
 /// ```
 class CsvWriter {
  public:
+  /// @param non_finite  cell of a number that is not finite
+  /// @param delimiter   one byte between cells
   explicit CsvWriter(std::string non_finite = {}, char delimiter = ',')
       : non_finite_(std::move(non_finite)), delimiter_(delimiter) {}
 
@@ -421,7 +424,8 @@ class CsvWriter {
     text_ += '"';
     return *this;
   }
-  CsvWriter& field(const char* value) { return field(std::string_view(value)); }
+  CsvWriter& field(const char* value) { return field(std::string_view(value)); }  ///< Text that ends in a null byte.
+  /// An integer in decimal; a bool as 1 or 0.
   template <std::integral T>
   CsvWriter& field(T value) {
     separate();
@@ -432,6 +436,7 @@ class CsvWriter {
     }
     return *this;
   }
+  /// The shortest text that reads back exactly; `non_finite` for a number that is not finite.
   template <std::floating_point T>
   CsvWriter& field(T value) {
     if (!is_finite(value)) return field(std::string_view(non_finite_));
@@ -461,6 +466,7 @@ class CsvWriter {
     (field(values), ...);
     return end_row();
   }
+  /// A whole row of texts.
   CsvWriter& row(std::span<const std::string> values) {
     for (const std::string& value : values) field(std::string_view(value));
     return end_row();

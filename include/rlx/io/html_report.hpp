@@ -24,17 +24,17 @@ enum class Tone : std::uint8_t { neutral, good, warning, bad };
 
 /// A column of a report table.
 struct ReportColumn {
-  std::string title{};
+  std::string title{};        ///< text of the header cell
   std::string hover{};        ///< explanation shown under the pointer; empty: none
   Align align = Align::left;  ///< numbers: right
 };
 
 /// A table of text cells. Rows have one cell for each column.
 struct ReportTable {
-  std::string caption{};
-  std::vector<ReportColumn> columns{};
-  std::vector<std::vector<std::string>> rows{};
-  std::vector<std::size_t> highlighted{};  ///< rows that stand out, such as the agent's
+  std::string caption{};                         ///< line above the table; empty: none
+  std::vector<ReportColumn> columns{};           ///< from left to right
+  std::vector<std::vector<std::string>> rows{};  ///< from top to bottom, one cell for each column
+  std::vector<std::size_t> highlighted{};        ///< rows that stand out, such as the agent's
 };
 
 /// A terminal table for a page: the same cells, columns aligned as there.
@@ -62,6 +62,7 @@ inline ReportTable to_report_table(const TextTable& table, std::string caption =
  */
 class HtmlReport {
  public:
+  /// `title`: also that of the browser's window. `subtitle`: smaller line below it; empty: none.
   explicit HtmlReport(std::string title, std::string subtitle = {})
       : title_(std::move(title)), subtitle_(std::move(subtitle)) {}
 
@@ -74,7 +75,7 @@ class HtmlReport {
     return *this;
   }
 
-  /// A key figure below the banner. @param note small line under the figure
+  /// A key figure below the banner; `note` is the small line under it, empty for none.
   HtmlReport& card(std::string_view label, std::string_view value, std::string_view note = {}, Tone tone = Tone::neutral) {
     cards_ += "<div class=\"card " + tone_class(tone) + "\"><div class=\"label\">" + escape(label) +
               "</div><div class=\"value\">" + escape(value) + "</div>";
@@ -92,7 +93,8 @@ class HtmlReport {
     return *this;
   }
 
-  /// Places a chart. @param svg text that begins with `<svg`, trusted. @throws DataError otherwise
+  /// Places a chart: `svg` is trusted text that begins with `<svg`; an empty `caption` writes none. @throws DataError for
+  /// other text
   HtmlReport& chart(std::string_view svg, std::string_view caption = {}) {
     check_svg(svg);
     body_.append("<figure>").append(svg).append(figcaption(caption)).append("</figure>\n");

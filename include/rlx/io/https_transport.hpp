@@ -168,8 +168,8 @@ inline bool is_plain_text(std::string_view text, bool blanks) {
 struct HttpsConfig {
   std::int64_t connect_timeout_ms = 5'000;  ///< also for the TLS handshake
   std::int64_t read_timeout_ms = 10'000;    ///< without a single byte
-  std::int64_t write_timeout_ms = 5'000;
-  std::string ca_file;  ///< PEM; for loopback hosts only (tests). Empty: the system's certificates
+  std::int64_t write_timeout_ms = 5'000;    ///< without a single byte taken
+  std::string ca_file;                      ///< PEM; for loopback hosts only (tests). Empty: the system's certificates
 };
 
 /**
@@ -184,6 +184,7 @@ struct HttpsConfig {
  */
 class HttpsTransport {
  public:
+  /// Connects at the first request.
   explicit HttpsTransport(HttpsConfig config = {}) : config_(std::move(config)) {}
   ~HttpsTransport() { watchdog_.detach(); }
   HttpsTransport(const HttpsTransport&) = delete;

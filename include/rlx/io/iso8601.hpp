@@ -195,7 +195,7 @@ inline std::string format_date(std::int64_t time_ms) {
 
 /// First and last millisecond in which a market time stamp is believed: 2009-01-01 to 2100-01-01 (exclusive).
 inline constexpr std::int64_t first_plausible_ms = 1'230'768'000'000;
-inline constexpr std::int64_t end_plausible_ms = 4'102'444'800'000;
+inline constexpr std::int64_t end_plausible_ms = 4'102'444'800'000;  ///< 2100-01-01, exclusive
 
 /// Whether a number can be a time stamp in milliseconds: 2009 to 2099.
 constexpr bool plausible_time_ms(std::int64_t value) noexcept {

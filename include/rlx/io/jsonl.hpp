@@ -54,7 +54,7 @@ class JsonlWriter {
   void flush() { file_.flush(); }
   /// Lines written by this object.
   std::size_t lines() const noexcept { return lines_; }
-  const std::string& path() const noexcept { return file_.path(); }
+  const std::string& path() const noexcept { return file_.path(); }  ///< as given to the constructor
 
  private:
   static bool ends_in_torn_line(const std::string& path) {

@@ -71,7 +71,9 @@ class MappedFile {
     data_ = static_cast<const char*>(address);
   }
   ~MappedFile() { unmap(); }
+  /// The other object is empty afterwards.
   MappedFile(MappedFile&& other) noexcept : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+  /// Unmaps the file held so far; the other object is empty afterwards.
   MappedFile& operator=(MappedFile&& other) noexcept {
     if (this != &other) {
       unmap();
@@ -81,8 +83,9 @@ class MappedFile {
     return *this;
   }
 
-  std::size_t size() const noexcept { return size_; }
-  std::string_view text() const noexcept { return {data_, size_}; }
+  std::size_t size() const noexcept { return size_; }                ///< bytes of the file
+  std::string_view text() const noexcept { return {data_, size_}; }  ///< valid as long as the mapping
+  /// Valid as long as the mapping.
   std::span<const std::byte> bytes() const noexcept { return std::as_bytes(std::span(data_, size_)); }
 
  private:

@@ -48,7 +48,9 @@ struct ProgressConfig {
 template <Clock C>
 class Progress {
  public:
-  /// @param clock must outlive this object. @param output receives the text; called from `update` and `finish` only.
+  /// @param config  what is shown and how often
+  /// @param clock   must outlive this object
+  /// @param output  receives the text; called from `update` and `finish` only
   /// @throws ConfigError without an output function or with an interval that is negative or not finite.
   Progress(ProgressConfig config, C& clock, std::function<void(std::string_view)> output)
       : config_(std::move(config)), clock_(&clock), output_(std::move(output)), done_(config_.already_done) {
@@ -62,7 +64,8 @@ class Progress {
   }
 
   /// Sets the work done so far (an absolute count; a smaller one than before is allowed) and writes if it is time.
-  /// @param note short text at the end of the line, such as the last reward.
+  /// @param done  in the unit of `ProgressConfig::total`
+  /// @param note  short text at the end of the line, such as the last reward
   void update(std::uint64_t done, std::string_view note = {}) {
     done_ = done;
     const double now = clock_->monotonic_seconds();

@@ -72,21 +72,20 @@ constexpr DType dtype_of() noexcept {
 
 /// A tensor whose bytes lie elsewhere: in the caller's memory when writing, in the file when reading.
 struct TensorView {
-  std::string name;
-  DType dtype = DType::F32;
-  std::vector<std::size_t> shape;  ///< row-major; empty for a scalar
-  std::span<const std::byte> data;
+  std::string name;                 ///< key in the file
+  DType dtype = DType::F32;         ///< type of the elements
+  std::vector<std::size_t> shape;   ///< row-major; empty for a scalar
+  std::span<const std::byte> data;  ///< product(shape) elements side by side
 };
 
-/// Numbers that lie side by side (span, vector, array) as a tensor; they must outlive the view.
-/// @param shape  row-major; without it the tensor has one dimension
+/// Numbers that lie side by side (span, vector, array) as a tensor of a row-major `shape`; they must outlive the view.
 template <class Numbers>
 requires requires(const Numbers& numbers) { std::span(std::data(numbers), std::size(numbers)); }
 TensorView tensor_view(std::string name, const Numbers& numbers, std::vector<std::size_t> shape) {
   const std::span values(std::data(numbers), std::size(numbers));
   return {std::move(name), dtype_of<typename decltype(values)::value_type>(), std::move(shape), std::as_bytes(values)};
 }
-/// @copydoc tensor_view
+/// The same with one dimension.
 template <class Numbers>
 requires requires(const Numbers& numbers) { std::span(std::data(numbers), std::size(numbers)); }
 TensorView tensor_view(std::string name, const Numbers& numbers) {
@@ -200,9 +199,11 @@ inline SafetensorsParts safetensors_parts(const std::map<std::string, std::strin
 
 /**
  * @brief Writes a safetensors file; the old file stays until the new one is complete (see write_file_atomically).
+ * @param path      the file that is replaced
  * @param metadata  text by key, UTF-8; "sha256" is added
  * @param tensors   names must be unique, `data` must hold product(shape) elements; their order in the file is by element
  *                  width, widest first
+ * @param files     system calls; tests pass one with faults
  * @throws ConfigError, ShapeError for tensors that do not fit the format; IoError with path and system text
  * @par Determinism  the same input gives the same bytes
  */

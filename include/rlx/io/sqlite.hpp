@@ -22,10 +22,11 @@
 
 namespace rlx::io {
 
+/// How a database is opened.
 enum class SqliteMode : std::uint8_t {
-  read_only,
-  read_write,
-  create  ///< read and write; makes the file if it does not exist
+  read_only,   ///< the file must exist
+  read_write,  ///< the file must exist
+  create       ///< read and write; makes the file if it does not exist
 };
 
 namespace detail {
@@ -67,13 +68,15 @@ struct SqliteClose {
 /// Every failure is an IoError with the path, SQLite's text and a remedy.
 class SqliteStatement {
  public:
+  /// As INTEGER.
   void bind(int parameter, std::int64_t value) { check(::sqlite3_bind_int64(statement_.get(), parameter, value)); }
-  void bind(int parameter, double value) { check(::sqlite3_bind_double(statement_.get(), parameter, value)); }
+  void bind(int parameter, double value) { check(::sqlite3_bind_double(statement_.get(), parameter, value)); }  ///< as REAL
   /// The text is not copied: it must live until the statement is reset or bound anew.
   void bind(int parameter, std::string_view text) {
     check(::sqlite3_bind_text64(statement_.get(), parameter, text.data(), text.size(), nullptr, SQLITE_UTF8));
   }
-  void bind(int parameter, std::nullptr_t) { check(::sqlite3_bind_null(statement_.get(), parameter)); }
+  void bind(int parameter, std::nullptr_t) { check(::sqlite3_bind_null(statement_.get(), parameter)); }  ///< as NULL
+  /// An empty one as NULL.
   template <class T>
   void bind(int parameter, const std::optional<T>& value) {
     if (value) {
@@ -82,6 +85,7 @@ class SqliteStatement {
       bind(parameter, nullptr);
     }
   }
+  /// Integers of any width as INTEGER.
   template <class T>
   requires std::is_integral_v<T>
   void bind(int parameter, T value) { bind(parameter, static_cast<std::int64_t>(value)); }
@@ -105,8 +109,11 @@ class SqliteStatement {
     reset();
   }
 
+  /// The cell holds NULL.
   bool is_null(int column) const noexcept { return ::sqlite3_column_type(statement_.get(), column) == SQLITE_NULL; }
+  /// The cell holds INTEGER.
   bool is_integer(int column) const noexcept { return ::sqlite3_column_type(statement_.get(), column) == SQLITE_INTEGER; }
+  /// The cell holds TEXT.
   bool is_text(int column) const noexcept { return ::sqlite3_column_type(statement_.get(), column) == SQLITE_TEXT; }
   /// The value as an integer; what is none becomes one by SQLite's rules.
   std::int64_t integer(int column) const noexcept { return ::sqlite3_column_int64(statement_.get(), column); }
@@ -135,6 +142,8 @@ class SqliteStatement {
 /// An open database; one object per thread. Does not move, since statements refer to it.
 class SqliteDatabase {
  public:
+  /// @param path     name of the file
+  /// @param mode     whether it may be written and made
   /// @param busy_ms  how long a lock of another program is waited for
   /// @throws IoError with path and remedy if the file cannot be opened, is no database or is shorter than it says
   SqliteDatabase(std::string path, SqliteMode mode, int busy_ms = 2'000) : path_(std::move(path)) {
@@ -152,13 +161,14 @@ class SqliteDatabase {
   SqliteDatabase(const SqliteDatabase&) = delete;
   SqliteDatabase& operator=(const SqliteDatabase&) = delete;
 
-  const std::string& path() const noexcept { return path_; }
+  const std::string& path() const noexcept { return path_; }  ///< as given to the constructor
 
   /// Runs one or several statements, rows being passed over.
   void execute(const std::string& sql) {
     const int code = ::sqlite3_exec(database_.get(), sql.c_str(), nullptr, nullptr, nullptr);
     if (code != SQLITE_OK) detail::sqlite_failed(path_, code, ::sqlite3_errmsg(database_.get()));
   }
+  /// Compiles one statement; what follows it in `sql` is ignored.
   SqliteStatement prepare(std::string_view sql) {
     ::sqlite3_stmt* statement = nullptr;
     const int code = ::sqlite3_prepare_v2(database_.get(), sql.data(), static_cast<int>(sql.size()), &statement, nullptr);
@@ -206,6 +216,7 @@ class SqliteTransaction {
       // After some errors SQLite has rolled back by itself already.
     }
   }
+  /// Keeps the changes; to be called once.
   void commit() {
     database_->execute("COMMIT");
     database_ = nullptr;

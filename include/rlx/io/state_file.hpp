@@ -26,7 +26,7 @@ class StateFile {
   /// Touches nothing yet. @param path  in a directory that exists; @param files  must outlive this object
   StateFile(std::string path, Files& files) : files_(&files), path_(std::move(path)) {}
 
-  const std::string& path() const noexcept { return path_; }
+  const std::string& path() const noexcept { return path_; }  ///< as given to the constructor
 
   /// The text, durable from now on; nothing if there is no file. @throws IoError  what is there cannot be read
   std::optional<std::string> load() {

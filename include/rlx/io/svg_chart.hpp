@@ -58,13 +58,13 @@ enum class SeriesStyle : std::uint8_t {
 
 /// One curve. y (and low, high) may hold NaN: the curve has a gap there.
 struct Series {
-  std::string name{};          ///< in the legend and under the pointer; empty: not in the legend
-  std::vector<double> x{};     ///< finite, ascending; times as milliseconds
-  std::vector<double> y{};     ///< as many as x
-  std::vector<double> low{};   ///< lower edge of a band; empty: none
-  std::vector<double> high{};  ///< upper edge of a band, as many as x, like low
-  SeriesStyle style = SeriesStyle::line;
-  int color = -1;  ///< 0 to 6 of the palette; -1: the next one
+  std::string name{};                     ///< in the legend and under the pointer; empty: not in the legend
+  std::vector<double> x{};                ///< finite, ascending; times as milliseconds
+  std::vector<double> y{};                ///< as many as x
+  std::vector<double> low{};              ///< lower edge of a band; empty: none
+  std::vector<double> high{};             ///< upper edge of a band, as many as x, like low
+  SeriesStyle style = SeriesStyle::line;  ///< how it is drawn
+  int color = -1;                         ///< 0 to 6 of the palette; -1: the next one
 };
 
 namespace detail {
@@ -496,13 +496,18 @@ struct RowLayout {
  */
 class BarChart {
  public:
-  /// @param parts names of the parts, at least one. @throws ConfigError
+  /// @param config  texts and size
+  /// @param parts   names of the parts, at least one
+  /// @throws ConfigError
   BarChart(ChartConfig config, std::vector<std::string> parts) : config_(std::move(config)), parts_(std::move(parts)) {
     detail::check(config_);
     if (parts_.empty()) throw ConfigError("BarChart: at least one part is needed, got none");
   }
 
-  /// Adds a bar below the others. @param values one for each part, finite. @throws ShapeError, DataError
+  /// Adds a bar below the others.
+  /// @param label   text of its row
+  /// @param values  one for each part, finite
+  /// @throws ShapeError, DataError
   BarChart& add(std::string label, std::vector<double> values) {
     if (values.size() != parts_.size()) {
       throw ShapeError("BarChart bar \"" + label + "\" has " + std::to_string(values.size()) + " values, expected " +

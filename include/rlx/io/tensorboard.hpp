@@ -25,7 +25,7 @@ namespace rlx::io {
 inline std::uint32_t masked_crc32c(std::span<const std::byte> bytes) { return std::rotr(crc32c(bytes), 15) + 0xa282ead8u; }
 
 /**
- * @brief Writes `events.out.tfevents.<seconds>.rlx` in a directory.
+ * @brief Writes `events.out.tfevents.SECONDS.rlx` in a directory.
  *
  * Format: records of (length u64, masked CRC of the length, bytes, masked CRC of the bytes), all little-endian; the bytes
  * are a `tensorflow.Event`: 1 wall_time (double), 2 step (varint), 3 file_version (first record, "brain.Event:2"),
@@ -34,13 +34,18 @@ inline std::uint32_t masked_crc32c(std::span<const std::byte> bytes) { return st
  *
  * Records are buffered; `flush` (or the destructor, which cannot report errors) hands them to the system. The same
  * directory and second given twice continues the file. One thread at a time.
- * @par Allocation Buffers that are reused. @par Determinism The bytes depend on the arguments only: no clock is read.
+ * @par Allocation
+ * Buffers that are reused.
+ * @par Determinism
+ * The bytes depend on the arguments only: no clock is read.
  * @par Source TensorFlow's event.proto, summary.proto and record_writer; checked against the reader in tests/io/tensorboard.cpp
  */
 class TensorBoardWriter {
  public:
   /// Creates the directory and its parents as needed, opens the file and writes the first record.
-  /// @param wall_seconds start of the run, seconds since 1970 (UTC), at least 0. @throws IoError, ConfigError
+  /// @param directory     where TensorBoard looks for runs
+  /// @param wall_seconds  start of the run, seconds since 1970 (UTC), at least 0
+  /// @throws IoError, ConfigError
   TensorBoardWriter(const std::string& directory, double wall_seconds) : file_(open(directory, wall_seconds)) {
     begin_event(wall_seconds);
     append_text(event_, 3, "brain.Event:2");
@@ -48,8 +53,12 @@ class TensorBoardWriter {
     file_.flush();
   }
 
-  /// Appends one point. `value` is stored as float; a value that is not finite stays so and TensorBoard marks it.
-  /// @param step at least 0; @param wall_time seconds since 1970 (UTC). @throws IoError, ConfigError (empty tag)
+  /// Appends one point.
+  /// @param tag        name of the curve, such as "train/loss"; not empty
+  /// @param value      stored as float; a value that is not finite stays so and TensorBoard marks it
+  /// @param step       at least 0
+  /// @param wall_time  seconds since 1970 (UTC)
+  /// @throws IoError, ConfigError (empty tag)
   void add_scalar(std::string_view tag, double value, std::uint64_t step, double wall_time) {
     if (tag.empty()) throw ConfigError("TensorBoardWriter: the tag of a scalar is empty; give a name like \"train/loss\"");
     value_.clear();
@@ -59,8 +68,13 @@ class TensorBoardWriter {
   }
 
   /// Appends the distribution of `values`: buckets of equal width from the smallest to the largest, each holding what is
-  /// below its limit, the last one the largest too. Values that are not finite are left out; if none is left nothing is
-  /// written. @param buckets at least 1. @throws IoError, ConfigError (empty tag, no bucket)
+  /// below its limit, the last one the largest too.
+  /// @param tag        name of the histogram; not empty
+  /// @param values     those that are not finite are left out; if none is left nothing is written
+  /// @param step       at least 0
+  /// @param wall_time  seconds since 1970 (UTC)
+  /// @param buckets    at least 1
+  /// @throws IoError, ConfigError (empty tag, no bucket)
   void add_histogram(std::string_view tag, std::span<const double> values, std::uint64_t step, double wall_time,
                      std::size_t buckets = 30) {
     if (tag.empty())
@@ -104,7 +118,7 @@ class TensorBoardWriter {
 
   /// @throws IoError
   void flush() { file_.flush(); }
-  const std::string& path() const noexcept { return file_.path(); }
+  const std::string& path() const noexcept { return file_.path(); }  ///< of the event file
 
  private:
   static detail::OutputFile open(const std::string& directory, double wall_seconds) {

@@ -88,9 +88,9 @@ class TextTable {
     return *this;
   }
 
-  std::size_t rows() const noexcept { return rows_.size(); }
-  std::size_t columns() const noexcept { return headers_.size(); }
-  const std::vector<std::string>& headers() const noexcept { return headers_; }
+  std::size_t rows() const noexcept { return rows_.size(); }                     ///< added so far
+  std::size_t columns() const noexcept { return headers_.size(); }               ///< one for each header, at least 1
+  const std::vector<std::string>& headers() const noexcept { return headers_; }  ///< line breaks and tabs replaced by spaces
   /// The cells of a row, in the order of the columns. `row` must be below `rows()`.
   const std::vector<std::string>& cells(std::size_t row) const { return rows_.at(row); }
 

@@ -22,6 +22,7 @@
 
 namespace rlx {
 
+/// The time limit.
 struct AcrobotConfig {
   std::uint64_t max_episode_steps = 500;  ///< truncated at this step; 0: no limit
 };
@@ -34,20 +35,24 @@ struct AcrobotConfig {
 /// Source: Sutton 1996; Gymnasium 1.x `classic_control/acrobot.py`. Tests: tests/env/classic/acrobot.cpp.
 class Acrobot {
  public:
-  using ActionScalar = std::int32_t;
+  using ActionScalar = std::int32_t;  ///< As `Environment` asks.
+  /// The state before rounding to the observation's floats.
   struct Info {
     std::array<double, 4> state{};  ///< both angles (rad), both velocities (rad/s)
-    std::uint64_t steps = 0;
+    std::uint64_t steps = 0;        ///< made in this episode
   };
 
+  /// Call `reset` before the first step.
   explicit Acrobot(AcrobotConfig config = {}) : config_(config) {}
 
-  const Box& observation_space() const noexcept { return observations_; }
-  const Discrete& action_space() const noexcept { return actions_; }
-  const Info& info() const noexcept { return info_; }
+  const Box& observation_space() const noexcept { return observations_; }  ///< As `Environment` asks.
+  const Discrete& action_space() const noexcept { return actions_; }       ///< As `Environment` asks.
+  const Info& info() const noexcept { return info_; }                      ///< As `Environment` asks.
+  /// As `NamedLayout` asks.
   static constexpr std::array<std::string_view, 6> observation_names() {
     return {"cos_theta1", "sin_theta1", "cos_theta2", "sin_theta2", "theta1_dot_rad_per_s", "theta2_dot_rad_per_s"};
   }
+  /// As `NamedLayout` asks.
   static constexpr std::array<std::string_view, 3> action_names() { return {"torque_minus", "no_torque", "torque_plus"}; }
 
   /// @throws ShapeError  a row of another length.
@@ -83,7 +88,8 @@ class Acrobot {
     update_info();
   }
 
-  void save_state(std::vector<std::byte>& bytes) const { state_.save(bytes); }
+  void save_state(std::vector<std::byte>& bytes) const { state_.save(bytes); }  ///< As `SerializableEnvironment` asks.
+  /// As `SerializableEnvironment` asks.
   void load_state(std::span<const std::byte> bytes) {
     state_ = detail::ClassicState<4>::load(bytes);
     update_info();

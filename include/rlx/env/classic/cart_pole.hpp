@@ -25,6 +25,7 @@
 
 namespace rlx {
 
+/// Start states and time limit.
 struct CartPoleConfig {
   double reset_low = -0.05;               ///< lower bound of each state variable at reset
   double reset_high = 0.05;               ///< upper bound; Gymnasium's options `low` and `high`
@@ -40,11 +41,14 @@ struct CartPoleConfig {
 /// Tests: tests/env/classic/cart_pole.cpp (worked reset, mirror symmetry, independent integration).
 class CartPole {
  public:
-  using ActionScalar = std::int32_t;
+  using ActionScalar = std::int32_t;  ///< As `Environment` asks.
   /// The state before rounding to the observation's floats.
   struct Info {
-    double x = 0.0, x_dot = 0.0, theta = 0.0, theta_dot = 0.0;
-    std::uint64_t steps = 0;
+    double x = 0.0,           ///< m
+        x_dot = 0.0,          ///< m/s
+        theta = 0.0,          ///< rad, 0 = upright
+        theta_dot = 0.0;      ///< rad/s
+    std::uint64_t steps = 0;  ///< made in this episode
   };
 
   /// @throws ConfigError  reset bounds not finite or in the wrong order.
@@ -55,12 +59,14 @@ class CartPole {
     }
   }
 
-  const Box& observation_space() const noexcept { return observations_; }
-  const Discrete& action_space() const noexcept { return actions_; }
-  const Info& info() const noexcept { return state_; }
+  const Box& observation_space() const noexcept { return observations_; }  ///< As `Environment` asks.
+  const Discrete& action_space() const noexcept { return actions_; }       ///< As `Environment` asks.
+  const Info& info() const noexcept { return state_; }                     ///< As `Environment` asks.
+  /// As `NamedLayout` asks.
   static constexpr std::array<std::string_view, 4> observation_names() {
     return {"x_m", "x_dot_m_per_s", "theta_rad", "theta_dot_rad_per_s"};
   }
+  /// As `NamedLayout` asks.
   static constexpr std::array<std::string_view, 2> action_names() { return {"push_left", "push_right"}; }
 
   /// @throws ShapeError  a row of another length.
@@ -107,6 +113,7 @@ class CartPole {
     phase_ = detail::EpisodePhase::running;
   }
 
+  /// As `SerializableEnvironment` asks.
   void save_state(std::vector<std::byte>& bytes) const {
     StateWriter writer(bytes);
     for (const double number : {state_.x, state_.x_dot, state_.theta, state_.theta_dot}) writer.write(number);

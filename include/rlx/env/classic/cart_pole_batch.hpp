@@ -25,18 +25,20 @@ namespace rlx {
 /// Tests: tests/env/classic/cart_pole_batch.cpp.
 class CartPoleBatch {
  public:
-  using ActionScalar = std::int32_t;
+  using ActionScalar = std::int32_t;  ///< As `BatchEnvironment` asks.
 
-  /// @param size  environments, at least 1.
+  /// @param size               environments, at least 1.
+  /// @param max_episode_steps  truncated at this step; 0: no limit.
   explicit CartPoleBatch(std::size_t size, std::uint64_t max_episode_steps = 500)
       : x_(size), x_dot_(size), theta_(size), theta_dot_(size), force_(size), steps_(size), limit_(max_episode_steps) {
     if (size == 0) throw ConfigError("CartPoleBatch: size = 0; at least one environment is needed");
   }
 
-  std::size_t size() const noexcept { return x_.size(); }
-  const Box& observation_space() const noexcept { return observations_; }
-  const Discrete& action_space() const noexcept { return actions_; }
+  std::size_t size() const noexcept { return x_.size(); }                  ///< environments in the batch
+  const Box& observation_space() const noexcept { return observations_; }  ///< As `BatchEnvironment` asks.
+  const Discrete& action_space() const noexcept { return actions_; }       ///< As `BatchEnvironment` asks.
 
+  /// As `BatchEnvironment` asks: each number of the state uniform in [-0.05, 0.05).
   void reset(std::size_t i, std::uint64_t seed, std::span<float> row) {
     RandomStream random({seed, Purpose::environment_dynamics, 0, 0});
     for (float& number : row) number = 0.1F * random.uniform<float>() - 0.05F;

@@ -22,6 +22,7 @@
 
 namespace rlx {
 
+/// Start positions, goal and time limit.
 struct MountainCarConfig {
   double reset_low = -0.6;                ///< bounds of the start position
   double reset_high = -0.4;               ///< Gymnasium's options `low` and `high`
@@ -35,10 +36,12 @@ struct MountainCarConfig {
 /// Source: Moore 1990; Gymnasium 1.x `classic_control/mountain_car.py`. Tests: tests/env/classic/mountain_car.cpp.
 class MountainCar {
  public:
-  using ActionScalar = std::int32_t;
+  using ActionScalar = std::int32_t;  ///< As `Environment` asks.
+  /// The state before rounding to the observation's floats.
   struct Info {
-    double position = 0.0, velocity = 0.0;
-    std::uint64_t steps = 0;
+    double position = 0.0,    ///< in [-1.2, 0.6]
+        velocity = 0.0;       ///< change of position per step, in [-0.07, 0.07]
+    std::uint64_t steps = 0;  ///< made in this episode
   };
 
   /// @throws ConfigError  reset bounds in the wrong order.
@@ -46,10 +49,12 @@ class MountainCar {
     if (!(config.reset_low <= config.reset_high)) throw ConfigError("MountainCarConfig: reset_low must not exceed reset_high");
   }
 
-  const Box& observation_space() const noexcept { return observations_; }
-  const Discrete& action_space() const noexcept { return actions_; }
-  const Info& info() const noexcept { return info_; }
+  const Box& observation_space() const noexcept { return observations_; }  ///< As `Environment` asks.
+  const Discrete& action_space() const noexcept { return actions_; }       ///< As `Environment` asks.
+  const Info& info() const noexcept { return info_; }                      ///< As `Environment` asks.
+  /// As `NamedLayout` asks.
   static constexpr std::array<std::string_view, 2> observation_names() { return {"position", "velocity"}; }
+  /// As `NamedLayout` asks.
   static constexpr std::array<std::string_view, 3> action_names() { return {"push_left", "coast", "push_right"}; }
 
   /// @throws ShapeError  a row of another length.
@@ -82,7 +87,8 @@ class MountainCar {
     update_info();
   }
 
-  void save_state(std::vector<std::byte>& bytes) const { state_.save(bytes); }
+  void save_state(std::vector<std::byte>& bytes) const { state_.save(bytes); }  ///< As `SerializableEnvironment` asks.
+  /// As `SerializableEnvironment` asks.
   void load_state(std::span<const std::byte> bytes) {
     state_ = detail::ClassicState<2>::load(bytes);
     update_info();

@@ -25,6 +25,7 @@
 
 namespace rlx {
 
+/// Start states, gravity and time limit.
 struct PendulumConfig {
   double x_init = std::numbers::pi;       ///< start angle uniform in +-x_init (rad)
   double y_init = 1.0;                    ///< start velocity uniform in +-y_init (rad/s)
@@ -39,10 +40,12 @@ struct PendulumConfig {
 /// Source: Gymnasium 1.x `classic_control/pendulum.py`. Tests: tests/env/classic/pendulum.cpp.
 class Pendulum {
  public:
-  using ActionScalar = float;
+  using ActionScalar = float;  ///< As `Environment` asks.
+  /// The state before rounding to the observation's floats.
   struct Info {
-    double theta = 0.0, theta_dot = 0.0;
-    std::uint64_t steps = 0;
+    double theta = 0.0,       ///< rad, 0 = upright, turns included
+        theta_dot = 0.0;      ///< rad/s, in [-8, 8]
+    std::uint64_t steps = 0;  ///< made in this episode
   };
 
   /// @throws ConfigError  a field that is not finite, or a negative range.
@@ -55,13 +58,14 @@ class Pendulum {
     }
   }
 
-  const Box& observation_space() const noexcept { return observations_; }
-  const Box& action_space() const noexcept { return actions_; }
-  const Info& info() const noexcept { return info_; }
+  const Box& observation_space() const noexcept { return observations_; }  ///< As `Environment` asks.
+  const Box& action_space() const noexcept { return actions_; }            ///< As `Environment` asks.
+  const Info& info() const noexcept { return info_; }                      ///< As `Environment` asks.
+  /// As `NamedLayout` asks.
   static constexpr std::array<std::string_view, 3> observation_names() {
     return {"cos_theta", "sin_theta", "theta_dot_rad_per_s"};
   }
-  static constexpr std::array<std::string_view, 1> action_names() { return {"torque_n_m"}; }
+  static constexpr std::array<std::string_view, 1> action_names() { return {"torque_n_m"}; }  ///< As `NamedLayout` asks.
 
   /// @throws ShapeError  a row of another length.
   void reset(std::uint64_t seed, std::span<float> row) {
@@ -98,7 +102,8 @@ class Pendulum {
     update_info();
   }
 
-  void save_state(std::vector<std::byte>& bytes) const { state_.save(bytes); }
+  void save_state(std::vector<std::byte>& bytes) const { state_.save(bytes); }  ///< As `SerializableEnvironment` asks.
+  /// As `SerializableEnvironment` asks.
   void load_state(std::span<const std::byte> bytes) {
     state_ = detail::ClassicState<2>::load(bytes);
     update_info();

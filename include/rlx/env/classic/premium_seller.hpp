@@ -41,7 +41,8 @@ struct PremiumSellerConfig {
 /// Tests: tests/env/classic/premium_seller.cpp.
 class PremiumSeller {
  public:
-  using ActionScalar = std::int32_t;
+  using ActionScalar = std::int32_t;  ///< As `Environment` asks.
+  /// Figures of the running episode.
   struct Info {
     std::uint64_t steps = 0;  ///< made in this episode
     bool loss = false;        ///< the last step brought a loss to those who sold without a hedge
@@ -64,11 +65,13 @@ class PremiumSeller {
       throw ConfigError("PremiumSellerConfig: episode_steps = 0; an episode needs at least 1 step");
   }
 
-  const PremiumSellerConfig& config() const noexcept { return config_; }
-  const Box& observation_space() const noexcept { return observations_; }
-  const Discrete& action_space() const noexcept { return actions_; }
-  const Info& info() const noexcept { return info_; }
+  const PremiumSellerConfig& config() const noexcept { return config_; }   ///< as given
+  const Box& observation_space() const noexcept { return observations_; }  ///< As `Environment` asks.
+  const Discrete& action_space() const noexcept { return actions_; }       ///< As `Environment` asks.
+  const Info& info() const noexcept { return info_; }                      ///< As `Environment` asks.
+  /// As `NamedLayout` asks.
   static constexpr std::array<std::string_view, 2> observation_names() { return {"share_of_episode", "odd_step"}; }
+  /// As `NamedLayout` asks.
   static constexpr std::array<std::string_view, 3> action_names() { return {"unhedged", "hedged", "stay_out"}; }
 
   /// @throws ShapeError  a row of another length.
@@ -107,6 +110,7 @@ class PremiumSeller {
     return {reward, terminated, false};
   }
 
+  /// As `SerializableEnvironment` asks.
   void save_state(std::vector<std::byte>& bytes) const {
     StateWriter writer(bytes);
     writer.write(seed_);

@@ -26,14 +26,15 @@ namespace rlx {
 /// Tests: tests/env/classic/two_arm_bandit.cpp.
 class TwoArmBandit {
  public:
-  using ActionScalar = std::int32_t;
+  using ActionScalar = std::int32_t;  ///< As `Environment` asks.
+  /// Nothing beside the observation.
   struct Info {};
 
-  const Box& observation_space() const noexcept { return observations_; }
-  const Discrete& action_space() const noexcept { return actions_; }
-  const Info& info() const noexcept { return info_; }
-  static constexpr std::array<std::string_view, 1> observation_names() { return {"one"}; }
-  static constexpr std::array<std::string_view, 2> action_names() { return {"risky", "sure"}; }
+  const Box& observation_space() const noexcept { return observations_; }                        ///< As `Environment` asks.
+  const Discrete& action_space() const noexcept { return actions_; }                             ///< As `Environment` asks.
+  const Info& info() const noexcept { return info_; }                                            ///< As `Environment` asks.
+  static constexpr std::array<std::string_view, 1> observation_names() { return {"one"}; }       ///< As `NamedLayout` asks.
+  static constexpr std::array<std::string_view, 2> action_names() { return {"risky", "sure"}; }  ///< As `NamedLayout` asks.
 
   /// @throws ShapeError  a row of another length.
   void reset(std::uint64_t seed, std::span<float> row) {
@@ -56,6 +57,7 @@ class TwoArmBandit {
     return {sure ? 0.2 : risky, true, false};
   }
 
+  /// As `SerializableEnvironment` asks.
   void save_state(std::vector<std::byte>& bytes) const {
     StateWriter writer(bytes);
     writer.write(seed_);
