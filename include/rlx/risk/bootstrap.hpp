@@ -32,6 +32,7 @@ struct Interval {
   double estimate = 0;  ///< the statistic of the data as they are
   double low = 0;       ///< lower end
   double high = 0;      ///< upper end
+  /// Memberwise.
   bool operator==(const Interval&) const = default;
 };
 
@@ -89,6 +90,8 @@ inline Interval percentile_interval(double estimate, std::span<double> replicate
  * evaluates `statistic` on these sums. Series that were measured on the same steps are thereby compared in pairs.
  * @tparam F         double(std::span<const double> sums), one sum for each series
  * @param series     one or more series of equal length n >= 1, finite
+ * @param statistic  called once for the data and once for each replicate
+ * @param config     `method` is ignored: percentile
  * @throws ConfigError (config; block outside [1, n]), ShapeError (lengths), NumericError (data or a statistic not finite)
  * @par Complexity   O(series * (n + replicates * n / block)): prefix sums make each block O(1); allocates O(series * n)
  * @par Determinism  a function of the arguments only
@@ -325,6 +328,7 @@ Interval stationary_bootstrap(const std::array<std::span<const double>, K>& seri
  * 1 - 1/b, b the mean length `config.block` (ceil(n^(1/3)) by default; 1 draws single steps).
  * @tparam F         double(std::span<const double> series). Every shard of the pool has its own copy
  * @param x          at least one step, finite
+ * @param statistic  called for the data and each replicate
  * @param config     `method` chooses the ends. BCa needs n/b more evaluations, with one block of b left out each
  * @param pool       runs the replicates; the result does not depend on it. May be null
  * @throws ConfigError (config; block outside [1, n]), ShapeError (empty), NumericError (data or a statistic not finite)
@@ -440,6 +444,7 @@ inline std::vector<double> performance_profile(MatrixView<const double> scores, 
  * @tparam F        double(MatrixView<const double> scores [runs][tasks])
  * @param scores    shape [runs][tasks], finite; at least one of each
  * @param statistic such as `mean_of_tasks` or a lambda around `interquartile_mean`
+ * @param config    block and method are ignored: scores are drawn singly, the ends are percentiles
  * @throws ConfigError, ShapeError, NumericError
  * @par Complexity  replicates * (runs * tasks draws + one statistic); allocates one copy of the scores
  * @par Source      Agarwal et al. 2021 (stratified percentile bootstrap)

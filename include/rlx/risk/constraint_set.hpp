@@ -34,8 +34,8 @@ struct ProjectionReport {
 
 /// A set and how far outside it a point is.
 struct SetViolation {
-  std::string name;
-  double violation = 0;
+  std::string name;      ///< as given to `ConstraintSet::add`
+  double violation = 0;  ///< as Projection asks: 0 inside, +infinity for a point that is not finite
 };
 
 /**
@@ -45,11 +45,12 @@ struct SetViolation {
  */
 class ConstraintSet {
  public:
+  /// Cycles after which `project` gives up, and refuses what is not feasible.
   static constexpr std::size_t max_cycles = 10'000;
   /// A result that violates a set by more is refused.
   static constexpr double feasibility = 1e-9;
 
-  /// Adds a set. @param name  for messages
+  /// Adds a set, which is moved in, under a name for the messages.
   /// @throws ConfigError  empty or repeated name; ShapeError  another size than the sets before
   template <Projection P>
   ConstraintSet& add(P set, std::string name) {
@@ -67,6 +68,7 @@ class ConstraintSet {
 
   /// Length of the vectors; 0 without a set.
   std::size_t size() const { return sets_.empty() ? 0 : sets_.front()->size(); }
+  /// Sets added so far.
   std::size_t num_sets() const noexcept { return sets_.size(); }
 
   /**
@@ -134,7 +136,8 @@ class ConstraintSet {
    * The rows of N are the normals of the constraints within 1e-9 of being tight at x. Where a tight constraint has no force
    * (no strict complementarity) J is one element of the generalised Jacobian.
    * @param x         a result of `project`
-   * @param upstream  u, of length size(); out may be u
+   * @param upstream  u, of length size()
+   * @param out       J u, of length size(); may be u
    * @throws ConfigError  naming a set without `active_normals`; ShapeError, NumericError
    */
   void vjp(std::span<const double> x, std::span<const double> upstream, std::span<double> out) const {

@@ -23,6 +23,7 @@ struct Covariance {
   double shrinkage = 0;        ///< weight of the target, in [0, 1]; 0 is the sample's covariance
   double target_variance = 0;  ///< the target is this times the identity: the mean variance of the sample
 
+  /// Covariance of assets i and j, both below `size`; not checked.
   double operator()(std::size_t i, std::size_t j) const noexcept { return values[i * size + j]; }
 };
 

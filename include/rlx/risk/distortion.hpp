@@ -37,7 +37,7 @@ class Distortion {
     detail::check(mass);
     return Distortion({Kind::cvar, mass.alpha, 1});
   }
-  /// @copydoc cvar(TailMass)
+  /// The same by the number. @throws ConfigError for alpha outside (0, 1]
   static Distortion cvar(double alpha) { return cvar(TailMass{alpha}); }
   /// Phi(Phi^-1(u) + eta): mu - eta * sigma of a normal outcome. eta >= 0 is averse. @throws ConfigError if not finite
   static Distortion wang(double eta) {
@@ -49,7 +49,7 @@ class Distortion {
     detail::require_argument(true, "Distortion::power: eta", eta, "finite");
     return Distortion({Kind::power, eta, 1});
   }
-  /// (1 - c) A(u) + c B(u). @param c in [0, 1]. @throws ConfigError
+  /// (1 - c) A(u) + c B(u) with c in [0, 1]. @throws ConfigError
   static Distortion mixture(double c, const Distortion& a, const Distortion& b) {
     detail::require_argument(c >= 0 && c <= 1, "Distortion::mixture: c", c, "in [0, 1]");
     Distortion result;
@@ -74,7 +74,7 @@ class Distortion {
     });
   }
 
-  /// Weights of K equal atoms in ascending order: G(i/K) - G((i-1)/K). They sum to 1. @param out K of them
+  /// Weights of K = `atoms` equal atoms in ascending order, into the K numbers of `out`: G(i/K) - G((i-1)/K). They sum to 1.
   /// @throws ConfigError for K < 2, ShapeError for out
   void weights(std::size_t atoms, std::span<double> out) const {
     require_atoms(atoms);
@@ -93,10 +93,12 @@ class Distortion {
   /// Utilities u(y) of outcomes y at a state with ascending atoms; see `Influence`. Makes its table on every call.
   void influence(std::span<const double> atoms, std::span<const double> y, std::span<double> out) const;
 
+  /// Checks a number of atoms. @throws ConfigError below 2
   static void require_atoms(std::size_t atoms) {
     if (atoms < 2) throw ConfigError("Distortion: atoms must be at least 2, got " + std::to_string(atoms));
   }
 
+  /// Memberwise: the same parts with the same weights in the same order.
   bool operator==(const Distortion&) const = default;
 
  private:
@@ -162,7 +164,7 @@ inline double distorted_mean(std::span<const double> outcomes, const Distortion&
  */
 class Influence {
  public:
-  /// @param atoms K >= 2. @throws ConfigError. @par Complexity O(K), the only allocation
+  /// Of `atoms` atoms, K >= 2. `distortion` is not kept. @throws ConfigError. @par Complexity O(K), the only allocation
   Influence(const Distortion& distortion, std::size_t atoms) : slopes_(atoms + 1) {
     Distortion::require_atoms(atoms);
     const auto k = static_cast<double>(atoms);
@@ -192,7 +194,7 @@ class Influence {
     }
   }
 
-  /// u(y). @param theta ascending atoms. @param utilities what `atom_utilities` wrote for them. @par Complexity O(log K)
+  /// u(y), with the ascending atoms `theta` and what `atom_utilities` wrote for them. @par Complexity O(log K)
   template <std::floating_point S>
   double utility(std::span<const S> theta, std::span<const double> utilities, double y) const noexcept {
     std::size_t above = 0;  // number of atoms at most y

@@ -68,7 +68,7 @@ inline void check_lag(std::size_t lag) {
 }
 }  // namespace detail
 
-/// The path of returns: `initial` and the equity after each. Compounded from 1 or additive from 0 unless told otherwise.
+/// The path of returns: `initial` and the equity after each.
 /// @throws NumericError if a return is not finite, or with the bar where a compounded path is not above 0
 inline std::vector<double> path_from_returns(std::span<const double> returns, DrawdownKind kind, double initial) {
   std::vector<double> path(returns.size() + 1);
@@ -80,12 +80,12 @@ inline std::vector<double> path_from_returns(std::span<const double> returns, Dr
   }
   return path;
 }
-/// @copydoc path_from_returns(std::span<const double>, DrawdownKind, double)
+/// The same from 1 (compounded) or 0 (additive).
 inline std::vector<double> path_from_returns(std::span<const double> returns, DrawdownKind kind) {
   return path_from_returns(returns, kind, kind == DrawdownKind::compounded ? 1.0 : 0.0);
 }
 
-/// Drawdown at every bar, 0 at bar 0. @param out as long as the path
+/// Drawdown at every bar into `out`, which is as long as the path; 0 at bar 0.
 /// @throws ConfigError (empty), ShapeError, NumericError with the bar. @par Complexity O(n), no allocation
 inline void drawdown_series(std::span<const double> path, DrawdownKind kind, std::span<double> out) {
   if (path.empty()) throw ConfigError("drawdown_series: path is empty, expected at least its starting value");
@@ -120,7 +120,9 @@ inline void drawdown_velocity(std::span<const double> drawdowns, std::size_t lag
  *
  * (100, 110, 99, 105, 88, 112), compounded: drawdowns 0, 0, 0.1, 0.0454545, 0.2, 0; longest 3 bars; velocity 0.05 at 88 with
  * lag 2.
- * @param path  E_0 and the equity after each bar; compounded: above 0
+ * @param path    E_0 and the equity after each bar; compounded: above 0
+ * @param kind    whether a drawdown is a share of the peak or a difference from it
+ * @param config  bars of the velocity, and the tail
  * @throws ConfigError (empty, lag 0, tail), NumericError with the bar. @par Complexity O(n), allocates the series twice
  * @par Source Martin & McCann 1989 (ulcer index); Chekhlov, Uryasev & Zabarankin 2005 (conditional drawdown at risk)
  */
@@ -171,7 +173,7 @@ inline DrawdownSummary drawdown(std::span<const double> path, DrawdownKind kind,
  */
 class DrawdownTracker {
  public:
-  /// @param lag bars over which velocity is measured, at least 1. @throws ConfigError
+  /// `lag`: bars over which velocity is measured, at least 1. @throws ConfigError
   explicit DrawdownTracker(DrawdownKind kind = DrawdownKind::compounded, std::size_t lag = 5) : kind_(kind) {
     detail::check_lag(lag);
     recent_.resize(lag);
@@ -202,6 +204,7 @@ class DrawdownTracker {
   double velocity() const noexcept { return velocity_; }         ///< per bar; NaN until `lag` bars have passed
   std::uint64_t bars() const noexcept { return count_; }         ///< updates taken
 
+  /// For `load_state` of a tracker with the same kind and lag.
   void save_state(StateWriter& writer) const {
     writer.write(kind_);
     writer.write(std::span<const double>(recent_));

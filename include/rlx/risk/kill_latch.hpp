@@ -35,8 +35,11 @@ concept DurableText = requires(T& record, std::string_view text) {
 
 /// A text that ends with the process: for tests, and where the state is kept in a record of the owner's.
 struct MemoryText {
+  /// What was stored last; empty: nothing yet.
   std::optional<std::string> text;
+  /// As `DurableText` asks.
   std::optional<std::string> load() const { return text; }
+  /// As `DurableText` asks.
   void store(std::string_view value) { text = std::string(value); }
 };
 static_assert(DurableText<MemoryText>);
@@ -84,6 +87,7 @@ class KillLatch {
     }
   }
 
+  /// From the first `latch`, or a record found at the start, until a release.
   bool latched() const noexcept { return latched_; }
   /// Why, as given to the first `latch`; empty if not latched.
   const std::string& reason() const noexcept { return reason_; }

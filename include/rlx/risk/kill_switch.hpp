@@ -31,7 +31,14 @@
 namespace rlx::risk {
 
 /// In order of severity.
-enum class KillState : std::uint8_t { normal, tighten, reduce_only, flat, halted };
+enum class KillState : std::uint8_t {
+  normal,       ///< nothing is held back
+  tighten,      ///< new risk in smaller sizes
+  reduce_only,  ///< no new risk
+  flat,         ///< every position is closed at once
+  halted        ///< nothing but cancels, until an operator acts
+};
+/// Entries of KillState.
 inline constexpr std::size_t num_kill_states = 5;
 
 /// "Normal", "Tighten", "ReduceOnly", "Flat", "Halted".
@@ -48,7 +55,7 @@ enum class OrderIntent : std::uint8_t {
   cancel     ///< takes an order back; always permitted
 };
 
-/// Whether a state lets an order pass. @param operator_allows_reducing  see KillSwitch::allow_reducing; counts in Halted only
+/// Whether a state lets an order pass. `operator_allows_reducing`, see KillSwitch::allow_reducing, counts in Halted only.
 constexpr bool permits(KillState state, OrderIntent intent, bool operator_allows_reducing = false) noexcept {
   switch (intent) {
     case OrderIntent::new_risk:
@@ -65,21 +72,22 @@ constexpr bool permits(KillState state, OrderIntent intent, bool operator_allows
 
 /// What may ask for a state. The first seven are inputs with thresholds.
 enum class KillTrigger : std::uint8_t {
-  drawdown,
-  drawdown_velocity,
-  daily_loss,
-  tail_hits,
-  latency,
-  data_age,
-  scenario_loss,
-  invariant,     ///< a negative age or latency, a position that is not reconciled
-  flat_timeout,  ///< Flat, and not flat in time
-  record,        ///< the state record is missing, damaged, old, or cannot be written
-  manual,        ///< trip()
-  calm,          ///< back one level
-  operation      ///< reset, allow_reducing, rebase_peak, initialise
+  drawdown,           ///< of the equity from its peak
+  drawdown_velocity,  ///< rise of the drawdown per bar
+  daily_loss,         ///< since the day's opening equity
+  tail_hits,          ///< more outcomes below -VaR than its level explains
+  latency,            ///< of the orders
+  data_age,           ///< of the oldest input of a decision
+  scenario_loss,      ///< worst loss of the scenarios
+  invariant,          ///< a negative age or latency, a position that is not reconciled
+  flat_timeout,       ///< Flat, and not flat in time
+  record,             ///< the state record is missing, damaged, old, or cannot be written
+  manual,             ///< trip()
+  calm,               ///< back one level
+  operation           ///< reset, allow_reducing, rebase_peak, initialise
 };
-inline constexpr std::size_t num_kill_inputs = 7, num_kill_triggers = 13;
+inline constexpr std::size_t num_kill_inputs = 7;     ///< triggers with thresholds, the first of KillTrigger
+inline constexpr std::size_t num_kill_triggers = 13;  ///< entries of KillTrigger
 
 /// "drawdown", "drawdown_velocity", ...
 constexpr std::string_view name(KillTrigger trigger) noexcept {
@@ -91,7 +99,10 @@ constexpr std::string_view name(KillTrigger trigger) noexcept {
 
 /// The values at which an input asks for a state; an empty one never does.
 struct KillThresholds {
-  std::optional<double> tighten, reduce_only, flat;
+  std::optional<double> tighten;      ///< asks for Tighten
+  std::optional<double> reduce_only;  ///< asks for ReduceOnly
+  std::optional<double> flat;         ///< asks for Flat
+  /// None is set: the input is not read.
   constexpr bool is_off() const noexcept { return !tighten && !reduce_only && !flat; }
 };
 
@@ -101,16 +112,16 @@ struct KillSwitchConfig {
   KillThresholds drawdown_velocity{0.01, 0.02, 0.04};  ///< rise of the drawdown per bar
   KillThresholds daily_loss{0.01, 0.02, 0.04};         ///< share of the day's opening equity
   KillThresholds tail_hits{0.05, 0.01, {}};            ///< p-values: at or below them is a breach; see kupiec_excess_p_value
-  KillThresholds latency_p99_ms{500, 2'000, {}};
-  KillThresholds data_age_s{5, 30, 300};
-  KillThresholds scenario_loss{0.10, 0.15, {}};  ///< share of equity
+  KillThresholds latency_p99_ms{500, 2'000, {}};       ///< 99th percentile of the orders' latency, milliseconds
+  KillThresholds data_age_s{5, 30, 300};               ///< of the oldest input of a decision, seconds
+  KillThresholds scenario_loss{0.10, 0.15, {}};        ///< share of equity
 
-  TailMass tail{0.05};                  ///< of the VaR whose hits are counted
-  std::size_t tail_bars = 250;          ///< bars in the test; with fewer there is no p-value and no breach
-  double resume_ratio = 0.8;            ///< (0, 1]: an input is calm at or below this share of its threshold
-  double tighten_factor = 0.5;          ///< (0, 1]: sizes and brackets in Tighten
-  std::int64_t min_dwell_ms = 900'000;  ///< that long every input has to be calm before one level is given back
-  std::int64_t flat_timeout_ms = 60'000;
+  TailMass tail{0.05};                    ///< of the VaR whose hits are counted
+  std::size_t tail_bars = 250;            ///< bars in the test; with fewer there is no p-value and no breach
+  double resume_ratio = 0.8;              ///< (0, 1]: an input is calm at or below this share of its threshold
+  double tighten_factor = 0.5;            ///< (0, 1]: sizes and brackets in Tighten
+  std::int64_t min_dwell_ms = 900'000;    ///< that long every input has to be calm before one level is given back
+  std::int64_t flat_timeout_ms = 60'000;  ///< time in Flat with an open position after which it is Halted; at least 0
   /// Relative rise of the peak that is written; 0: every new peak is durable at once, at the cost of two file writes for each.
   /// A restart forgets less than this share of the peak.
   double peak_step = 0;
@@ -162,7 +173,7 @@ struct KillSwitchConfig {
  * What nobody fills in is not a number, and that counts as breached: a gate that reads a statistic nobody writes must not pass.
  */
 struct RiskReading {
-  static constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
+  static constexpr double unknown = std::numeric_limits<double>::quiet_NaN();  ///< NaN: nobody filled it in
   double equity = unknown;             ///< account currency; drawdown and loss of the day are computed from it
   double drawdown_velocity = unknown;  ///< per bar, as DrawdownTracker gives it; pass 0 while it has too few bars
   double latency_p99_ms = unknown;     ///< of the orders
@@ -175,36 +186,39 @@ struct RiskReading {
 
 /// What holds after a reading.
 struct KillDecision {
-  KillState state = KillState::halted;
-  bool changed = false;        ///< by this reading
-  std::uint32_t triggers = 0;  ///< bit 1 << KillTrigger of all that ask for more than Normal now
-  double size_factor = 0;      ///< times the size of orders of new risk: 1, tighten_factor, then 0
-  double bracket_factor = 0;   ///< times the distance of brackets: 1 in Normal, else tighten_factor
-  bool unwind = false;         ///< Flat: close every position at once
-  bool durable = false;        ///< false: the record cannot be written; see KillSwitch::record_error
+  KillState state = KillState::halted;  ///< in force after the reading
+  bool changed = false;                 ///< by this reading
+  std::uint32_t triggers = 0;           ///< bit 1 << KillTrigger of all that ask for more than Normal now
+  double size_factor = 0;               ///< times the size of orders of new risk: 1, tighten_factor, then 0
+  double bracket_factor = 0;            ///< times the distance of brackets: 1 in Normal, else tighten_factor
+  bool unwind = false;                  ///< Flat: close every position at once
+  bool durable = false;                 ///< false: the record cannot be written; see KillSwitch::record_error
 };
 
 /// A line of the reason log.
 struct KillEvent {
-  std::int64_t at_ms = 0;  ///< UTC
-  KillState from = KillState::halted, to = KillState::halted;
-  KillTrigger trigger = KillTrigger::record;
-  std::string text;
+  std::int64_t at_ms = 0;                     ///< UTC
+  KillState from = KillState::halted;         ///< state before
+  KillState to = KillState::halted;           ///< state after; `from` where an operation left it
+  KillTrigger trigger = KillTrigger::record;  ///< what asked for it
+  std::string text;                           ///< for people: values and thresholds, or the operator's reason
+  /// Memberwise.
   friend bool operator==(const KillEvent&, const KillEvent&) = default;
 };
 
 /// What survives the end of the process. `sha256` is made where it is written, see kill_switch_json.hpp.
 struct KillSwitchRecord {
-  static constexpr int version = 1;
+  static constexpr int version = 1;               ///< of the format; another one is refused
   static constexpr std::size_t max_reasons = 32;  ///< the newest are kept
   std::uint64_t sequence = 0;                     ///< one more with every record that is written
-  KillState state = KillState::halted;
-  std::int64_t since_ms = 0;       ///< UTC
-  std::vector<KillEvent> reasons;  ///< oldest first
-  double peak_equity = 0;          ///< 0: no reading yet
-  double day_open_equity = 0;      ///< 0: no reading yet
-  std::int64_t day = 0;            ///< days since 1970-01-01, see KillSwitchConfig::day_start_ms
-  std::string tail_hit_ring;       ///< '1' for a hit, '0' for none, oldest bar first
+  KillState state = KillState::halted;            ///< in force since `since_ms`
+  std::int64_t since_ms = 0;                      ///< UTC
+  std::vector<KillEvent> reasons;                 ///< oldest first
+  double peak_equity = 0;                         ///< 0: no reading yet
+  double day_open_equity = 0;                     ///< 0: no reading yet
+  std::int64_t day = 0;                           ///< days since 1970-01-01, see KillSwitchConfig::day_start_ms
+  std::string tail_hit_ring;                      ///< '1' for a hit, '0' for none, oldest bar first
+  /// Memberwise.
   friend bool operator==(const KillSwitchRecord&, const KillSwitchRecord&) = default;
 };
 
@@ -222,8 +236,10 @@ concept KillRecords = requires(R& records, const KillSwitchRecord& record) {
 
 /// Keeps the record in memory: for tests and replays. Every new one is a first start and needs `initialise`.
 struct MemoryKillRecords {
-  std::optional<KillSwitchRecord> record;
+  std::optional<KillSwitchRecord> record;  ///< what was saved last; empty: nothing yet
+  /// As `KillRecords` asks.
   std::optional<KillSwitchRecord> load() const { return record; }
+  /// As `KillRecords` asks.
   void save(const KillSwitchRecord& next) { record = next; }
 };
 static_assert(KillRecords<MemoryKillRecords>);
@@ -254,7 +270,7 @@ static_assert(KillRecords<MemoryKillRecords>);
 template <Clock C, KillRecords Records = MemoryKillRecords>
 class KillSwitch {
  public:
-  /// @param clock, records  must outlive this object. @throws ConfigError  the configuration only
+  /// Takes over what `records` hold; they and `clock` must outlive this object. @throws ConfigError  the configuration only
   KillSwitch(KillSwitchConfig config, C& clock, Records& records) : config_(config), clock_(&clock), records_(&records) {
     start();
   }
@@ -266,7 +282,9 @@ class KillSwitch {
   KillSwitch(const KillSwitch&) = delete;
   KillSwitch& operator=(const KillSwitch&) = delete;
 
+  /// Of the newest record; Halted until there is a valid one.
   KillState state() const noexcept { return record_.state; }
+  /// Whether the present state lets an order pass, see risk::permits.
   bool permits(OrderIntent intent) const noexcept { return risk::permits(record_.state, intent, operator_allows_reducing_); }
   /// The newest record, written or to be written; with the reason log.
   const KillSwitchRecord& record() const noexcept { return record_; }
@@ -331,7 +349,7 @@ class KillSwitch {
   }
 
   /// An operator or a program asks for a state; a milder one than the present is no change. Tighten and ReduceOnly are given
-  /// back like any other. Never refused. @param reason  for the log
+  /// back like any other. Never refused. `reason` is for the log.
   void trip(KillState state, std::string reason) {
     if (armed_ && state > record_.state) enter(state, KillTrigger::manual, std::move(reason), clock_->now_ms());
   }

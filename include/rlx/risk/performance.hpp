@@ -201,6 +201,7 @@ struct PerformanceConventions {
     result.path = DrawdownKind::additive;
     return result;
   }
+  /// Memberwise.
   bool operator==(const PerformanceConventions&) const = default;
 };
 
@@ -210,6 +211,7 @@ struct PerformanceFlags {
   bool zero_variance = false;  ///< all returns equal: Sharpe ratio, skewness, kurtosis and stability are NaN
   bool no_loss = false;        ///< no return below the target: the Sortino ratio is +infinity (NaN if none is above either)
   bool ruined = false;         ///< additive path only: a return of -1 or less leaves no compounded figure, these are NaN
+  /// Memberwise.
   bool operator==(const PerformanceFlags&) const = default;
 };
 
@@ -267,10 +269,13 @@ struct PathDrawdown {
  *
  * (0.01, -0.02, 0.03, 0.005, -0.01) with 252 periods a year: Sharpe 2.475829, Sortino 4.762352, largest drawdown 0.02, Omega
  * 1.5. One return leaves the statistics that need two NaN and flagged.
- * @param scratch  overwritten; its capacity is reused, so that repeated calls do not allocate
+ * @param returns      simple returns in time order, as fractions
+ * @param conventions  what the statistics mean
+ * @param scratch      overwritten; its capacity is reused, so that repeated calls do not allocate
  * @throws ConfigError (no return kept, conventions), NumericError with the index of a number that is not finite (an infinity
  *         under `omit` too), or with the bar at which a compounded path is no longer above 0
- * @par Complexity O(n), a few passes. @par Determinism sums are taken in order
+ * @par Complexity O(n), a few passes
+ * @par Determinism sums are taken in order
  * @test tests/risk/performance.cpp: the worked example, NumPy and SciPy on daily returns
  */
 inline Performance performance(std::span<const double> returns, const PerformanceConventions& conventions,
@@ -399,7 +404,7 @@ inline Performance performance(std::span<const double> returns, const Performanc
   return result;
 }
 
-/// @copydoc performance(std::span<const double>, const PerformanceConventions&, std::vector<double>&)
+/// The same with memory of its own, O(n).
 inline Performance performance(std::span<const double> returns, const PerformanceConventions& conventions = {}) {
   std::vector<double> scratch;
   return performance(returns, conventions, scratch);

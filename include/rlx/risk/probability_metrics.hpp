@@ -104,7 +104,7 @@ inline double auc(std::span<const double> p, std::span<const double> y) {
 }
 
 /// Expected calibration error: |mean p - mean y| of equal-width bins of p, weighted by their counts. 1.0 lies in the last bin.
-/// The example of `brier_score` with 2 bins gives 0.075. @param bins at least 1, else ConfigError
+/// The example of `brier_score` with 2 bins gives 0.075. ConfigError for 0 bins
 inline double expected_calibration_error(std::span<const double> p, std::span<const double> y, std::size_t bins = 10) {
   detail::check_probabilities(p, y, "expected_calibration_error");
   if (bins == 0) throw ConfigError("expected_calibration_error: bins must be at least 1, got 0");
@@ -119,7 +119,9 @@ inline double expected_calibration_error(std::span<const double> p, std::span<co
 
 /**
  * @brief Wilson's interval of a share: `count` of `n`. 7 of 20 at 95 %: (0.181192, 0.567146).
- * @param z  quantile of the normal distribution, above 0
+ * @param count  cases that hold, at most n
+ * @param n      all cases
+ * @param z      quantile of the normal distribution, above 0
  * @return   estimate count / n; {NaN, 0, 1} for n = 0, since nothing is known
  * @throws ConfigError if count > n or z is not above 0
  * @par Source Wilson 1927
@@ -141,8 +143,9 @@ inline Interval wilson_interval(std::size_t count, std::size_t n, double z = nor
 
 /// A test statistic and the probability of one at least as extreme if there is no difference.
 struct TestResult {
-  double statistic = 0;
-  double p_value = 1;
+  double statistic = 0;  ///< at least 0; each test says of which distribution
+  double p_value = 1;    ///< in [0, 1]
+  /// Memberwise.
   bool operator==(const TestResult&) const = default;
 };
 

@@ -47,8 +47,10 @@ concept Projection = requires(const P& p, std::span<const double> v, std::span<d
  */
 class ActiveNormals {
  public:
+  /// No normal yet, of vectors of length `size`.
   explicit ActiveNormals(std::size_t size) : fixed_(size, 0) {}
 
+  /// Length of the vectors.
   std::size_t size() const noexcept { return fixed_.size(); }
   /// The unit vector of coordinate i. @param i  below size()
   void add_unit(std::size_t i) { fixed_[i] = 1; }
@@ -267,6 +269,7 @@ class CappedSimplex {
     }
   }
 
+  /// Length of the vectors: one cap each.
   std::size_t size() const noexcept { return caps_.size(); }
   /// x_i = clamp(v_i - tau, 0, cap_i); O(n log n), exact. @throws ShapeError, NumericError naming the element of v
   void project(std::span<const double> v, std::span<double> x) const {
@@ -311,6 +314,7 @@ class L1Ball {
     detail::require_finite(centre_, "L1Ball: centre");
   }
 
+  /// Length of the vectors: that of the centre.
   std::size_t size() const noexcept { return centre_.size(); }
   /// Soft threshold; O(n log n), exact. @throws ShapeError, NumericError naming the element of v
   void project(std::span<const double> v, std::span<double> x) const {
@@ -330,6 +334,7 @@ class L1Ball {
     for (std::size_t i = 0; i < v.size(); ++i) gross += std::fabs(v[i] - centre_[i]);
     return std::max(0.0, gross - radius_);
   }
+  /// At the radius the signs of x - centre, and the unit vectors where x is at the centre; nothing inside.
   void active_normals(std::span<const double> x, double tolerance, ActiveNormals& normals) const {
     std::vector<double> u(x.size());
     for (std::size_t i = 0; i < x.size(); ++i) u[i] = x[i] - centre_[i];
@@ -346,7 +351,8 @@ class L1Ball {
 class GroupGross {
  public:
   /// @param size     length of the vectors
-  /// @param members  indices of the group, each once, below size. @throws ConfigError
+  /// @param members  indices of the group, each once, below size
+  /// @param radius   greatest gross of the group, finite and at least 0. @throws ConfigError
   GroupGross(std::size_t size, std::vector<std::size_t> members, double radius)
       : size_(size), members_(std::move(members)), radius_(radius) {
     detail::require_radius(radius, "GroupGross: radius");
@@ -357,6 +363,7 @@ class GroupGross {
     }
   }
 
+  /// Length of the vectors, not of the group.
   std::size_t size() const noexcept { return size_; }
   /// Soft threshold in the group. @throws ShapeError, NumericError naming the element of v
   void project(std::span<const double> v, std::span<double> x) const {
@@ -373,6 +380,7 @@ class GroupGross {
     for (const std::size_t i : members_) gross += std::fabs(v[i]);
     return std::max(0.0, gross - radius_);
   }
+  /// At the radius the signs of x in the group, and the unit vectors of its members at 0; nothing inside.
   void active_normals(std::span<const double> x, double tolerance, ActiveNormals& normals) const {
     detail::l1_normals(
         gather(x), [this](std::size_t i) { return members_[i]; }, radius_, tolerance, normals);
@@ -417,6 +425,7 @@ class Box {
     return Box(std::move(lower), std::move(upper));
   }
 
+  /// Length of the vectors: one pair of bounds each.
   std::size_t size() const noexcept { return lower_.size(); }
   /// Clamp. @throws ShapeError, NumericError naming the element of v
   void project(std::span<const double> v, std::span<double> x) const {
@@ -463,6 +472,7 @@ class Slab {
     return Slab(std::move(a), lower, upper);
   }
 
+  /// Length of the vectors: that of a.
   std::size_t size() const noexcept { return a_.size(); }
   /// x = v + (clamp(a'v, lower, upper) - a'v) / (a'a) a. @throws ShapeError, NumericError naming the element of v
   void project(std::span<const double> v, std::span<double> x) const {

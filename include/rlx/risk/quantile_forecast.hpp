@@ -103,6 +103,7 @@ inline double cvar_from_quantiles(std::span<const double> levels, std::span<cons
  * Forecasts that are too sure of themselves put far more than alpha of the outcomes below their alpha quantile. The level here
  * is the alpha quantile (linear rule) of the probabilities that past forecasts gave to what then happened.
  * @param probabilities  `QuantileForecast::probability(outcome)` of past forecasts, in [0, 1], at least one
+ * @param mass           alpha that the forecasts were to hold
  * @return  in [1e-9, 1 - 1e-9], so that it is a level of `quantile`
  * @throws ConfigError, NumericError. @par Complexity O(n), allocates a copy
  * @par Source Kuleshov, Fenner & Ermon 2018, "Accurate uncertainties for deep learning using calibrated regression"

@@ -28,7 +28,7 @@ inline double kelly_lite(double edge, double sigma, double cap = 0.15) noexcept 
 }
 
 /// Factor on sizes in a drawdown: clamp(1 - drawdown/cap, min_scale, 1); `min_scale` for a drawdown that is not finite.
-/// @param cap drawdown at which it would be 0, above 0. @param min_scale in [0, 1]. @throws ConfigError
+/// `cap` is the drawdown at which it would be 0, above 0; `min_scale` in [0, 1]. @throws ConfigError
 inline double drawdown_scale(double drawdown, double cap, double min_scale = 0) {
   detail::require_argument(cap > 0, "drawdown_scale: cap", cap, "finite and above 0");
   detail::require_argument(min_scale >= 0 && min_scale <= 1, "drawdown_scale: min_scale", min_scale, "in [0, 1]");
@@ -62,6 +62,7 @@ class EntrySuspension {
   }
   bool suspended() const noexcept { return suspended_; }             ///< as of the last update; false before the first
   void restore(bool suspended) noexcept { suspended_ = suspended; }  ///< Takes up the state of an earlier run.
+  /// Memberwise.
   bool operator==(const EntrySuspension&) const = default;
 
  private:
@@ -78,7 +79,7 @@ inline double gross_leverage(std::span<const double> weights) {
 }
 
 /// Factor in [0, 1] that brings a gross leverage to at most the cap: min(1, cap/gross); 0 for one that is not finite.
-/// @param cap at least 0. @throws ConfigError
+/// @throws ConfigError for a cap below 0 or not finite
 inline double leverage_scale(double gross, double cap) {
   detail::require_argument(cap >= 0, "leverage_scale: cap", cap, "finite and at least 0");
   if (!is_finite(gross)) return 0;

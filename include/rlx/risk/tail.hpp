@@ -27,7 +27,7 @@ namespace rlx::risk {
 
 /// Share of the worst outcomes that counts as the tail, in (0, 1].
 struct TailMass {
-  double alpha = 0.05;
+  double alpha = 0.05;  ///< in (0, 1]; checked where it is used
 
   /// Tail of a confidence in [0, 1): 0.95 gives 0.05. @throws ConfigError
   static TailMass from_confidence(double confidence) {
@@ -35,6 +35,7 @@ struct TailMass {
                              "in [0, 1)");
     return {1 - confidence};
   }
+  /// Memberwise.
   bool operator==(const TailMass&) const = default;
 };
 
@@ -65,6 +66,7 @@ struct TailResult {
   double tail_mean = 0;  ///< mean outcome of the tail
   double k = 0;          ///< alpha * n, taken as an integer when within 1e-9 * n of it
   std::size_t full = 0;  ///< outcomes that count whole
+  /// Memberwise.
   bool operator==(const TailResult&) const = default;
 };
 
@@ -72,7 +74,8 @@ struct TailResult {
  * @brief Quantile by the linear rule: the value at position p * (n - 1) of the sorted numbers, interpolated.
  * @param values  at least one finite number; their order is changed. @param p  in [0, 1]
  * @throws ShapeError if empty, ConfigError for p
- * @par Complexity O(n), no allocation. @par Source Hyndman & Fan 1996, type 7 (the default of NumPy and R)
+ * @par Complexity O(n), no allocation.
+ * @par Source Hyndman & Fan 1996, type 7 (the default of NumPy and R)
  */
 inline double linear_quantile(std::span<double> values, double p) {
   if (values.empty()) throw ShapeError("linear_quantile: at least one value is needed, got none");
@@ -163,10 +166,13 @@ inline std::span<double> smallest(std::span<const double> values, std::size_t co
  *
  * (-6, -2, -1, 1, 3, 4, 7) with alpha 0.3: k 2.1, VaR 1, tail mean -(6 + 2 + 0.1) / 2.1 = -3.857143; -4 by `floor_count`, -3
  * by `ceil_count`.
- * @param outcomes  at least one, finite
- * @param scratch   overwritten; its capacity is reused, so that repeated calls do not allocate
+ * @param outcomes    at least one, finite
+ * @param mass        alpha
+ * @param convention  which outcomes the CVaR averages; the VaR does not depend on it
+ * @param scratch     overwritten; its capacity is reused, so that repeated calls do not allocate
  * @throws ConfigError for no outcome or alpha outside (0, 1]; NumericError with the index of a number that is not finite
- * @par Complexity  O(n) by selection. @par Determinism a function of the arguments; sums are in the order of the selection
+ * @par Complexity  O(n) by selection
+ * @par Determinism a function of the arguments; sums are in the order of the selection
  * @par Source      Rockafellar & Uryasev 2002, "Conditional value-at-risk for general loss distributions"
  */
 inline TailResult tail(std::span<const double> outcomes, TailMass mass, TailConvention convention,
@@ -210,7 +216,7 @@ inline TailResult tail(std::span<const double> outcomes, TailMass mass, TailConv
   return result;
 }
 
-/// @copydoc tail(std::span<const double>, TailMass, TailConvention, std::vector<double>&)
+/// The same with memory of its own, O(n).
 inline TailResult tail(std::span<const double> outcomes, TailMass mass,
                        TailConvention convention = TailConvention::rockafellar_uryasev) {
   std::vector<double> scratch;
@@ -219,7 +225,9 @@ inline TailResult tail(std::span<const double> outcomes, TailMass mass,
 
 /**
  * @brief VaR and CVaR of outcomes with probabilities: mass alpha is consumed from the worst upwards.
+ * @param outcomes       at least one, finite
  * @param probabilities  one for each outcome, at least 0; their sum is made 1
+ * @param mass           alpha
  * @return  `k` is alpha times the number of outcomes and `full` counts the outcomes of positive probability that lie whole in
  *          the tail
  * @throws ConfigError (nothing given, alpha), ShapeError (sizes), NumericError (not finite; negative or only zeros)
@@ -277,6 +285,8 @@ inline TailResult tail_weighted(std::span<const double> outcomes, std::span<cons
  *
  * 1/k below the VaR; the rest, 1 - (number below)/k, is shared equally by the outcomes equal to the VaR, so that equal outcomes
  * have equal weights in any order; 0 above.
+ * @param outcomes   at least one, finite
+ * @param mass       alpha
  * @param omega_out  one for each outcome
  * @throws as `tail`; ShapeError for omega_out. @par Complexity O(n), allocates a copy
  */
@@ -383,7 +393,7 @@ inline double evar(std::span<const double> outcomes, TailMass mass) {
 }
 
 /// Entropic risk: theta * ln(mean(e^(L/theta)) / alpha), L the loss. Alpha 1 is the plain entropic measure.
-/// @param theta above 0 and finite; the smaller, the more averse. @throws as `tail`; ConfigError for theta
+/// `theta` is above 0 and finite; the smaller, the more averse. @throws as `tail`; ConfigError for theta
 /// @par Source Föllmer & Schied, "Stochastic finance", section 4.9
 inline double entropic_risk(std::span<const double> outcomes, double theta, TailMass mass = {1}) {
   detail::check(mass);
@@ -417,7 +427,7 @@ inline double gini_mean_difference(std::span<const double> outcomes) {
   return sum / (0.5 * n * (n - 1));
 }
 
-/// CVaR of a normal outcome as a loss: sigma * pdf(z_alpha) / alpha - mu. @param sigma at least 0. @throws ConfigError
+/// CVaR of a normal outcome as a loss: sigma * pdf(z_alpha) / alpha - mu, with sigma at least 0. @throws ConfigError
 inline double normal_cvar(double mu, double sigma, TailMass mass) {
   detail::check(mass);
   detail::require_argument(true, "normal_cvar: mu", mu, "finite");

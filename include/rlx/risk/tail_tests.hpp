@@ -30,8 +30,8 @@ inline void require_pairs(std::size_t outcomes, std::size_t forecasts, const cha
 inline double log_power(double p, double count) { return count > 0 ? count * std::log(p) : 0.0; }
 }  // namespace detail
 
-/// 1 where the outcome is below -VaR, else 0. @param var forecasts as losses, each made BEFORE its outcome was known
-/// @throws ConfigError (empty), ShapeError, NumericError
+/// 1 where the outcome is below -VaR, else 0, into `out`, one for each. `var` are forecasts as losses, each made BEFORE its
+/// outcome was known. @throws ConfigError (empty), ShapeError, NumericError
 inline void tail_hits(std::span<const double> outcomes, std::span<const double> var, std::span<std::uint8_t> out) {
   detail::require_outcomes(outcomes, "tail_hits");
   detail::require_pairs(outcomes.size(), var.size(), "tail_hits");
@@ -54,7 +54,10 @@ inline double tail_hit_rate(std::span<const double> outcomes, std::span<const do
  * @brief Kupiec's test that hits occur with probability alpha: likelihood ratio, chi-square with one degree of freedom.
  *
  * 20 hits of 250 with alpha 0.05: 4.03952. No hit and only hits are the limits.
- * @param n  outcomes, at least 1. @param hits  at most n. @throws ConfigError
+ * @param n     outcomes, at least 1
+ * @param hits  at most n
+ * @param mass  alpha of the VaR
+ * @throws ConfigError
  * @par Source Kupiec 1995, "Techniques for verifying the accuracy of risk measurement models"
  */
 inline TestResult kupiec(std::size_t n, std::size_t hits, TailMass mass) {
@@ -89,6 +92,7 @@ struct ChristoffersenResult {
 /**
  * @brief Tests of the number of hits and of their independence of the hit before.
  * @param hits  0 or not 0 for each outcome in time order, at least one. A single one has no pairs: independence is {0, 1}
+ * @param mass  alpha of the VaR
  * @throws ConfigError. @par Complexity O(n), no allocation
  * @par Source Christoffersen 1998, "Evaluating interval forecasts"
  */
