@@ -20,22 +20,25 @@ namespace rlx::funding {
 /// HOLD 0 · ENTER SMALL 1..10 · ENTER MEDIUM 11..20 · ENTER LARGE 21..30 · EXIT 31..35.
 inline constexpr int n_actions = 36;
 
+/// What an action does.
 enum class ActionKind : std::uint8_t { hold, enter, exit };
+/// How large an entry is; `ExecutionConfig::multipliers` has a share for each.
 enum class Size : std::uint8_t { small, medium, large };
 
 /// A decoded action. `slot` is an opportunity slot (enter) or a position slot (exit), 0 for hold; `size` matters for enter
 /// only.
 struct Action {
-  ActionKind kind = ActionKind::hold;
-  int slot = 0;
-  Size size = Size::small;
-  bool operator==(const Action&) const = default;
+  ActionKind kind = ActionKind::hold;              ///< what it does
+  int slot = 0;                                    ///< from 0
+  Size size = Size::small;                         ///< of an entry
+  bool operator==(const Action&) const = default;  ///< Memberwise.
 };
 
 /// First id of a block of actions.
 inline constexpr int enter_base = 1;
-inline constexpr int exit_base = 1 + 3 * static_cast<int>(max_opportunities);
+inline constexpr int exit_base = 1 + 3 * static_cast<int>(max_opportunities);  ///< id of EXIT 0
 
+/// As in the names of actions.
 constexpr std::string_view to_string(Size size) {
   return size == Size::small ? "SMALL" : size == Size::medium ? "MEDIUM" : "LARGE";
 }

@@ -24,8 +24,9 @@ struct Attribution {
   double liquidation = 0.0;  ///< liquidation fees, less what the insurance fund carried
   double transfer = 0.0;     ///< fees of transfers between venues; belongs to no position
 
-  double total() const { return funding + price + fees + slippage + liquidation + transfer; }
+  double total() const { return funding + price + fees + slippage + liquidation + transfer; }  ///< change of equity, USD
 
+  /// Adds part by part.
   Attribution& operator+=(const Attribution& other) {
     funding += other.funding;
     price += other.price;
@@ -35,7 +36,7 @@ struct Attribution {
     transfer += other.transfer;
     return *this;
   }
-  bool operator==(const Attribution&) const = default;
+  bool operator==(const Attribution&) const = default;  ///< Memberwise.
 };
 
 /// Attribution of everything since the ledger was cleared (O(1)), or of one position (O(entries)).

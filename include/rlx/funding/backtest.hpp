@@ -28,8 +28,8 @@ namespace rlx::funding {
 
 /// What a policy did on a window.
 struct Backtest {
-  std::int64_t begin_ms = 0;  ///< time of the first value of `equity`
-  std::int64_t step_ms = 0;
+  std::int64_t begin_ms = 0;          ///< time of the first value of `equity`
+  std::int64_t step_ms = 0;           ///< distance of the values of `equity`
   std::vector<double> equity;         ///< USD, before the first step and after each; flat after an early end
   std::vector<double> log_returns;    ///< ln(E_{t+1}/E_t), one per step of the window; 0 after an early end
   std::vector<ClosedTrade> trades;    ///< in the order of their closing
@@ -38,17 +38,20 @@ struct Backtest {
   double reward = 0.0;                ///< sum of the environment's rewards
   bool terminated = false;            ///< ruin or drawdown ended it early
 
-  double profit_share() const { return equity.back() / equity.front() - 1.0; }
-  double profit_usd() const { return equity.back() - equity.front(); }
-  double log_growth() const { return std::log(equity.back() / equity.front()); }
+  double profit_share() const { return equity.back() / equity.front() - 1.0; }    ///< share of the first equity
+  double profit_usd() const { return equity.back() - equity.front(); }            ///< last less first equity
+  double log_growth() const { return std::log(equity.back() / equity.front()); }  ///< ln(last / first equity)
+  /// Length of the window, also after an early end.
   double days() const {
     return static_cast<double>(log_returns.size()) * static_cast<double>(step_ms) / static_cast<double>(ms_per_day);
   }
   /// Mean log growth per day: the score by which a model is chosen.
   double growth_per_day() const { return log_growth() / days(); }
+  /// Mean over the closed trades; NaN without one.
   double mean_hold_hours() const {
     return info.closed_trades > 0 ? info.hold_hours / static_cast<double>(info.closed_trades) : missing;
   }
+  /// Share of the closed trades with a profit after all costs; NaN without one.
   double win_rate() const {
     return info.closed_trades > 0 ? static_cast<double>(info.wins) / static_cast<double>(info.closed_trades) : missing;
   }
@@ -75,7 +78,10 @@ concept BacktestPolicy = requires(P& policy, const DecisionState& state, std::sp
 
 /**
  * @brief Runs `policy` from the first to the last step of `window`.
+ * @param tape    market, shared
  * @param config  of the environment; window, episode length and the end rule are set here
+ * @param window  steps of the tape, at least two
+ * @param policy  called once per step
  * @param seed    of the episode (leg failures)
  * @throws whatever the environment throws
  * @par Allocation  the paths only
@@ -138,6 +144,8 @@ inline std::vector<HysteresisPolicy> hysteresis_grid() {
  * @brief Upper bound in USD on the profit of every policy that trades `window` with `SizingMode::fixed_coins`.
  *
  * The units are max_positions LARGE positions of the quantity that the environment would trade.
+ * @param tape    market
+ * @param window  steps of the tape, at least two
  * @param config  trading settings, initial capital and multipliers; the cost model is the tape's, without impact
  * @throws ConfigError for a window outside the tape
  * @par Complexity  see clairvoyant.hpp

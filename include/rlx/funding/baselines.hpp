@@ -32,7 +32,7 @@ inline bool legal(std::span<const std::uint8_t> mask, int action) { return mask[
 
 /// Never trades; its profit is exactly 0.
 struct HoldPolicy {
-  int act(const DecisionState&, std::span<const std::uint8_t>) const { return 0; }
+  int act(const DecisionState&, std::span<const std::uint8_t>) const { return 0; }  ///< 0, HOLD
 };
 
 /// Enters the largest net rate that pays its costs within a horizon, leaves when the rate is gone, rotates to a better pair.
@@ -41,6 +41,7 @@ struct HysteresisPolicy {
   double horizon_h = 48.0;    ///< H: an entry must break even within it; tuned over {24, 48, 96, 168}
   double exit_net_bph = 0.1;  ///< leaves at or below it; tuned over {0, 0.1, 0.3}
 
+  /// Id of the action; 0, HOLD, where nothing is to be done.
   int act(const DecisionState& state, std::span<const std::uint8_t> mask) const {
     const int exit = weakest(state, mask);
     if (exit >= 0 && net_of(state, exit) <= exit_net_bph) return detail::exit_slot(static_cast<std::size_t>(exit));
@@ -78,6 +79,7 @@ struct HysteresisPolicy {
 
 /// Enters at the last step before a stamp whose expected cash exceeds the round trip, leaves at the first step after it.
 struct SettlementTimingPolicy {
+  /// Id of the action; 0, HOLD, where nothing is to be done.
   int act(const DecisionState& state, std::span<const std::uint8_t> mask) const {
     for (std::size_t j = 0; j < max_position_slots; ++j) {
       if (!detail::legal(mask, detail::exit_slot(j))) continue;
@@ -110,6 +112,7 @@ class PlantedOraclePolicy {
   /// @param labels  of the tape that is traded; must outlive the policy
   explicit PlantedOraclePolicy(std::span<const RegimeLabel> labels) : labels_(labels) {}
 
+  /// Id of the action; 0, HOLD, where nothing is to be done.
   int act(const DecisionState& state, std::span<const std::uint8_t> mask) const {
     for (std::size_t j = 0; j < max_position_slots; ++j) {
       if (!detail::legal(mask, detail::exit_slot(j))) continue;

@@ -35,7 +35,8 @@ namespace rlx::funding {
 
 /// Values of the arcs of one directed pair over times 0..T. Entries that are not finite stand for "not possible".
 struct PairArcs {
-  InstrumentId long_leg = no_id, short_leg = no_id;
+  InstrumentId long_leg = no_id,   ///< instrument that is bought
+      short_leg = no_id;           ///< instrument that is sold
   std::vector<double> enter_cost;  ///< at each time, T + 1 values >= 0
   std::vector<double> exit_cost;   ///< at each time, T + 1 values >= 0
   std::vector<double> carry;       ///< from t to t + 1, T values
@@ -279,7 +280,14 @@ inline ClairvoyantResult clairvoyant_schedule(std::span<const PairArcs> pairs, s
  *
  * Fills at as-of prices with half spread and taker fee, marks at as-of prices, funding -side q mark(S) r(S) for settlements in
  * (time(k), time(k+1)]. Entering needs both prices fresh, leaving needs both known.
- * @param grace_ms  as ExecutionConfig::grace_ms, >= 0: entering at t earns the settlements in (t - grace, t], see above
+ * @param tape       market
+ * @param long_leg   instrument that is bought
+ * @param short_leg  instrument that is sold, of the same symbol
+ * @param quantity   coins on each leg
+ * @param begin      first step
+ * @param end        last step, below tape.n_steps()
+ * @param costs      fee scale and default half spread
+ * @param grace_ms   as ExecutionConfig::grace_ms, >= 0: entering at t earns the settlements in (t - grace, t], see above
  */
 inline PairArcs clairvoyant_arcs(const MarketTape& tape, InstrumentId long_leg, InstrumentId short_leg, double quantity,
                                  std::size_t begin, std::size_t end, const CostModel& costs, std::int64_t grace_ms = 0) {
@@ -327,6 +335,11 @@ inline PairArcs clairvoyant_arcs(const MarketTape& tape, InstrumentId long_leg, 
 
 /**
  * @brief Upper bound on the profit in USD of any policy with at most k positions over steps [begin, end].
+ * @param tape      market
+ * @param begin     first step
+ * @param end       last step, below tape.n_steps()
+ * @param k         most positions at a time, 1..255
+ * @param costs     fee scale and default half spread
  * @param quantity  coins of the pair (long leg, short leg), fixed for the whole window; 0 or NaN leaves the pair out. For
  *                  SizingMode::fixed_coins: mult E0 L target_utilization / max_positions / mid(begin), with the LARGE mult.
  * @param grace_ms  the policies' ExecutionConfig::grace_ms, >= 0

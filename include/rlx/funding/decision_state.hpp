@@ -26,38 +26,42 @@ namespace rlx::funding {
 /// A position slot at the decision time: the position as booked, and what the market shows of its pair.
 struct PositionState {
   const Position* position = nullptr;  ///< nullptr: the slot is empty
-  LegView long_leg, short_leg;
-  PairView pair;
+  LegView long_leg,                    ///< what the market shows of the bought leg
+      short_leg;                       ///< what it shows of the sold leg
+  PairView pair;                       ///< net rates and spread of the two legs
 };
 
 /// A view; whoever made it owns what the pointers and spans refer to.
 struct DecisionState {
-  std::int64_t time_ms = 0;
-  std::int64_t step_ms = ms_per_hour;
-  double initial_capital = 0.0;  ///< E0, USD
-  double peak_equity = 0.0;
-  double equity = 0.0;
-  std::span<const double> free_cash;  ///< per account
-  TradingConfig trading;
-  ExecutionConfig execution;
-  SizingMode sizing = SizingMode::available_margin;
-  double regime_bph = 0.0;                                 ///< median net carry over all eligible symbols
-  std::span<const Opportunity> opportunities;              ///< at most 10
-  std::array<double, max_opportunities> reference_mids{};  ///< mids at the start of the window; fixed_coins only
-  std::span<const LegTerms> terms;                         ///< by InstrumentId
-  std::array<PositionState, max_position_slots> positions;
+  std::int64_t time_ms = 0;                                 ///< ms UTC
+  std::int64_t step_ms = ms_per_hour;                       ///< time between decisions
+  double initial_capital = 0.0;                             ///< E0, USD
+  double peak_equity = 0.0;                                 ///< largest equity of the episode so far, USD
+  double equity = 0.0;                                      ///< mark to market, USD
+  std::span<const double> free_cash;                        ///< per account
+  TradingConfig trading;                                    ///< the user's settings, in force
+  ExecutionConfig execution;                                ///< how orders fill
+  SizingMode sizing = SizingMode::available_margin;         ///< what limits a stake
+  double regime_bph = 0.0;                                  ///< median net carry over all eligible symbols
+  std::span<const Opportunity> opportunities;               ///< at most 10
+  std::array<double, max_opportunities> reference_mids{};   ///< mids at the start of the window; fixed_coins only
+  std::span<const LegTerms> terms;                          ///< by InstrumentId
+  std::array<PositionState, max_position_slots> positions;  ///< a position keeps its slot
 
+  /// Slots that are taken.
   int open_positions() const {
     int count = 0;
     for (const PositionState& slot : positions) count += slot.position != nullptr ? 1 : 0;
     return count;
   }
+  /// Margin in use over all slots, USD.
   double margin() const {
     double sum = 0.0;
     for (const PositionState& slot : positions)
       if (slot.position != nullptr) sum += slot.position->margin();
     return sum;
   }
+  /// Whether a slot holds the symbol.
   bool holds(SymbolId symbol) const {
     return std::any_of(positions.begin(), positions.end(), [symbol](const PositionState& slot) {
       return slot.position != nullptr && slot.position->symbol == symbol;

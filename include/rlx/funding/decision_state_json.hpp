@@ -44,11 +44,13 @@
 
 namespace rlx::funding {
 
+/// Value of `schema` in every state.
 inline constexpr std::string_view decision_state_schema = "rlx.funding.state/1";
 
 /// A decision state with everything it refers to. Movable; `state()` stays valid until it is destroyed.
 class LiveState {
  public:
+  /// @param json    an object as above
   /// @param venues  fees, tiers and liquidation rules of the venues named in the state; must outlive this object
   /// @param where   name of the text in messages
   /// @throws ConfigError  a field missing, unknown, of the wrong type or out of range; more than 10 opportunities or 5
@@ -59,6 +61,7 @@ class LiveState {
     return live;
   }
 
+  /// Valid until this object is destroyed.
   const DecisionState& state() const noexcept { return storage_->state; }
   /// Names of the listed symbols, by SymbolId.
   const std::string& symbol_name(SymbolId id) const { return storage_->symbols.at(id); }

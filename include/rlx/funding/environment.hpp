@@ -39,36 +39,36 @@ namespace rlx::funding {
 /// Overrides of one reset; what is empty is drawn from the seed or taken from the configuration.
 struct ResetOptions {
   std::optional<std::size_t> start_step;  ///< step of the tape, in [window_begin, window_end)
-  std::optional<TradingConfig> trading;
+  std::optional<TradingConfig> trading;   ///< settings of the episode
 };
 
 /// Figures of the running episode; read after a step, valid until the next call.
 struct EpisodeInfo {
-  std::int64_t time_ms = 0;
-  std::size_t tape_step = 0;  ///< index of the tape's grid
-  std::int64_t step = 0;      ///< decisions made in this episode
-  double initial_equity = 0.0;
-  double equity = 0.0;  ///< mark to market, USD; read it every step for the equity path
-  double peak_equity = 0.0;
-  double drawdown = 0.0;  ///< now
-  double max_drawdown = 0.0;
-  double margin_utilization = 0.0;  ///< now
-  double utilization_sum = 0.0;     ///< over the steps
-  int open_positions = 0;
-  std::int64_t trades = 0;  ///< pairs opened
-  std::int64_t closed_trades = 0;
-  std::int64_t wins = 0;  ///< closed with a profit after all costs
-  std::int64_t liquidations = 0;
-  std::int64_t stop_losses = 0;
-  std::int64_t stale_closes = 0;
-  std::int64_t lapsed_orders = 0;  ///< delayed orders that were no longer legal
-  std::int64_t failed_legs = 0;
+  std::int64_t time_ms = 0;             ///< of the last observation, ms UTC
+  std::size_t tape_step = 0;            ///< index of the tape's grid
+  std::int64_t step = 0;                ///< decisions made in this episode
+  double initial_equity = 0.0;          ///< capital at the reset, USD
+  double equity = 0.0;                  ///< mark to market, USD; read it every step for the equity path
+  double peak_equity = 0.0;             ///< largest so far, USD
+  double drawdown = 0.0;                ///< now, share of the peak
+  double max_drawdown = 0.0;            ///< largest so far, share of the peak
+  double margin_utilization = 0.0;      ///< now
+  double utilization_sum = 0.0;         ///< over the steps
+  int open_positions = 0;               ///< slots that are taken
+  std::int64_t trades = 0;              ///< pairs opened
+  std::int64_t closed_trades = 0;       ///< pairs that ended, for whatever reason
+  std::int64_t wins = 0;                ///< closed with a profit after all costs
+  std::int64_t liquidations = 0;        ///< pairs of which a leg was liquidated
+  std::int64_t stop_losses = 0;         ///< pairs that the stop-loss closed
+  std::int64_t stale_closes = 0;        ///< pairs that were closed because a price stayed stale for a day
+  std::int64_t lapsed_orders = 0;       ///< delayed orders that were no longer legal
+  std::int64_t failed_legs = 0;         ///< entries undone because the short leg did not fill
   std::int64_t missed_settlements = 0;  ///< stamps of held legs that passed without a payment
-  std::int64_t transfers = 0;
-  double hold_hours = 0.0;  ///< sum over closed trades
-  double insurance = 0.0;   ///< losses beyond isolated margins, USD
-  Attribution attribution;
-  TradingConfig trading;
+  std::int64_t transfers = 0;           ///< started between venues
+  double hold_hours = 0.0;              ///< sum over closed trades
+  double insurance = 0.0;               ///< losses beyond isolated margins, USD
+  Attribution attribution;              ///< since the reset, USD
+  TradingConfig trading;                ///< settings of the episode
 };
 
 namespace detail {
@@ -118,7 +118,7 @@ struct EnvironmentData {
  */
 class FundingArbitrageEnv : private detail::EnvironmentData {
  public:
-  using ActionScalar = std::int32_t;
+  using ActionScalar = std::int32_t;  ///< As `Environment` asks.
 
   /// @throws ConfigError  a field out of range; a window outside the tape, shorter than one episode, or without any eligible
   ///                      pair; cost numbers other than the tape's
@@ -141,13 +141,17 @@ class FundingArbitrageEnv : private detail::EnvironmentData {
     rebind();
   }
 
+  /// Independent; the tape is shared.
   FundingArbitrageEnv(const FundingArbitrageEnv& other) : EnvironmentData(other) { rebind(); }
+  /// The other may only be destroyed or assigned.
   FundingArbitrageEnv(FundingArbitrageEnv&& other) noexcept : EnvironmentData(std::move(other)) { rebind(); }
+  /// Independent; the tape is shared.
   FundingArbitrageEnv& operator=(const FundingArbitrageEnv& other) {
     EnvironmentData::operator=(other);
     rebind();
     return *this;
   }
+  /// The other may only be destroyed or assigned.
   FundingArbitrageEnv& operator=(FundingArbitrageEnv&& other) noexcept {
     EnvironmentData::operator=(std::move(other));
     rebind();
@@ -155,8 +159,8 @@ class FundingArbitrageEnv : private detail::EnvironmentData {
   }
   ~FundingArbitrageEnv() = default;
 
-  const Box& observation_space() const noexcept { return observation_space_; }
-  const Discrete& action_space() const noexcept { return action_space_; }
+  const Box& observation_space() const noexcept { return observation_space_; }  ///< As `Environment` asks.
+  const Discrete& action_space() const noexcept { return action_space_; }       ///< As `Environment` asks.
 
   /// Starts an episode: the start step and (with sample_random_config) the settings are drawn from the seed.
   /// @throws ConfigError  a row of another length than 275; an option out of range
@@ -250,12 +254,13 @@ class FundingArbitrageEnv : private detail::EnvironmentData {
   const EpisodeInfo& info() const noexcept { return info_; }
   /// What the next decision is made from; valid until the next call.
   const DecisionState& decision_state() const noexcept { return state_; }
-  const Portfolio& portfolio() const noexcept { return portfolio_; }
-  const MarketTape& tape() const noexcept { return *tape_; }
-  const EnvironmentConfig& config() const noexcept { return config_; }
+  const Portfolio& portfolio() const noexcept { return portfolio_; }    ///< the account
+  const MarketTape& tape() const noexcept { return *tape_; }            ///< the market
+  const EnvironmentConfig& config() const noexcept { return config_; }  ///< as given, whole_tape resolved
   /// Positions that ended during the last step, in the order of their end.
   std::span<const ClosedTrade> closed_trades() const noexcept { return {closed_.data(), closed_count_}; }
 
+  /// As `ReportsMetrics` asks.
   static std::span<const std::string_view> metric_names() {
     static constexpr std::array<std::string_view, 16> names{
         "profit_pct",    "max_drawdown",       "trades",           "wins",      "liquidations", "stop_losses",
@@ -286,8 +291,9 @@ class FundingArbitrageEnv : private detail::EnvironmentData {
     std::copy_n(list.begin(), std::min(values.size(), list.size()), values.begin());
   }
 
+  /// As `NamedLayout` asks: 275.
   std::span<const std::string_view> observation_names() const { return funding::observation_names(); }
-  std::span<const std::string_view> action_names() const { return funding::action_names(); }
+  std::span<const std::string_view> action_names() const { return funding::action_names(); }  ///< As `NamedLayout` asks: 36.
 
   /// Appends the whole state of the episode (not the tape, not the recorded ledger entries).
   void save_state(std::vector<std::byte>& out) const {

@@ -20,64 +20,66 @@ namespace rlx::funding {
 
 /// R = scale ln(E'/E) + scale shaping_scale (gamma Phi(s') - Phi(s)), Phi = funding accrued since the last stamps / E0.
 struct RewardConfig {
-  double scale = 100.0;        ///< 1 is about 1 % of equity
-  double shaping_scale = 0.0;  ///< 0: no shaping
-  double shaping_gamma = 0.0;  ///< must equal the trainer's discount where shaping is on, else unused
-  bool operator==(const RewardConfig&) const = default;
+  double scale = 100.0;                                  ///< 1 is about 1 % of equity
+  double shaping_scale = 0.0;                            ///< 0: no shaping
+  double shaping_gamma = 0.0;                            ///< must equal the trainer's discount where shaping is on, else unused
+  bool operator==(const RewardConfig&) const = default;  ///< Memberwise.
 };
 
 /// How orders become fills. The four cost numbers must be those of the tape, whose list of opportunities depends on them.
 struct ExecutionConfig {
-  std::array<double, 3> multipliers{0.10, 0.20, 0.30};  ///< of SMALL, MEDIUM, LARGE
-  int delay_steps = 0;                                  ///< 0: fills at the decision's prices; 1: one step later
-  std::int64_t grace_ms = 0;                            ///< a settlement S is paid iff entry - grace < S <= exit
-  double fee_scale = 1.0;                               ///< multiplies every taker fee
-  double impact_bps = 10.0;                             ///< i(N) = min(100, impact_bps N / depth) bp
-  double default_half_spread_bps = 1.0;                 ///< where the spread is missing
-  double default_depth_usd = 250'000.0;                 ///< where the depth is missing
-  double stale_extra_bps = 50.0;                        ///< added to the forced close of a stale leg
-  double min_notional = 10.0;                           ///< least notional of a leg, USD
-  double max_depth_share = 0.10;                        ///< most notional of a leg / known depth
-  double leg_fail_probability = 0.0;                    ///< that the short leg does not fill and the long is undone at once
-  bool operator==(const ExecutionConfig&) const = default;
+  std::array<double, 3> multipliers{0.10, 0.20, 0.30};      ///< of SMALL, MEDIUM, LARGE
+  int delay_steps = 0;                                      ///< 0: fills at the decision's prices; 1: one step later
+  std::int64_t grace_ms = 0;                                ///< a settlement S is paid iff entry - grace < S <= exit
+  double fee_scale = 1.0;                                   ///< multiplies every taker fee
+  double impact_bps = 10.0;                                 ///< i(N) = min(100, impact_bps N / depth) bp
+  double default_half_spread_bps = 1.0;                     ///< where the spread is missing
+  double default_depth_usd = 250'000.0;                     ///< where the depth is missing
+  double stale_extra_bps = 50.0;                            ///< added to the forced close of a stale leg
+  double min_notional = 10.0;                               ///< least notional of a leg, USD
+  double max_depth_share = 0.10;                            ///< most notional of a leg / known depth
+  double leg_fail_probability = 0.0;                        ///< that the short leg does not fill and the long is undone at once
+  bool operator==(const ExecutionConfig&) const = default;  ///< Memberwise.
 };
 
 /// Transfers between venues: every `interval_ms`, half of the difference if (max free - min free) / E > threshold.
 struct RebalanceConfig {
-  std::int64_t interval_ms = 8 * ms_per_hour;  ///< 0: no transfers
-  double threshold = 0.20;
-  std::int64_t delay_ms = ms_per_hour;  ///< under way: counts in equity, not in free cash
-  double fee = 1.0;                     ///< USD
-  bool operator==(const RebalanceConfig&) const = default;
+  std::int64_t interval_ms = 8 * ms_per_hour;               ///< 0: no transfers
+  double threshold = 0.20;                                  ///< of the difference, as a share of equity
+  std::int64_t delay_ms = ms_per_hour;                      ///< under way: counts in equity, not in free cash
+  double fee = 1.0;                                         ///< USD
+  bool operator==(const RebalanceConfig&) const = default;  ///< Memberwise.
 };
 
 /// When an episode ends before its time.
 struct TerminationConfig {
-  double max_drawdown = 0.25;     ///< (peak - E) / peak, on mark-to-market equity
-  double min_equity_ratio = 0.5;  ///< ruin: E <= ratio E0
-  bool operator==(const TerminationConfig&) const = default;
+  double max_drawdown = 0.25;                                 ///< (peak - E) / peak, on mark-to-market equity
+  double min_equity_ratio = 0.5;                              ///< ruin: E <= ratio E0
+  bool operator==(const TerminationConfig&) const = default;  ///< Memberwise.
 };
 
+/// What limits a stake.
 enum class SizingMode : std::uint8_t {
   available_margin,  ///< stakes from free cash; the real account
   fixed_coins  ///< fixed coins per pair and no limits of cash, impact, liquidation: for comparison with the clairvoyant bound
 };
 
+/// `EnvironmentConfig::window_end` of the last step, whatever the tape.
 inline constexpr std::size_t whole_tape = std::numeric_limits<std::size_t>::max();
 
 /// Configuration of `FundingArbitrageEnv`.
 struct EnvironmentConfig {
-  TradingConfig trading{};
-  bool sample_random_config = false;    ///< every episode draws its own TradingConfig
-  double initial_capital = 10'000.0;    ///< USD, split equally over the venues of the tape
-  int episode_steps = 168;              ///< decisions per episode
-  std::size_t window_begin = 0;         ///< first step an episode may start at
-  std::size_t window_end = whole_tape;  ///< last step an episode may reach (inclusive)
-  RewardConfig reward{};
-  ExecutionConfig execution{};
-  RebalanceConfig rebalance{};
-  TerminationConfig termination{};
-  SizingMode sizing = SizingMode::available_margin;
+  TradingConfig trading{};                           ///< of every episode, unless sample_random_config
+  bool sample_random_config = false;                 ///< every episode draws its own TradingConfig
+  double initial_capital = 10'000.0;                 ///< USD, split equally over the venues of the tape
+  int episode_steps = 168;                           ///< decisions per episode
+  std::size_t window_begin = 0;                      ///< first step an episode may start at
+  std::size_t window_end = whole_tape;               ///< last step an episode may reach (inclusive)
+  RewardConfig reward{};                             ///< what a step earns
+  ExecutionConfig execution{};                       ///< how orders fill
+  RebalanceConfig rebalance{};                       ///< transfers between venues
+  TerminationConfig termination{};                   ///< early ends of an episode
+  SizingMode sizing = SizingMode::available_margin;  ///< what limits a stake
   bool close_at_end = false;       ///< evaluation: open positions are closed and charged at the end of the episode
   std::size_t ledger_entries = 0;  ///< > 0: the ledger keeps its entries, with room for that many before it allocates
   bool walk_all_rows = false;      ///< replays every price row even where no limit can be touched; same results, for tests

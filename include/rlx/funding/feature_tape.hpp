@@ -24,7 +24,7 @@ namespace rlx::funding {
 /// table, so the tape must outlive it (`of` ties their lives together).
 class FeatureTape {
  public:
-  static constexpr std::size_t row_size = max_opportunities * opportunity_feature_count;
+  static constexpr std::size_t row_size = max_opportunities * opportunity_feature_count;  ///< floats of a step: 10 slots of 20
 
   /// O(steps). Also resolves the terms of every instrument, so that no step compares names.
   explicit FeatureTape(const MarketTape& tape) : rows_({tape.n_steps(), max_opportunities, opportunity_feature_count}, 0.0F) {

@@ -42,8 +42,8 @@ struct OpportunityCsvOptions;
 
 /// Newest usable price row of an instrument at some time.
 struct PriceView {
-  const PriceRow* row = nullptr;
-  bool fresh = false;  ///< its age is within max_price_age_ms
+  const PriceRow* row = nullptr;  ///< nullptr: none yet
+  bool fresh = false;             ///< its age is within max_price_age_ms
 };
 
 /// Prices, settlements and opportunities on a time grid. Immutable; safe to share between threads; held by shared_ptr.
@@ -80,13 +80,14 @@ class MarketTape {
   std::size_t n_steps() const noexcept { return core_->grid.steps; }
   /// Time of step k, ms UTC; multiples of step_ms from midnight. Also defined one step past the end.
   std::int64_t time(std::size_t k) const noexcept { return core_->time(k); }
-  std::int64_t step_ms() const noexcept { return config_.step_ms; }
+  std::int64_t step_ms() const noexcept { return config_.step_ms; }  ///< time between decisions
   /// As given, with max_price_age_ms filled in.
   const TapeConfig& config() const noexcept { return config_; }
-  const VenueTable& venues() const noexcept { return core_->venues; }
+  const VenueTable& venues() const noexcept { return core_->venues; }  ///< as given, also venues that do not occur
   /// Sorted by symbol name, then by venue id.
   std::span<const Instrument> instruments() const noexcept { return core_->instruments; }
-  std::size_t n_symbols() const noexcept { return core_->symbols.size(); }
+  std::size_t n_symbols() const noexcept { return core_->symbols.size(); }  ///< SymbolIds are below it
+  /// @throws std::out_of_range for an unknown id
   const std::string& symbol_name(SymbolId id) const { return core_->symbols.at(id); }
   /// Instruments [first, second) are those of the symbol.
   std::pair<InstrumentId, InstrumentId> instruments_of(SymbolId id) const {
@@ -205,7 +206,7 @@ class MarketTape {
   /// A copy of all rows, to write or to change and build another tape from. O(rows) memory.
   TapeData data() const { return core_->data(); }
 
-  const DataReport& report() const noexcept { return core_->report; }
+  const DataReport& report() const noexcept { return core_->report; }  ///< what the data hold and what is wrong with them
   /// SHA-256 of all data (not of the configuration): equal for equal data in any order of rows. Computed on first use.
   std::string sha256() const { return core_->sha256(); }
 

@@ -28,14 +28,14 @@ inline constexpr std::size_t config_offset = 0;        ///< 5 floats
 inline constexpr std::size_t portfolio_offset = 5;     ///< 10 floats
 inline constexpr std::size_t execution_offset = 15;    ///< 5 slots of 12
 inline constexpr std::size_t opportunity_offset = 75;  ///< 10 slots of 20
-inline constexpr std::size_t observation_size = 275;
-inline constexpr std::size_t held_feature = 19;  ///< within an opportunity slot
+inline constexpr std::size_t observation_size = 275;   ///< floats in all
+inline constexpr std::size_t held_feature = 19;        ///< within an opportunity slot
 
 /// One float of the observation. `name` is unique (`execution2.pnl`); `formula` identifies the arithmetic with its constants.
 struct FeatureInfo {
-  std::string name;
-  std::string_view formula;
-  std::string_view unit;
+  std::string name;          ///< such as `execution2.pnl`
+  std::string_view formula;  ///< its arithmetic, constants included
+  std::string_view unit;     ///< of the raw quantity; 1: none
 };
 
 namespace detail {

@@ -26,11 +26,11 @@ namespace features {
 
 /// Scales of `compress`, in the unit of the compressed quantity. Part of the layout hash.
 inline constexpr double rate_scale_bph = 0.5;
-inline constexpr double spread_scale_bp = 20.0;
-inline constexpr double cost_scale_bp = 10.0;
-inline constexpr double cash_scale_bp = 1.0;
-inline constexpr double percent_scale = 0.5;
-inline constexpr double limit = 5.0;
+inline constexpr double spread_scale_bp = 20.0;  ///< of spreads
+inline constexpr double cost_scale_bp = 10.0;    ///< of costs
+inline constexpr double cash_scale_bp = 1.0;     ///< of payments
+inline constexpr double percent_scale = 0.5;     ///< of profits, %
+inline constexpr double limit = 5.0;             ///< largest size of a feature
 
 /// c(x, a) = clip(asinh(x / a), -5, 5): linear near zero, logarithmic far from it. x finite, a > 0.
 /// The absolute error is below 1e-15, and c(0, a) is exactly 0; the logarithm is cheaper than `std::asinh`.

@@ -49,7 +49,10 @@ inline double fill_price(double price, int direction, double half_spread, double
 }
 
 /// Cost in bp of opening and closing one leg at the reference notional.
-/// @param taker the venue's taker fee, decimal
+/// @param taker        the venue's taker fee, decimal
+/// @param bid_ask_bps  quoted spread; NaN: the model's default
+/// @param depth_usd    depth of the book; NaN: the model's default
+/// @param costs        fee scale, impact, reference notional, defaults
 inline double leg_round_trip_bp(double taker, double bid_ask_bps, double depth_usd, const CostModel& costs) {
   return 2.0 * (1e4 * taker * costs.fee_scale + half_spread_bps(bid_ask_bps, costs) +
                 impact_bps(costs.reference_notional, depth_usd, costs));

@@ -394,7 +394,11 @@ inline void add_sightings(const std::vector<OpportunityRow>& rows, const TapeCon
 
 /**
  * @brief Reads an opportunity CSV from memory.
- * @param tape  data of the canonical files, or empty: then prices and rates come from the rows themselves
+ * @param file     text and name of the CSV
+ * @param options  units and date order
+ * @param config   of the tape that is made
+ * @param venues   must hold every exchange of the file
+ * @param tape     data of the canonical files, or empty: then prices and rates come from the rows themselves
  * @throws DataError `file:line:column: ...` for missing columns, wrong cells, equal or unknown venues, conflicting rows, and
  *         rows of one time that disagree on the price or rate of a leg
  */

@@ -32,17 +32,19 @@ namespace rlx::funding {
 
 using SlotId = std::size_t;  ///< index of a position slot, 0..4
 
+/// Why a position ended.
 enum class CloseReason : std::uint8_t {
-  agent,
-  stop_loss,
-  liquidation,
-  hedge_of_liquidation,
-  stale,
-  end_of_episode,
-  ruin,
-  drawdown
+  agent,                 ///< an EXIT
+  stop_loss,             ///< its result fell to stop_loss_threshold
+  liquidation,           ///< a price touched the liquidation price of the leg
+  hedge_of_liquidation,  ///< the other leg was liquidated
+  stale,                 ///< a price stayed stale for a day
+  end_of_episode,        ///< EnvironmentConfig::close_at_end
+  ruin,                  ///< equity fell to min_equity_ratio
+  drawdown               ///< equity fell by max_drawdown from its peak
 };
 
+/// The enumerator's name.
 constexpr std::string_view to_string(CloseReason reason) {
   switch (reason) {
     case CloseReason::agent:
@@ -70,78 +72,82 @@ constexpr bool is_forced(CloseReason reason) { return reason != CloseReason::age
 
 /// One leg of an open position.
 struct Leg {
-  InstrumentId instrument = no_id;
-  LegTerms terms;        ///< without tiers
-  MaintenanceTier tier;  ///< at the entry's notional
-  double side = 1.0;     ///< +1 long, -1 short
-  double fill = 0.0;     ///< entry price
-  double mark = 0.0;     ///< last known price
-  double value = 0.0;    ///< side q (mark - fill), USD, as booked
-  double margin = 0.0;   ///< isolated margin, USD
-  double liquidation_price = 0.0;
-  double bid_ask_bps = missing;  ///< last known; a close pays it
-  double depth_usd = missing;
-  bool fresh = true;
+  InstrumentId instrument = no_id;  ///< index into the tape's instruments
+  LegTerms terms;                   ///< without tiers
+  MaintenanceTier tier;             ///< at the entry's notional
+  double side = 1.0;                ///< +1 long, -1 short
+  double fill = 0.0;                ///< entry price
+  double mark = 0.0;                ///< last known price
+  double value = 0.0;               ///< side q (mark - fill), USD, as booked
+  double margin = 0.0;              ///< isolated margin, USD
+  double liquidation_price = 0.0;   ///< USD; 0 or less: no price liquidates the leg
+  double bid_ask_bps = missing;     ///< last known; a close pays it
+  double depth_usd = missing;       ///< last known
+  bool fresh = true;                ///< `mark` is within max_price_age_ms
 
-  LegQuote quote() const { return {mark, bid_ask_bps, depth_usd, fresh}; }
+  LegQuote quote() const { return {mark, bid_ask_bps, depth_usd, fresh}; }  ///< what a close now is made from
   /// side (P - P_liq) / P: negative past liquidation.
   double distance() const { return side * (mark - liquidation_price) / mark; }
 };
 
 /// An open pair: the same quantity long on one venue and short on another.
 struct Position {
-  PositionId id = 0;
-  SymbolId symbol = no_id;
-  double quantity = 0.0;  ///< coins on each leg
-  Leg long_leg, short_leg;
+  PositionId id = 0;             ///< within the episode, from 1
+  SymbolId symbol = no_id;       ///< of both legs
+  double quantity = 0.0;         ///< coins on each leg
+  Leg long_leg,                  ///< on the venue where the coin was bought
+      short_leg;                 ///< on the venue where it was sold
   double mid_entry = 0.0;        ///< mean of the two prices (not fills) at entry
   double spread_entry_bp = 0.0;  ///< 1e4 (P_short - P_long) / mid at entry
   double funding = 0.0;          ///< settlements so far, USD
   double entry_fees = 0.0;       ///< USD, positive
-  std::int64_t opened_ms = 0;
-  Attribution attribution;  ///< of this position so far; `total()` is its result
+  std::int64_t opened_ms = 0;    ///< ms UTC
+  Attribution attribution;       ///< of this position so far; `total()` is its result
 
   /// Unrealised P&L of both legs against their fills.
   double price_pnl() const { return long_leg.value + short_leg.value; }
   /// What the stop-loss looks at: (price P&L + funding - entry fees) / (2 q mid at entry).
   double result_share() const { return (price_pnl() + funding - entry_fees) / (2.0 * quantity * mid_entry); }
-  double margin() const { return long_leg.margin + short_leg.margin; }
+  double margin() const { return long_leg.margin + short_leg.margin; }  ///< of both legs, USD
 };
 
 /// An order for both legs, worked out by `plan_entry`.
 struct OpenOrder {
-  PairQuote quote;
-  LegTerms long_terms, short_terms;
-  double quantity = 0.0;
-  double leverage = 1.0;
+  PairQuote quote;        ///< prices of both legs
+  LegTerms long_terms,    ///< of the leg to buy
+      short_terms;        ///< of the leg to sell
+  double quantity = 0.0;  ///< coins on each leg
+  double leverage = 1.0;  ///< of both legs
 };
 
 /// A position that has ended.
 struct ClosedTrade {
-  Position position;  ///< as it was after its last posting; `position.attribution.total()` is its result
-  SlotId slot = 0;
-  std::int64_t closed_ms = 0;
-  CloseReason reason = CloseReason::agent;
-  CloseReason long_reason = CloseReason::agent, short_reason = CloseReason::agent;  ///< differ after a liquidation only
+  Position position;                        ///< as it was after its last posting; `position.attribution.total()` is its result
+  SlotId slot = 0;                          ///< where it was held
+  std::int64_t closed_ms = 0;               ///< ms UTC
+  CloseReason reason = CloseReason::agent;  ///< why the pair ended
+  CloseReason long_reason = CloseReason::agent,  ///< why its long leg ended
+      short_reason = CloseReason::agent;         ///< why its short leg ended; differs after a liquidation only
 };
+/// A closed slot gives its trade.
 using CloseResult = ClosedTrade;
 
 /// What a price row did to the leg of an instrument.
 struct LiquidationResult {
-  bool liquidated = false;
-  double fill = 0.0;       ///< of the liquidated leg
-  double insurance = 0.0;  ///< loss beyond the margin, carried by the venue's insurance fund, USD
-  ClosedTrade trade;       ///< valid if `liquidated`; the other leg was closed at the same row
+  bool liquidated = false;  ///< false: the other members mean nothing
+  double fill = 0.0;        ///< of the liquidated leg
+  double insurance = 0.0;   ///< loss beyond the margin, carried by the venue's insurance fund, USD
+  ClosedTrade trade;        ///< valid if `liquidated`; the other leg was closed at the same row
 };
 
 /// Rules of the account beside the prices.
 struct PortfolioRules {
-  CostModel costs{};
-  double stale_extra_bps = 50.0;
-  std::int64_t grace_ms = 0;  ///< see ExecutionConfig
-  double transfer_fee = 1.0;
-  std::int64_t transfer_delay_ms = ms_per_hour;
-  bool unlimited_cash = false;  ///< free cash may fall below 0: debits never touch a margin
+  CostModel costs{};                             ///< of every fill
+  double stale_extra_bps = 50.0;                 ///< added to the forced close of a stale leg
+  std::int64_t grace_ms = 0;                     ///< see ExecutionConfig
+  double transfer_fee = 1.0;                     ///< USD, from the sum sent
+  std::int64_t transfer_delay_ms = ms_per_hour;  ///< from sending to arrival
+  bool unlimited_cash = false;                   ///< free cash may fall below 0: debits never touch a margin
 };
 
 /// The account. No member function allocates after construction unless the ledger records; none is safe for two threads.
@@ -149,7 +155,10 @@ class Portfolio {
  public:
   /**
    * @brief An account with its capital split equally over `venues`.
+   * @param initial_capital  USD, above 0
    * @param venues  venues that may be traded; ids of `table`. The order gives the account index of `LegTerms`.
+   * @param table   taker fees and names, read here only
+   * @param rules   costs, transfers and limits
    * @throws ConfigError  no venue, a venue twice, an unknown venue, capital not positive
    */
   Portfolio(double initial_capital, std::span<const VenueId> venues, const VenueTable& table, const PortfolioRules& rules = {})
@@ -197,19 +206,20 @@ class Portfolio {
 
   // --- questions ---------------------------------------------------------------------------------------------------------
 
-  std::span<const VenueId> venues() const noexcept { return venues_; }
-  double initial_capital() const noexcept { return initial_capital_; }
+  std::span<const VenueId> venues() const noexcept { return venues_; }  ///< by account index
+  double initial_capital() const noexcept { return initial_capital_; }  ///< USD
+  /// An empty one holds no position.
   std::span<const std::optional<Position>, max_position_slots> slots() const noexcept { return slots_; }
-  int open_positions() const noexcept { return open_; }
-  const market::Ledger& ledger() const noexcept { return ledger_; }
-  const PortfolioRules& rules() const noexcept { return rules_; }
+  int open_positions() const noexcept { return open_; }              ///< slots that are taken
+  const market::Ledger& ledger() const noexcept { return ledger_; }  ///< all postings since the last reset
+  const PortfolioRules& rules() const noexcept { return rules_; }    ///< as given
   /// Keeps the single entries from now on, see market::Ledger.
   void record_ledger(std::size_t reserve) { ledger_.record(reserve); }
 
-  double free_cash_at(std::size_t account) const { return ledger_.balance(cash_[account]); }
+  double free_cash_at(std::size_t account) const { return ledger_.balance(cash_[account]); }  ///< USD, by account index
   /// @throws ConfigError for a venue the account is not on
   double free_cash(VenueId venue) const { return free_cash_at(account_of(venue)); }
-  double transit() const { return ledger_.balance(transit_); }
+  double transit() const { return ledger_.balance(transit_); }  ///< money on its way between venues, USD
 
   /// Margin in use over all legs, USD.
   double margin() const {
@@ -261,7 +271,7 @@ class Portfolio {
       if (slots_[slot] && slots_[slot]->symbol == symbol) return slot;
     return std::nullopt;
   }
-  bool holds(SymbolId symbol) const { return slot_of(symbol).has_value(); }
+  bool holds(SymbolId symbol) const { return slot_of(symbol).has_value(); }  ///< one of the slots has it
 
   /// Index among this account's venues. @throws ConfigError for another venue
   std::size_t account_of(VenueId venue) const {
@@ -349,7 +359,10 @@ class Portfolio {
    *
    * The fill is the worse of liquidation price and row price, never beyond bankruptcy; the fee comes from the margin, a
    * negative rest is carried by the insurance fund. The other leg is closed at its last quote, as a taker, at full cost.
-   * @param low,high  extremes of the row; the price stands in for a missing one (NaN)
+   * @param instrument  of the row
+   * @param low,high    extremes of the row; the price stands in for a missing one (NaN)
+   * @param price       of the row
+   * @param t_ms        time of the row
    */
   LiquidationResult check_liquidation(InstrumentId instrument, double low, double high, double price, std::int64_t t_ms) {
     for (SlotId slot = 0; slot < max_position_slots; ++slot) {
@@ -416,6 +429,8 @@ class Portfolio {
     }
   }
 
+  /// Continues from what `save` wrote.
+  /// @param in        at the first byte of it
   /// @param terms_of  InstrumentId -> const LegTerms&, throws for an unknown instrument
   /// @throws CheckpointError for bytes of another account
   template <class TermsOf>

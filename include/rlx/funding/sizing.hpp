@@ -24,32 +24,35 @@ namespace rlx::funding {
 
 /// The venue's terms for one instrument, resolved once so that no step compares names.
 struct LegTerms {
-  VenueId venue = 0;
-  std::uint32_t account = 0;  ///< index of the venue among the portfolio's venues
-  LiquidationRule rule = LiquidationRule::mark;
-  double taker = 0.0;                      ///< decimal
-  double liquidation_fee = 0.0;            ///< decimal
-  double lot = 0.0;                        ///< coins; 0 = unknown
-  std::span<const MaintenanceTier> tiers;  ///< lives in the venue table
+  VenueId venue = 0;                             ///< index into the venue table
+  std::uint32_t account = 0;                     ///< index of the venue among the portfolio's venues
+  LiquidationRule rule = LiquidationRule::mark;  ///< what liquidates a leg there
+  double taker = 0.0;                            ///< decimal
+  double liquidation_fee = 0.0;                  ///< decimal
+  double lot = 0.0;                              ///< coins; 0 = unknown
+  std::span<const MaintenanceTier> tiers;        ///< lives in the venue table
 };
 
 /// What a fill is made from: the last known price and the state of the book; NaN = missing.
 struct LegQuote {
-  double price = 0.0;
-  double bid_ask_bps = missing;
-  double depth_usd = missing;
-  bool fresh = false;
+  double price = 0.0;            ///< last known, USD
+  double bid_ask_bps = missing;  ///< quoted spread
+  double depth_usd = missing;    ///< depth of the book
+  bool fresh = false;            ///< the price is within max_price_age_ms
 };
 
 /// Both legs of a pair as an order sees them.
 struct PairQuote {
-  InstrumentId long_leg = no_id, short_leg = no_id;
-  SymbolId symbol = no_id;
-  LegQuote long_quote, short_quote;
+  InstrumentId long_leg = no_id,  ///< what would be bought
+      short_leg = no_id;          ///< what would be sold
+  SymbolId symbol = no_id;        ///< of both legs
+  LegQuote long_quote,            ///< of `long_leg`
+      short_quote;                ///< of `short_leg`
 
-  double mid() const { return 0.5 * (long_quote.price + short_quote.price); }
+  double mid() const { return 0.5 * (long_quote.price + short_quote.price); }  ///< mean of the two prices
 };
 
+/// As the list of opportunities shows it.
 inline PairQuote quote_of(const Opportunity& opportunity) {
   return {opportunity.long_leg,
           opportunity.short_leg,
@@ -58,6 +61,7 @@ inline PairQuote quote_of(const Opportunity& opportunity) {
           {opportunity.short_price, opportunity.short_bid_ask_bps, opportunity.short_depth_usd, opportunity.short_fresh}};
 }
 
+/// Of one leg; price 0 and not fresh where it has no price yet.
 inline LegQuote quote_of(const LegView& leg) {
   if (leg.row == nullptr) return {};
   return {leg.row->price, static_cast<double>(leg.row->bid_ask_bps), static_cast<double>(leg.row->depth_usd), leg.fresh};
@@ -83,17 +87,18 @@ inline double taker_fill(const LegQuote& quote, int direction, double quantity, 
 
 /// Why an entry is not allowed, in the order in which the conditions are tested.
 enum class EntryCheck : std::uint8_t {
-  allowed,
-  empty_slot,
-  stale_price,
-  symbol_held,
-  no_free_position,
-  below_minimum,
-  not_enough_cash,
-  utilization_cap,
-  depth_share
+  allowed,           ///< nothing forbids it
+  empty_slot,        ///< no opportunity is listed there
+  stale_price,       ///< a leg has no fresh price
+  symbol_held,       ///< a position of the symbol is open
+  no_free_position,  ///< max_positions are open
+  below_minimum,     ///< less than one lot or than min_notional
+  not_enough_cash,   ///< margin and fee exceed the free cash of a venue
+  utilization_cap,   ///< margin in use would exceed target_utilization
+  depth_share        ///< a leg would take more than max_depth_share of the known depth
 };
 
+/// The condition in words.
 constexpr std::string_view to_string(EntryCheck check) {
   switch (check) {
     case EntryCheck::allowed:
@@ -120,28 +125,30 @@ constexpr std::string_view to_string(EntryCheck check) {
 
 /// What the account brings to the question. Amounts in USD.
 struct AccountView {
-  double equity = 0.0;
-  double margin = 0.0;  ///< in use, over all venues
-  double free_long = 0.0, free_short = 0.0;
-  int open_positions = 0;
-  bool symbol_held = false;
+  double equity = 0.0;       ///< mark to market
+  double margin = 0.0;       ///< in use, over all venues
+  double free_long = 0.0,    ///< free cash of the long leg's venue
+      free_short = 0.0;      ///< free cash of the short leg's venue
+  int open_positions = 0;    ///< of any symbol
+  bool symbol_held = false;  ///< one of them is of this symbol
 };
 
 /// Settings that decide a size, gathered once per decision.
 struct SizingRules {
-  const TradingConfig* trading = nullptr;
-  const ExecutionConfig* execution = nullptr;
-  CostModel costs;
-  SizingMode mode = SizingMode::available_margin;
-  double initial_capital = 0.0;
+  const TradingConfig* trading = nullptr;          ///< never nullptr in use; not owned
+  const ExecutionConfig* execution = nullptr;      ///< never nullptr in use; not owned
+  CostModel costs;                                 ///< of the fills
+  SizingMode mode = SizingMode::available_margin;  ///< what limits a stake
+  double initial_capital = 0.0;                    ///< USD; the stake of `fixed_coins` follows from it
 };
 
 /// An entry worked out: quantity and leverage from `below_minimum` on, fills only where that is passed.
 struct EntryPlan {
-  EntryCheck check = EntryCheck::empty_slot;
-  double quantity = 0.0;  ///< coins, equal on both legs
-  double leverage = 0.0;
-  double long_fill = 0.0, short_fill = 0.0;
+  EntryCheck check = EntryCheck::empty_slot;  ///< the first condition that forbids it, or `allowed`
+  double quantity = 0.0;                      ///< coins, equal on both legs
+  double leverage = 0.0;                      ///< of both legs
+  double long_fill = 0.0,                     ///< price that the long leg pays, USD
+      short_fill = 0.0;                       ///< price that the short leg gets, USD
 };
 
 /// Maintenance rate that limits leverage: the tier's, plus the taker fee where the venue's rule has it.
@@ -188,6 +195,11 @@ inline double common_lot(double long_lot, double short_lot, double mid) {
  */
 class EntryPlanner {
  public:
+  /// @param quote          both legs as the decision sees them
+  /// @param long_terms     of the leg to buy
+  /// @param short_terms    of the leg to sell
+  /// @param account        equity, margin and free cash
+  /// @param rules          settings and costs
   /// @param reference_mid  mid at the start of the window (fixed_coins: the quantity does not follow the price; NaN, unknown:
   ///                       no quantity); else unused
   EntryPlanner(const PairQuote& quote, const LegTerms& long_terms, const LegTerms& short_terms, const AccountView& account,

@@ -21,17 +21,20 @@ namespace rlx::funding {
 
 /// Grid steps [begin, end) of a tape.
 struct Window {
-  std::size_t begin = 0;
-  std::size_t end = 0;
-  std::size_t size() const noexcept { return end - begin; }
-  bool operator==(const Window&) const = default;
+  std::size_t begin = 0;                                     ///< first step
+  std::size_t end = 0;                                       ///< one past the last
+  std::size_t size() const noexcept { return end - begin; }  ///< steps
+  bool operator==(const Window&) const = default;            ///< Memberwise.
 };
 
 /// One fold of a walk-forward evaluation; the three windows are disjoint and in this order in time.
 struct Fold {
-  Window train, validation, test;
+  Window train,    ///< for the policy
+      validation,  ///< for the choice among policies
+      test;        ///< for the verdict
 };
 
+/// Shares of the windows and their distance.
 struct SplitConfig {
   double train_fraction = 0.6;       ///< of the span less the embargoes, in (0, 1)
   double validation_fraction = 0.2;  ///< the same; the rest is the test window
@@ -41,6 +44,9 @@ struct SplitConfig {
 
 /// Splits `n_steps` grid steps.
 ///
+/// @param n_steps    of the tape
+/// @param step_ms    time between steps
+/// @param config     shares, embargo, folds
 /// @param min_steps  each window must hold at least this many steps (one episode)
 /// @param start_ms   time of step 0, if the message of an error is to name times
 /// @return `folds` folds; with K folds the test region of K = 1 is cut into K equal parts, and the validation window of a

@@ -31,32 +31,38 @@
 
 namespace rlx::funding {
 
+/// `calibrated`: sizes measured on real venues. `planted`: regimes that are worth learning.
 enum class SyntheticPreset : std::uint8_t { calibrated, planted };
 
 /// Size and seed of a synthetic market.
 struct SyntheticConfig {
-  SyntheticPreset preset = SyntheticPreset::calibrated;
-  std::uint64_t seed = 0;
+  SyntheticPreset preset = SyntheticPreset::calibrated;   ///< which market
+  std::uint64_t seed = 0;                                 ///< of all streams
   int days = 120;                                         ///< 1..3650
   int step_minutes = 60;                                  ///< of price rows and of the grid: 5, 15, 30, 60, 120, 240 or 480
   std::size_t majors = 8;                                 ///< large coins without regimes
-  std::size_t persistent = 8, spiky = 8, background = 8;  ///< small coins by what happens to them
+  std::size_t persistent = 8,                             ///< small coins with long regimes
+      spiky = 8,                                          ///< small coins with short spikes
+      background = 8;                                     ///< small coins with noise only
   std::array<std::string, 2> venues{"binance", "bybit"};  ///< net funding is the second venue's rate less the first's
   std::int64_t start_ms = 1'735'689'600'000;              ///< 2025-01-01; must be a midnight UTC
   TapeConfig tape = {};                                   ///< delays, costs, filters; its step_ms is set from step_minutes
 };
 
+/// A long regime or a short spike.
 enum class RegimeKind : std::uint8_t { persistent, spike };
 
 /// A planted stretch of net funding and what the trade that holds it earns.
 struct RegimeLabel {
-  RegimeKind kind = RegimeKind::persistent;
-  SymbolId symbol = no_id;
-  InstrumentId long_leg = no_id, short_leg = no_id;  ///< the direction that earns
-  std::int64_t begin_ms = 0, end_ms = 0;             ///< full hours; end cut at the end of the tape
-  double net_bph = 0.0;                              ///< net carry of that direction, bp/h, > 0
-  double carry_bp = 0.0;                             ///< net_bph times hours
-  double cost_bp = 0.0;                              ///< round trip at the rows of begin and end, reference notional
+  RegimeKind kind = RegimeKind::persistent;  ///< long or short
+  SymbolId symbol = no_id;                   ///< index into the tape's symbols
+  InstrumentId long_leg = no_id,             ///< bought in the direction that earns
+      short_leg = no_id;                     ///< sold in that direction
+  std::int64_t begin_ms = 0,                 ///< a full hour, ms UTC
+      end_ms = 0;                            ///< a full hour or the end of the tape, ms UTC
+  double net_bph = 0.0;                      ///< net carry of that direction, bp/h, > 0
+  double carry_bp = 0.0;                     ///< net_bph times hours
+  double cost_bp = 0.0;                      ///< round trip at the rows of begin and end, reference notional
   double expected_profit_bp =
       0.0;               ///< carry less cost: mean profit over the noise from begin to the first stamp at or after end
   bool complete = true;  ///< false if the end of the tape cuts it
@@ -64,8 +70,8 @@ struct RegimeLabel {
 
 /// A tape and the truth behind it.
 struct SyntheticTape {
-  SyntheticConfig config;
-  std::shared_ptr<const MarketTape> tape;
+  SyntheticConfig config;                    ///< as given
+  std::shared_ptr<const MarketTape> tape;    ///< never nullptr
   std::vector<RegimeLabel> regimes;          ///< by symbol, then by time
   std::vector<std::vector<double>> net_bph;  ///< per symbol and hour from start_ms: net of the second venue less the first
 

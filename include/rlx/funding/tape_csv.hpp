@@ -40,13 +40,16 @@ namespace rlx::funding {
 
 /// A CSV text in memory and its name for messages. An empty name means that there is no such file.
 struct CsvText {
-  std::string_view text;
-  std::string name;
+  std::string_view text;  ///< whole file
+  std::string name;       ///< path or other name
 };
 
 /// The canonical files in memory. The texts must outlive the call that reads them.
 struct TapeTexts {
-  CsvText prices, funding, indicative = {}, instruments = {};
+  CsvText prices,        ///< required
+      funding,           ///< required
+      indicative = {},   ///< may be missing
+      instruments = {};  ///< may be missing
 };
 
 namespace detail {

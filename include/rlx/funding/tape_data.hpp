@@ -22,17 +22,19 @@ namespace rlx::funding {
 
 /// Limits below which a pair is not offered. A value that is missing passes.
 struct OpportunityFilter {
-  double max_bid_ask_bps = 50.0;    ///< per leg
-  double min_depth = 25'000.0;      ///< USD, per leg
-  double min_volume = 500'000.0;    ///< USD in 24 h, per leg
-  double min_history_h = 24.0;      ///< hours since the leg's first settlement
-  std::size_t min_settlements = 3;  ///< settlements of each leg
-  bool operator==(const OpportunityFilter&) const = default;
+  double max_bid_ask_bps = 50.0;                              ///< per leg
+  double min_depth = 25'000.0;                                ///< USD, per leg
+  double min_volume = 500'000.0;                              ///< USD in 24 h, per leg
+  double min_history_h = 24.0;                                ///< hours since the leg's first settlement
+  std::size_t min_settlements = 3;                            ///< settlements of each leg
+  bool operator==(const OpportunityFilter&) const = default;  ///< Memberwise.
 };
 
 /// Paths of the canonical files; `indicative` and `instruments` may be empty.
 struct TapeFiles {
-  std::string prices, funding, indicative;
+  std::string prices,            ///< required
+      funding,                   ///< required
+      indicative;                ///< empty: no such file
   std::string instruments = {};  ///< `venue, symbol, lot` and optionally `contract` (linear or inverse)
 };
 
@@ -42,17 +44,18 @@ struct TapeConfig {
   std::int64_t price_delay_ms = 0;     ///< a price row is usable from its time stamp plus this
   std::int64_t funding_delay_ms = 0;   ///< the same for settlements and indicative rates
   std::int64_t max_price_age_ms = 0;   ///< older prices are stale; 0 = the larger of two steps and two hours
-  CostModel costs = {};
-  OpportunityFilter filter = {};
-  bool conflict_last_wins = false;  ///< rows of equal key and other values: keep the last instead of refusing
-  bool volume_is_base = false;      ///< CSV volumes are coins, not USD
-  bool derive_intervals = false;    ///< funding CSV without an interval: take it from the distance of the stamps
+  CostModel costs = {};                ///< for the list of opportunities
+  OpportunityFilter filter = {};       ///< for the list of opportunities
+  bool conflict_last_wins = false;     ///< rows of equal key and other values: keep the last instead of refusing
+  bool volume_is_base = false;         ///< CSV volumes are coins, not USD
+  bool derive_intervals = false;       ///< funding CSV without an interval: take it from the distance of the stamps
   /// Rows and settlements stamped outside [first_ms, end_ms) are left out, as if the data did not hold them.
   std::int64_t first_ms = std::numeric_limits<std::int64_t>::min();
-  std::int64_t end_ms = std::numeric_limits<std::int64_t>::max();
+  std::int64_t end_ms = std::numeric_limits<std::int64_t>::max();  ///< exclusive
 
+  /// Whether data of that time are kept.
   bool in_range(std::int64_t ms) const noexcept { return ms >= first_ms && ms < end_ms; }
-  bool operator==(const TapeConfig&) const = default;
+  bool operator==(const TapeConfig&) const = default;  ///< Memberwise.
 };
 
 namespace detail {
@@ -95,7 +98,7 @@ inline void validate(const TapeConfig& config) {
 
 /// A running rate that has not settled yet (a venue's prediction).
 struct IndicativeRate {
-  std::int64_t ts_ms = 0;
+  std::int64_t ts_ms = 0;           ///< ms UTC
   double rate = 0.0;                ///< decimal per interval
   double interval_hours = missing;  ///< NaN: that of the instrument's last settlement
   std::int64_t next_settle_ms = 0;  ///< 0: unknown
@@ -103,32 +106,37 @@ struct IndicativeRate {
 
 /// All rows of one instrument, in any order.
 struct InstrumentData {
-  std::string venue;     ///< lower case
-  std::string symbol;    ///< with its quote currency
-  double lot = 0.0;      ///< smallest step of the quantity in coins; 0 = unknown
-  bool inverse = false;  ///< coin-margined: refused
-  std::vector<PriceRow> rows;
-  std::vector<Settlement> settlements;  ///< `instrument` is filled in by the tape
-  std::vector<IndicativeRate> indicative;
-  /// Lines of the rows in their files, for messages; empty if the data come from memory.
-  std::vector<std::uint32_t> row_lines, settlement_lines, indicative_lines;
+  std::string venue;                       ///< lower case
+  std::string symbol;                      ///< with its quote currency
+  double lot = 0.0;                        ///< smallest step of the quantity in coins; 0 = unknown
+  bool inverse = false;                    ///< coin-margined: refused
+  std::vector<PriceRow> rows;              ///< prices
+  std::vector<Settlement> settlements;     ///< `instrument` is filled in by the tape
+  std::vector<IndicativeRate> indicative;  ///< empty: the last settled rate runs on
+  std::vector<std::uint32_t> row_lines,    ///< lines of `rows` in their file, for messages; empty: data from memory
+      settlement_lines,                    ///< the same of `settlements`
+      indicative_lines;                    ///< the same of `indicative`
 };
 
 /// A pair named by an opportunity file; `long_leg` and `short_leg` are positions in `TapeData::instruments`.
 struct Candidate {
-  std::int64_t ts_ms = 0;
-  std::uint32_t long_leg = no_id, short_leg = no_id;
-  double net24_bph = missing, net72_bph = missing;  ///< the file's projections
-  double spread_mean_bp = missing;                  ///< the file's mean spread of 24 h
+  std::int64_t ts_ms = 0;           ///< ms UTC
+  std::uint32_t long_leg = no_id,   ///< to buy
+      short_leg = no_id;            ///< to sell
+  double net24_bph = missing,       ///< the file's projection for 24 h; NaN: none
+      net72_bph = missing;          ///< the file's projection for 72 h; NaN: none
+  double spread_mean_bp = missing;  ///< the file's mean spread of 24 h
 };
 
 /// Everything a tape is made of.
 struct TapeData {
-  std::vector<InstrumentData> instruments;
-  std::vector<Candidate> candidates;
-  bool candidates_only = false;  ///< the list of opportunities comes from `candidates`, without the history rule
-  std::string prices_name, funding_name, indicative_name;  ///< files of the rows, for messages
-  DataReport report;                                       ///< what reading found so far; the tape adds the rest
+  std::vector<InstrumentData> instruments;  ///< one per venue and symbol
+  std::vector<Candidate> candidates;        ///< of an opportunity file, else empty
+  bool candidates_only = false;             ///< the list of opportunities comes from `candidates`, without the history rule
+  std::string prices_name,                  ///< file of the prices, for messages
+      funding_name,                         ///< file of the settlements, for messages
+      indicative_name;                      ///< file of the indicative rates, for messages
+  DataReport report;                        ///< what reading found so far; the tape adds the rest
 };
 
 }  // namespace rlx::funding

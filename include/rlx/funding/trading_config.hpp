@@ -56,8 +56,11 @@ struct TradingConfig {
     return config;
   }
 
+  /// Leverage 1x, utilisation 40 %, 2 positions, stop-loss -1 %, buffer 25 %.
   static TradingConfig conservative() { return make(1.0, 0.4, 2, -0.01, 0.25); }
+  /// Leverage 3x, utilisation 60 %, 3 positions, stop-loss -2 %, buffer 15 %.
   static TradingConfig moderate() { return make(3.0, 0.6, 3, -0.02, 0.15); }
+  /// Leverage 5x, utilisation 75 %, 5 positions, stop-loss -3 %, buffer 10 %.
   static TradingConfig aggressive() { return make(5.0, 0.75, 5, -0.03, 0.10); }
 
   /// Leverage U(1, 10), utilisation U(.3, .8), 1..5 positions, stop-loss U(-.05, -.01), buffer U(.1, .3); drawn in this order.
@@ -91,7 +94,7 @@ struct TradingConfig {
            "%, liq_buffer=" + number(100.0 * liquidation_buffer, 1) + "%)";
   }
 
-  bool operator==(const TradingConfig&) const = default;
+  bool operator==(const TradingConfig&) const = default;  ///< Memberwise.
 
  private:
   static TradingConfig make(double leverage, double utilization, int positions, double stop_loss, double buffer) {

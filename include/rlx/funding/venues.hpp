@@ -44,15 +44,15 @@ struct MaintenanceTier {
   double notional_floor = 0.0;  ///< USD; the tier holds from here to the next floor
   double rate = 0.01;           ///< maintenance rate m, decimal
   double cum = 0.0;             ///< maintenance amount, USD: makes the maintenance margin continuous at the floors
-  double max_leverage = 1.0;
-  bool operator==(const MaintenanceTier&) const = default;
+  double max_leverage = 1.0;    ///< largest that the venue grants in this tier
+  bool operator==(const MaintenanceTier&) const = default;  ///< Memberwise.
 };
 
 /// The tiers of a group of coins. `symbols` empty means "all others".
 struct TierClass {
-  std::vector<std::string> symbols;  ///< coins (`BTC`) or whole symbols (`BTCUSDT`)
-  std::vector<MaintenanceTier> tiers;
-  bool operator==(const TierClass&) const = default;
+  std::vector<std::string> symbols;                   ///< coins (`BTC`) or whole symbols (`BTCUSDT`)
+  std::vector<MaintenanceTier> tiers;                 ///< floors rising from 0
+  bool operator==(const TierClass&) const = default;  ///< Memberwise.
 };
 
 /// The tier that holds at a notional. @pre tiers not empty, floors rising from 0. O(number of tiers), no allocation.
@@ -81,15 +81,16 @@ inline std::string_view base_coin(std::string_view symbol) {
 
 /// One venue: fees, usual funding interval, liquidation rule and margin tiers.
 struct Venue {
-  std::string name;  ///< lower case
-  double maker = 0.0, taker = 0.0;
-  double liquidation_fee = 0.0;
-  int default_interval_hours = 8;
-  LiquidationRule rule = LiquidationRule::mark;
-  std::vector<TierClass> classes;
-  std::string status = "assumed";  ///< `published` or `assumed`: where the numbers come from
-  bool allow_zero_fee = false;     ///< a fee of zero is a decision, never a forgotten field
-  bool operator==(const Venue&) const = default;
+  std::string name;                               ///< lower case
+  double maker = 0.0,                             ///< fee of an order that rests, decimal
+      taker = 0.0;                                ///< fee of an order that fills at once, decimal
+  double liquidation_fee = 0.0;                   ///< decimal, of the notional
+  int default_interval_hours = 8;                 ///< hours between settlements
+  LiquidationRule rule = LiquidationRule::mark;   ///< what liquidates a leg
+  std::vector<TierClass> classes;                 ///< by group of coins
+  std::string status = "assumed";                 ///< `published` or `assumed`: where the numbers come from
+  bool allow_zero_fee = false;                    ///< a fee of zero is a decision, never a forgotten field
+  bool operator==(const Venue&) const = default;  ///< Memberwise.
 
   /// Margin tiers of a symbol: its own class, or the class of all others. Compares strings: look it up once per instrument.
   /// @throws ConfigError if the venue has neither.
@@ -114,14 +115,16 @@ struct Venue {
 class VenueTable {
  public:
   VenueTable() = default;
-  /// @param as_of date of the numbers, `YYYY-MM-DD`
+  /// @param as_of   date of the numbers, `YYYY-MM-DD`
+  /// @param venues  VenueId is the index here
   VenueTable(std::string as_of, std::vector<Venue> venues) : as_of_(std::move(as_of)), venues_(std::move(venues)) {}
 
   /// The shipped table: seven venues as of 2025-11-01. Fees are published standard fees, tiers are assumed.
   static VenueTable builtin();
 
   /// Reads the JSON form; defined in venues_json.hpp.
-  /// @param origin name of the text in messages
+  /// @param text    JSON
+  /// @param origin  name of the text in messages
   /// @throws DataError with the JSON path: not JSON, unknown key, `as_of` missing, tiers not rising, zero fee without
   ///         `allow_zero_fee`, a number outside its range.
   static VenueTable from_json(std::string_view text, std::string_view origin);
@@ -138,9 +141,9 @@ class VenueTable {
     as_of_ = overrides.as_of_;
   }
 
-  std::size_t size() const noexcept { return venues_.size(); }
-  const std::string& as_of() const noexcept { return as_of_; }
-  const std::vector<Venue>& venues() const noexcept { return venues_; }
+  std::size_t size() const noexcept { return venues_.size(); }           ///< VenueIds are below it
+  const std::string& as_of() const noexcept { return as_of_; }           ///< date of the numbers, `YYYY-MM-DD`
+  const std::vector<Venue>& venues() const noexcept { return venues_; }  ///< by VenueId
   /// @throws ConfigError for an id that the table does not have.
   const Venue& at(VenueId id) const {
     if (id >= venues_.size())
@@ -163,7 +166,7 @@ class VenueTable {
   /// SHA-256 of the canonical text of all names and numbers, venues by name; equal content, equal hash on every machine.
   std::string sha256() const { return sha256_hex(canonical_text()); }
 
-  bool operator==(const VenueTable&) const = default;
+  bool operator==(const VenueTable&) const = default;  ///< Memberwise.
 
  private:
   std::string canonical_text() const {
@@ -235,7 +238,12 @@ inline VenueTable VenueTable::builtin() {
 }
 
 /// Maintenance margin in USD of a leg of `q` coins entered at `entry`, at price `price`.
-/// @param taker fee that `mark_plus_taker` adds to the rate
+/// @param rule   of the venue
+/// @param q      coins, above 0
+/// @param price  present price, USD
+/// @param entry  price of the entry, USD
+/// @param tier   that of the notional at entry
+/// @param taker  fee that `mark_plus_taker` adds to the rate
 inline double maintenance_margin(LiquidationRule rule, double q, double price, double entry, const MaintenanceTier& tier,
                                  double taker) {
   switch (rule) {
@@ -251,8 +259,13 @@ inline double maintenance_margin(LiquidationRule rule, double q, double price, d
 
 /// Price at which margin plus unrealised profit equals the maintenance margin. Zero or less for a long leg that no price can
 /// liquidate (1x).
-/// @param side +1 long, -1 short
-/// @param margin isolated margin of the leg, USD
+/// @param rule    of the venue
+/// @param side    +1 long, -1 short
+/// @param q       coins, above 0
+/// @param entry   price of the entry, USD
+/// @param margin  isolated margin of the leg, USD
+/// @param tier    that of the notional at entry
+/// @param taker   fee that `mark_plus_taker` adds to the rate
 inline double liquidation_price(LiquidationRule rule, int side, double q, double entry, double margin,
                                 const MaintenanceTier& tier, double taker) {
   const double s = static_cast<double>(side);
@@ -262,7 +275,8 @@ inline double liquidation_price(LiquidationRule rule, int side, double q, double
 }
 
 /// Largest leverage at which a new leg is at least `buffer` away from its liquidation: 1 / (m' + b (1 + m')).
-/// @param maintenance m': maintenance rate of the leg, plus the taker fee where the venue's rule has it
+/// @param maintenance  m': maintenance rate of the leg, plus the taker fee where the venue's rule has it
+/// @param buffer       b: least distance to liquidation, share of the price
 inline double maximum_buffered_leverage(double maintenance, double buffer) {
   return 1.0 / (maintenance + buffer * (1.0 + maintenance));
 }
