@@ -64,10 +64,10 @@ int main() {
     const auto graph = rlx::nn::mlp_actor_critic({.observation = observation, .action = actions});
     const std::string suffix = "_obs" + std::to_string(observation), limit = ", " + bench::member("limit", 2);
     rlx::DiscreteCql cql({}, graph, log, threads);
-    measure("offline_cql_update" + suffix, cql, observation == 64 ? limit : "");
+    measure("offline_cql_update" + suffix, cql, limit);
     rlx::DiscreteCql quantile({.quantiles = 32}, rlx::with_quantiles(graph, 32), log, threads);
     measure("offline_cql_update_32_quantiles" + suffix, quantile, "");
     rlx::DiscreteIql iql({}, graph, graph, log, threads);
-    measure("offline_iql_update" + suffix, iql, observation == 64 ? limit : "");
+    measure("offline_iql_update" + suffix, iql, limit);
   }
 }
