@@ -17,31 +17,31 @@ namespace rlx {
 /// Configuration of `A2c`. A schedule is a number or a function of the progress remaining (1 at the start, 0 at the end); it is
 /// evaluated after each rollout, before its update.
 struct A2cConfig {
-  nn::Schedule learning_rate = 7e-4;
-  std::size_t n_steps = 5;  ///< per environment and rollout, >= 1; one step is taken on the whole rollout
-  double gamma = 0.99;      ///< discount, [0, 1]
-  double gae_lambda = 1.0;  ///< [0, 1]
-  nn::Schedule ent_coef = 0.0;
-  double vf_coef = 0.5;
-  double max_grad_norm = 0.5;  ///< > 0; infinity: no limit
-  bool normalize_advantage = false;
-  bool normalize_observation = false;
-  bool normalize_reward = false;  ///< divide rewards by the standard deviation of the discounted return
-  bool normalize_value = false;   ///< the critic learns (R - mean) / std of the returns; not with normalize_reward
-  double clip_obs = 10.0;         ///< > 0, after normalisation
-  double clip_reward = 10.0;      ///< > 0, after scaling
-  bool use_rms_prop = true;       ///< false: Adam
-  double rms_prop_alpha = 0.99;   ///< [0, 1)
-  double rms_prop_eps = 1e-5;
-  double adam_eps = 1e-5;
+  nn::Schedule learning_rate = 7e-4;    ///< of the optimiser, >= 0
+  std::size_t n_steps = 5;              ///< per environment and rollout, >= 1; one step is taken on the whole rollout
+  double gamma = 0.99;                  ///< discount, [0, 1]
+  double gae_lambda = 1.0;              ///< [0, 1]
+  nn::Schedule ent_coef = 0.0;          ///< weight of the entropy bonus, >= 0
+  double vf_coef = 0.5;                 ///< weight of the value loss, >= 0
+  double max_grad_norm = 0.5;           ///< > 0; infinity: no limit
+  bool normalize_advantage = false;     ///< over the whole rollout
+  bool normalize_observation = false;   ///< by running mean and deviation of each number; the policy keeps them
+  bool normalize_reward = false;        ///< divide rewards by the standard deviation of the discounted return
+  bool normalize_value = false;         ///< the critic learns (R - mean) / std of the returns; not with normalize_reward
+  double clip_obs = 10.0;               ///< > 0, after normalisation
+  double clip_reward = 10.0;            ///< > 0, after scaling
+  bool use_rms_prop = true;             ///< false: Adam
+  double rms_prop_alpha = 0.99;         ///< [0, 1)
+  double rms_prop_eps = 1e-5;           ///< > 0
+  double adam_eps = 1e-5;               ///< > 0, added to the root of the second moment; read without use_rms_prop
   double weight_decay = 0.0;            ///< decoupled; Adam only
   bool ortho_init = true;               ///< orthogonal with the gains of the graph; false: as torch initialises
   bool squash = false;                  ///< Box actions: squash samples into the bounds by tanh; false: clip them
   double log_std_init = 0.0;            ///< Box actions: ln of the initial standard deviation
   std::size_t stats_window_size = 100;  ///< finished episodes behind rollout/ep_rew_mean, >= 1
   std::size_t gradient_shards = 0;      ///< parts of a rollout that may run in parallel; 0: clamp(rows / 32, 1, 8)
-  std::uint64_t seed = 0;
-  bool check_finite = true;  ///< stop with NumericError on logits, values, losses or gradients that are not finite
+  std::uint64_t seed = 0;               ///< of parameters and actions
+  bool check_finite = true;             ///< stop with NumericError on logits, values, losses or gradients that are not finite
 };
 
 /// Calls `f(name, field)` for every field, in the order of the struct. @tparam Config A2cConfig, const or not

@@ -41,7 +41,9 @@ struct ActionLogConfig {
 template <class L>
 class ActionLog final : public Callback {
  public:
-  /// @param learner  must outlive this object, whose callback it is to be. @throws IoError if the file cannot be written
+  /// @param learner  must outlive this object, whose callback it is to be.
+  /// @param path     of the file. @param config  see there
+  /// @throws IoError if the file cannot be written
   ActionLog(const L& learner, const std::string& path, ActionLogConfig config = {})
       : learner_(&learner), config_(config), out_(path, {.append = config.append, .flush_every = 0}) {}
 
@@ -82,7 +84,7 @@ class ActionLog final : public Callback {
 
   /// Lines written by this object.
   std::size_t lines() const noexcept { return out_.lines(); }
-  const std::string& path() const noexcept { return out_.path(); }
+  const std::string& path() const noexcept { return out_.path(); }  ///< of the file
 
  private:
   std::uint64_t ended(std::size_t row) const {

@@ -16,6 +16,7 @@
 
 namespace rlx {
 
+/// Weights of the parts of `PortfolioLoss`.
 struct PortfolioLossConfig {
   risk::TailMass tail{0.05};    ///< alpha of the CVaR
   double cvar_weight = 0.0;     ///< w >= 0
@@ -43,8 +44,8 @@ class PortfolioLoss {
  public:
   /// Parts of the loss; `total` is their weighted sum without the entropy.
   struct Value {
-    double total = 0.0;
-    double mean = 0.0;
+    double total = 0.0;   ///< -(mean + s_w sharpe) + w cvar
+    double mean = 0.0;    ///< of the outcomes
     double sharpe = 0.0;  ///< 0 with sharpe_weight = 0
     double cvar = 0.0;    ///< as a loss
   };
@@ -58,6 +59,7 @@ class PortfolioLoss {
     check("entropy_weight", config.entropy_weight);
   }
 
+  /// As given.
   const PortfolioLossConfig& config() const noexcept { return config_; }
   /// Fewest outcomes of a batch: ceil(10 / alpha), so that ten of them are in the tail; at least 2.
   std::size_t fewest() const {

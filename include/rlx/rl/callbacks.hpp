@@ -64,18 +64,19 @@ class Milestones {
 
 }  // namespace detail
 
+/// When and how an `EvalCallback` evaluates.
 struct EvalCallbackConfig {
-  std::uint64_t eval_freq = 10'000;  ///< evaluate at the first update end at or behind each multiple
-  CountUnit unit = CountUnit::timesteps;
-  std::size_t n_eval_episodes = 10;
-  bool deterministic = true;
+  std::uint64_t eval_freq = 10'000;       ///< evaluate at the first update end at or behind each multiple
+  CountUnit unit = CountUnit::timesteps;  ///< what eval_freq counts
+  std::size_t n_eval_episodes = 10;       ///< of each evaluation, >= 1
+  bool deterministic = true;              ///< the most probable action; false: drawn
   /// While something is logged, also evaluate the policy's other half (drawn actions beside the most probable ones) on the same
   /// episodes: eval/sampled_reward (or deterministic_reward), and eval/deterministic_gain, deterministic less sampled per
   /// episode, with its 95 % bootstrap interval deterministic_gain_{low,high}.
   bool both = false;
-  std::uint64_t seed = 0;  ///< the same episodes at every evaluation
-  std::size_t num_envs = 1;
-  std::uint64_t max_episode_steps = 1'000'000;
+  std::uint64_t seed = 0;                       ///< the same episodes at every evaluation
+  std::size_t num_envs = 1;                     ///< copies of the environment, >= 1; changes nothing but the time it takes
+  std::uint64_t max_episode_steps = 1'000'000;  ///< a longer episode is an EnvironmentError
   ThreadPool* pool = nullptr;        ///< evaluates copies in parallel; the learner's own pool is free during callbacks
   std::string best_model_path = {};  ///< checkpoint of the best model; empty: not saved
   std::size_t average_last = 1;      ///< the score compared is the mean over this many last evaluations
@@ -94,6 +95,7 @@ template <class MakeEnv>
 class EvalCallback final : public Callback {
  public:
   /// @param make_env make_env(copy) returns an evaluation environment; never the one that is trained on.
+  /// @param config   checked. @throws ConfigError for a 0 where 1 is the least, or an empty name
   EvalCallback(MakeEnv make_env, EvalCallbackConfig config = {})
       : make_env_(std::move(make_env)), config_(std::move(config)), milestones_(config_.eval_freq, config_.unit) {
     if (config_.average_last == 0) throw ConfigError("EvalCallbackConfig.average_last = 0; it must be at least 1");
@@ -236,6 +238,7 @@ class StopTrainingOnRewardThreshold {
                         "; it must be finite");
     }
   }
+  /// False, which stops, once the best score has reached the threshold.
   bool operator()(const Learner&, const Evaluation& evaluation) const {
     return !is_finite(evaluation.rank.best_score) || evaluation.rank.best_score < threshold_;
   }
@@ -249,9 +252,12 @@ class StopTrainingOnRewardThreshold {
 /// a better best score in a row stops. The EvalCallback does the counting, also across an interruption.
 class StopTrainingOnNoModelImprovement {
  public:
+  /// @param max_no_improvement_evals more evaluations in a row than this without a better score stop the training.
+  /// @param min_evals first evaluations that are not judged.
   explicit StopTrainingOnNoModelImprovement(std::size_t max_no_improvement_evals, std::size_t min_evals = 0)
       : max_(max_no_improvement_evals), min_(min_evals) {}
 
+  /// False, which stops, after too many evaluations without a better score.
   bool operator()(const Learner&, const Evaluation& evaluation) const {
     const EvaluationRank& rank = evaluation.rank;
     const std::uint64_t judged = rank.evaluations - std::min<std::uint64_t>(rank.evaluations, min_);
@@ -262,10 +268,11 @@ class StopTrainingOnNoModelImprovement {
   std::size_t max_, min_;
 };
 
+/// When and where a `CheckpointCallback` saves.
 struct CheckpointCallbackConfig {
-  std::uint64_t save_freq = 100'000;  ///< save at the first update end at or behind each multiple
-  CountUnit unit = CountUnit::timesteps;
-  std::string path = ".";             ///< existing directory
+  std::uint64_t save_freq = 100'000;      ///< save at the first update end at or behind each multiple
+  CountUnit unit = CountUnit::timesteps;  ///< what save_freq counts
+  std::string path = ".";                 ///< existing directory
   std::string prefix = "checkpoint";  ///< checkpoint_ep200.safetensors by episodes, checkpoint_100000.safetensors by timesteps
   /// Remove older ones of this run, also those that an earlier process wrote before the run was resumed; 0: keep all.
   std::size_t keep_last = 0;
@@ -277,6 +284,7 @@ struct CheckpointCallbackConfig {
 /// their turn.
 class CheckpointCallback final : public Callback {
  public:
+  /// Nothing is written before training starts.
   explicit CheckpointCallback(CheckpointCallbackConfig config)
       : config_(std::move(config)), milestones_(config_.save_freq, config_.unit) {}
 
@@ -344,14 +352,14 @@ class CheckpointCallback final : public Callback {
 
 /// Figures of the episodes of one source.
 struct SourceSummary {
-  std::size_t source = 0;
-  std::uint64_t episodes = 0;
-  double mean_reward = 0.0;
-  double std_reward = 0.0;  ///< divided by n
-  double min_reward = std::numeric_limits<double>::infinity();
-  double max_reward = -std::numeric_limits<double>::infinity();
-  double mean_length = 0.0;
-  double success_rate = 0.0;  ///< share of episodes with a return above 0
+  std::size_t source = 0;                                        ///< number of the source, from 0
+  std::uint64_t episodes = 0;                                    ///< finished; the other figures are of these
+  double mean_reward = 0.0;                                      ///< of the raw returns
+  double std_reward = 0.0;                                       ///< divided by n
+  double min_reward = std::numeric_limits<double>::infinity();   ///< lowest return; infinity without episodes
+  double max_reward = -std::numeric_limits<double>::infinity();  ///< highest return; -infinity without episodes
+  double mean_length = 0.0;                                      ///< steps
+  double success_rate = 0.0;                                     ///< share of episodes with a return above 0
 };
 
 /// Tells the episodes of a training run apart by the source they came from (market, data file, level): totals of the run here,
@@ -396,6 +404,7 @@ class SourceStatistics final : public Callback {
     }
     return result;
   }
+  /// As the log shows the source: its name or its number.
   std::string name(std::size_t source) const { return source < names_.size() ? names_[source] : std::to_string(source); }
 
  private:

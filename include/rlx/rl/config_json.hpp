@@ -110,9 +110,13 @@ Config config_from_json(const nlohmann::json& json, const std::string& where) {
   return config;
 }
 
+/// `config_from_json` of a PpoConfig.
+/// @throws what it throws, with `where` and the field in the message
 inline PpoConfig ppo_config_from_json(const nlohmann::json& json, const std::string& where = "ppo") {
   return config_from_json<PpoConfig>(json, where);
 }
+/// `config_from_json` of an A2cConfig.
+/// @throws what it throws, with `where` and the field in the message
 inline A2cConfig a2c_config_from_json(const nlohmann::json& json, const std::string& where = "a2c") {
   return config_from_json<A2cConfig>(json, where);
 }

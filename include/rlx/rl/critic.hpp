@@ -21,13 +21,14 @@ using CriticRow = std::span<const float>;
 /// A part of a minibatch. @tparam S float in the learner.
 template <std::floating_point S>
 struct BasicCriticBatch {
-  MatrixView<const S> outputs;      ///< [rows][K], current parameters
-  MatrixView<const S> old_outputs;  ///< [rows][K], of the rollout
-  MatrixView<const S> targets;      ///< [rows][W]
-  std::size_t batch_rows = 0;       ///< rows of the whole minibatch, which the loss is a mean over
-  std::optional<S> clip_range;      ///< PpoConfig::clip_range_vf of this update
-  ValueClip value_clip = ValueClip::sb3;
+  MatrixView<const S> outputs;            ///< [rows][K], current parameters
+  MatrixView<const S> old_outputs;        ///< [rows][K], of the rollout
+  MatrixView<const S> targets;            ///< [rows][W]
+  std::size_t batch_rows = 0;             ///< rows of the whole minibatch, which the loss is a mean over
+  std::optional<S> clip_range;            ///< PpoConfig::clip_range_vf of this update
+  ValueClip value_clip = ValueClip::sb3;  ///< read if clip_range is set
 };
+/// In the type of number that learners train with.
 using CriticBatch = BasicCriticBatch<float>;
 
 /// A value head of K outputs.
@@ -64,11 +65,16 @@ concept Critic = requires(const C critic, CriticRow row, const RolloutView& roll
 
 /// One output, the value itself; squared error against the lambda-return, clipped if the configuration says so.
 struct ScalarCritic {
+  /// 1, as `Critic` asks.
   std::size_t outputs() const noexcept { return 1; }
+  /// The output itself.
   float value(CriticRow row) const { return row[0]; }
+  /// 1: the lambda-return.
   std::size_t target_width() const noexcept { return 1; }
+  /// Nothing to do: the targets arrive as lambda-returns.
   void prepare(const RolloutView&, std::span<float>) const noexcept {}
 
+  /// As `Critic` asks.
   template <std::floating_point S>
   double loss(const BasicCriticBatch<S>& batch, std::type_identity_t<std::span<S>> d_outputs) const {
     const S share = S{1} / static_cast<S>(batch.batch_rows);

@@ -21,6 +21,7 @@
 
 namespace rlx {
 
+/// The bound on the tail and how fast the weight moves towards it.
 struct CvarConstraintConfig {
   EpisodeCvarConfig episode = {};  ///< tail, sample and, as `cvar_weight`, the weight that training begins with
   double c_min = 0.0;              ///< the mean return of the tail should not be below this
@@ -63,18 +64,22 @@ class CvarConstraint {
       episode_.set_weight(std::clamp(w + config_.eta * (config_.c_min - tail_mean), 0.0, config_.w_max));
   }
 
+  /// 0: the term is in the advantages.
   template <std::floating_point S>
   double loss(const BasicMinibatchView<S>&, const BasicLossGradient<S>&) const noexcept {
     return 0.0;
   }
+  /// As `RiskObjective` asks.
   void record(Logger& logger) const { episode_.record(logger); }
 
+  /// As given.
   const CvarConstraintConfig& config() const noexcept { return config_; }
   /// Of the last rollout, with the weight that it was given.
   const RiskReport& report() const noexcept { return episode_.report(); }
   /// w of the next rollout.
   double weight() const noexcept { return episode_.weight(); }
 
+  /// Of the weight and the sample, for checkpoints.
   void save_state(StateWriter& writer) const { episode_.save_state(writer); }
   /// @throws CheckpointError  foreign bytes, or of another configuration.
   void load_state(StateReader& reader) { episode_.load_state(reader); }

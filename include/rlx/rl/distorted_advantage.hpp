@@ -42,8 +42,10 @@ namespace rlx {
  */
 class DistortedAdvantage {
  public:
+  /// Optimises the expectation under `distortion`; the identity leaves the advantages as they are.
   explicit DistortedAdvantage(risk::Distortion distortion) : distortion_(std::move(distortion)) {}
 
+  /// As given.
   const risk::Distortion& distortion() const noexcept { return distortion_; }
 
   /// Learners call it when they are compiled: the atoms are those of a QuantileCritic.
@@ -82,10 +84,12 @@ class DistortedAdvantage {
     plain_ = plain / static_cast<double>(rows);
   }
 
+  /// 0: the risk is in the advantages.
   template <std::floating_point S>
   double loss(const BasicMinibatchView<S>&, const BasicLossGradient<S>&) const noexcept {
     return 0.0;
   }
+  /// Writes `risk/distorted_value` and `risk/value`, means over the states of the last rollout.
   void record(Logger& logger) const {
     logger.record("risk/distorted_value", distorted_);
     logger.record("risk/value", plain_);
@@ -94,6 +98,7 @@ class DistortedAdvantage {
   /// Mean of rho_G over the states of the last rollout, in the units of the (scaled) rewards.
   double distorted_value() const noexcept { return distorted_; }
 
+  /// Enough of the distortion to recognise it: nothing else is kept.
   void save_state(StateWriter& writer) const { writer.write(fingerprint()); }
   /// @throws CheckpointError  foreign bytes, or of another distortion.
   void load_state(StateReader& reader) {

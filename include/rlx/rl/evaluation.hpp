@@ -26,6 +26,7 @@
 
 namespace rlx {
 
+/// How `evaluate_policy` plays.
 struct EvaluationConfig {
   std::size_t n_eval_episodes = 10;             ///< >= 1
   bool deterministic = true;                    ///< the most probable action; false: drawn
@@ -37,28 +38,30 @@ struct EvaluationConfig {
 
 /// Mean of one metric of the environment over episodes.
 struct MetricMean {
-  std::string name;
-  double mean = 0.0;
+  std::string name;   ///< as the environment calls it
+  double mean = 0.0;  ///< of its value at the end of each episode
 };
 
 /// Where an evaluation stands among those that one EvalCallback made, this one included, since training began.
 struct EvaluationRank {
   double score = std::numeric_limits<double>::quiet_NaN();       ///< what was compared
   double best_score = std::numeric_limits<double>::quiet_NaN();  ///< NaN before the first finite score
-  std::uint64_t evaluations = 0;
+  std::uint64_t evaluations = 0;                                 ///< made so far, this one included
   std::uint64_t without_improvement = 0;  ///< evaluations since the best one; all of them if there is none
 };
 
+/// What `evaluate_policy` found.
 struct Evaluation {
   std::vector<EpisodeStatistics> episodes;  ///< in order; `episode` is the number i, `env` the copy that ran it
   double mean_reward = 0.0;                 ///< of the raw returns
   double std_reward = 0.0;                  ///< divided by n
-  double mean_length = 0.0;
-  double iqm = 0.0;   ///< interquartile mean of the returns
-  Interval interval;  ///< 95 % bootstrap interval of the mean return
-  std::vector<MetricMean> metrics;
-  EvaluationRank rank;  ///< of an EvalCallback's evaluations
+  double mean_length = 0.0;                 ///< steps
+  double iqm = 0.0;                         ///< interquartile mean of the returns
+  Interval interval;                        ///< 95 % bootstrap interval of the mean return
+  std::vector<MetricMean> metrics;          ///< in the order of the environment; empty if it reports none
+  EvaluationRank rank;                      ///< of an EvalCallback's evaluations
 
+  /// Raw return of each episode, in order.
   std::vector<double> returns() const {
     std::vector<double> values;
     for (const EpisodeStatistics& e : episodes) values.push_back(e.episode_return);
@@ -129,8 +132,9 @@ inline void summarise(Evaluation& evaluation, std::uint64_t seed) {
 /// Runs whole episodes without autoreset. Episode i runs on copy i mod num_envs, with source i mod sources; each copy runs its
 /// own list and stops, so short episodes are not favoured. Rewards are raw. Masks are read at every step.
 /// @param policy    a `Policy` of the environment's actions, such as `InferencePolicy`; called from several threads if
-/// `config.pool` is set.
+///                  `config.pool` is set.
 /// @param make_env  make_env(copy) returns an environment; called once per copy on this thread.
+/// @param config    see there.
 /// @throws ConfigError for 0 episodes or copies; EnvironmentError for an episode that does not end.
 template <class P, class MakeEnv>
 Evaluation evaluate_policy(const P& policy, MakeEnv&& make_env, const EvaluationConfig& config = {}) {
@@ -172,8 +176,8 @@ Evaluation evaluate_policy(const P& policy, MakeEnv&& make_env, const Evaluation
 
 /// The most probable action and a draw from the distribution on the same episodes.
 struct EvaluationPair {
-  Evaluation deterministic;
-  Evaluation sampled;
+  Evaluation deterministic;      ///< most probable actions
+  Evaluation sampled;            ///< drawn actions
   double mean_difference = 0.0;  ///< deterministic - sampled, per episode
   Interval interval;             ///< 95 % bootstrap interval of it, paired by episode
 };

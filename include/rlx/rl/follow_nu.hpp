@@ -25,6 +25,7 @@ class FollowNu final : public Callback {
   /// @param learner,envs  must outlive this object; `envs` are those of the learner.
   FollowNu(const L& learner, V& envs) : learner_(&learner), envs_(&envs) {}
 
+  /// Sets nu of every environment; leaves it where the objective has no estimate yet.
   void on_rollout_start(Learner&) override {
     const double nu = -learner_->objective().report().var;
     if (!is_finite(nu)) return;

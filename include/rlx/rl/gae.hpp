@@ -121,7 +121,7 @@ RLX_DETAIL_EXACT_MATH void gae_column(const GaeInput<S>& in, S gamma, S gamma_la
 ///
 /// V'_t is 0 where terminated, `final_values` where only truncated, else the value of the next step. No value crosses the end
 /// of an episode, not even one that is not finite. O(T N), allocates nothing; the order of operations is fixed.
-/// @param gamma,gae_lambda in [0, 1].
+/// @param in  the rollout. @param gamma,gae_lambda in [0, 1].
 /// @param advantages,returns written, [T][N].
 /// @throws ShapeError if a span has another size than T N (last_values: N).
 template <std::floating_point S>

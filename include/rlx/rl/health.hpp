@@ -35,8 +35,9 @@ struct HealthLimits {
   double value_loss_factor = 10.0;       ///< above this multiple of its median over the last 100 updates
   double episode_return_bad = std::numeric_limits<double>::quiet_NaN();  ///< an episode below it
   std::uint64_t flat_episodes = 500;  ///< the mean return moved by less than `flat_share` of its spread over this many
-  double flat_share = 0.05;
+  double flat_share = 0.05;           ///< see flat_episodes
   std::uint64_t quiet_updates = 100;  ///< a metric is reported at most once in this many updates; 0: at every breach
+  /// @{ What to do, as the warning says it: last part of the line.
   std::string entropy_advice = "the agent is stuck: increase ent_coef";
   std::string kl_advice = "lower learning_rate";
   std::string clip_low_advice = "updates hardly change the policy: raise learning_rate or n_epochs";
@@ -44,6 +45,7 @@ struct HealthLimits {
   std::string value_advice = "lower learning_rate or vf_coef";
   std::string flat_advice = "the mean reward has stopped moving: the run may need tuning";
   std::string return_advice = "check the data and the limits of the environment";
+  /// @}
 };
 
 /// Where a figure stands: in its good range, outside it but within its limits, or beyond a limit.
@@ -51,9 +53,11 @@ enum class HealthMark : std::int8_t { bad = -1, fair = 0, good = 1 };
 
 /// The figures of one update by their limits.
 struct HealthMarks {
+  /// @{ Of `UpdateMetrics::entropy_share`, `approx_kl` and `clip_fraction`.
   HealthMark entropy = HealthMark::fair;
   HealthMark approx_kl = HealthMark::fair;
   HealthMark clip_fraction = HealthMark::fair;
+  /// @}
 };
 
 namespace detail {
@@ -85,10 +89,10 @@ inline HealthMarks health_marks(const UpdateMetrics& m, const HealthLimits& limi
 
 /// One breach of a limit.
 struct HealthWarning {
-  std::uint64_t num_timesteps = 0;
-  std::string metric;
-  double value = 0.0;
-  std::string text;  ///< one line, advice included
+  std::uint64_t num_timesteps = 0;  ///< of the learner at the breach
+  std::string metric;               ///< "entropy", "KL", "clip fraction", "value loss", "mean reward" or "episode reward"
+  double value = 0.0;               ///< that breached the limit
+  std::string text;                 ///< one line, advice included
 };
 
 /// Calls a function with one line when a figure breaches its limit. A breach is reported once, and one metric at most once in
@@ -97,6 +101,7 @@ struct HealthWarning {
 /// 1 good, 0 fair, -1 bad. Training is not changed.
 class HealthCallback final : public Callback {
  public:
+  /// `report` is called on the thread of `learn`; empty: warnings are kept only.
   explicit HealthCallback(std::function<void(const HealthWarning&)> report, HealthLimits limits = {})
       : report_(std::move(report)), limits_(std::move(limits)) {}
 

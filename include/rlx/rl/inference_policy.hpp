@@ -42,19 +42,21 @@ using PolicyInfo = std::map<std::string, std::string>;
 
 /// What a policy expects and offers.
 struct PolicyLayout {
-  std::size_t observation_size = 0;
-  std::size_t num_actions = 0;  ///< width of the network's output "action": choices, means or weights
+  std::size_t observation_size = 0;  ///< floats of an observation, raw
+  std::size_t num_actions = 0;       ///< width of the network's output "action": choices, means or weights
   /// "categorical", "multi_categorical", "gaussian", "tanh_gaussian" or "dirichlet".
   std::string distribution = "categorical";
-  std::vector<std::int64_t> nvec = {};         ///< multi_categorical: choices per component
-  std::vector<float> low = {}, high = {};      ///< Gaussians: bounds of the action, may be infinite
+  std::vector<std::int64_t> nvec = {};  ///< multi_categorical: choices per component
+  /// @{ Gaussians: bounds of the action, may be infinite.
+  std::vector<float> low = {}, high = {};
+  /// @}
   bool mask_required = false;                  ///< the environment had masks, so every call needs one
   std::vector<std::string> observation_names;  ///< empty if the environment has none
   std::vector<std::string> action_names;       ///< likewise
   std::string layout_sha256;                   ///< of sizes and names; equal layouts have equal hashes
-  bool normalize_observation = false;
-  double clip_obs = 10.0;
-  PolicyInfo info;
+  bool normalize_observation = false;          ///< whether observations are scaled by the statistics in the file
+  double clip_obs = 10.0;                      ///< limit of a scaled number
+  PolicyInfo info;                             ///< what was exported with it
 };
 
 /// Digest of the sizes and names of a layout.
@@ -76,8 +78,8 @@ inline std::string layout_hash(const PolicyLayout& layout) {
 struct Decision {
   float value = 0.0F;  ///< mean of the critic's outputs, in the learner's (scaled) units; critics of one's own may differ
   float log_probability = 0.0F;  ///< of the action taken
-  float probability = 0.0F;
-  float entropy = 0.0F;  ///< of the distribution, nats
+  float probability = 0.0F;      ///< its exponential; a density for Box and Simplex
+  float entropy = 0.0F;          ///< of the distribution, nats
 };
 
 namespace detail {
@@ -315,10 +317,13 @@ class InferencePolicy {
     if (statistics != nullptr) statistics_.set(statistics->mean(), statistics->variance(), statistics->count());
   }
 
+  /// As the file has it.
   const PolicyLayout& layout() const noexcept { return layout_; }
+  /// The network, as the file has it.
   const nn::GraphSpec& graph() const noexcept { return spec_; }
   /// Number of parameters.
   std::size_t parameter_count() const noexcept { return store_.count(); }
+  /// Scratch for one thread, at the start of an episode. Allocates.
   Workspace make_workspace() const {
     return {graph_.make_workspace(1, false), layout_.normalize_observation ? layout_.observation_size : 0, layout_.low.size(),
             graph_.state_size()};
@@ -327,6 +332,7 @@ class InferencePolicy {
   /// Chooses an action: of Discrete and MultiDiscrete spaces.
   /// @param observation raw, `layout().observation_size` numbers. @param mask one byte per choice or weight, non-zero = valid;
   ///        empty only if the policy needs none. @param action one number per component, written.
+  /// @param workspace of this thread and episode. @param options the most probable action, or a draw
   /// @throws ShapeError for a wrong size, the other kind of action, a missing mask or one without a valid action; NumericError
   ///         if the observation or the network's outputs are not finite; ConfigError for a draw without random numbers.
   Decision act(std::span<const float> observation, std::span<const std::uint8_t> mask, std::span<std::int32_t> action,
@@ -340,7 +346,8 @@ class InferencePolicy {
   }
 
   /// Probabilities of all choices, exactly 0 for invalid ones; the components of a MultiDiscrete one after another.
-  /// @param p `layout().num_actions` numbers, written. @throws ShapeError also for actions that are no choices
+  /// @param observation,mask,workspace as of `act`. @param p `layout().num_actions` numbers, written.
+  /// @throws as `act`; ShapeError also for actions that are no choices
   void probabilities(std::span<const float> observation, std::span<const std::uint8_t> mask, std::span<float> p,
                      Workspace& workspace) const {
     if (p.size() != layout_.num_actions) {

@@ -37,9 +37,9 @@ namespace rlx {
 
 /// One dump: every key recorded since the one before, sorted by name.
 struct LogRow {
-  std::uint64_t step = 0;  ///< num_timesteps
-  double wall_time = 0.0;  ///< UTC seconds since 1970
-  const std::map<std::string, double, std::less<>>* values = nullptr;
+  std::uint64_t step = 0;                                              ///< num_timesteps
+  double wall_time = 0.0;                                              ///< UTC seconds since 1970
+  const std::map<std::string, double, std::less<>>* values = nullptr;  ///< by key; lives as long as the call that gets it
 
   /// The value of a key; NaN if it was not recorded.
   double at(std::string_view key) const {
@@ -50,23 +50,27 @@ struct LogRow {
 
 /// A finished episode as outputs see it.
 struct EpisodeRecord {
-  std::uint64_t number = 0;         ///< episodes finished by the run so far, this one included
-  std::uint64_t num_timesteps = 0;  ///< at the end of the rollout in which it ended
-  double loss = 0.0;                ///< of the last update before; NaN before the first
-  double entropy = 0.0;             ///< likewise
-  EpisodeStatistics statistics = {};
+  std::uint64_t number = 0;           ///< episodes finished by the run so far, this one included
+  std::uint64_t num_timesteps = 0;    ///< at the end of the rollout in which it ended
+  double loss = 0.0;                  ///< of the last update before; NaN before the first
+  double entropy = 0.0;               ///< likewise
+  EpisodeStatistics statistics = {};  ///< return, length, source and metrics
 };
 
 /// A place where logs go. `open` is called at the start of `learn`, so that a path that cannot be written fails there.
 class LogOutput {
  public:
+  /// @{ Owned by a Logger, not copied.
   LogOutput() = default;
   LogOutput(const LogOutput&) = delete;
   LogOutput& operator=(const LogOutput&) = delete;
   virtual ~LogOutput() = default;
+  /// @}
   /// @throws IoError
   virtual void open(double /*wall_time*/) {}
+  /// One dump, once every `LearnOptions::log_interval` updates. @throws IoError
   virtual void write(const LogRow& row) = 0;
+  /// Each finished episode, before the update that learns from it.
   virtual void episode(const EpisodeRecord&) {}
   /// A sentence about the whole run; files of figures leave it out.
   virtual void warning(std::string_view) {}
@@ -104,6 +108,7 @@ class Logger {
   void open(double wall_time) {
     for (const auto& output : outputs_) output->open(wall_time);
   }
+  /// Hands a finished episode to every output.
   void episode(const EpisodeRecord& record) {
     for (const auto& output : outputs_) output->episode(record);
   }
@@ -245,6 +250,7 @@ inline constexpr std::uint64_t every_step = std::numeric_limits<std::uint64_t>::
 /// grow with the rows.
 class CsvOutput final : public LogOutput {
  public:
+  /// @param path       of the file; nothing is opened yet
   /// @param append     keep the rows that are there, but no torn last one, for a run that is resumed; false: begin anew
   /// @param last_step  of the checkpoint that is resumed: rows of later steps are dropped, since they come again
   explicit CsvOutput(std::string path, bool append = true, std::uint64_t last_step = every_step)
@@ -331,6 +337,7 @@ class CsvOutput final : public LogOutput {
 /// histogram, `rollout/ep_rew`.
 class TensorBoardOutput final : public LogOutput {
  public:
+  /// @param directory  where the event file is made when `learn` starts
   explicit TensorBoardOutput(std::string directory) : directory_(std::move(directory)) {}
 
   void open(double wall_time) override {

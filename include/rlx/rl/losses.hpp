@@ -33,7 +33,7 @@ struct ClippedObjective {
   S d_log_prob = 0;  ///< derivative with respect to log pi: ratio A where the first term is not larger, else 0
 };
 
-/// @param ratio pi / pi_old > 0. @param clip_range eps > 0; infinity switches clipping off.
+/// @param ratio pi / pi_old > 0. @param advantage A. @param clip_range eps > 0; infinity switches clipping off.
 template <std::floating_point S>
 ClippedObjective<S> clipped_surrogate(S ratio, std::type_identity_t<S> advantage, std::type_identity_t<S> clip_range) {
   const S plain = ratio * advantage;
@@ -45,8 +45,8 @@ ClippedObjective<S> clipped_surrogate(S ratio, std::type_identity_t<S> advantage
 /// One row of the value loss and its derivative with respect to the value.
 template <std::floating_point S>
 struct ValueLoss {
-  S loss = 0;
-  S d_value = 0;
+  S loss = 0;     ///< >= 0
+  S d_value = 0;  ///< derivative with respect to the value
 };
 
 /// Without a clip (v - R)^2. With `clip` = c and v_c = v_old + clip(v - v_old, -c, c): `sb3` (v_c - R)^2; `max`
@@ -145,6 +145,7 @@ double quantile_mean(std::span<const S> current, std::span<const S> target, S ka
 /// against J targets y. With u_ij = y_j - q_i and H(u) = u^2 / 2 where |u| <= kappa, else kappa (|u| - kappa / 2):
 /// L = 1/J sum_j sum_i |tau_i - 1[u_ij < 0]| H(u_ij) / kappa; `Reduction::mean` divides by K, so that the size of the loss does
 /// not depend on K. kappa = 0 stands for |u| itself. O(K J).
+/// @param current q, [K]. @param target y, [J]. @param reduction see above.
 /// @param kappa finite, >= 0. @param d_current [K], written: the derivative of L with respect to the quantiles.
 /// @throws ShapeError without quantiles or targets, or if `d_current` differs in size; ConfigError for another kappa
 template <std::floating_point S>
@@ -166,8 +167,8 @@ double quantile_huber(std::span<const S> current, std::type_identity_t<std::span
 
 /// Mean and standard deviation (n - 1) of a minibatch's advantages; the scale is 1 / (std + 1e-8).
 struct AdvantageMoments {
-  double mean = 0.0;
-  double scale = 1.0;
+  double mean = 0.0;   ///< of the advantages
+  double scale = 1.0;  ///< what their distance to the mean is multiplied by
 };
 
 /// Moments over `count` numbers read through `at(i)`; fewer than two rows are left as they are.

@@ -119,11 +119,13 @@ inline std::string error_text(const std::exception& error) {
 
 /// A file that a run learned from.
 struct DataFile {
-  std::string path;  ///< relative to where the run can be repeated from
-  std::uint64_t bytes = 0;
-  std::string sha256;
-  std::uint64_t rows = 0;
-  std::optional<std::int64_t> first_time_ms, last_time_ms;  ///< UTC milliseconds since 1970 of the data; empty: has no times
+  std::string path;         ///< relative to where the run can be repeated from
+  std::uint64_t bytes = 0;  ///< size
+  std::string sha256;       ///< of its bytes, hexadecimal
+  std::uint64_t rows = 0;   ///< read from it; 0 if nobody counted
+  /// @{ UTC milliseconds since 1970 of the data; empty: has no times.
+  std::optional<std::int64_t> first_time_ms, last_time_ms;
+  /// @}
 };
 
 /// Reads the size and the SHA-256 of the file at `directory`/`path`; rows and times are the caller's to fill in.
@@ -171,6 +173,7 @@ class RunManifest {
               {"checkpoints", nlohmann::json::array()}};
   }
 
+  /// What `write` writes.
   nlohmann::json fields;
 
   /// Records how the learner was set up. A program that trains with several seeds adds the others to `fields["seeds"]`.
@@ -178,6 +181,7 @@ class RunManifest {
   ///                configuration's JSON), `parameters()`, `graph()`, `gradient_shards()`
   /// @tparam V      its `VectorEnv`
   /// @param name    of the environment, such as "CartPole-v1"
+  /// @param learner,envs,threads  as the run uses them; only read
   template <class L, class V>
   void describe(const std::string& name, const L& learner, const V& envs, const ThreadPool& threads) {
     const nlohmann::json config = config_to_json(learner.config());
@@ -199,12 +203,14 @@ class RunManifest {
     fields["parameters"] = learner.parameters().count();
     fields["flops_per_row"] = learner.graph().flops_per_row();
   }
+  /// Appends to `data_files`; the file is written at the next change of state.
   void add_data_file(const DataFile& file) {
     nlohmann::json entry = {{"path", file.path}, {"bytes", file.bytes}, {"sha256", file.sha256}, {"rows", file.rows}};
     if (file.first_time_ms) entry["first_time"] = io::format_time_ms(*file.first_time_ms);
     if (file.last_time_ms) entry["last_time"] = io::format_time_ms(*file.last_time_ms);
     fields["data_files"].push_back(std::move(entry));
   }
+  /// Appends to `checkpoints`; the file is written at the next change of state.
   void add_checkpoint(const std::string& file) { fields["checkpoints"].push_back(file); }
 
   /// Writes the file with status "running". @throws IoError
@@ -244,6 +250,7 @@ class RunManifest {
   }
   /// Records that the run ended with an exception: its message and those of its causes. @throws IoError
   void failed(const std::exception& error) { failed(error_text(error)); }
+  /// The same for an error that is known by its message. @throws IoError
   void failed(const std::string& message) {
     fields["status"] = "failed";
     fields["error"] = message;
@@ -256,6 +263,7 @@ class RunManifest {
     io::detail::replace_non_finite(text);
     io::write_file_atomically(path_, text.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n');
   }
+  /// Of the file.
   const std::string& path() const noexcept { return path_; }
 
  private:

@@ -64,11 +64,13 @@ struct PpoRule {
 template <class E, Critic C = ScalarCritic, RiskObjective R = ExpectedReturn, Clock K = SystemClock>
 class Ppo final : public detail::OnPolicyLearner<E, detail::PpoRule, C, R, K> {
  public:
+  /// @param config  checked by `validate`.
   /// @param envs    with AutoresetMode::same_step; must outlive this object and be stepped by nobody else meanwhile.
-  /// @param graph   outputs "action" (Discrete: a logit per action; MultiDiscrete: per choice of every component; Box: a mean
-  /// per
-  ///                element; Simplex: a number per weight) and "value" (`critic.outputs()` numbers).
+  /// @param graph   outputs "action" (Discrete: a logit per action; MultiDiscrete: per choice of every component; Box: a
+  ///                mean per element; Simplex: a number per weight) and "value" (`critic.outputs()` numbers).
   /// @param threads must outlive this object; the pool of `envs` or another one.
+  /// @param critic,objective  kept; what their `save_state` writes is part of the checkpoint.
+  /// @param clock   gives the times in logs and nothing else.
   /// @throws ConfigError, ShapeError naming what does not fit
   Ppo(PpoConfig config, VectorEnv<E>& envs, nn::GraphSpec graph, ThreadPool& threads, C critic = {}, R objective = {},
       K clock = {})

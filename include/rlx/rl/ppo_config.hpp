@@ -23,7 +23,7 @@ namespace rlx {
 /// Configuration of `Ppo`. A schedule is a number or a function of the progress remaining (1 at the start, 0 at the end); it is
 /// evaluated after each rollout, before its update.
 struct PpoConfig {
-  nn::Schedule learning_rate = 3e-4;
+  nn::Schedule learning_rate = 3e-4;               ///< of the optimiser, >= 0
   std::size_t n_steps = 2048;                      ///< per environment and rollout, >= 1
   std::size_t batch_size = 64;                     ///< rows of a minibatch, in [1, n_steps * num_envs]
   std::size_t n_epochs = 10;                       ///< passes over a rollout, >= 1
@@ -33,25 +33,25 @@ struct PpoConfig {
   std::optional<nn::Schedule> clip_range_vf = {};  ///< empty: values are not clipped; in the units of the (scaled) return
   ValueClip value_clip = ValueClip::sb3;           ///< read if clip_range_vf is set
   bool normalize_advantage = true;                 ///< per minibatch
-  nn::Schedule ent_coef = 0.0;
-  double vf_coef = 0.5;
-  double max_grad_norm = 0.5;            ///< > 0; infinity: no limit
+  nn::Schedule ent_coef = 0.0;                     ///< weight of the entropy bonus, >= 0
+  double vf_coef = 0.5;                            ///< weight of the value loss, >= 0
+  double max_grad_norm = 0.5;                      ///< > 0; infinity: no limit
   std::optional<double> target_kl = {};  ///< > 0; the update ends at a minibatch whose approx_kl exceeds 1.5 times this
-  bool normalize_observation = false;
-  bool normalize_reward = false;  ///< divide rewards by the standard deviation of the discounted return
-  bool normalize_value = false;   ///< the critic learns (R - mean) / std of the returns; not with normalize_reward
-  double clip_obs = 10.0;         ///< > 0, after normalisation
-  double clip_reward = 10.0;      ///< > 0, after scaling
-  double adam_eps = 1e-5;
-  double weight_decay = 0.0;            ///< decoupled
-  bool ortho_init = true;               ///< orthogonal with the gains of the graph; false: as torch initialises
-  bool squash = false;                  ///< Box actions: squash samples into the bounds by tanh; false: clip them
-  double log_std_init = 0.0;            ///< Box actions: ln of the initial standard deviation
-  std::size_t stats_window_size = 100;  ///< finished episodes behind rollout/ep_rew_mean, >= 1
-  std::size_t gradient_shards = 0;      ///< parts of a minibatch that may run in parallel; 0: clamp(batch_size / 32, 1, 8),
-                                        ///< with an lstm clamp(sequences / 8, 1, 8)
-  std::uint64_t seed = 0;
-  bool check_finite = true;  ///< stop with NumericError on logits, values, losses or gradients that are not finite
+  bool normalize_observation = false;    ///< by running mean and deviation of each number; the policy keeps them
+  bool normalize_reward = false;         ///< divide rewards by the standard deviation of the discounted return
+  bool normalize_value = false;          ///< the critic learns (R - mean) / std of the returns; not with normalize_reward
+  double clip_obs = 10.0;                ///< > 0, after normalisation
+  double clip_reward = 10.0;             ///< > 0, after scaling
+  double adam_eps = 1e-5;                ///< > 0, added to the root of the second moment
+  double weight_decay = 0.0;             ///< decoupled
+  bool ortho_init = true;                ///< orthogonal with the gains of the graph; false: as torch initialises
+  bool squash = false;                   ///< Box actions: squash samples into the bounds by tanh; false: clip them
+  double log_std_init = 0.0;             ///< Box actions: ln of the initial standard deviation
+  std::size_t stats_window_size = 100;   ///< finished episodes behind rollout/ep_rew_mean, >= 1
+  std::size_t gradient_shards = 0;       ///< parts of a minibatch that may run in parallel; 0: clamp(batch_size / 32, 1, 8),
+                                         ///< with an lstm clamp(sequences / 8, 1, 8)
+  std::uint64_t seed = 0;                ///< of parameters, actions and shuffles
+  bool check_finite = true;              ///< stop with NumericError on logits, values, losses or gradients that are not finite
 };
 
 /// Calls `f(name, field)` for every field, in the order of the struct.
@@ -88,7 +88,7 @@ void for_each_field(Config& config, F&& f) {
   f("check_finite", config.check_finite);
 }
 
-/// @param recurrent  the network has an lstm, so minibatches are whole sequences
+/// Checks every field. With `recurrent` the network has an lstm, so minibatches are whole sequences.
 /// @throws ConfigError naming the field, its value and its range.
 inline void validate(const PpoConfig& config, std::size_t num_envs, bool recurrent = false) {
   const detail::ConfigChecks check("PpoConfig");

@@ -52,13 +52,14 @@ enum class QuantileTarget : std::uint8_t {
   lambda_mixture  ///< drawn for each atom: 1, and one more with probability gae_lambda, again and again
 };
 
+/// Settings of a `QuantileCritic`.
 struct QuantileCriticConfig {
   std::size_t atoms = 32;                     ///< K, in [2, 512]
   double kappa_relative = 0.1;                ///< threshold of the Huber loss as a share of the sd of the rollout's targets
   std::optional<double> kappa_absolute = {};  ///< instead, in the units of the (scaled) rewards; 0: the quantile loss itself
   Reduction reduction = Reduction::mean;      ///< mean: the size of the loss does not depend on K
-  QuantileTarget target = QuantileTarget::lambda_mixture;
-  std::size_t n_steps = 1;  ///< of QuantileTarget::n_step, at least 1
+  QuantileTarget target = QuantileTarget::lambda_mixture;  ///< how far targets look ahead
+  std::size_t n_steps = 1;                                 ///< of QuantileTarget::n_step, at least 1
 };
 
 /**
@@ -87,10 +88,13 @@ class QuantileCritic {
     kappa_ = config.kappa_absolute.value_or(0.0);
   }
 
+  /// As given.
   const QuantileCriticConfig& config() const noexcept { return config_; }
+  /// K, as `Critic` asks.
   std::size_t outputs() const noexcept { return config_.atoms; }
   /// z_1, the mean of the atoms.
   float value(CriticRow out) const { return out[0]; }
+  /// K, as `Critic` asks.
   std::size_t target_width() const noexcept { return config_.atoms; }
   /// @param row  K raw outputs. @param out  K atoms, ascending. @throws ShapeError
   void atoms(CriticRow row, std::span<float> out) const { quantile_atoms(row, out); }
@@ -116,7 +120,8 @@ class QuantileCritic {
 
   /// Writes the targets and sets kappa. Only one thread may call it, and not during `loss`: what it keeps for the update
   /// (kappa) and for speed (scratch) is all that changes.
-  /// @param targets  [T N][K]. @throws ShapeError, NumericError naming step and environment. @par Complexity O(T N K)
+  /// @param rollout  with outputs of width K. @param targets  [T N][K].
+  /// @throws ShapeError, NumericError naming step and environment. @par Complexity O(T N K)
   void prepare(const RolloutView& rollout, std::span<float> targets) const {
     const std::size_t steps = rollout.n_steps, envs = rollout.num_envs, k = config_.atoms;
     if (targets.size() != steps * envs * k || rollout.critic_outputs.cols() != k) {
@@ -190,6 +195,7 @@ class QuantileCritic {
     return sum / static_cast<double>(batch.batch_rows);
   }
 
+  /// The configuration, to be recognised by `load_state`.
   void save_state(StateWriter& writer) const { writer.write(fingerprint()); }
   /// @throws CheckpointError  foreign bytes, or of another configuration.
   void load_state(StateReader& reader) {

@@ -33,6 +33,7 @@
 
 namespace rlx {
 
+/// Sizes and training of a `QuantileQ`.
 struct QuantileQConfig {
   std::size_t observation = 0;                 ///< floats of an observation, at least 1
   std::size_t actions = 0;                     ///< A, at least 1
@@ -41,20 +42,20 @@ struct QuantileQConfig {
   double gamma = 0.99;                         ///< in [0, 1]
   double kappa_relative = 0.1;                 ///< threshold of the Huber loss as a share of the sd of the batch's targets
   std::optional<double> kappa_absolute = {};   ///< instead, in the units of the rewards; 0: the quantile loss itself
-  Reduction reduction = Reduction::mean;
-  double learning_rate = 1e-3;  ///< of Adam, > 0
-  double max_grad_norm = 10.0;  ///< > 0
-  std::size_t max_batch = 256;  ///< most rows of an update, at least 1
-  std::uint64_t seed = 0;       ///< of the initial parameters
+  Reduction reduction = Reduction::mean;       ///< mean: the size of the loss does not depend on K
+  double learning_rate = 1e-3;                 ///< of Adam, > 0
+  double max_grad_norm = 10.0;                 ///< > 0
+  std::size_t max_batch = 256;                 ///< most rows of an update, at least 1
+  std::uint64_t seed = 0;                      ///< of the initial parameters
 };
 
 /// Steps of one policy, B rows in any order. Where an episode was truncated, `next_observations` holds its last observation and
 /// `next_actions` what the policy would do there.
 struct QuantileQBatch {
-  MatrixView<const float> observations;  ///< [B][D]
-  std::span<const std::int32_t> actions;
-  std::span<const float> rewards;
-  std::span<const std::uint8_t> terminated;
+  MatrixView<const float> observations;        ///< [B][D]
+  std::span<const std::int32_t> actions;       ///< [B], taken, in [0, A)
+  std::span<const float> rewards;              ///< [B], of those actions
+  std::span<const std::uint8_t> terminated;    ///< [B]; non-zero: nothing follows
   MatrixView<const float> next_observations;   ///< [B][D]; not used where terminated, but finite
   std::span<const std::int32_t> next_actions;  ///< not read where terminated
 };
@@ -68,6 +69,7 @@ struct QuantileQBatch {
  */
 class QuantileQ {
  public:
+  /// Scratch of one thread.
   using Workspace = nn::Workspace<float>;
 
   /// @throws ConfigError naming field and range
@@ -80,9 +82,13 @@ class QuantileQ {
     nn::initialize(store_, spec(config_), nn::Initialization::orthogonal, config_.seed);
   }
 
+  /// As given.
   const QuantileQConfig& config() const noexcept { return config_; }
+  /// @{ Parameters of the network; what is written there counts from the next call on.
   const nn::ParameterStore<float>& parameters() const noexcept { return store_; }
   nn::ParameterStore<float>& parameters() noexcept { return store_; }
+  /// @}
+  /// Scratch for one thread. Allocates.
   Workspace make_workspace() const { return graph_.make_workspace(1, false); }
 
   /// One step of Adam on the batch. @return the loss before it
@@ -138,7 +144,8 @@ class QuantileQ {
     atoms_of(forward(observation, workspace), action, out);
   }
 
-  /// rho of every action, valid or not. @param weights  K, of `risk::Distortion::weights`. @param rho  A. @throws ShapeError
+  /// rho of every action, valid or not: `weights` (K, of `risk::Distortion::weights`) times its atoms; `rho` has room for A.
+  /// @throws ShapeError
   void risk(std::span<const float> observation, std::span<const double> weights, std::span<double> rho,
             Workspace& workspace) const {
     require(weights.size() == config_.atoms && rho.size() == config_.actions, "risk: weights or room for rho", "K and A");
@@ -159,6 +166,7 @@ class QuantileQ {
     out.write(adam_.first_moment());
     out.write(adam_.second_moment());
   }
+  /// The inverse of `save_state`. @throws CheckpointError
   void load_state(StateReader& in) {
     const auto steps = in.read<std::uint64_t>();
     std::vector<float> numbers(3 * store_.parameters().size());

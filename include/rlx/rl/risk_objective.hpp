@@ -22,20 +22,22 @@ struct BasicMinibatchView {
   std::span<const std::uint32_t> rows;  ///< rows t * N + n of the rollout
   std::span<const S> log_probs;         ///< current parameters
   std::span<const S> old_log_probs;     ///< of the rollout
-  std::span<const S> entropies;
-  std::span<const S> advantages;       ///< after `on_rollout` and normalisation
-  MatrixView<const S> critic_outputs;  ///< [rows][K]
-  std::size_t batch_rows = 0;          ///< rows of the whole minibatch
+  std::span<const S> entropies;         ///< of the current distributions, nats
+  std::span<const S> advantages;        ///< after `on_rollout` and normalisation
+  MatrixView<const S> critic_outputs;   ///< [rows][K]
+  std::size_t batch_rows = 0;           ///< rows of the whole minibatch
 };
+/// In the type of number that learners train with.
 using MinibatchView = BasicMinibatchView<float>;
 
 /// Derivatives of the loss that an objective may add to.
 template <std::floating_point S>
 struct BasicLossGradient {
-  std::span<S> d_log_prob;
-  std::span<S> d_entropy;
-  MatrixView<S> d_critic_outputs;
+  std::span<S> d_log_prob;         ///< one per row, with respect to `log_probs`
+  std::span<S> d_entropy;          ///< one per row, with respect to `entropies`
+  MatrixView<S> d_critic_outputs;  ///< [rows][K]
 };
+/// In the type of number that learners train with.
 using LossGradient = BasicLossGradient<float>;
 
 /// `on_rollout` runs once per rollout, sees it whole and may replace the advantages before they are normalised. `loss` returns
@@ -59,11 +61,14 @@ concept RiskObjective = requires(R& objective, const R& constant, const RolloutV
 
 /// The plain objective: E[sum of rewards]. Compiles to nothing.
 struct ExpectedReturn {
+  /// Leaves the advantages as they are.
   void on_rollout(const RolloutView&, std::span<float>) const noexcept {}
+  /// 0: nothing is added.
   template <std::floating_point S>
   double loss(const BasicMinibatchView<S>&, const BasicLossGradient<S>&) const noexcept {
     return 0.0;
   }
+  /// Nothing to write.
   void record(Logger&) const noexcept {}
 };
 

@@ -14,12 +14,13 @@ namespace rlx {
 /// Figures of the last rollout, logged as `risk/<name>`. `var` and `cvar` are losses in the units of the raw rewards: positive
 /// is bad. NaN before the first rollout and where there were too few outcomes.
 struct RiskReport {
-  double var = std::numeric_limits<double>::quiet_NaN();
-  double cvar = std::numeric_limits<double>::quiet_NaN();
+  double var = std::numeric_limits<double>::quiet_NaN();   ///< value at risk at the objective's tail mass
+  double cvar = std::numeric_limits<double>::quiet_NaN();  ///< mean loss of that tail
   double tail_episodes = 0.0;        ///< alpha times the number of outcomes (episodes; steps for StepCvar); 10 are wanted
   double uncredited_fraction = 0.0;  ///< share of the steps whose episode has not ended yet, so that the term leaves them out
   double weight = 0.0;               ///< w of the term
 
+  /// Writes `risk/name` for each figure.
   void record(Logger& logger) const {
     logger.record("risk/var", var);
     logger.record("risk/cvar", cvar);
@@ -27,6 +28,7 @@ struct RiskReport {
     logger.record("risk/uncredited_fraction", uncredited_fraction);
     logger.record("risk/weight", weight);
   }
+  /// All figures, for checkpoints.
   void save_state(StateWriter& writer) const {
     for (const double figure : {var, cvar, tail_episodes, uncredited_fraction, weight}) writer.write(figure);
   }

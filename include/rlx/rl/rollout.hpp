@@ -16,7 +16,7 @@ namespace rlx {
 
 /// A part of one environment's rollout that belongs to one episode: steps [begin, end).
 struct EpisodeSlice {
-  std::uint32_t env = 0;
+  std::uint32_t env = 0;        ///< environment n
   std::uint32_t begin = 0;      ///< first step of the slice within this rollout
   std::uint32_t end = 0;        ///< one behind the last
   double episode_return = 0.0;  ///< raw rewards since the start of the episode, earlier rollouts included
@@ -40,10 +40,10 @@ struct RolloutView {
   MatrixView<const float> last_critic_outputs;   ///< [N][K]
   MatrixView<const float> targets;               ///< [T N][W], after Critic::prepare
   std::span<const EpisodeSlice> episodes;        ///< ascending (env, begin)
-  double gamma = 0.0;
-  double gae_lambda = 0.0;
-  std::uint64_t update = 0;  ///< updates before this one
-  std::uint64_t seed = 0;    ///< of the run
+  double gamma = 0.0;                            ///< discount
+  double gae_lambda = 0.0;                       ///< of the advantages
+  std::uint64_t update = 0;                      ///< updates before this one
+  std::uint64_t seed = 0;                        ///< of the run
   /// [T][N], the environment's metric `step_pnl` after each step; empty unless the objective has a member `wants_step_pnl()`
   /// that says true.
   std::span<const float> step_pnl = {};
@@ -72,6 +72,7 @@ struct RolloutShape {
 /// @tparam A number type of an action: std::int32_t or float.
 template <class A = std::int32_t>
 struct Rollout {
+  /// Allocates all rows, zeroed.
   explicit Rollout(const RolloutShape& sizes)
       : shape(sizes),
         observations((sizes.n_steps + 1) * sizes.num_envs * sizes.observation_size),
@@ -97,6 +98,7 @@ struct Rollout {
         episode_starts(sizes.state_size > 0 ? (sizes.n_steps + 1) * sizes.num_envs : 0),
         step_metric(sizes.step_metric ? rows() : 0) {}
 
+  /// T N
   std::size_t rows() const noexcept { return shape.n_steps * shape.num_envs; }
   /// Observations before step t; t = n_steps: the current ones.
   MatrixView<float> observations_at(std::size_t t) {
@@ -106,24 +108,31 @@ struct Rollout {
   MatrixView<std::uint8_t> masks_at(std::size_t t) {
     return {masks.data() + t * shape.num_envs * shape.mask_width, shape.num_envs, shape.mask_width};
   }
+  /// [D], raw, that the action of row t * N + n was taken from.
   std::span<const float> observation(std::size_t row) const {
     return {observations.data() + row * shape.observation_size, shape.observation_size};
   }
+  /// [M] of that observation; empty without masks.
   std::span<const std::uint8_t> mask(std::size_t row) const {
     return {masks.data() + row * shape.mask_width, shape.mask_width};
   }
+  /// @{ [A] of row t * N + n, as drawn.
   std::span<A> action(std::size_t row) { return {actions.data() + row * shape.action_width, shape.action_width}; }
   std::span<const A> action(std::size_t row) const { return {actions.data() + row * shape.action_width, shape.action_width}; }
+  /// @}
   /// Which of the observations before step t are the first of an episode; empty without recurrent state.
   std::span<std::uint8_t> starts_at(std::size_t t) {
     return std::span(episode_starts).subspan(t * (episode_starts.empty() ? 0 : shape.num_envs), starts_width());
   }
+  /// What advantages are computed from: the scaled rewards where they are kept, else the raw ones.
   std::span<const float> used_rewards() const { return shape.scaled_rewards ? scaled_rewards : rewards; }
   /// A critic of width 1 is trained on the returns themselves, so both share their memory.
   std::span<float> gae_returns() { return returns.empty() ? std::span<float>(targets) : std::span<float>(returns); }
+  /// @{ [T N][K], [T N][K] and [N][K], whether or not they share the memory of the values.
   MatrixView<float> all_critic_outputs() { return wide(critic_outputs, values, rows()); }
   MatrixView<float> all_final_critic_outputs() { return wide(final_critic_outputs, final_values, rows()); }
   MatrixView<float> all_last_critic_outputs() { return wide(last_critic_outputs, last_values, shape.num_envs); }
+  /// @}
 
   /// The current observations and masks become those of step 0, the current recurrent state the one before it.
   void begin_next() {
@@ -160,22 +169,28 @@ struct Rollout {
     }
   }
 
-  RolloutShape shape;
+  RolloutShape shape;               ///< as given
   std::vector<float> observations;  ///< [T + 1][N][D], raw
   std::vector<std::uint8_t> masks;  ///< [T + 1][N][M]
   std::vector<A> actions;           ///< [T][N][A], as drawn
+  /// @{ [T][N]; rewards raw, scaled_rewards empty unless asked for, final_values meaningful where truncated only.
   std::vector<float> log_probs, values, rewards, scaled_rewards, final_values, advantages;
+  /// @}
   std::vector<float> targets;  ///< [T][N][W]
+  /// @{ [T][N], 0 or 1.
   std::vector<std::uint8_t> terminated, truncated;
-  std::vector<float> last_values;                                                ///< [N]
-  std::vector<float> critic_outputs, final_critic_outputs, last_critic_outputs;  ///< empty if `value_is_output`
-  std::vector<float> returns;                                                    ///< empty if W = 1
+  /// @}
+  std::vector<float> last_values;  ///< [N]
+  /// @{ See `RolloutView`; empty if `value_is_output`.
+  std::vector<float> critic_outputs, final_critic_outputs, last_critic_outputs;
+  /// @}
+  std::vector<float> returns;                ///< empty if W = 1
   std::vector<double> running_returns;       ///< [N], of the episodes that are cut by the end of the rollout
   std::vector<float> state;                  ///< [N][S], after the last step
   std::vector<float> initial_state;          ///< [N][S], before the first
   std::vector<std::uint8_t> episode_starts;  ///< [T + 1][N]; empty if S = 0
   std::vector<float> step_metric;            ///< [T][N]; empty if nobody asks for it
-  std::vector<EpisodeSlice> episodes;
+  std::vector<EpisodeSlice> episodes;        ///< ascending (env, begin); empty before `find_episodes`
 
  private:
   std::size_t starts_width() const noexcept { return episode_starts.empty() ? 0 : shape.num_envs; }
