@@ -23,7 +23,13 @@ constexpr bool is_own_label(std::string_view label) noexcept { return label.star
 /// characters.
 ///
 /// The same leg gets the same label after a restart and on a resend, so that the venue can be asked whether it has the order.
-/// @param strategy  `-` where there is none (production)
+/// @param account     name of the account, as in the start record
+/// @param run_id      of the log directory
+/// @param tick_seq    number of the tick that plans the order
+/// @param role        what the order is for
+/// @param underlying  "BTC"
+/// @param strategy    `-` or empty where there is none (production)
+/// @param symbol      the call that the order trades; of a roll's second order its target
 inline std::string make_label(std::string_view account, std::string_view run_id, std::uint64_t tick_seq, LegRole role,
                               std::string_view underlying, std::string_view strategy, std::string_view symbol) {
   Sha256 hash;

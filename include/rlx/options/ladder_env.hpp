@@ -35,32 +35,40 @@ struct LadderEnvConfig {
   market::Fixed8 coverage = {};       ///< coin held: no more calls than this are open
   market::Fixed8 call_size = {};      ///< contracts per leg
   market::Fixed8 assumed_depth = {};  ///< contracts that a bid takes per snapshot; a leg is the smaller of size and depth
-  LadderLimits limits = {};
-  FeeSchedule fees = {};
-  std::size_t episode_ticks = 112;  ///< snapshots per episode: 28 days of 6 hours
-  bool random_start = true;         ///< start drawn from the seed; false: the first snapshot, whatever the seed
+  LadderLimits limits = {};           ///< caps and order of the picker
+  FeeSchedule fees = {};              ///< of trades and of deliveries at expiry
+  std::size_t episode_ticks = 112;    ///< snapshots per episode: 28 days of 6 hours
+  bool random_start = true;           ///< start drawn from the seed; false: the first snapshot, whatever the seed
 };
 
 /// A leg that is open, or was.
 struct LadderLeg {
-  std::uint32_t instrument = 0;
-  std::uint32_t profile = 0;
-  std::size_t opened_at = 0;  ///< snapshot
-  market::Fixed8 amount, price, fee;
-  market::Fixed8 payoff, delivery_fee;  ///< once settled
-  LegMark mark;
+  std::uint32_t instrument = 0;  ///< index into `tape().instruments()`
+  std::uint32_t profile = 0;     ///< index into `profiles()`
+  std::size_t opened_at = 0;     ///< number of the snapshot
+  market::Fixed8 amount;         ///< contracts
+  market::Fixed8 price;          ///< bid that it was sold at, coin per contract
+  market::Fixed8 fee;            ///< of the sale, coin
+  market::Fixed8 payoff;         ///< coin, once settled
+  market::Fixed8 delivery_fee;   ///< coin, once settled
+  LegMark mark;                  ///< at the snapshot that the last observation shows
 };
 
 /// Figures of the running or last episode, in coin; readable until the next reset.
 struct LadderEpisodeInfo {
-  std::size_t snapshot = 0;  ///< that the last observation shows
-  std::int64_t ts_ms = 0;
-  double value = 0.0;  ///< premiums - fees - payoffs - delivery fees - open legs at their marks
-  market::Fixed8 premiums, fees, payoffs, delivery_fees;
-  market::Fixed8 open_amount;
-  std::size_t legs_opened = 0, legs_settled = 0, legs_won = 0;  ///< won: settled with a profit after fees
-  double worst_leg = 0.0;                                       ///< lowest profit of a settled leg
-  std::int64_t longest_settlement_gap_ms = 0;                   ///< between the index samples around an expiry
+  std::size_t snapshot = 0;                    ///< that the last observation shows
+  std::int64_t ts_ms = 0;                      ///< of that snapshot, UTC ms
+  double value = 0.0;                          ///< premiums - fees - payoffs - delivery fees - open legs at their marks
+  market::Fixed8 premiums;                     ///< received
+  market::Fixed8 fees;                         ///< of sales
+  market::Fixed8 payoffs;                      ///< of settled legs
+  market::Fixed8 delivery_fees;                ///< of settled legs
+  market::Fixed8 open_amount;                  ///< contracts of the open legs
+  std::size_t legs_opened = 0;                 ///< since the reset
+  std::size_t legs_settled = 0;                ///< since the reset
+  std::size_t legs_won = 0;                    ///< settled with a profit after fees
+  double worst_leg = 0.0;                      ///< lowest profit of a settled leg; 0 where none is
+  std::int64_t longest_settlement_gap_ms = 0;  ///< between the index samples around an expiry
 };
 
 /**
@@ -84,8 +92,8 @@ struct LadderEpisodeInfo {
  */
 class LadderEnv {
  public:
-  using ActionScalar = std::int32_t;
-  static constexpr std::size_t max_profiles = 6;
+  using ActionScalar = std::int32_t;              ///< As `Environment` asks.
+  static constexpr std::size_t max_profiles = 6;  ///< so that there are 64 actions at most
 
   /// @throws ConfigError for more than 6 profiles or none, amounts that are not above 0 or no multiple of the minimum, no ticks
   explicit LadderEnv(std::shared_ptr<const LadderTape> tape, LadderEnvConfig config = {})
@@ -117,9 +125,10 @@ class LadderEnv {
     name_everything();
   }
 
+  /// As `Environment` asks: 16 + 12 P values within ±10.
   const Box& observation_space() const noexcept { return observation_space_; }
-  const Discrete& action_space() const noexcept { return action_space_; }
-  std::size_t observation_size() const noexcept { return 16 + 12 * profiles().size(); }
+  const Discrete& action_space() const noexcept { return action_space_; }  ///< As `Environment` asks: Discrete(2^P).
+  std::size_t observation_size() const noexcept { return 16 + 12 * profiles().size(); }  ///< 16 + 12 P.
 
   /// Starts an episode. @throws ShapeError for a row of another length
   void reset(std::uint64_t seed, std::span<float> row) {
@@ -172,14 +181,16 @@ class LadderEnv {
     std::copy(valid_.begin(), valid_.end(), row.begin());
   }
 
-  const LadderEpisodeInfo& info() const noexcept { return info_; }
-  const LadderEnvConfig& config() const noexcept { return config_; }
-  const LadderTape& tape() const noexcept { return *tape_; }
+  const LadderEpisodeInfo& info() const noexcept { return info_; }    ///< As `Environment` asks.
+  const LadderEnvConfig& config() const noexcept { return config_; }  ///< With the defaults of the underlying filled in.
+  const LadderTape& tape() const noexcept { return *tape_; }          ///< Shared by the copies of this object.
+  /// Those of the tape, by priority.
   std::span<const TrainingProfileSet> profiles() const noexcept { return tape_->config().profiles; }
-  std::span<const LadderLeg> open_legs() const noexcept { return legs_; }
+  std::span<const LadderLeg> open_legs() const noexcept { return legs_; }  ///< In the order of their sale.
   /// Legs that an action would open now, by profile of the action, as indices into `tape().candidates(info().snapshot)`.
   std::span<const ProfilePicks> proposals(std::size_t action) const { return picks_.at(action); }
 
+  /// As `ReportsMetrics` asks.
   static constexpr std::array<std::string_view, 10> metric_names() {
     return {"value", "premiums", "fees", "payoffs", "delivery_fees", "legs", "settled", "win_rate", "worst_leg", "open_amount"};
   }
@@ -199,8 +210,8 @@ class LadderEnv {
     std::copy_n(all.begin(), std::min(values.size(), all.size()), values.begin());
   }
 
-  std::span<const std::string> observation_names() const noexcept { return observation_names_; }
-  std::span<const std::string> action_names() const noexcept { return action_names_; }
+  std::span<const std::string> observation_names() const noexcept { return observation_names_; }  ///< As `NamedLayout` asks.
+  std::span<const std::string> action_names() const noexcept { return action_names_; }            ///< As `NamedLayout` asks.
 
   /// Appends the state of the episode.
   void save_state(std::vector<std::byte>& bytes) const {

@@ -28,15 +28,15 @@ struct LadderLimits {
   int max_calls_per_underlying = 5;        ///< legs of this pick, all profiles together
   int max_calls_per_expiry = 3;            ///< legs of one expiry, occupied ones counted
   int max_open_calls_per_underlying = 15;  ///< occupied legs and legs of this pick
-  SortKey sort = SortKey::premium_usd;
-  LegOrder order = LegOrder::priority;
-  bool prefer_variety = true;  ///< prefer legs whose expiry and strike the profile does not have yet
+  SortKey sort = SortKey::premium_usd;     ///< which candidate a profile takes first
+  LegOrder order = LegOrder::priority;     ///< in which order the profiles choose
+  bool prefer_variety = true;              ///< prefer legs whose expiry and strike the profile does not have yet
 };
 
 /// An open short call, a resting sell order, or a leg in state unknown. A symbol counts once, whatever its amount.
 struct OccupiedLeg {
-  std::string_view symbol;
-  std::int64_t expiry_ms = 0;
+  std::string_view symbol;     ///< lives as long as what it was read from
+  std::int64_t expiry_ms = 0;  ///< UTC ms; counts in the cap of that expiry
 };
 
 /// What one profile sells, best first.
@@ -47,18 +47,19 @@ struct ProfilePicks {
 
 /// Buffers that the picker uses again from call to call. Its members are the picker's own.
 struct PickerScratch {
+  /// An eligible candidate as the comparison needs it.
   struct Row {
-    double first = 0.0;     ///< the chosen sort key, smaller is better
-    double distance = 0.0;  ///< |delta - target_delta|
-    std::int64_t expiry_ms = 0;
-    double strike = 0.0;
-    std::uint32_t index = 0;
+    double first = 0.0;          ///< the chosen sort key, smaller is better
+    double distance = 0.0;       ///< |delta - target_delta|
+    std::int64_t expiry_ms = 0;  ///< UTC ms
+    double strike = 0.0;         ///< USD
+    std::uint32_t index = 0;     ///< of the candidate
   };
-  std::vector<const TrainingProfile*> profiles;           // those of the asset
-  std::vector<std::vector<Row>> eligible;                 // by profile
-  std::vector<OccupiedLeg> occupied;                      // sorted, each symbol once
-  std::vector<std::string_view> taken;                    // sorted
-  std::vector<std::pair<std::int64_t, int>> expiry_legs;  // sorted by expiry
+  std::vector<const TrainingProfile*> profiles;           ///< those of the asset
+  std::vector<std::vector<Row>> eligible;                 ///< by profile
+  std::vector<OccupiedLeg> occupied;                      ///< sorted, each symbol once
+  std::vector<std::string_view> taken;                    ///< symbols occupied or picked, sorted
+  std::vector<std::pair<std::int64_t, int>> expiry_legs;  ///< legs by expiry, sorted
 };
 
 namespace detail {
@@ -273,6 +274,7 @@ class LadderPick {
  * @param profiles    only those that trade, by priority
  * @param asset       the underlying, "BTC"
  * @param candidates  those of this underlying; indices in the result point here
+ * @param limits      caps and order of the pick
  * @param occupied    open short calls, resting sell orders and unknown legs of this underlying
  * @param scratch     buffers; once they have grown, nothing is allocated
  * @param result      overwritten: one entry per profile in their order, empty for a disabled profile

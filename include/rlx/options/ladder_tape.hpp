@@ -34,23 +34,27 @@ namespace rlx::options {
 
 /// A candidate of a snapshot in the form that the picker reads; the symbol lives in the tape's instrument table.
 struct LadderCandidate {
-  std::string_view symbol;
-  std::uint32_t instrument = 0;
-  double strike = 0.0;
-  std::int64_t expiry_ms = 0;
-  double dte = 0.0, delta = 0.0, premium_usd = 0.0, ivrv = 1.0;
-  bool ivrv_known = false;
-  market::Fixed8 bid;
-  double spread_pct = 0.0, open_interest = 0.0;
+  std::string_view symbol;       ///< instrument name
+  std::uint32_t instrument = 0;  ///< index into `instruments()`
+  double strike = 0.0;           ///< USD
+  std::int64_t expiry_ms = 0;    ///< UTC ms
+  double dte = 0.0;              ///< days to expiry, fractional
+  double delta = 0.0;            ///< 0 to 1
+  double premium_usd = 0.0;      ///< of one contract at the mid price
+  double ivrv = 1.0;             ///< implied over realised volatility; 1 where unknown
+  bool ivrv_known = false;       ///< false: `ivrv` is no measurement
+  market::Fixed8 bid;            ///< coin per contract
+  double spread_pct = 0.0;       ///< (ask - bid)/mid, percent
+  double open_interest = 0.0;    ///< contracts; NaN where the source gives none
 };
 static_assert(OptionCandidate<LadderCandidate>);
 
 /// How a tape is made.
 struct LadderTapeConfig {
-  std::string underlying = "BTC";
-  TrainingProfiles profiles = get_training_profiles();  ///< their ranges decide what is a candidate
-  double premium_min_pct = 0.05;                        ///< of the index
-  std::size_t max_candidates = 100;
+  std::string underlying = "BTC";                              ///< one of the source's; its options must be inverse
+  TrainingProfiles profiles = get_training_profiles();         ///< their ranges decide what is a candidate
+  double premium_min_pct = 0.05;                               ///< percent of the index
+  std::size_t max_candidates = 100;                            ///< per snapshot, those with the highest premium
   std::size_t first = 0;                                       ///< first snapshot
   std::size_t last = std::numeric_limits<std::size_t>::max();  ///< last snapshot; beyond the end: the end
 };
@@ -60,17 +64,20 @@ struct LadderTapeConfig {
 /// the settlement index, which is asked for only after its expiry has passed.
 class LadderTape {
  public:
-  static constexpr std::size_t market_features = 12;
+  static constexpr std::size_t market_features = 12;  ///< values in Snapshot::features
 
+  /// One instant of the tape.
   struct Snapshot {
-    std::int64_t ts_ms = 0;
-    double index = 0.0;  ///< USD
+    std::int64_t ts_ms = 0;  ///< UTC ms
+    double index = 0.0;      ///< USD
     /// ln index return over 6 h, 24 h, 7 d (x10); RV 7 d, RV 30 d; ATM IV nearest 7 d and 30 d; IV30/RV30; IV7 - IV30;
     /// IV at delta 0.25 less at 0.50, nearest 14 d; hours to the next 08:00 UTC / 24; hours since the last snapshot / 24.
     /// Unknown: 0.
     std::array<float, market_features> features{};
-    std::size_t candidates_begin = 0, candidates_end = 0;
-    std::size_t expiries_begin = 0, expiries_end = 0;
+    std::size_t candidates_begin = 0;  ///< the tape's own; see candidates()
+    std::size_t candidates_end = 0;    ///< the tape's own
+    std::size_t expiries_begin = 0;    ///< the tape's own
+    std::size_t expiries_end = 0;      ///< the tape's own
   };
 
   /**
@@ -119,10 +126,13 @@ class LadderTape {
     }
   }
 
-  const LadderTapeConfig& config() const noexcept { return config_; }
-  std::size_t size() const noexcept { return snapshots_.size(); }
+  const LadderTapeConfig& config() const noexcept { return config_; }  ///< `last` is cut to the source's end.
+  std::size_t size() const noexcept { return snapshots_.size(); }      ///< Snapshots, at least two.
+  /// @pre i < size()
   const Snapshot& operator[](std::size_t i) const { return snapshots_[i]; }
+  /// The source's table at the first snapshot.
   std::span<const Instrument> instruments() const noexcept { return *instruments_; }
+  /// What the profiles may choose from at snapshot i, highest premium first; empty where the chain is unusable. @pre i < size()
   std::span<const LadderCandidate> candidates(std::size_t i) const {
     const Snapshot& at = snapshots_[i];
     return std::span(candidates_).subspan(at.candidates_begin, at.candidates_end - at.candidates_begin);

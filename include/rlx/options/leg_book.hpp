@@ -45,6 +45,7 @@ concept OrderLog = requires(L& log, const StartRecord& start, const PlanRecord& 
 
 /// Writes nothing: for policies that are tried out without a log.
 struct NullLog {
+  /// Does nothing.
   template <class R>
   void write(const R&) {}
 };
@@ -61,15 +62,18 @@ constexpr Side side_of(LegRole role) noexcept {
 
 /// One leg as the records tell it.
 struct BookedLeg {
-  PlannedLeg leg;
-  std::uint64_t tick_seq = 0;
-  LegState state = LegState::planned;
-  RejectedBy rejected_by = RejectedBy::none;
-  std::string order_id;
-  market::Fixed8 price, filled_amount, average_price, fee;
-  double index = 0.0;           ///< USD, at the last quote or fill; 0: not known
-  market::Fixed8 mark;          ///< at the last quote
-  std::int64_t created_ms = 0;  ///< server time at which the venue took the order; 0: not known
+  PlannedLeg leg;                             ///< as planned
+  std::uint64_t tick_seq = 0;                 ///< of the plan
+  LegState state = LegState::planned;         ///< after the last record
+  RejectedBy rejected_by = RejectedBy::none;  ///< the cause where `state` is rejected
+  std::string order_id;                       ///< the venue's; empty before it is known
+  market::Fixed8 price;                       ///< limit, settlement currency; 0 before it is known
+  market::Fixed8 filled_amount;               ///< contracts
+  market::Fixed8 average_price;               ///< settlement currency per contract; 0 where nothing is filled
+  market::Fixed8 fee;                         ///< of all fills, settlement currency
+  double index = 0.0;                         ///< USD, at the last quote or fill; 0: not known
+  market::Fixed8 mark;                        ///< at the last quote
+  std::int64_t created_ms = 0;                ///< server time at which the venue took the order; 0: not known
   std::int64_t expires_ms = 0;  ///< server time after which the venue cannot accept the order any more; 0: not known
   int valid_for_ms = 0;         ///< of the plan
 };
@@ -116,21 +120,24 @@ class LegBook {
     booked->index = record.index;
     booked->mark = record.mark;
   }
+  /// Takes the settled contracts out of the position.
   void apply(const SettlementRecord& record) { positions_[record.settlement.symbol] -= record.settlement.amount; }
   /// A position that was adopted from the venue.
   void apply(const ReconcileRecord& record) {
     if (record.adopted && !record.symbol.empty()) positions_[record.symbol] = record.venue_size;
   }
 
+  /// The leg of a label; null where the book does not hold it. Valid until legs come or go.
   BookedLeg* find(std::string_view label) {
     const auto found = by_label_.find(std::string(label));
     return found == by_label_.end() ? nullptr : &legs_[found->second];
   }
+  /// As above, to read.
   const BookedLeg* find(std::string_view label) const { return const_cast<LegBook*>(this)->find(label); }
 
   /// In the order of their plans.
   const std::vector<BookedLeg>& legs() const noexcept { return legs_; }
-  std::vector<BookedLeg>& legs() noexcept { return legs_; }
+  std::vector<BookedLeg>& legs() noexcept { return legs_; }  ///< As above, to change.
 
   /// Σ fills − settlements, contracts, < 0 short; also symbols at 0 that were traded and are not forgotten yet.
   const std::map<std::string, market::Fixed8, std::less<>>& positions() const noexcept { return positions_; }
@@ -143,6 +150,7 @@ class LegBook {
     }
     return labels;
   }
+  /// Whether a leg is sent or unknown: an order may exist that no reply has told of.
   bool has_unknown() const {
     return std::any_of(legs_.begin(), legs_.end(),
                        [](const BookedLeg& leg) { return leg.state == LegState::unknown || leg.state == LegState::sent; });
@@ -177,7 +185,7 @@ class LegBook {
 template <OrderLog L>
 class Journal {
  public:
-  Journal(L& log, LegBook& book) : log_(log), book_(book) {}
+  Journal(L& log, LegBook& book) : log_(log), book_(book) {}  ///< Both must outlive it.
 
   /// The book first: a record that cannot be written has happened all the same. @throws LogError
   template <class R>
@@ -185,8 +193,8 @@ class Journal {
     if constexpr (requires { book_.apply(record); }) book_.apply(record);
     log_.write(record);
   }
-  LegBook& book() noexcept { return book_; }
-  const LegBook& book() const noexcept { return book_; }
+  LegBook& book() noexcept { return book_; }              ///< As the records so far tell it.
+  const LegBook& book() const noexcept { return book_; }  ///< As the records so far tell it.
 
  private:
   L& log_;

@@ -29,6 +29,8 @@ struct LegMark {
  * Quoted: the venue's mark, and its delta or else Black-76. Absent (a recording that is cut by delta loses open legs): Black-76
  * with the forward of any quote of the same expiry, or else the index times the last ratio, and the volatility of the nearest
  * strike quoted for that expiry, or else the last one.
+ * @param ts_ms     the instant, UTC ms
+ * @param index     USD
  * @param quotes    of the instant; those of other expiries are not looked at and may be missing
  * @param table     what `ChainQuote::instrument` points into
  * @param position  index of the instrument in `table`

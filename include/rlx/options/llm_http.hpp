@@ -63,7 +63,8 @@ inline std::optional<LlmTarget> llm_target(std::string_view url) {
 template <io::HttpTransport T>
 class LlmHttp {
  public:
-  /// @param key  LLM_API_KEY; empty: no authorisation is sent (a local model)
+  /// @param transport  must outlive the object
+  /// @param key        LLM_API_KEY; empty: no authorisation is sent (a local model)
   explicit LlmHttp(T& transport, Secret key = {}) : transport_(transport), key_(std::move(key)) {}
 
   /// Never throws for what a network may do.

@@ -39,18 +39,18 @@ inline constexpr std::size_t llm_max_reply_bytes = std::size_t{1} << 20;
 
 /// One POST of a JSON body. It holds no key: a transport adds the authorisation that it was given itself.
 struct LlmRequest {
-  std::string url;
-  std::string body;
-  int timeout_ms = llm_timeout_ms;
+  std::string url;                                    ///< of the chat endpoint, without secrets
+  std::string body;                                   ///< JSON, UTF-8
+  int timeout_ms = llm_timeout_ms;                    ///< for the whole request; no reply by then is a failure
   std::size_t max_reply_bytes = llm_max_reply_bytes;  ///< a transport stops reading there and reports a failure
 };
 
 /// What came back. `failure` tells why there is no reply (time-out, connection, certificate, too long); empty where `status`
 /// and `body` are there.
 struct LlmReply {
-  int status = 0;
-  std::string body;
-  std::string failure;
+  int status = 0;       ///< HTTP status; 0 where there is no reply
+  std::string body;     ///< as received
+  std::string failure;  ///< why there is no reply; empty otherwise
 };
 
 /// Sends one request and waits for its reply or its deadline. It throws nothing for what a network may do; an exception counts
@@ -62,7 +62,7 @@ concept LlmTransport = requires(T& transport, const LlmRequest& request) {
 
 /// The action of a tick outside of training, and how it came about.
 struct ProductionDecision {
-  Action action;
+  Action action;                                       ///< what to do; checked against the state, not by the risk engine
   DecisionSource source = DecisionSource::rule_based;  ///< also in `action`
   std::optional<Action> shadow;                        ///< hybrid_shadow: the model's proposal, which is only logged
   std::string failure;                                 ///< why the model's proposal is not there; empty otherwise
@@ -70,8 +70,8 @@ struct ProductionDecision {
 
 /// What the model asks for, or why that cannot be used.
 struct LlmProposal {
-  std::optional<Action> action;
-  std::string failure;
+  std::optional<Action> action;  ///< empty: it cannot be used
+  std::string failure;           ///< why; empty where the action is there
 };
 
 namespace detail {
@@ -294,7 +294,10 @@ inline LlmProposal parse_llm_reply(const LlmReply& reply, const AgentState& stat
 }
 
 /// What acts where the model's proposal cannot: the rules, source llm_fallback_to_rule.
-/// @param failure  why; also for a proposal that the risk engine denied
+/// @param state     of the tick
+/// @param settings  of the agent
+/// @param random    for the rules
+/// @param failure   why; also for a proposal that the risk engine denied
 inline ProductionDecision llm_fallback(const AgentState& state, const Settings& settings, RandomStream& random,
                                        std::string failure) {
   ProductionDecision decision;
@@ -312,7 +315,10 @@ inline ProductionDecision llm_fallback(const AgentState& state, const Settings& 
  * settings play no part.
  *
  * The caller gives a proposal that its risk check denies to `llm_fallback`.
- * @param random  drawn from only where the rules decide
+ * @param state      of the tick
+ * @param settings   of the agent
+ * @param transport  called at most once
+ * @param random     drawn from only where the rules decide
  */
 template <LlmTransport T>
 ProductionDecision llm_decide_action(const AgentState& state, const Settings& settings, T& transport, RandomStream& random) {

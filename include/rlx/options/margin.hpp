@@ -10,7 +10,8 @@ namespace rlx::options {
 
 /// Margin of one contract in the settlement currency of inverse options (coin per coin).
 struct MarginRates {
-  double initial = 0.0, maintenance = 0.0;
+  double initial = 0.0;      ///< to open the position
+  double maintenance = 0.0;  ///< to keep it
 };
 
 /// Margin of one short call: initial max(0.15 - OTM/S, 0.10) + mark, maintenance 0.075 + mark, with OTM = max(0, K - S).

@@ -32,17 +32,17 @@ namespace rlx::options {
 
 /// What the paper venue starts with and how it fills.
 struct PaperVenueConfig {
-  FeeSchedule fees = {};
+  FeeSchedule fees = {};  ///< of fills and deliveries
   /// Contracts that one side of one symbol holds per snapshot; an underlying that is not named has `other_depth`.
   std::map<std::string, market::Fixed8, std::less<>> assumed_depth{{"BTC", market::Fixed8::from_integer(1)},
                                                                    {"ETH", market::Fixed8::from_integer(10)}};
-  market::Fixed8 other_depth = market::Fixed8::from_integer(1);
+  market::Fixed8 other_depth = market::Fixed8::from_integer(1);  ///< contracts, as `assumed_depth`
   /// Deposits by settlement currency.
   std::map<std::string, market::Fixed8, std::less<>> balances{{"BTC", market::Fixed8::from_integer(2)},
                                                               {"ETH", market::Fixed8::from_integer(20)},
                                                               {"USDC", market::Fixed8::from_integer(200'000)}};
-  std::vector<std::string> underlyings{"BTC", "ETH"};
-  std::int64_t latency_ms = 0;  ///< by which every order moves the clock before it is seen
+  std::vector<std::string> underlyings{"BTC", "ETH"};  ///< that the source has and the venue trades
+  std::int64_t latency_ms = 0;                         ///< by which every order moves the clock before it is seen
 };
 
 /**
@@ -86,8 +86,8 @@ class PaperVenue {
 
   // --- time --------------------------------------------------------------------------------------------------------------
 
-  std::size_t snapshot() const noexcept { return current_; }
-  bool at_end() const noexcept { return current_ + 1 == source_->size(); }
+  std::size_t snapshot() const noexcept { return current_; }                ///< Number of the snapshot at which time stands.
+  bool at_end() const noexcept { return current_ + 1 == source_->size(); }  ///< Whether it is the last one.
 
   /// Moves to the next snapshot: expired positions settle, orders on expired instruments are cancelled, resting orders fill
   /// where the new quotes reach them. The clock is set to the snapshot's instant unless it is later already.
@@ -104,19 +104,25 @@ class PaperVenue {
 
   // --- Venue -------------------------------------------------------------------------------------------------------------
 
-  VenueEnvironment environment() const noexcept { return VenueEnvironment::paper; }
+  VenueEnvironment environment() const noexcept { return VenueEnvironment::paper; }  ///< As `Venue` asks: paper.
+  /// As `Venue` asks; always confirmed.
   Outcome<Attestation> attest() const { return Outcome<Attestation>::confirmed(Attestation::paper(clock_->now_ms())); }
+  /// As `Venue` asks: the clock given.
   Outcome<std::int64_t> server_time_ms() const { return Outcome<std::int64_t>::confirmed(clock_->now_ms()); }
 
+  /// As `Venue` asks: the source's table at the present snapshot.
   Outcome<std::span<const Instrument>> instruments(std::string_view ccy) const {
     return Outcome<std::span<const Instrument>>::confirmed(source_->instruments(current_, ccy));
   }
+  /// As `Venue` asks. @throws ConfigError for an underlying that is not in the configuration
   Outcome<std::int64_t> chain(std::string_view ccy, ChainSnapshot& snapshot) const {
     snapshot = market(ccy).chain;
     return Outcome<std::int64_t>::confirmed(snapshot.ts_ms);
   }
+  /// As `Venue` asks, of the present snapshot. @throws ConfigError as `chain`
   Outcome<double> index_price(std::string_view ccy) const { return Outcome<double>::confirmed(market(ccy).chain.index); }
 
+  /// As `Venue` asks. Without a quote now: no bid and ask, and a mark by `value_leg`; amounts are the depth that is left.
   Outcome<Ticker> ticker(std::string_view symbol) const {
     const auto [market, position] = find(symbol);
     if (!market) return unknown_instrument<Ticker>(symbol);
@@ -163,6 +169,7 @@ class PaperVenue {
     return Outcome<Account>::confirmed(std::move(account));
   }
 
+  /// As `Venue` asks; by symbol.
   Outcome<std::vector<Position>> positions(std::string_view ccy) const {
     std::vector<Position> result;
     for (const auto& [symbol, held] : positions_) {
@@ -183,12 +190,15 @@ class PaperVenue {
     return Outcome<std::vector<Position>>::confirmed(std::move(result));
   }
 
+  /// As `Venue` asks; in the order of their sending.
   Outcome<std::vector<Order>> open_orders(std::string_view ccy) const {
     return orders_where([&](const Resting& one) { return one.order.state == OrderState::open && one.market->name == ccy; });
   }
+  /// As `Venue` asks; in the order of their sending.
   Outcome<std::vector<Order>> orders_by_label(std::string_view ccy, std::string_view label) const {
     return orders_where([&](const Resting& one) { return one.order.label == label && one.market->name == ccy; });
   }
+  /// As `Venue` asks; in the order of time.
   Outcome<std::vector<Settlement>> settlements(std::string_view ccy, std::int64_t since_ms) const {
     std::vector<Settlement> result;
     for (const Settlement& one : settlements_) {
@@ -197,6 +207,7 @@ class PaperVenue {
     return Outcome<std::vector<Settlement>>::confirmed(std::move(result));
   }
 
+  /// As `Venue` asks: fills what the present quotes allow at once.
   Outcome<Order> submit(const OrderRequest& request) {
     clock_->advance_ms(config_.latency_ms);
     const auto [of_symbol, position] = find(request.symbol);
@@ -250,6 +261,7 @@ class PaperVenue {
     return Outcome<Order>::confirmed(order);
   }
 
+  /// As `Venue` asks. Rejected: 11044 for an order that is not open, 10004 for one that is not known.
   Outcome<Order> cancel(std::string_view order_id) {
     for (Resting& one : orders_) {
       if (one.order.order_id != order_id) continue;
@@ -261,9 +273,11 @@ class PaperVenue {
     }
     return Outcome<Order>::rejected(10004, "order_not_found", false);
   }
+  /// As `Venue` asks: the number of orders that were open.
   Outcome<int> cancel_by_label(std::string_view ccy, std::string_view label) {
     return cancel_where([&](const Resting& one) { return one.market->name == ccy && one.order.label == label; });
   }
+  /// As `Venue` asks: the number of orders that were open.
   Outcome<int> cancel_all() {
     return cancel_where([](const Resting&) { return true; });
   }

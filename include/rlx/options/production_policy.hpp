@@ -228,7 +228,9 @@ class RuleDecision {
  *
  * In mode research, with probability `explore_prob`, one of the best `explore_top_k` is taken at random; the action carries the
  * probability of its choice. Training settings play no part.
- * @param random  drawn from only when a candidate is chosen in mode research
+ * @param state     of the tick
+ * @param settings  mode, ranges, sizes and exploration
+ * @param random    drawn from only when a candidate is chosen in mode research
  */
 inline Action rule_decide_action(const AgentState& state, const Settings& settings, RandomStream& random) {
   return detail::RuleDecision(state, settings, random).run();

@@ -34,37 +34,47 @@ namespace rlx::options {
 
 /// Figures of the rewards of finished legs (settled or closed). NaN where there are too few.
 struct RewardFigures {
-  std::size_t legs = 0;
-  double win_rate = std::numeric_limits<double>::quiet_NaN();  ///< share with a reward above 0; read it with the mean only
-  double mean = std::numeric_limits<double>::quiet_NaN();
-  double median = std::numeric_limits<double>::quiet_NaN();
-  double sd = std::numeric_limits<double>::quiet_NaN();  ///< with n − 1; needs two legs
-  double worst = std::numeric_limits<double>::quiet_NaN();
+  std::size_t legs = 0;                                         ///< finished ones with a reward
+  double win_rate = std::numeric_limits<double>::quiet_NaN();   ///< share with a reward above 0; read it with the mean only
+  double mean = std::numeric_limits<double>::quiet_NaN();       ///< of TrainingExample::reward, as all that follow
+  double median = std::numeric_limits<double>::quiet_NaN();     ///< mean of the two in the middle for an even number
+  double sd = std::numeric_limits<double>::quiet_NaN();         ///< with n − 1; needs two legs
+  double worst = std::numeric_limits<double>::quiet_NaN();      ///< lowest reward
   double cvar_5pct = std::numeric_limits<double>::quiet_NaN();  ///< mean of the worst 5 % (at least one leg)
 };
 
 /// The sold calls of one strategy, over all underlyings or of one.
 struct ReportGroup {
-  std::string strategy;    ///< "production" for legs without one
-  std::string underlying;  ///< empty: all
-  std::size_t planned = 0, simulated = 0, sent = 0, filled = 0, settled = 0, closed = 0, open_at_end = 0;
-  std::map<std::string, std::size_t> rejected;                  ///< by cause: risk, venue, timed_out, abort
-  double fill_rate = std::numeric_limits<double>::quiet_NaN();  ///< legs with a fill / legs sent
-  /// Means over legs with a fill, of what was known at the decision.
-  double mean_delta = std::numeric_limits<double>::quiet_NaN(), mean_dte = std::numeric_limits<double>::quiet_NaN(),
-         mean_ivrv = std::numeric_limits<double>::quiet_NaN();
-  /// Sums over legs with a fill, USD at the index of the decision. `spread_cost_usd`: what the mark was above the fill.
-  double premium_usd = 0.0, fees_usd = 0.0, spread_cost_usd = 0.0;
-  RewardFigures reward;
+  std::string strategy;                                          ///< "production" for legs without one
+  std::string underlying;                                        ///< empty: all
+  std::size_t planned = 0;                                       ///< legs, whatever became of them
+  std::size_t simulated = 0;                                     ///< in a dry run; not counted further
+  std::size_t sent = 0;                                          ///< not denied or aborted before
+  std::size_t filled = 0;                                        ///< with a fill, at least in part
+  std::size_t settled = 0;                                       ///< filled and expired
+  std::size_t closed = 0;                                        ///< filled and bought back
+  std::size_t open_at_end = 0;                                   ///< filled and open at the end of the log
+  std::map<std::string, std::size_t> rejected;                   ///< by cause: risk, venue, timed_out, abort
+  double fill_rate = std::numeric_limits<double>::quiet_NaN();   ///< legs with a fill / legs sent
+  double mean_delta = std::numeric_limits<double>::quiet_NaN();  ///< of legs with a fill, as known at the decision
+  double mean_dte = std::numeric_limits<double>::quiet_NaN();    ///< days, of legs with a fill, at the decision
+  double mean_ivrv = std::numeric_limits<double>::quiet_NaN();   ///< of legs with a fill and a measured ratio, at the decision
+  double premium_usd = 0.0;      ///< sum over legs with a fill, USD at the index of the decision
+  double fees_usd = 0.0;         ///< sum over legs with a fill, USD at the index of the decision
+  double spread_cost_usd = 0.0;  ///< what the mark was above the fill; sum over legs with a fill, USD as above
+  RewardFigures reward;          ///< of finished legs
   std::map<std::string, market::Fixed8> total_coin;  ///< P&L of finished legs by settlement currency: coins do not add
   double total_usd = 0.0;                            ///< the same at the index of every payment
 };
 
 /// Two strategies compared by the rewards of their finished legs.
 struct PairComparison {
-  std::string a, b;
-  std::string underlying;  ///< empty: all
-  std::size_t legs_a = 0, legs_b = 0, expiries = 0;
+  std::string a;                                           ///< strategy
+  std::string b;                                           ///< strategy, later in the report
+  std::string underlying;                                  ///< empty: all
+  std::size_t legs_a = 0;                                  ///< with a reward
+  std::size_t legs_b = 0;                                  ///< with a reward
+  std::size_t expiries = 0;                                ///< that they have together
   risk::Interval difference;                               ///< mean of a less mean of b; NaN where there is no interval
   double ks_p = std::numeric_limits<double>::quiet_NaN();  ///< Kolmogorov–Smirnov; legs of one expiry are not independent, so
                                                            ///< it is rather too small
@@ -74,16 +84,17 @@ struct PairComparison {
 
 /// How the intervals are made.
 struct ReportConfig {
-  std::size_t resamples = 2'000;
-  double confidence = 0.95;
-  std::uint64_t seed = 0;
+  std::size_t resamples = 2'000;  ///< of the bootstrap
+  double confidence = 0.95;       ///< of the intervals, between 0 and 1
+  std::uint64_t seed = 0;         ///< of the bootstrap
 };
 
+/// What a dataset says of the strategies.
 struct ProfileReport {
   std::vector<ReportGroup> groups;    ///< every strategy in the order of its first leg, each followed by its underlyings
   std::vector<PairComparison> pairs;  ///< all underlyings together first, then each
   std::string verdict;                ///< what can be said about keeping or merging the strategies
-  ReportConfig config;
+  ReportConfig config;                ///< as given
 };
 
 namespace detail {
@@ -151,8 +162,8 @@ inline RewardFigures reward_figures(std::vector<double> rewards) {
 
 /// One reward and the expiry that it shares with others.
 struct ExpiryReward {
-  std::int64_t expiry_ms = 0;
-  double reward = 0.0;
+  std::int64_t expiry_ms = 0;  ///< UTC ms
+  double reward = 0.0;         ///< of one leg
 };
 
 /// Expiries that each of two samples needs before an interval says anything.
@@ -391,7 +402,9 @@ inline ProfileReport profile_report(std::span<const TrainingExample> examples, c
 
 /// The tables of a report for a terminal or a page: legs, results, comparisons.
 struct ReportTables {
-  io::TextTable legs, results, pairs;
+  io::TextTable legs;     ///< what became of them, by group
+  io::TextTable results;  ///< rewards and money, by group
+  io::TextTable pairs;    ///< comparisons
 };
 
 /// A win rate always stands beside its mean.

@@ -46,8 +46,8 @@ class TokenBucket {
     per_second_ = per_second;
     burst_ = burst;
   }
-  double per_second() const noexcept { return per_second_; }
-  double burst() const noexcept { return burst_; }
+  double per_second() const noexcept { return per_second_; }  ///< As set last.
+  double burst() const noexcept { return burst_; }            ///< As set last.
 
   /// Seconds until one token is there; 0 = now.
   double wait_seconds(double now) {
@@ -87,10 +87,15 @@ class TokenBucket {
   bool started_ = false;
 };
 
-/// Limits before the venue has said its own: 80 % of 20 a second (bursts of 100) for data, of 5 (20) for orders.
-inline constexpr double default_data_rate = 16.0, default_data_burst = 80.0;
-inline constexpr double default_order_rate = 4.0, default_order_burst = 16.0;
-/// `public/get_instruments` has its own limit.
+/// Requests a second for data before the venue has said its own limits: 80 % of 20.
+inline constexpr double default_data_rate = 16.0;
+/// Requests at once for data before the venue has said its own limits: 80 % of 100.
+inline constexpr double default_data_burst = 80.0;
+/// Requests a second for orders before the venue has said its own limits: 80 % of 5.
+inline constexpr double default_order_rate = 4.0;
+/// Requests at once for orders before the venue has said its own limits: 80 % of 20.
+inline constexpr double default_order_burst = 16.0;
+/// Requests a second for `public/get_instruments`, which has its own limit.
 inline constexpr double instruments_rate = 0.8;
 /// The part of a venue's limits that is used.
 inline constexpr double used_part_of_limits = 0.8;

@@ -22,7 +22,7 @@ namespace rlx::options {
 
 /// Which samples make a realised volatility, and how many it takes.
 struct RealizedVolConfig {
-  std::int64_t window_ms = 30LL * 86'400'000;
+  std::int64_t window_ms = 30LL * 86'400'000;   ///< before and up to the instant asked for
   std::size_t min_returns = 20;                 ///< fewer: unknown
   std::int64_t min_span_ms = 7LL * 86'400'000;  ///< first to last sample of the window; less: unknown
 };
@@ -56,11 +56,13 @@ class IndexHistory {
     forget_old();
   }
 
-  std::size_t size() const noexcept { return samples_.size() - first_; }
-  bool empty() const noexcept { return size() == 0; }
-  /// Times of the oldest and the newest sample kept. @pre not empty
+  std::size_t size() const noexcept { return samples_.size() - first_; }  ///< Samples kept.
+  bool empty() const noexcept { return size() == 0; }                     ///< Whether no sample is kept.
+  /// Time of the oldest sample kept. @pre not empty
   std::int64_t first_ms() const { return samples_.at(first_).t_ms; }
+  /// Time of the newest sample. @pre not empty
   std::int64_t last_ms() const { return samples_.at(samples_.size() - 1).t_ms; }
+  /// Room for that many samples: appending them does not allocate.
   void reserve(std::size_t samples) { samples_.reserve(samples); }
 
   /**

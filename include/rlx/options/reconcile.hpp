@@ -27,9 +27,9 @@ namespace rlx::options {
 
 /// What the venue has of one underlying.
 struct VenueBook {
-  std::string underlying;
-  std::vector<Order> open_orders;
-  std::vector<Position> positions;
+  std::string underlying;           ///< "BTC"
+  std::vector<Order> open_orders;   ///< external ones too
+  std::vector<Position> positions;  ///< external ones too
 };
 
 /// Own sells that may exist although the venue has not shown them: they count as open.
@@ -103,7 +103,12 @@ std::vector<VenueBook> read_venue_book(V& venue, const Settings& settings) {
  * `position_reconcile_action` then decides: halt, or adopt the venue's position (auto_heal, with a record; a foreign order with
  * an own label always halts). Symbols with a leg of unknown state, and expired ones (their settlement is on the way), are not
  * compared.
- * @param books  as read after the look-ups; read anew where they contradict
+ * @param venue     asked again where the books contradict
+ * @param journal   its book is compared; takes the reconcile records
+ * @param executor  looks up unfinished legs before the second reading
+ * @param settings  underlyings and position_reconcile_action
+ * @param tick_seq  of the tick, for the records
+ * @param books     as read after the look-ups; read anew where they contradict
  * @throws ReconciliationError  naming what was found on both sides
  * @throws VenueError  the second reading failed
  */

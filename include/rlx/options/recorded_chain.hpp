@@ -57,27 +57,27 @@ enum class VolatilityUnit : std::uint8_t {
 
 /// How recorded files are read.
 struct RecordedFormat {
-  RecordedKind kind = RecordedKind::automatic;
-  VolatilityUnit volatility = VolatilityUnit::by_kind;
+  RecordedKind kind = RecordedKind::automatic;          ///< of all files
+  VolatilityUnit volatility = VolatilityUnit::by_kind;  ///< of all files
   /// Chains of different currencies whose stamps are at most this far apart make one snapshot, at the latest of the stamps.
   std::int64_t join_within_ms = 60'000;
 };
 
 /// What was found in one file.
 struct RecordedFile {
-  std::string name;
-  RecordedKind kind = RecordedKind::automatic;
-  std::size_t rows = 0;                 ///< without the header
+  std::string name;                             ///< as given; of files, the path
+  RecordedKind kind = RecordedKind::automatic;  ///< found by the header, or as given
+  std::size_t rows = 0;                         ///< without the header
   std::size_t rejected = 0;             ///< dropped: unreadable, negative, crossed, without IV, or of an unknown instrument
   std::size_t duplicates = 0;           ///< dropped: the symbol was already in that snapshot
   std::size_t first_rejected_line = 0;  ///< 0: none
-  std::string first_reason;
+  std::string first_reason;             ///< why that row was dropped; empty: none was
 };
 
 /// A file's text with its name for messages.
 struct RecordedText {
-  std::string name;
-  std::string_view text;
+  std::string name;       ///< the path, for example
+  std::string_view text;  ///< must live until the chain is made
 };
 
 namespace detail {
@@ -88,8 +88,8 @@ class RecordedChainBuilder;
 /// their listing times are unknown. Immutable: many readers may share one.
 class RecordedChain {
  public:
-  std::size_t size() const noexcept { return times_.size(); }
-  std::int64_t ts_ms(std::size_t i) const { return times_.at(i); }
+  std::size_t size() const noexcept { return times_.size(); }       ///< Snapshots of all underlyings together.
+  std::int64_t ts_ms(std::size_t i) const { return times_.at(i); }  ///< UTC ms. @throws std::out_of_range for i >= size()
   /// Names of the underlyings, in the order of their first row.
   std::vector<std::string> underlyings() const {
     std::vector<std::string> names;
@@ -592,6 +592,8 @@ inline RecordedChain make_recorded_chain(std::span<const RecordedText> texts, co
 
 /**
  * @brief The same from files.
+ * @param paths   in any order
+ * @param format  of all files
  * @param unpack  called with the path of each file that begins with gzip's two bytes, returns its text; without one such a file
  *                is a ParseError that says how to unpack it
  * @throws as `make_recorded_chain`; IoError if a file cannot be read

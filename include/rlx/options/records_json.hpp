@@ -626,17 +626,20 @@ inline Record make_record(std::int64_t timestamp_ms, const StopRecord& record) {
 /// @name Log records to typed records
 /// Take the object of `LogEntry::json()`. Members that are not known here are ignored. @throws LogError naming the member
 ///@{
+/// Reads a start record.
 inline StartRecord start_from_json(const nlohmann::ordered_json& body) {
   const detail::Fields in(body, "a start record");
   return {in.text("run_id"), in.text("account"), in.name("environment", VenueEnvironment::mainnet),
           in.integer<std::uint64_t>("tick_seq"), in.number("equity_usd")};
 }
+/// Reads a plan record.
 inline PlanRecord plan_from_json(const nlohmann::ordered_json& body) {
   const detail::Fields in(body, "a plan record");
   PlanRecord plan{in.integer<std::uint64_t>("tick_seq"), in.text("run_id"), in.integer<int>("valid_for_ms"), {}};
   for (const auto& leg : in.array("legs")) plan.legs.push_back(detail::planned_leg_from({leg, "a leg"}));
   return plan;
 }
+/// Reads a leg record.
 inline LegRecord leg_from_json(const nlohmann::ordered_json& body) {
   const detail::Fields in(body, "a leg record");
   LegRecord leg;
@@ -656,6 +659,7 @@ inline LegRecord leg_from_json(const nlohmann::ordered_json& body) {
   leg.message = in.text("message");
   return leg;
 }
+/// Reads a decision record. The actions of a ladder come from its executed legs where these are there.
 inline DecisionRecord decision_from_json(const nlohmann::ordered_json& body) {
   const detail::Fields in(body, "a decision record");
   DecisionRecord record;
@@ -705,6 +709,7 @@ inline DecisionRecord decision_from_json(const nlohmann::ordered_json& body) {
   }
   return record;
 }
+/// Reads a settlement record.
 inline SettlementRecord settlement_from_json(const nlohmann::ordered_json& body) {
   const detail::Fields in(body, "a settlement record");
   Settlement one;
@@ -718,6 +723,7 @@ inline SettlementRecord settlement_from_json(const nlohmann::ordered_json& body)
   one.delivery_fee = in.money("delivery_fee");
   return {one};
 }
+/// Reads a reconcile record.
 inline ReconcileRecord reconcile_from_json(const nlohmann::ordered_json& body) {
   const detail::Fields in(body, "a reconcile record");
   return {in.integer<std::uint64_t>("tick_seq"),
@@ -729,18 +735,22 @@ inline ReconcileRecord reconcile_from_json(const nlohmann::ordered_json& body) {
           in.flag("adopted"),
           in.text("message")};
 }
+/// Reads an error record.
 inline ErrorRecord error_from_json(const nlohmann::ordered_json& body) {
   const detail::Fields in(body, "an error record");
   return {in.integer<std::uint64_t>("tick_seq"), in.text("where"), in.text("message"), in.flag("alarm")};
 }
+/// Reads a kill record.
 inline KillRecord kill_from_json(const nlohmann::ordered_json& body) {
   const detail::Fields in(body, "a kill record");
   return {in.integer<std::uint64_t>("tick_seq"), in.text("reason"), in.text("message")};
 }
+/// Reads a kill_released record.
 inline KillReleasedRecord kill_released_from_json(const nlohmann::ordered_json& body) {
   const detail::Fields in(body, "a kill_released record");
   return {in.text("run_id"), in.text("reason")};
 }
+/// Reads a stop record.
 inline StopRecord stop_from_json(const nlohmann::ordered_json& body) {
   const detail::Fields in(body, "a stop record");
   return {in.text("run_id"), in.integer<std::uint64_t>("tick_seq"), in.text("reason")};
@@ -757,6 +767,8 @@ inline StopRecord stop_from_json(const nlohmann::ordered_json& body) {
 template <io::AppendFiles Files, Clock C>
 class LogWriter {
  public:
+  /// @param log      takes the records
+  /// @param clock    gives their time
   /// @param durable  false never waits for the device: for replays, whose log can be made again. Both references must outlive
   ///                 the writer
   LogWriter(DecisionLog<Files>& log, C& clock, bool durable = true) : log_(&log), clock_(&clock), durable_(durable) {}
@@ -770,7 +782,7 @@ class LogWriter {
     log_->append(made, durable_ && waits ? Durability::fsync : Durability::buffered);
   }
 
-  DecisionLog<Files>& log() noexcept { return *log_; }
+  DecisionLog<Files>& log() noexcept { return *log_; }  ///< The log that it writes to.
 
  private:
   DecisionLog<Files>* log_;

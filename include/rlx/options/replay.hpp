@@ -25,19 +25,24 @@
 
 namespace rlx::options {
 
+/// What a replay is run with, beside settings and policies.
 struct ReplayConfig {
-  PaperVenueConfig venue;
-  std::string account = "replay";
-  IndexHistories indices;  ///< index samples before the first snapshot; those of the replay itself follow
-  std::size_t most_snapshots = std::numeric_limits<std::size_t>::max();
+  PaperVenueConfig venue;          ///< its underlyings are those of the settings
+  std::string account = "replay";  ///< name of the account, part of the labels
+  IndexHistories indices;          ///< index samples before the first snapshot; those of the replay itself follow
+  std::size_t most_snapshots = std::numeric_limits<std::size_t>::max();  ///< ticks at most
 };
 
 /// What a replay did, in counts; the log has everything else.
 struct ReplayReport {
-  std::size_t ticks = 0, ladders = 0, errors = 0;
-  std::size_t legs = 0, filled = 0, denied = 0;
-  StopCause stop = StopCause::none;
-  std::string stop_reason;
+  std::size_t ticks = 0;             ///< one per snapshot
+  std::size_t ladders = 0;           ///< ticks with a training ladder
+  std::size_t errors = 0;            ///< ticks that an error ended
+  std::size_t legs = 0;              ///< of all ticks
+  std::size_t filled = 0;            ///< at least in part
+  std::size_t denied = 0;            ///< by the risk check
+  StopCause stop = StopCause::none;  ///< none: the data or `most_snapshots` came to an end
+  std::string stop_reason;           ///< empty where `stop` is none
 };
 
 /**
@@ -46,7 +51,13 @@ struct ReplayReport {
  * Orders take the bid (`order_style` of the settings is not used): with snapshots hours apart the fate of a resting order is
  * not known. Nothing is a dry run, and the log is not flushed to the device. Quotes count as fresh however old a recorded row
  * is. The same source, settings and policies give the same bytes of log.
+ * @param source     read from its first snapshot on
+ * @param settings   of the agent; order style, dry run and quote ages are set as said above
+ * @param policies   of the agent
  * @param directory  of the log, which must be empty of records; made if missing
+ * @param files      makes and writes the files of the log
+ * @param config     venue, account, index history, number of ticks
+ * @param lines      takes what the agent prints; empty: nothing does
  * @throws LogError  the log has records already, or cannot be written
  * @throws SafetyError, ConfigError  as LadderAgent::start
  */

@@ -33,16 +33,17 @@ namespace rlx::options {
 /// The only reason of a check whose limits were skipped.
 inline constexpr std::string_view training_skip_reason = "training_mode on testnet: risk checks skipped";
 
-inline constexpr std::int64_t max_attestation_age_ms = 60'000;
-inline constexpr std::int64_t max_clock_skew_ms = 10'000;
+inline constexpr std::int64_t max_attestation_age_ms = 60'000;  ///< An older attestation denies every order.
+inline constexpr std::int64_t max_clock_skew_ms = 10'000;  ///< Own clock and the venue's may differ by so much; more denies.
 
 /// One order that this tick has allowed already, and what it does to the account if it fills.
 struct ProjectedLeg {
-  std::string underlying, symbol;
-  std::int64_t expiry_ms = 0;
-  market::Fixed8 amount;  ///< contracts, > 0 sold, < 0 bought back
-  double delta = 0.0;     ///< of one contract
-  double margin = 0.0;    ///< initial margin of the leg in the settlement currency, < 0 released
+  std::string underlying;      ///< "BTC"
+  std::string symbol;          ///< the call that is traded
+  std::int64_t expiry_ms = 0;  ///< UTC ms
+  market::Fixed8 amount;       ///< contracts, > 0 sold, < 0 bought back
+  double delta = 0.0;          ///< of one contract
+  double margin = 0.0;         ///< initial margin of the leg in the settlement currency, < 0 released
 };
 
 /// What the check has to know beyond the state: the tick so far, and the agent's own safeguards. The caller makes one per tick.
@@ -59,7 +60,7 @@ struct ProjectedState {
 
 /// One order at the instant before it is sent. Without the ticker and the price of its symbol every order is denied.
 struct OrderContext {
-  LegRole role = LegRole::open;
+  LegRole role = LegRole::open;          ///< what the order is for
   std::int64_t now_ms = 0;               ///< the agent's clock
   std::optional<market::Fixed8> amount;  ///< contracts; empty: the action's size. A roll's second leg has what the first filled
   market::Fixed8 price;                  ///< limit
@@ -539,7 +540,12 @@ class OrderCheck {
  * order of a roll is checked for what the whole roll leads to, so that nothing is closed that cannot be opened again.
  *
  * There is no attestation that stands for "none": without one the caller has nothing to call this with.
- * @param projected  the tick so far; `project` has to be told of every order that was allowed
+ * @param state        of the tick
+ * @param action       that the order belongs to
+ * @param settings     limits, and whether it is training
+ * @param attestation  what the venue proved to be
+ * @param projected    the tick so far; `project` has to be told of every order that was allowed
+ * @param order        the order itself, with the quote just read
  * @return  each reason begins with the name of its row ("H6", "S3")
  */
 inline RiskCheck check_action_allowed(const AgentState& state, const Action& action, const Settings& settings,
@@ -573,7 +579,10 @@ inline void project(ProjectedState& projected, const AgentState& state, const Ac
 }
 
 /// Takes what a close, or the first order of a roll, has filled out of the open calls.
-/// @param filled  contracts, at least 0
+/// @param projected  of the tick; changed
+/// @param state      of the tick
+/// @param action     the close or roll; one whose position is not in the state changes nothing
+/// @param filled     contracts; 0 or less changes nothing
 inline void project_close(ProjectedState& projected, const AgentState& state, const Action& action, market::Fixed8 filled) {
   const UnderlyingState* const underlying = state.find(action.underlying);
   const Position* const position = underlying != nullptr ? detail::find_position(*underlying, action.symbol) : nullptr;

@@ -32,9 +32,14 @@ namespace rlx::options {
 template <Venue V, Clock C, io::AppendFiles Files>
 class RiskGate {
  public:
-  /// @param state  of the tick; the plan is not durable yet: say so in `projected` once it is
-  /// @param book   of the journal: a label that it holds with another content is denied
-  /// @param cause  takes the first reason for which execution latches the switch
+  /// @param venue        asked for margins and for a new attestation
+  /// @param state        of the tick; the plan is not durable yet: say so in `projected` once it is
+  /// @param book         of the journal: a label that it holds with another content is denied
+  /// @param settings     limits, and whether it is training
+  /// @param attestation  copied; renewed when it has half of its greatest age
+  /// @param clock        the agent's
+  /// @param kill_switch  looked at before every order; `kill` latches it
+  /// @param cause        takes the first reason for which execution latches the switch
   RiskGate(V& venue, const AgentState& state, const LegBook& book, const Settings& settings, const Attestation& attestation,
            C& clock, KillSwitch<Files>& kill_switch, KillCause& cause)
       : venue_(venue),
@@ -46,10 +51,12 @@ class RiskGate {
         kill_(kill_switch),
         cause_(cause) {}
 
+  /// As `ExecutionGate` asks: from the state of the tick.
   const Instrument* instrument(std::string_view underlying, std::string_view symbol) const {
     const UnderlyingState* const one = state_.find(underlying);
     return one == nullptr ? nullptr : detail::find_instrument(*one, symbol);
   }
+  /// As `ExecutionGate` asks; a resend is checked without its own first send.
   RiskCheck check(const PlannedLeg& leg, const OrderRequest& order, const Ticker& ticker) {
     projected.kill_latched = kill_.is_latched();
     refresh_attestation();
@@ -64,17 +71,21 @@ class RiskGate {
     }
     return check_action_allowed(state_, leg.action, settings_, attestation_, without, context);
   }
+  /// As `ExecutionGate` asks; a second call for a leg changes nothing.
   void sent(const PlannedLeg& leg, const OrderRequest& order, const Ticker& ticker) {
     if (was_sent(leg.label)) return;
     sent_.push_back(leg.label);
     project(projected, state_, leg.action, context_of(leg, order, ticker));
   }
+  /// As `ExecutionGate` asks.
   void closed(const PlannedLeg& leg, market::Fixed8 filled) { project_close(projected, state_, leg.action, filled); }
+  /// As `ExecutionGate` asks: latched, or asked for by the operator's file.
   std::string stop_reason() const {
     if (kill_.is_latched()) return "kill switch: " + kill_.reason();
     if (kill_.is_requested()) return "kill switch: the operator asks for a stop";
     return {};
   }
+  /// As `ExecutionGate` asks.
   void kill(std::string_view reason, std::string_view message) {
     kill_.latch(reason, message, clock_.now_ms());
     if (cause_.reason.empty()) cause_ = {std::string(reason), std::string(message)};

@@ -571,9 +571,10 @@ inline void check_settings(SettingsReader& reader, const Settings& settings, con
 
 /**
  * @brief The settings from variables and the text of a JSON file.
- * @param json_text  the file's content, an object; null where there is no file
- * @param file       its name for messages
- * @param profiles   the profiles that `training_strategies` may name
+ * @param environment  variables; they precede the file
+ * @param json_text    the file's content, an object; null where there is no file
+ * @param file         its name for messages
+ * @param profiles     the profiles that `training_strategies` may name
  * @throws ConfigError listing every fault with its name, value, place (variable, or file:line:column), allowed range, and the
  *                     nearest known name of an unknown one. Values of unknown keys that sound like secrets are not shown
  */
@@ -608,7 +609,9 @@ inline Settings parse_settings(const EnvironmentVariables& environment, const st
 
 /**
  * @brief The settings: environment over JSON file over default.
- * @param json_file  path of the file; null: none
+ * @param environment  variables; they precede the file
+ * @param json_file    path of the file; null: none
+ * @param profiles     the profiles that `training_strategies` may name
  * @throws ConfigError as parse_settings, and if the file cannot be read
  */
 inline Settings load_settings(const EnvironmentVariables& environment, const std::string* json_file = nullptr,

@@ -31,17 +31,18 @@ namespace rlx::options {
 /// Bids and asks of calls with a delta in [min_delta, max_delta] are multiplied by `factor`; marks stay. For tests that ask
 /// whether a learner finds money that is certainly there.
 struct PlantedEdge {
-  double min_delta = 0.0, max_delta = 0.0;
-  double factor = 1.0;
+  double min_delta = 0.0;  ///< 0 to 1
+  double max_delta = 0.0;  ///< 0 to 1
+  double factor = 1.0;     ///< above 0 and below 10; 1: no edge
 };
 
 /// What a synthetic market is made of. The defaults are the reference market of 944 snapshots (236 days).
 struct SyntheticChainConfig {
-  std::uint64_t seed = 0;
+  std::uint64_t seed = 0;                     ///< of every draw
   std::int64_t start_ms = 1'767'341'100'000;  ///< 2026-01-02 08:05 UTC
-  std::int64_t step_ms = 6 * 3'600'000;
-  std::size_t snapshots = 944;
-  PlantedEdge planted = {};
+  std::int64_t step_ms = 6 * 3'600'000;       ///< one minute to seven days
+  std::size_t snapshots = 944;                ///< at least 1
+  PlantedEdge planted = {};                   ///< none by default
 };
 
 namespace detail {
@@ -86,11 +87,12 @@ inline double median_spread_pct(double delta, double dte) {
  */
 class SyntheticChain {
  public:
+  /// One jump of the index.
   struct Jump {
-    std::int64_t ts_ms = 0;
-    double log_size = 0.0;
+    std::int64_t ts_ms = 0;  ///< UTC ms
+    double log_size = 0.0;   ///< change of ln(index)
   };
-  static constexpr std::int64_t history_ms = 30 * 86'400'000LL;
+  static constexpr std::int64_t history_ms = 30 * 86'400'000LL;  ///< length of the index path before the first snapshot
 
   /// @throws ConfigError for no snapshots, a step outside one minute to seven days, or a planted factor that is not above 0
   explicit SyntheticChain(SyntheticChainConfig config = {}) : config_(config) {
@@ -113,8 +115,9 @@ class SyntheticChain {
     for (const auto& one : detail::synthetic_underlyings) names.emplace_back(one.name);
     return names;
   }
-  const SyntheticChainConfig& config() const noexcept { return config_; }
-  std::size_t size() const noexcept { return config_.snapshots; }
+  const SyntheticChainConfig& config() const noexcept { return config_; }  ///< As given.
+  std::size_t size() const noexcept { return config_.snapshots; }          ///< Snapshots.
+  /// UTC ms; any i, also beyond the end.
   std::int64_t ts_ms(std::size_t i) const noexcept { return config_.start_ms + static_cast<std::int64_t>(i) * config_.step_ms; }
 
   /// The first instant that `index_at` knows: 30 days before the first snapshot.

@@ -35,6 +35,7 @@ namespace rlx::options {
 /// What was decided, in the words of the dataset.
 enum class ExampleAction : std::uint8_t { sell_call, roll_call, close_call, do_nothing };
 
+/// The word of the dataset, "SELL_CALL"; "?" for no enumerator.
 constexpr std::string_view name_of(ExampleAction action) {
   constexpr std::string_view names[] = {"SELL_CALL", "ROLL_CALL", "CLOSE_CALL", "DO_NOTHING"};
   const auto at = static_cast<std::size_t>(action);
@@ -44,6 +45,7 @@ constexpr std::string_view name_of(ExampleAction action) {
 /// How the short call of a leg ended. `none`: nothing of it was sold, or it buys back.
 enum class LegOutcome : std::uint8_t { none, settled, closed, open_at_end };
 
+/// The word of the dataset, "settled"; empty for `none`, "?" for no enumerator.
 constexpr std::string_view name_of(LegOutcome outcome) {
   constexpr std::string_view names[] = {"", "settled", "closed", "open_at_end"};
   const auto at = static_cast<std::size_t>(outcome);
@@ -58,51 +60,72 @@ constexpr std::string_view name_of(LegOutcome outcome) {
  * inverse ones, USDC for linear ones) for the whole leg.
  */
 struct TrainingExample {
-  std::int64_t decision_time_ms = 0;
-  std::string run_id;
-  std::uint64_t tick_seq = 0;
-  std::string label;  ///< of the order; empty for DO_NOTHING
-  DecisionSource decision_source = DecisionSource::rule_based;
-  ExampleAction action = ExampleAction::do_nothing;
-  std::optional<std::string> strategy;  ///< training profile; empty in production
-  std::string underlying, symbol;       ///< for ROLL_CALL the call that is sold
-  std::optional<double> strike;
-  std::optional<std::int64_t> expiry_ms;
-  std::optional<double> dte, delta, iv, rv, ivrv;
-  std::optional<bool> ivrv_known;
-  std::optional<double> spot;                    ///< USD
-  std::optional<market::Fixed8> bid, ask, mark;  ///< at the decision
-  std::optional<double> premium_usd, spread_pct, open_interest;
-  std::optional<market::Fixed8> size;  ///< contracts
-  std::optional<double> propensity;
+  std::int64_t decision_time_ms = 0;                            ///< UTC ms
+  std::string run_id;                                           ///< of the log directory
+  std::uint64_t tick_seq = 0;                                   ///< number of the tick
+  std::string label;                                            ///< of the order; empty for DO_NOTHING
+  DecisionSource decision_source = DecisionSource::rule_based;  ///< who decided
+  ExampleAction action = ExampleAction::do_nothing;             ///< what was decided
+  std::optional<std::string> strategy;                          ///< training profile; empty in production
+  std::string underlying;                                       ///< "BTC"
+  std::string symbol;                                           ///< for ROLL_CALL the call that is sold
+  std::optional<double> strike;                                 ///< USD
+  std::optional<std::int64_t> expiry_ms;                        ///< UTC ms
+  std::optional<double> dte;                                    ///< days to expiry, fractional
+  std::optional<double> delta;                                  ///< 0 to 1
+  std::optional<double> iv;                                     ///< mark volatility, decimal fraction
+  std::optional<double> rv;                                     ///< realised volatility, decimal fraction
+  std::optional<double> ivrv;                                   ///< implied over realised volatility; 1 where that is not known
+  std::optional<bool> ivrv_known;                               ///< false: `ivrv` is no measurement
+  std::optional<double> spot;                                   ///< index, USD
+  std::optional<market::Fixed8> bid;                            ///< at the decision
+  std::optional<market::Fixed8> ask;                            ///< at the decision
+  std::optional<market::Fixed8> mark;                           ///< at the decision
+  std::optional<double> premium_usd;                            ///< of one contract at the mid price
+  std::optional<double> spread_pct;                             ///< (ask - bid)/mid, percent
+  std::optional<double> open_interest;                          ///< contracts
+  std::optional<market::Fixed8> size;                           ///< contracts
+  std::optional<double> propensity;                             ///< probability with which the policy chose the action, above 0
   std::string state;  ///< of the leg at the end of the log: `filled`, `rejected(risk)`, `simulated` …
-  std::optional<market::Fixed8> filled_amount, average_price, fee;
-  std::optional<double> settlement_price, settlement_gap_h;
-  LegOutcome outcome = LegOutcome::none;
-  std::optional<market::Fixed8> pnl_coin;  ///< exact: premium − fee − cost of closing − payoff − delivery fee
-  std::optional<double> pnl_usd;           ///< each payment at the index of its time
-  std::optional<double> reward;            ///< pnl_coin / filled amount; linear: P&L / (filled amount × index of the fill)
-  bool operator==(const TrainingExample&) const = default;
+  std::optional<market::Fixed8> filled_amount;  ///< contracts; 0 where nothing is filled
+  std::optional<market::Fixed8> average_price;  ///< per contract
+  std::optional<market::Fixed8> fee;            ///< of all fills
+  std::optional<double> settlement_price;       ///< index at the settlement, USD
+  std::optional<double> settlement_gap_h;       ///< hours between the index samples around it; 0: published
+  LegOutcome outcome = LegOutcome::none;        ///< of the call that was sold
+  std::optional<market::Fixed8> pnl_coin;       ///< exact: premium − fee − cost of closing − payoff − delivery fee
+  std::optional<double> pnl_usd;                ///< each payment at the index of its time
+  std::optional<double> reward;  ///< pnl_coin / filled amount; linear: P&L / (filled amount × index of the fill)
+  bool operator==(const TrainingExample&) const = default;  ///< Memberwise.
 };
 
-/// One candidate of one tick, and whether the policy chose it.
+/// One candidate of one tick, and whether the policy chose it. Empty: unknown.
 struct CandidateExample {
-  std::int64_t decision_time_ms = 0;
-  std::string run_id;
-  std::uint64_t tick_seq = 0;
-  DecisionSource decision_source = DecisionSource::rule_based;
-  std::string underlying, symbol;
-  std::optional<double> strike;
-  std::optional<std::int64_t> expiry_ms;
-  std::optional<double> dte, delta, iv, rv, ivrv;
-  std::optional<bool> ivrv_known;
-  std::optional<double> spot;
-  std::optional<market::Fixed8> bid, ask, mark;
-  std::optional<double> premium_usd, spread_pct, open_interest;
-  std::uint64_t profile_bits = 0;
-  bool chosen = false;                         ///< the policy proposed to sell it
-  std::optional<std::string> chosen_strategy;  ///< the training profile that did
-  bool operator==(const CandidateExample&) const = default;
+  std::int64_t decision_time_ms = 0;                            ///< UTC ms
+  std::string run_id;                                           ///< of the log directory
+  std::uint64_t tick_seq = 0;                                   ///< number of the tick
+  DecisionSource decision_source = DecisionSource::rule_based;  ///< who decided
+  std::string underlying;                                       ///< "BTC"
+  std::string symbol;                                           ///< of the call
+  std::optional<double> strike;                                 ///< USD
+  std::optional<std::int64_t> expiry_ms;                        ///< UTC ms
+  std::optional<double> dte;                                    ///< days to expiry, fractional
+  std::optional<double> delta;                                  ///< 0 to 1
+  std::optional<double> iv;                                     ///< mark volatility, decimal fraction
+  std::optional<double> rv;                                     ///< realised volatility, decimal fraction
+  std::optional<double> ivrv;                                   ///< implied over realised volatility; 1 where that is not known
+  std::optional<bool> ivrv_known;                               ///< false: `ivrv` is no measurement
+  std::optional<double> spot;                                   ///< index, USD
+  std::optional<market::Fixed8> bid;                            ///< settlement currency
+  std::optional<market::Fixed8> ask;                            ///< settlement currency
+  std::optional<market::Fixed8> mark;                           ///< settlement currency
+  std::optional<double> premium_usd;                            ///< of one contract at the mid price
+  std::optional<double> spread_pct;                             ///< (ask - bid)/mid, percent
+  std::optional<double> open_interest;                          ///< contracts
+  std::uint64_t profile_bits = 0;                               ///< bit p: it passes the filter of training profile p
+  bool chosen = false;                                          ///< the policy proposed to sell it
+  std::optional<std::string> chosen_strategy;                   ///< the training profile that did
+  bool operator==(const CandidateExample&) const = default;     ///< Memberwise.
 };
 
 namespace detail {
@@ -492,7 +515,11 @@ inline std::vector<CandidateExample> candidate_examples(const LogReader& log) {
   return rows;
 }
 
-enum class ExportFormat : std::uint8_t { csv, jsonl };
+/// How a table is written.
+enum class ExportFormat : std::uint8_t {
+  csv,   ///< a header and one line per row
+  jsonl  ///< one JSON object per line
+};
 
 namespace detail {
 
@@ -775,7 +802,11 @@ inline void export_candidates(std::span<const CandidateExample> rows, ExportForm
   detail::export_rows(rows, format, out);
 }
 
-/// Reads what `export_dataset` wrote; the examples are equal. @param file for messages @throws DataError with file and line
+/// Reads what `export_dataset` wrote; the examples are equal.
+/// @param text    the whole table
+/// @param format  that it was written in
+/// @param file    for messages
+/// @throws DataError with file and line
 inline std::vector<TrainingExample> import_dataset(std::string_view text, ExportFormat format, const std::string& file) {
   return detail::import_rows<TrainingExample>(text, format, file);
 }

@@ -127,7 +127,10 @@ inline std::vector<Action> build_training_actions(const AgentState& state, const
  * @brief The training branch of a tick: the ladder, or nothing where the production policy has to decide.
  *
  * Empty unless the settings are training on testnet, and where no candidate is picked.
+ * @param state        of the tick
+ * @param settings     of the agent
  * @param attestation  what the venue proved to be
+ * @param profiles     those that `training_strategies` may name
  * @param hosts        the host table; tests pass their loopback policy
  * @throws SafetyError if the venue proved to be mainnet while the settings train
  */

@@ -22,19 +22,21 @@ namespace rlx::options {
 
 /// Closed ranges that a leg of the profile must lie in, and how many legs it may have per tick.
 struct TrainingProfile {
-  bool enabled = true;
-  double target_delta = 0.30;
-  double min_delta = 0.25, max_delta = 0.35;
-  double min_dte = 1, max_dte = 21;  ///< days, fractional
-  double ivrv_min = 0;               ///< above 0, a candidate without a measured ratio does not pass
-  int max_legs = 2;                  ///< per underlying and tick; 0 = none
-  bool operator==(const TrainingProfile&) const = default;
+  bool enabled = true;                                      ///< false: has no legs
+  double target_delta = 0.30;                               ///< 0 to 1; the delta that is best where the order asks for it
+  double min_delta = 0.25;                                  ///< 0 to 1
+  double max_delta = 0.35;                                  ///< 0 to 1
+  double min_dte = 1;                                       ///< days, fractional
+  double max_dte = 21;                                      ///< days, fractional
+  double ivrv_min = 0;                                      ///< above 0, a candidate without a measured ratio does not pass
+  int max_legs = 2;                                         ///< per underlying and tick; 0 = none
+  bool operator==(const TrainingProfile&) const = default;  ///< Memberwise.
 };
 
 /// A profile with its name. An asset without a configuration of its own has the common one.
 struct TrainingProfileSet {
-  std::string name;
-  TrainingProfile base;
+  std::string name;                                               ///< that settings and records use; not empty
+  TrainingProfile base;                                           ///< of every asset that has none of its own
   std::map<std::string, TrainingProfile, std::less<>> per_asset;  ///< by underlying, "ETH"
 
   /// The configuration of one asset. No allocation; the reference lives as long as the set.
@@ -42,7 +44,7 @@ struct TrainingProfileSet {
     const auto found = per_asset.find(asset);
     return found == per_asset.end() ? base : found->second;
   }
-  bool operator==(const TrainingProfileSet&) const = default;
+  bool operator==(const TrainingProfileSet&) const = default;  ///< Memberwise.
 };
 
 /// Profiles by priority: on an edge that two of them share, the earlier one chooses first.
@@ -111,7 +113,8 @@ inline void check_training_profiles(std::span<const TrainingProfileSet> profiles
 
 /**
  * @brief The profiles that `names` lists, in the order of `names`: what a ladder is picked from.
- * @param names  Settings::training_strategies; the order is the priority
+ * @param names     Settings::training_strategies; the order is the priority
+ * @param profiles  the profiles that there are
  * @throws ConfigError for a name that is no profile (with the nearest one) or that is listed twice
  */
 inline TrainingProfiles select_training_profiles(std::span<const std::string> names, const TrainingProfiles& profiles) {
