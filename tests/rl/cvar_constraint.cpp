@@ -59,6 +59,14 @@ TEST_CASE("CvarConstraint: the weight is part of the state", "[rl][risk]") {
   const rlx_test::RolloutOf next = one_step_episodes({0, 5, 1, 1}, 1);
   REQUIRE(from_ones(first, next) == from_ones(second, next));
   REQUIRE(first.weight() == second.weight());
+  for (double rlx::CvarConstraintConfig::*number :
+       {&rlx::CvarConstraintConfig::c_min, &rlx::CvarConstraintConfig::eta, &rlx::CvarConstraintConfig::w_max}) {
+    rlx::CvarConstraintConfig changed = config;
+    changed.*number += 1.0;
+    rlx::CvarConstraint other(changed);
+    rlx::StateReader again(bytes);
+    REQUIRE_THROWS_AS(other.load_state(again), rlx::CheckpointError);
+  }
 }
 
 TEST_CASE("CvarConstraint: refuses numbers it cannot use", "[rl][risk]") {

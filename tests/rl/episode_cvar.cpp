@@ -230,6 +230,9 @@ TEST_CASE("EpisodeCvar: state continues exactly and refuses another configuratio
   rlx::EpisodeCvar other({.tail = {0.25}, .cvar_weight = 2.5, .history = 8});
   rlx::StateReader again(bytes);
   REQUIRE_THROWS_AS(other.load_state(again), rlx::CheckpointError);
+  rlx::EpisodeCvar forecast({.tail = {0.25}, .cvar_weight = 2.0, .history = 8, .initial_var = 0.0});
+  rlx::StateReader third(bytes);
+  REQUIRE_THROWS_AS(forecast.load_state(third), rlx::CheckpointError);
   rlx::EpisodeCvar torn(config);
   rlx::StateReader half(std::span<const std::byte>(bytes).first(bytes.size() / 2));
   REQUIRE_THROWS_AS(torn.load_state(half), rlx::CheckpointError);

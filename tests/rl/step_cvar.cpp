@@ -149,4 +149,10 @@ TEST_CASE("StepCvar: bad settings, state, allocations", "[rl][risk]") {
   reader.expect_end();
   REQUIRE(same.report().var == objective.report().var);
   REQUIRE_THROWS_AS(other.load_state(again), rlx::CheckpointError);
+  for (const rlx::StepCvarConfig& changed : {rlx::StepCvarConfig{.tail = {0.5}, .cvar_weight = 1.0, .tail_lambda = 0.5},
+                                             rlx::StepCvarConfig{.tail = {0.5}, .cvar_weight = 1.0, .use_metric = true}}) {
+    rlx::StepCvar objective_of_another(changed);
+    rlx::StateReader third(bytes);
+    REQUIRE_THROWS_AS(objective_of_another.load_state(third), rlx::CheckpointError);
+  }
 }

@@ -79,10 +79,18 @@ class CvarConstraint {
   /// w of the next rollout.
   double weight() const noexcept { return episode_.weight(); }
 
-  /// Of the weight and the sample, for checkpoints.
-  void save_state(StateWriter& writer) const { episode_.save_state(writer); }
+  /// Configuration, weight and sample, for checkpoints.
+  void save_state(StateWriter& writer) const {
+    for (const double number : {config_.c_min, config_.eta, config_.w_max}) writer.write(number);
+    episode_.save_state(writer);
+  }
   /// @throws CheckpointError  foreign bytes, or of another configuration.
-  void load_state(StateReader& reader) { episode_.load_state(reader); }
+  void load_state(StateReader& reader) {
+    detail::expect_saved(reader, "c_min", config_.c_min);
+    detail::expect_saved(reader, "eta", config_.eta);
+    detail::expect_saved(reader, "w_max", config_.w_max);
+    episode_.load_state(reader);
+  }
 
  private:
   CvarConstraintConfig config_;

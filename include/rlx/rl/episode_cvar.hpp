@@ -28,6 +28,7 @@
 
 namespace rlx {
 
+/// Tail, weight and sample of an `EpisodeCvar`.
 struct EpisodeCvarConfig {
   risk::TailMass tail{0.05};        ///< share of the episodes that is the tail
   double cvar_weight = 0.0;         ///< w, at least 0: what one unit of the tail mean is worth in units of the mean
@@ -112,6 +113,7 @@ class EpisodeCvar {
     remember(std::span<const double>(returns_).first(own), rollout.update);
   }
 
+  /// 0: the term is in the advantages.
   template <std::floating_point S>
   double loss(const BasicMinibatchView<S>&, const BasicLossGradient<S>&) const noexcept {
     return 0.0;
@@ -123,6 +125,7 @@ class EpisodeCvar {
     for (const std::string& warning : new_warnings_) logger.warning(warning);
   }
 
+  /// As given; `weight()` may have moved on from it.
   const EpisodeCvarConfig& config() const noexcept { return config_; }
   /// Of the last rollout.
   const RiskReport& report() const noexcept { return report_; }
@@ -134,11 +137,14 @@ class EpisodeCvar {
     weight_ = weight;
   }
 
+  /// Configuration, weight and older returns, for checkpoints.
   void save_state(StateWriter& writer) const {
     writer.write(config_.tail.alpha);
     writer.write(config_.cvar_weight);
     writer.write(static_cast<std::uint64_t>(config_.history));
     writer.write(static_cast<std::uint64_t>(config_.max_age_updates));
+    writer.write(static_cast<std::uint64_t>(config_.initial_var.has_value()));
+    writer.write(config_.initial_var.value_or(0.0));
     writer.write(weight_);
     writer.write(static_cast<std::uint64_t>(short_updates_));
     writer.write(history_);
@@ -150,6 +156,8 @@ class EpisodeCvar {
     detail::expect_saved(reader, "cvar_weight", config_.cvar_weight);
     detail::expect_saved(reader, "history", static_cast<std::uint64_t>(config_.history));
     detail::expect_saved(reader, "max_age_updates", static_cast<std::uint64_t>(config_.max_age_updates));
+    detail::expect_saved(reader, "initial_var given", static_cast<std::uint64_t>(config_.initial_var.has_value()));
+    detail::expect_saved(reader, "initial_var", config_.initial_var.value_or(0.0));
     reader.read(weight_);
     short_updates_ = static_cast<std::size_t>(reader.read<std::uint64_t>());
     history_ = reader.read_vector<Return>();

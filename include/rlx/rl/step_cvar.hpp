@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -24,6 +25,7 @@
 
 namespace rlx {
 
+/// Tail, weight and outcomes of a `StepCvar`.
 struct StepCvarConfig {
   risk::TailMass tail{0.05};               ///< share of the steps that is the tail
   double cvar_weight = 0.0;                ///< w, at least 0
@@ -91,27 +93,35 @@ class StepCvar {
     }
   }
 
+  /// 0: the term is in the advantages.
   template <std::floating_point S>
   double loss(const BasicMinibatchView<S>&, const BasicLossGradient<S>&) const noexcept {
     return 0.0;
   }
+  /// Writes the figures of `report()`.
   void record(Logger& logger) const { report_.record(logger); }
 
+  /// As given.
   const StepCvarConfig& config() const noexcept { return config_; }
   /// Of the last rollout; its outcomes are steps.
   const RiskReport& report() const noexcept { return report_; }
   /// Whether the learner has to read the metric `step_pnl` after every step.
   bool wants_step_pnl() const noexcept { return config_.use_metric; }
 
+  /// Configuration and report, for checkpoints.
   void save_state(StateWriter& writer) const {
     writer.write(config_.tail.alpha);
     writer.write(config_.cvar_weight);
+    writer.write(config_.tail_lambda.value_or(-1.0));
+    writer.write(static_cast<std::uint64_t>(config_.use_metric));
     report_.save_state(writer);
   }
   /// @throws CheckpointError  foreign bytes, or of another configuration.
   void load_state(StateReader& reader) {
     detail::expect_saved(reader, "tail.alpha", config_.tail.alpha);
     detail::expect_saved(reader, "cvar_weight", config_.cvar_weight);
+    detail::expect_saved(reader, "tail_lambda (-1: gae_lambda)", config_.tail_lambda.value_or(-1.0));
+    detail::expect_saved(reader, "use_metric", static_cast<std::uint64_t>(config_.use_metric));
     report_.load_state(reader);
   }
 
