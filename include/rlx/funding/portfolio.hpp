@@ -360,7 +360,8 @@ class Portfolio {
    * The fill is the worse of liquidation price and row price, never beyond bankruptcy; the fee comes from the margin, a
    * negative rest is carried by the insurance fund. The other leg is closed at its last quote, as a taker, at full cost.
    * @param instrument  of the row
-   * @param low,high    extremes of the row; the price stands in for a missing one (NaN)
+   * @param low         lowest price of the row; NaN: `price` stands in
+   * @param high        highest price of the row; NaN: `price` stands in
    * @param price       of the row
    * @param t_ms        time of the row
    */
