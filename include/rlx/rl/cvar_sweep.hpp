@@ -59,20 +59,24 @@ struct CvarSweep {
 /// The trainings of one alpha and weight. Each figure is the interquartile mean over the seeds, its interval comes from
 /// resampled episodes. CVaR is an outcome here, the mean return of the worst episodes: larger is better.
 struct FrontierPoint {
+  /// @{ See `SweepCell`.
   double alpha = 0.0, weight = 0.0;
-  risk::Interval mean;               ///< of the returns
-  risk::Interval cvar;               ///< mean return of the worst alpha of the episodes
-  risk::Interval max_drawdown;       ///< mean over the episodes of the greatest drawdown in each
-  risk::Interval tail_hit_rate;      ///< share of returns below -VaR, alpha if the VaR holds; NaN without one
-  std::vector<double> means, cvars;  ///< of each seed
-  bool enough_mean = false;          ///< the mean is large enough for this weight to be chosen
-  bool chosen = false;               ///< the greatest CVaR among those
+  /// @}
+  risk::Interval mean;           ///< of the returns
+  risk::Interval cvar;           ///< mean return of the worst alpha of the episodes
+  risk::Interval max_drawdown;   ///< mean over the episodes of the greatest drawdown in each
+  risk::Interval tail_hit_rate;  ///< share of returns below -VaR, alpha if the VaR holds; NaN without one
+  /// @{ Of each seed.
+  std::vector<double> means, cvars;
+  /// @}
+  bool enough_mean = false;  ///< the mean is large enough for this weight to be chosen
+  bool chosen = false;       ///< the greatest CVaR among those
 };
 
 /// Points by alpha, then weight, in the order of the sweep.
 struct Frontier {
-  std::vector<FrontierPoint> points;
-  double confidence = 0.95;  ///< of all intervals
+  std::vector<FrontierPoint> points;  ///< one for each alpha and weight
+  double confidence = 0.95;           ///< of all intervals
 
   /// The point that the sweep's rule chooses; there is always one. @throws ConfigError for an alpha that was not swept
   const FrontierPoint& chosen(double alpha) const {
@@ -211,6 +215,7 @@ inline std::string interval_text(const risk::Interval& interval, int decimals, d
  *
  * Chosen is, for each alpha, the weight with the greatest CVaR among those whose mean is at least `min_mean_fraction` of the
  * mean at weight 0 (if that is positive; else at least that mean).
+ * @param sweep  checked
  * @param play  SweepOutcome(const SweepCell&): trains with the cell's objective and seed and plays the held-out episodes.
  * Called in the order of alphas, weights, seeds; may throw to end the sweep
  * @throws ConfigError naming the field, DataError for outcomes of different sizes, what `play` throws
@@ -235,11 +240,11 @@ requires std::same_as<std::invoke_result_t<F&, const SweepCell&>, SweepOutcome> 
 
 /// How a frontier is written.
 struct FrontierText {
-  std::string title = "Mean against CVaR";
-  std::string unit = {};         ///< of the returns, such as "$" or "% of the capital"
-  int decimals = 2;              ///< of the figures in the table
-  double drawdown_factor = 1.0;  ///< what drawdowns are multiplied by, 100 for shares in percent
-  std::string drawdown_unit = {};
+  std::string title = "Mean against CVaR";  ///< of the chart
+  std::string unit = {};                    ///< of the returns, such as "$" or "% of the capital"
+  int decimals = 2;                         ///< of the figures in the table
+  double drawdown_factor = 1.0;             ///< what drawdowns are multiplied by, 100 for shares in percent
+  std::string drawdown_unit = {};           ///< of drawdowns after the factor; empty: none is shown
 };
 
 /// A line for each point: mean, CVaR, drawdown and hit rate with their intervals, and which weight is chosen.

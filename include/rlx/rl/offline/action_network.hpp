@@ -56,7 +56,7 @@ concept PolicyNet = ActionFunction<P>;
 /// An actor-critic graph with one more output, "quantiles": A (K - 1) columns from the layer that "action" reads. Column
 /// b (K - 1) + j is the raw increment to the atom j + 2 of action b, as in quantile_critic.hpp; the mean of the atoms stays
 /// Q(s, b).
-/// @param quantiles  K >= 2
+/// @param spec  with an output "action". @param quantiles  K >= 2
 /// @throws ConfigError if "action" is not a linear layer (pointer networks) or K < 2
 inline nn::GraphSpec with_quantiles(nn::GraphSpec spec, std::size_t quantiles) {
   if (quantiles < 2) throw ConfigError("with_quantiles: quantiles = " + std::to_string(quantiles) + ", expected at least 2");
@@ -84,7 +84,9 @@ inline nn::GraphSpec with_quantiles(nn::GraphSpec spec, std::size_t quantiles) {
 template <std::floating_point S>
 class ActionNetwork {
  public:
+  /// Number type of parameters and rows.
   using Scalar = S;
+  /// Scratch of one thread.
   using Workspace = nn::Workspace<S>;
 
   /// @param spec such as nn::mlp_actor_critic, slot_actor_critic or pointer_actor_critic; outputs of other names are left alone
@@ -119,29 +121,44 @@ class ActionNetwork {
   /// Draws all parameters anew.
   void initialize(std::uint64_t seed) { nn::initialize(store_, spec_, nn::Initialization::orthogonal, seed); }
 
+  /// As given.
   const nn::GraphSpec& spec() const noexcept { return spec_; }
+  /// Built from `spec()`; its output indices are those of the outputs there.
   const nn::Graph<S>& graph() const noexcept { return graph_; }
+  /// @{ Parameters of its own; `forward` reads those that it is given.
   nn::ParameterStore<S>& store() noexcept { return store_; }
   const nn::ParameterStore<S>& store() const noexcept { return store_; }
+  /// @}
+  /// D
   std::size_t observation_size() const noexcept { return graph_.input_width(); }
+  /// A
   std::size_t num_actions() const noexcept { return graph_.output_width(action_); }
+  /// Floating-point operations of a forward pass of one row, nominal.
   std::uint64_t flops_per_row() const noexcept { return graph_.flops_per_row(); }
   /// K of a graph made by `with_quantiles`, else 0.
   std::size_t num_quantiles() const noexcept { return num_quantiles_; }
 
+  /// For up to `max_rows` rows at once. Allocates.
   Workspace make_workspace(std::size_t max_rows) const { return graph_.make_workspace(max_rows); }
+  /// Computes the outputs of `rows` [n][D] into `w` and sets their gradients to 0.
   void forward(std::span<const S> parameters, MatrixView<const S> rows, Workspace& w) const {
     graph_.forward(parameters, rows, w);
   }
+  /// Adds to `gradients` those of the rows of the last `forward`, from `d_action`, `d_value` and `d_increments`.
   void backward(std::span<const S> parameters, std::span<S> gradients, Workspace& w) const {
     graph_.backward(parameters, gradients, w);
   }
+  /// @{ Outputs [rows, A] and [rows, 1] of the last `forward`.
   MatrixView<S> action(Workspace& w) const { return w.output(action_); }
   MatrixView<S> value(Workspace& w) const { return w.output(value_); }
+  /// @}
+  /// @{ Where the caller writes the derivatives of the loss, [rows, A] and [rows, 1].
   MatrixView<S> d_action(Workspace& w) const { return w.output_gradient(action_); }
   MatrixView<S> d_value(Workspace& w) const { return w.output_gradient(value_); }
+  /// @}
   /// Raw increments [rows, A (K - 1)], of graphs with quantiles only.
   MatrixView<S> increments(Workspace& w) const { return w.output(increments_); }
+  /// Derivatives of the loss with respect to them, written by the caller.
   MatrixView<S> d_increments(Workspace& w) const { return w.output_gradient(increments_); }
 
  private:

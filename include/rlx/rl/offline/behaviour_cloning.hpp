@@ -32,6 +32,7 @@
 
 namespace rlx {
 
+/// What `BehaviourCloning` is told.
 struct BehaviourCloningConfig {
   double label_smoothing = 0.0;  ///< in [0, 1): this share of the target is spread evenly over the valid actions
   std::map<std::string, double> tag_weights = {};  ///< weight of a strategy's rows, >= 0; 1 for tags that are not named
@@ -39,9 +40,10 @@ struct BehaviourCloningConfig {
   std::int64_t embargo_ns = 0;  ///< earlier episodes that end so close to the held-out ones are not trained on
   std::size_t epochs = 100;     ///< at most, >= 1
   std::size_t patience = 5;     ///< epochs without a better held-out loss that end the training, >= 1
-  OfflineTraining training = {.learning_rate = 1e-3};
+  OfflineTraining training = {.learning_rate = 1e-3};  ///< what all offline learners are told
 };
 
+/// How `BehaviourCloning::fit` went.
 struct BehaviourCloningResult {
   std::size_t epochs = 0;                                           ///< made
   std::size_t best_epoch = 0;                                       ///< whose parameters were kept, from 1
@@ -51,6 +53,7 @@ struct BehaviourCloningResult {
 };
 
 /// -sum over valid b of t_b ln p_b with t = (1 - smoothing) e_a + smoothing / |A| on the |A| valid actions, and its derivative.
+/// @param logits  one per action. @param mask  empty: all valid. @param action  a. @param smoothing  in [0, 1)
 /// @param d_logits  written: p - t, exactly 0 at invalid entries, which may hold anything.
 /// @throws ShapeError for other sizes; NumericError if no action is valid
 template <std::floating_point S>
@@ -82,6 +85,7 @@ S cloning_loss(std::span<const S> logits, nn::categorical::Mask mask, std::size_
 /// @endcode
 class BehaviourCloning {
  public:
+  /// @param config checked. @param network kept; its outputs "action" are the logits.
   /// @param data must outlive `fit`. @param threads likewise.
   /// @throws ConfigError for a setting out of its range or a tag that the dataset does not have; ShapeError if the network does
   ///         not fit the dataset
@@ -116,8 +120,10 @@ class BehaviourCloning {
     for (std::size_t t = 0; t < threads.size(); ++t) scratch_.push_back(network_.make_workspace(detail::rows_per_shard));
   }
 
+  /// @{ The network with the parameters kept.
   ActionNetwork<float>& network() noexcept { return network_; }
   const ActionNetwork<float>& network() const noexcept { return network_; }
+  /// @}
 
   /// Trains until the held-out loss no longer falls, or for all epochs, and keeps the best parameters.
   /// @throws ConfigError if there are too few episodes to hold some out; NumericError if the loss is not finite

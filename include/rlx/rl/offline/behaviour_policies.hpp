@@ -21,13 +21,17 @@ namespace rlx {
 /// The most probable valid action of a trained policy with probability 1, as `act` with `deterministic` chooses it.
 class GreedyPolicy {
  public:
+  /// Of the policy inside.
   using Workspace = InferencePolicy::Workspace;
 
+  /// Kept inside; its actions must be Discrete.
   explicit GreedyPolicy(InferencePolicy policy) : policy_(std::move(policy)) {}
 
+  /// As given.
   const InferencePolicy& policy() const noexcept { return policy_; }
+  /// For one thread, at the start of an episode.
   Workspace make_workspace() const { return policy_.make_workspace(); }
-  /// @param out  A numbers, written. @throws ShapeError, NumericError as InferencePolicy::act
+  /// As `MaskedPolicy` asks; `out` has A numbers. @throws ShapeError, NumericError as InferencePolicy::act
   void probabilities(std::span<const float> observation, std::span<const std::uint8_t> mask, std::span<double> out,
                      Workspace& workspace) const {
     if (out.size() != policy_.layout().num_actions) {
@@ -50,8 +54,10 @@ static_assert(MaskedPolicy<GreedyPolicy>);
 template <MaskedPolicy P>
 class ExploringPolicy {
  public:
+  /// Memory of one thread: that of the other policy and room for its numbers.
   class Workspace {
    public:
+    /// Before the first observation of an episode.
     void begin_episode() {
       if constexpr (requires(typename P::Workspace & w) { w.begin_episode(); }) policy_.begin_episode();
     }
@@ -69,9 +75,11 @@ class ExploringPolicy {
       throw ConfigError("ExploringPolicy: share = " + std::to_string(share) + ", expected a number in [0, 1]");
   }
 
+  /// The other policy, as given.
   const P& policy() const noexcept { return policy_; }
+  /// For one thread, at the start of an episode.
   Workspace make_workspace() const { return Workspace(policy_.make_workspace()); }
-  /// @param out  A numbers, written. @throws what the other policy throws
+  /// As `MaskedPolicy` asks; `out` has A numbers. @throws what the other policy throws
   void probabilities(std::span<const float> observation, std::span<const std::uint8_t> mask, std::span<double> out,
                      Workspace& workspace) const {
     if constexpr (detail::GivesProbabilities<P, double>) {

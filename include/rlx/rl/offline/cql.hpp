@@ -40,6 +40,7 @@
 
 namespace rlx {
 
+/// What `DiscreteCql` is told.
 struct CqlConfig {
   double alpha = 1.0;                        ///< weight of the gap, >= 0, in the units of the (scaled) rewards
   std::optional<double> cql_threshold = {};  ///< set: alpha is driven so that the mean gap holds this number (nats)
@@ -47,18 +48,18 @@ struct CqlConfig {
   double polyak = 0.005;                     ///< share of Q that Qbar takes over at each update, in (0, 1]
   /// K of a network made with `with_quantiles`; 0: the square.
   std::size_t quantiles = 0;
-  double kappa_relative = 0.1;  ///< threshold of the Huber loss as a share of the sd of the minibatch's targets, >= 0
-  OfflineTraining training = {};
+  double kappa_relative = 0.1;    ///< threshold of the Huber loss as a share of the sd of the minibatch's targets, >= 0
+  OfflineTraining training = {};  ///< what all offline learners are told
 };
 
 /// Figures of one update, or their means over the updates of `learn`.
 struct CqlMetrics {
-  double loss = 0.0;     ///< the whole
-  double td_loss = 0.0;  ///< 1/2 mean (Q(s,a) - y)^2, or the mean quantile Huber loss
-  double gap = 0.0;      ///< mean of ln sum e^Q - Q(s,a) over the rows, >= 0, nats
-  double alpha = 0.0;    ///< that the loss used
-  double q = 0.0;        ///< mean of Q(s,a) over the rows
-  double grad_norm = 0.0;
+  double loss = 0.0;       ///< the whole
+  double td_loss = 0.0;    ///< 1/2 mean (Q(s,a) - y)^2, or the mean quantile Huber loss
+  double gap = 0.0;        ///< mean of ln sum e^Q - Q(s,a) over the rows, >= 0, nats
+  double alpha = 0.0;      ///< that the loss used
+  double q = 0.0;          ///< mean of Q(s,a) over the rows
+  double grad_norm = 0.0;  ///< before clipping
 };
 
 /// One row of the loss.
@@ -70,6 +71,7 @@ struct CqlRow {
 
 /// The gap of one row, ln sum over valid b of e^{Q(s,b)} less Q(s,a), and its derivative with respect to Q(s, .).
 /// @param q one number per action; invalid entries may be anything and change nothing. @param mask empty: all valid.
+/// @param action a, a valid one. @param alpha weight of the gap in `d_q`; the value returned is without it.
 /// @param d_q [actions], written: alpha (softmax_A - e_a), exactly 0 at invalid entries.
 /// @throws ShapeError for other sizes; NumericError if no action is valid
 template <std::floating_point S>
@@ -106,8 +108,10 @@ std::size_t masked_argmax(std::span<const S> values, nn::categorical::Mask mask)
 template <QFunction Q = ActionNetwork<float>>
 class DiscreteCql {
  public:
+  /// Number type of parameters and minibatches.
   using Scalar = typename Q::Scalar;
 
+  /// @param config checked. @param q kept, with its parameters.
   /// @param data must outlive the learner. @param threads likewise.
   /// @throws ConfigError for a setting out of its range, naming it; ShapeError if `q` does not fit the dataset
   DiscreteCql(CqlConfig config, Q q, const OfflineDataset& data, ThreadPool& threads)
@@ -140,13 +144,19 @@ class DiscreteCql {
     }
   }
 
+  /// As given.
   const CqlConfig& config() const noexcept { return config_; }
+  /// @{ The function that is learned; its numbers are in the units of the scaled rewards.
   Q& q() noexcept { return q_; }
   const Q& q() const noexcept { return q_; }
+  /// @}
   /// Parameters of Qbar, in the layout of `q().store()`.
   std::span<const Scalar> target_parameters() const noexcept { return target_; }
+  /// How observations and rewards of the dataset become those of minibatches.
   const TransitionScaling& scaling() const noexcept { return scaling_; }
+  /// Made so far.
   std::uint64_t updates() const noexcept { return updates_; }
+  /// Weight of the gap in the next update.
   double alpha() const noexcept { return alpha_; }
   /// For fine-tuning, which lets go of the conservatism by and by. @throws ConfigError below 0 or not finite
   void set_alpha(double alpha) {
@@ -337,6 +347,7 @@ class DiscreteCql {
   std::uint64_t updates_ = 0;
 };
 
+/// From a graph, whose parameters are drawn with seed 0.
 DiscreteCql(CqlConfig, nn::GraphSpec, const OfflineDataset&, ThreadPool&)->DiscreteCql<ActionNetwork<float>>;
 
 }  // namespace rlx

@@ -43,15 +43,17 @@ constexpr std::string_view to_string(PropensitySource source) noexcept {
 
 /// Name of a strategy, as the `tag` column has it: "conservative", "aggressive", "unknown".
 struct StrategyTag {
-  std::string_view name;
+  std::string_view name;  ///< must outlive the tag; text literals do
 };
 
 /// Rows [begin, end) of the dataset.
 struct EpisodeRange {
+  /// @{ First row, and one behind the last.
   std::size_t begin = 0, end = 0;
-  std::int64_t id = 0;  ///< of the log; unique within the dataset
-  std::size_t size() const noexcept { return end - begin; }
-  bool operator==(const EpisodeRange&) const = default;
+  /// @}
+  std::int64_t id = 0;                                       ///< of the log; unique within the dataset
+  std::size_t size() const noexcept { return end - begin; }  ///< rows, >= 1 in a dataset
+  bool operator==(const EpisodeRange&) const = default;      ///< memberwise
 };
 
 /// What holds for all rows.
@@ -62,11 +64,11 @@ struct OfflineInfo {
   /// Digest of sizes and names of observations and actions, equal to `PolicyLayout::layout_sha256` of a policy for the same
   /// environment; empty: unknown.
   std::string obs_spec_hash = {};
-  std::vector<std::string> tags = {"unknown"};  ///< names that the column `tag` counts from 0
-  std::string currency = {};                    ///< of reward and pnl; empty: none
-  PropensitySource propensity_source = PropensitySource::logged;
-  std::vector<std::string> risk_names = {};  ///< R names of the columns of `risk`
-  bool operator==(const OfflineInfo&) const = default;
+  std::vector<std::string> tags = {"unknown"};                    ///< names that the column `tag` counts from 0
+  std::string currency = {};                                      ///< of reward and pnl; empty: none
+  PropensitySource propensity_source = PropensitySource::logged;  ///< of the column `propensity`
+  std::vector<std::string> risk_names = {};                       ///< R names of the columns of `risk`
+  bool operator==(const OfflineInfo&) const = default;            ///< memberwise
 };
 
 /// The columns, row-major; N rows, E episodes. Rows of one episode follow one another in the order of time.
@@ -133,7 +135,7 @@ inline std::string offline_number(double value) { return is_finite(value) ? nloh
  */
 class OfflineDataset {
  public:
-  static constexpr std::string_view schema_version = "1";
+  static constexpr std::string_view schema_version = "1";  ///< of the files that `save` writes
 
   /// Checks everything. @throws DataError that lists the first 20 faults with row, column and episode: columns of wrong length,
   /// an action out of range or masked, a propensity outside (0, 1], episodes that are not contiguous or do not end, time that
@@ -147,15 +149,22 @@ class OfflineDataset {
   /// Replaces the file as a whole. @throws IoError
   void save(const std::string& path) const;
 
+  /// As checked.
   const OfflineInfo& info() const noexcept { return info_; }
+  /// As checked.
   const OfflineColumns& columns() const noexcept { return columns_; }
   /// N
   std::size_t size() const noexcept { return columns_.action.size(); }
+  /// D
   std::size_t observation_size() const noexcept { return info_.observation_size; }
+  /// A
   std::size_t action_count() const noexcept { return info_.action_count; }
+  /// Discount, in [0, 1].
   double gamma() const noexcept { return info_.gamma; }
+  /// Whether the log has the probabilities of all actions.
   bool has_behaviour_probs() const noexcept { return !columns_.behaviour_probs.empty(); }
 
+  /// In the order of the rows.
   std::span<const EpisodeRange> episodes() const noexcept { return episodes_; }
   /// Position in `episodes()` of the episode of a row.
   std::size_t episode_index(std::size_t row) const { return episode_of_[row]; }
@@ -169,29 +178,42 @@ class OfflineDataset {
   }
 
   // One row; spans are valid as long as the dataset.
+  /// [D], raw.
   std::span<const float> observation(std::size_t row) const { return at(columns_.obs, row, info_.observation_size); }
+  /// [A], non-zero = valid.
   std::span<const std::uint8_t> mask(std::size_t row) const { return at(columns_.mask, row, info_.action_count); }
+  /// Logged action, in [0, A).
   std::int32_t action(std::size_t row) const { return columns_.action[row]; }
+  /// Raw reward.
   double reward(std::size_t row) const { return columns_.reward[row]; }
+  /// Probability of the logged action, in (0, 1]; NaN unknown.
   double propensity(std::size_t row) const { return columns_.propensity[row]; }
+  /// Whether nothing follows the row.
   bool terminated(std::size_t row) const { return columns_.terminated[row] != 0; }
+  /// Whether the log of the episode stops here though it goes on.
   bool truncated(std::size_t row) const { return columns_.truncated[row] != 0; }
   /// Whether the value of the next observation counts: everywhere but at a terminated row.
   bool bootstraps(std::size_t row) const { return !terminated(row); }
+  /// Name of the strategy.
   std::string_view tag(std::size_t row) const { return info_.tags[static_cast<std::size_t>(columns_.tag[row])]; }
+  /// [A], only with `has_behaviour_probs`.
   std::span<const float> behaviour_probs(std::size_t row) const {
     return at(columns_.behaviour_probs, row, info_.action_count);
   }
+  /// [D], of the next row or the final one of the episode.
   std::span<const float> next_observation(std::size_t row) const {
     const std::size_t e = episode_of_[row];
     return row + 1 == episodes_[e].end ? at(columns_.final_obs, e, info_.observation_size) : observation(row + 1);
   }
+  /// [A], of that observation.
   std::span<const std::uint8_t> next_mask(std::size_t row) const {
     const std::size_t e = episode_of_[row];
     return row + 1 == episodes_[e].end ? at(columns_.final_mask, e, info_.action_count) : mask(row + 1);
   }
 
+  /// [N][D], raw.
   MatrixView<const float> observations() const noexcept { return {columns_.obs.data(), size(), info_.observation_size}; }
+  /// [N][A].
   MatrixView<const std::uint8_t> masks() const noexcept { return {columns_.mask.data(), size(), info_.action_count}; }
 
   /// @throws DataError with both digests if a policy was made for other observations or actions (an empty digest fits all)
@@ -247,17 +269,19 @@ class OfflineDataset {
 
 /// One decision for OfflineBuilder. Spans may be dropped after the call.
 struct OfflineRow {
-  std::span<const float> observation;
+  std::span<const float> observation;       ///< [D], finite
   std::span<const std::uint8_t> mask = {};  ///< empty: all valid
-  std::int32_t action = 0;
-  double reward = 0;
+  std::int32_t action = 0;                  ///< in [0, A), valid
+  double reward = 0;                        ///< raw, finite
+  /// @{ True at the last row of an episode only, where at least one is.
   bool terminated = false, truncated = false;
-  double propensity = std::numeric_limits<double>::quiet_NaN();
-  std::span<const float> behaviour_probs = {};  ///< for all rows or for none
-  std::string_view tag = "unknown";
-  std::int64_t ts = 0;  ///< ns
-  double pnl = std::numeric_limits<double>::quiet_NaN();
-  std::span<const float> risk = {};  ///< empty: NaN
+  /// @}
+  double propensity = std::numeric_limits<double>::quiet_NaN();  ///< probability of the action; NaN unknown
+  std::span<const float> behaviour_probs = {};                   ///< for all rows or for none
+  std::string_view tag = "unknown";                              ///< strategy
+  std::int64_t ts = 0;                                           ///< ns
+  double pnl = std::numeric_limits<double>::quiet_NaN();         ///< money; NaN unknown
+  std::span<const float> risk = {};                              ///< empty: NaN
 };
 
 /// Makes a dataset row by row. New tags are added to the list as they come.
@@ -270,9 +294,10 @@ class OfflineBuilder {
 
   /// Appends to the episode `id`. @throws ShapeError for a span of another length than info says
   void add(std::int64_t id, const OfflineRow& row);
-  /// Ends the running episode. @param final_mask  empty: all valid
+  /// Ends the running episode with the observation [D] and mask [A] after its last row; an empty mask: all valid.
+  /// @throws ShapeError for a span of another length
   void end_episode(std::span<const float> final_observation, std::span<const std::uint8_t> final_mask = {});
-  std::size_t size() const noexcept { return columns_.action.size(); }
+  std::size_t size() const noexcept { return columns_.action.size(); }  ///< Rows so far.
   /// The dataset; the builder is empty afterwards. @throws DataError
   OfflineDataset build() { return {std::move(info_), std::move(columns_)}; }
 

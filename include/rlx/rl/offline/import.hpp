@@ -33,7 +33,7 @@ namespace rlx {
 
 /// A dataset and what was left out of it.
 struct OfflineImport {
-  OfflineDataset data;
+  OfflineDataset data;              ///< rows whose outcome is known
   std::size_t without_outcome = 0;  ///< decisions whose result is not known: no reward, not filled, not settled
   std::size_t skipped = 0;          ///< lines or legs that are no decision of this kind
   std::size_t untagged = 0;         ///< rows with the tag "unknown"
@@ -43,25 +43,31 @@ struct OfflineImport {
 
 /// Which columns a CSV file has. An optional column may be missing in the file.
 struct OfflineCsv {
-  std::vector<std::string> observation;              ///< columns of numbers, in the order of the observation
-  std::vector<std::string> actions = {};             ///< texts of the actions 0, 1, ...; empty: the cells are integers
-  std::size_t action_count = 0;                      ///< read if `actions` is empty
-  std::string action = "action", reward = "reward";  ///< required
-  std::string episode = "episode";                   ///< integer; without the column every row is an episode of one step
-  std::string time = "ts";                           ///< ns, or a time of ISO 8601; without the column: 1, 2, 3, ...
-  std::string terminated = "terminated", truncated = "truncated";   ///< 0 or 1; without both the last row is terminated
-  std::string mask = "mask";                                        ///< a character 0 or 1 per action; missing: all valid
-  std::string propensity = "propensity", tag = "tag", pnl = "pnl";  ///< an empty cell: NaN, "unknown", NaN
+  std::vector<std::string> observation;   ///< columns of numbers, in the order of the observation
+  std::vector<std::string> actions = {};  ///< texts of the actions 0, 1, ...; empty: the cells are integers
+  std::size_t action_count = 0;           ///< read if `actions` is empty
+  /// @{ Required columns.
+  std::string action = "action", reward = "reward";
+  /// @}
+  std::string episode = "episode";  ///< integer; without the column every row is an episode of one step
+  std::string time = "ts";          ///< ns, or a time of ISO 8601; without the column: 1, 2, 3, ...
+  /// @{ 0 or 1; without both columns the last row is terminated.
+  std::string terminated = "terminated", truncated = "truncated";
+  /// @}
+  std::string mask = "mask";  ///< a character 0 or 1 per action; missing: all valid
+  /// @{ An empty cell: NaN, "unknown", NaN.
+  std::string propensity = "propensity", tag = "tag", pnl = "pnl";
+  /// @}
   bool deterministic = false;               ///< the behaviour policy had no probabilities, whatever the file says
   std::optional<float> missing_value = {};  ///< of an empty cell of the observation; empty: that is an error
-  double gamma = 1.0;
-  std::string currency = {};
+  double gamma = 1.0;                       ///< OfflineInfo::gamma
+  std::string currency = {};                ///< OfflineInfo::currency
 };
 
 /**
  * @brief Rows of transitions in the order of the file. A row whose `action` is empty gives the observation (and mask) after the
  *        last decision of its episode, which a truncated episode must have; a row whose `reward` is empty is left out.
- * @param text  whole file   @param file  its name for messages
+ * @param text  whole file   @param file  its name for messages   @param format  names of columns and actions
  * @throws DataError with file, line and column for a cell that is not what its column says; as OfflineDataset; ConfigError
  * @code
  * // the table of examples that the option agent writes
@@ -206,8 +212,8 @@ struct DecisionLogFormat {
   /// 0
   std::vector<std::string> features = {"delta", "dte", "premium_usd", "ivrv"};
   bool unchosen = false;  ///< also a row DO_NOTHING with reward 0 for each candidate that a profile accepts and no leg sells
-  double gamma = 1.0;
-  std::string currency = {};
+  double gamma = 1.0;     ///< OfflineInfo::gamma
+  std::string currency = {};  ///< OfflineInfo::currency
 };
 
 /**
@@ -222,6 +228,7 @@ struct DecisionLogFormat {
  * `training_mode` is deterministic and a language model has none: NaN. `propensity_source` is `deterministic` if no row has
  * one.
  * @param lines  text of one or several files in the order of time   @param file  a name for messages
+ * @param format  what becomes the observation
  * @throws DataError with file and line for text that is no JSON, or a log without any finished leg; ConfigError for a feature
  */
 OfflineImport import_decision_log(std::string_view lines, const std::string& file, const DecisionLogFormat& format = {});

@@ -36,17 +36,20 @@
 
 namespace rlx {
 
+/// What `DiscreteIql` is told.
 struct IqlConfig {
-  double expectile = 0.7;     ///< tau in (0, 1); above 1/2 V leans towards the better logged actions
-  double beta = 3.0;          ///< sharpness of the policy, >= 0, per unit of the (scaled) rewards; 0: behaviour cloning
-  double max_weight = 100.0;  ///< limit of e^{beta u}, > 0
-  double polyak = 0.005;      ///< share of Q that Qbar takes over at each update, in (0, 1]
-  OfflineTraining training = {};
+  double expectile = 0.7;         ///< tau in (0, 1); above 1/2 V leans towards the better logged actions
+  double beta = 3.0;              ///< sharpness of the policy, >= 0, per unit of the (scaled) rewards; 0: behaviour cloning
+  double max_weight = 100.0;      ///< limit of e^{beta u}, > 0
+  double polyak = 0.005;          ///< share of Q that Qbar takes over at each update, in (0, 1]
+  OfflineTraining training = {};  ///< what all offline learners are told
 };
 
 /// Figures of one update, or their means over the updates of `learn`.
 struct IqlMetrics {
+  /// @{ Parts of the loss; q_loss is that of both twins.
   double value_loss = 0.0, q_loss = 0.0 /* of both */, policy_loss = 0.0;
+  /// @}
   double advantage = 0.0;  ///< mean of u
   double weight = 0.0;     ///< mean of min(e^{beta u}, max_weight)
   double clipped = 0.0;    ///< share of rows whose weight is the limit
@@ -56,8 +59,11 @@ struct IqlMetrics {
 /// One row of the asymmetric square |tau - 1[u < 0]| u^2 and its derivative with respect to u.
 template <std::floating_point S>
 struct ExpectileLoss {
+  /// @{ The value, and its derivative.
   S loss = 0, d_u = 0;
+  /// @}
 };
+/// |tau - 1[u < 0]| u^2, tau in (0, 1).
 template <std::floating_point S>
 ExpectileLoss<S> expectile_loss(S u, std::type_identity_t<S> tau) {
   const S weight = u < S{0} ? S{1} - tau : tau;
@@ -78,8 +84,10 @@ class DiscreteIql {
   static_assert(std::same_as<typename Q::Scalar, typename P::Scalar>, "rlx: Q and policy must compute in the same type");
 
  public:
+  /// Number type of parameters and minibatches.
   using Scalar = typename Q::Scalar;
 
+  /// @param config checked. @param policy kept; gives logits and V.
   /// @param q  the first of the twins; the second is a copy of it with parameters of its own.
   /// @param data must outlive the learner. @param threads likewise.
   /// @throws ConfigError for a setting out of its range, naming it; ShapeError if a network does not fit the dataset
@@ -108,16 +116,21 @@ class DiscreteIql {
     for (std::size_t t = 0; t < threads.size(); ++t) scratch_.emplace_back(q_[0], policy_);
   }
 
+  /// As given.
   const IqlConfig& config() const noexcept { return config_; }
   /// The twins. @param k  0 or 1
   Q& q(std::size_t k) { return q_.at(k); }
+  /// The twins, to read.
   const Q& q(std::size_t k) const { return q_.at(k); }
   /// Logits and V.
   P& policy_network() noexcept { return policy_; }
+  /// Logits and V, to read.
   const P& policy_network() const noexcept { return policy_; }
   /// Parameters of Qbar_k.
   std::span<const Scalar> target_parameters(std::size_t k) const { return target_.at(k); }
+  /// How observations and rewards of the dataset become those of minibatches.
   const TransitionScaling& scaling() const noexcept { return scaling_; }
+  /// Made so far.
   std::uint64_t updates() const noexcept { return updates_; }
 
   /// Minibatches of the dataset; the schedule of the step size runs from its beginning to its end over this call.
@@ -134,8 +147,8 @@ class DiscreteIql {
     return sum;
   }
 
-  /// One step on rows of the caller's, already scaled by `scaling()`.
-  /// @param train_policy false: the logits' loss is 0, so that a critic can warm up.
+  /// One step on rows of the caller's, already scaled by `scaling()`. With `train_policy` false the logits' loss is 0, so that
+  /// a critic can warm up.
   /// @throws NumericError if a loss or gradient is not finite; the parameters are then those before
   IqlMetrics update(const TransitionBatch<Scalar>& batch, double learning_rate, bool train_policy = true) {
     const IqlMetrics m = evaluate(batch, train_policy);
@@ -263,6 +276,7 @@ class DiscreteIql {
   std::uint64_t updates_ = 0;
 };
 
+/// From the graphs of Q and of the policy.
 DiscreteIql(IqlConfig, nn::GraphSpec, nn::GraphSpec, const OfflineDataset&, ThreadPool&)->DiscreteIql<ActionNetwork<float>>;
 
 }  // namespace rlx

@@ -35,16 +35,16 @@ struct RecordOptions {
   std::uint64_t seed = 0;                       ///< of episodes and draws
   std::uint64_t max_episode_steps = 1'000'000;  ///< a longer episode is an EnvironmentError
   double gamma = 0.99;                          ///< OfflineInfo::gamma
-  std::string currency = {};
-  bool behaviour_probs = true;  ///< keep the probabilities of all actions; MaskedPolicy only
+  std::string currency = {};                    ///< OfflineInfo::currency
+  bool behaviour_probs = true;                  ///< keep the probabilities of all actions; MaskedPolicy only
   /// Strategy of an action, asked before it is made; empty: "unknown".
   std::function<std::string(const E&, std::int32_t action)> tag = {};
   /// Time of the decision in ns, rising within an episode; empty: 1, 2, 3, ... over all episodes.
   std::function<std::int64_t(const E&)> time_ns = {};
   /// Money that the step earned, asked after it; empty: the reward.
   std::function<double(const E&, const Transition&)> pnl = {};
-  std::vector<std::string> risk_names = {};  ///< columns that `risk` fills before the decision
-  std::function<void(const E&, std::span<float>)> risk = {};
+  std::vector<std::string> risk_names = {};                   ///< columns that `risk` fills before the decision
+  std::function<void(const E&, std::span<float>)> risk = {};  ///< asked before the action is chosen; empty: NaN
 };
 
 namespace detail {
@@ -72,6 +72,7 @@ std::string offline_layout_hash(const E& env) {
  * A MaskedPolicy is drawn from and its probabilities are logged. Any other Policy acts deterministically: the propensities are
  * NaN and `propensity_source` is `deterministic`. Actions must be Discrete; wrap MultiDiscrete ones in FlattenMultiDiscrete.
  * @param env     used and left at the end of the last episode
+ * @param policy  acts   @param options  see there
  * @return rows with `obs_spec_hash` equal to the layout hash of a policy trained in this environment
  * @throws ConfigError for 0 episodes; EnvironmentError for an episode that does not end; DataError as OfflineDataset
  */

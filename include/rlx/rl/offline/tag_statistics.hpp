@@ -20,22 +20,22 @@ namespace rlx {
 
 /// Figures of the rows of one strategy.
 struct TagStatistics {
-  std::string tag;
-  std::size_t rows = 0;
-  risk::Interval mean_reward;  ///< with the interval of a bootstrap over rows
-  double hit_rate = 0;         ///< share of rows with a reward above 0
-  double tail_mean = 0;        ///< mean of the worst rewards, the tail mass of them
-  double worst = 0;            ///< lowest reward
-  double total_pnl = 0;        ///< of the rows whose pnl is known
-  std::size_t rows_with_pnl = 0;
+  std::string tag;                ///< name of the strategy
+  std::size_t rows = 0;           ///< >= 1
+  risk::Interval mean_reward;     ///< with the interval of a bootstrap over rows
+  double hit_rate = 0;            ///< share of rows with a reward above 0
+  double tail_mean = 0;           ///< mean of the worst rewards, the tail mass of them
+  double worst = 0;               ///< lowest reward
+  double total_pnl = 0;           ///< of the rows whose pnl is known
+  std::size_t rows_with_pnl = 0;  ///< rows behind total_pnl
 };
 
 /// How they are computed.
 struct TagStatisticsConfig {
-  risk::TailMass tail{0.05};
-  std::uint64_t seed = 0;
-  std::size_t replicates = 2'000;
-  double confidence = 0.95;
+  risk::TailMass tail{0.05};       ///< of tail_mean
+  std::uint64_t seed = 0;          ///< of the bootstrap
+  std::size_t replicates = 2'000;  ///< of the bootstrap
+  double confidence = 0.95;        ///< of the interval, in (0, 1)
 };
 
 /// One entry per tag that has rows, in the order of `OfflineInfo::tags`. Rows are taken as independent, as the legs of a ladder

@@ -54,10 +54,12 @@ struct TransitionBatch {
   std::span<const S> rewards;                 ///< [n]
   std::span<const S> discounts;               ///< [n]: gamma, 0 at terminated rows
 
-  std::size_t size() const noexcept { return actions.size(); }
+  std::size_t size() const noexcept { return actions.size(); }  ///< n
+  /// [A] of row i, or empty: all valid.
   std::span<const std::uint8_t> mask(std::size_t i) const {
     return masks.empty() ? std::span<const std::uint8_t>{} : masks.row(i);
   }
+  /// [A] after row i, or empty: all valid.
   std::span<const std::uint8_t> next_mask(std::size_t i) const {
     return next_masks.empty() ? std::span<const std::uint8_t>{} : next_masks.row(i);
   }
@@ -66,6 +68,7 @@ struct TransitionBatch {
 /// How raw observations and rewards become the numbers that a learner trains on. Constant once made.
 class TransitionScaling {
  public:
+  /// @param data  whose observations and rewards are measured; not kept. @param training  see there
   /// @param unscaled  columns that stay as they are: valid flags and categories, see nn::unscaled_columns
   /// @throws ConfigError for a setting out of its range
   TransitionScaling(const OfflineDataset& data, const OfflineTraining& training, std::vector<std::size_t> unscaled)
@@ -91,13 +94,18 @@ class TransitionScaling {
     }
   }
 
+  /// As `OfflineTraining` says.
   bool normalizes_observation() const noexcept { return normalizes_; }
+  /// Of the dataset's observations; empty without normalisation.
   const RunningMeanStd& statistics() const noexcept { return statistics_; }
+  /// Limit of a normalised number.
   double clip_obs() const noexcept { return observations_.clip; }
+  /// What rewards are multiplied by, > 0.
   double reward_scale() const noexcept { return reward_scale_; }
+  /// Discount in use.
   double gamma() const noexcept { return gamma_; }
 
-  /// @param scratch  D floats. @param out  D numbers, written.
+  /// Writes a raw observation [D], scaled, to `out` [D]; `scratch` has D floats.
   template <std::floating_point S>
   void scale(std::span<const float> observation, std::span<float> scratch, std::span<S> out) const {
     if (normalizes_) {
@@ -119,7 +127,7 @@ class TransitionScaling {
 template <std::floating_point S>
 class TransitionRows {
  public:
-  /// @param data must outlive it. @throws ConfigError for a batch size of 0
+  /// `data` must outlive it; of `training` batch size and seed are read. @throws ConfigError for a batch size of 0
   TransitionRows(const OfflineDataset& data, const TransitionScaling& scaling, const OfflineTraining& training)
       : data_(&data),
         batch_size_(training.batch_size),
