@@ -244,7 +244,7 @@ struct FrontierText {
   std::string unit = {};                    ///< of the returns, such as "$" or "% of the capital"
   int decimals = 2;                         ///< of the figures in the table
   double drawdown_factor = 1.0;             ///< what drawdowns are multiplied by, 100 for shares in percent
-  std::string drawdown_unit = {};           ///< of drawdowns after the factor; empty: none is shown
+  std::string drawdown_unit = {};           ///< of drawdowns after the factor; empty: not named
 };
 
 /// A line for each point: mean, CVaR, drawdown and hit rate with their intervals, and which weight is chosen.

@@ -297,7 +297,7 @@ class OfflineBuilder {
   /// Ends the running episode with the observation [D] and mask [A] after its last row; an empty mask: all valid.
   /// @throws ShapeError for a span of another length
   void end_episode(std::span<const float> final_observation, std::span<const std::uint8_t> final_mask = {});
-  std::size_t size() const noexcept { return columns_.action.size(); }  ///< Rows so far.
+  std::size_t size() const noexcept { return columns_.action.size(); }  ///< rows so far
   /// The dataset; the builder is empty afterwards. @throws DataError
   OfflineDataset build() { return {std::move(info_), std::move(columns_)}; }
 
