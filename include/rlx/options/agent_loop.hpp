@@ -61,6 +61,7 @@ concept AgentPolicies = requires(P& policies, const AgentState& state, const Set
 struct RulePolicies {
   HostPolicy hosts{};  ///< tests pass a loopback policy
 
+  /// As `AgentPolicies` asks.
   ProductionDecision decide(const AgentState& state, const Settings& settings, RandomStream& random) const {
     ProductionDecision decision;
     decision.action = rule_decide_action(state, settings, random);
@@ -72,8 +73,9 @@ struct RulePolicies {
 template <LlmTransport T>
 struct LlmPolicies {
   T* transport = nullptr;  ///< must outlive the agent
-  HostPolicy hosts{};
+  HostPolicy hosts{};      ///< tests pass a loopback policy
 
+  /// As `AgentPolicies` asks. Draws from `random` where the rules decide.
   ProductionDecision decide(const AgentState& state, const Settings& settings, RandomStream& random) {
     return llm_decide_action(state, settings, *transport, random);
   }
@@ -82,13 +84,15 @@ struct LlmPolicies {
 /// Production by another type (rules by default), and the training ladder.
 template <class Production = RulePolicies>
 struct LadderPolicies {
-  TrainingProfiles profiles = get_training_profiles();
-  HostPolicy hosts{};
-  Production production{};
+  TrainingProfiles profiles = get_training_profiles();  ///< of which the settings choose
+  HostPolicy hosts{};                                   ///< tests pass a loopback policy
+  Production production{};                              ///< decides while training is off
 
+  /// As `AgentPolicies` asks: what `production` decides.
   ProductionDecision decide(const AgentState& state, const Settings& settings, RandomStream& random) {
     return production.decide(state, settings, random);
   }
+  /// The legs of one tick, see propose_training_ladder; the attestation proves that the venue is no real account.
   std::vector<Action> train(const AgentState& state, const Settings& settings, const Attestation& attestation) const {
     return propose_training_ladder(state, settings, attestation, profiles, hosts);
   }
@@ -96,9 +100,9 @@ struct LadderPolicies {
 
 /// What a log says at the start: which run it belongs to, where it stands, and what is open.
 struct LogHistory {
-  std::string run_id;           ///< of the first start record; empty for a new log
-  std::uint64_t next_tick = 0;  ///< above every tick of the log
-  LegBook book;
+  std::string run_id;                                          ///< of the first start record; empty for a new log
+  std::uint64_t next_tick = 0;                                 ///< above every tick of the log
+  LegBook book;                                                ///< open legs, and those that ended since the last decision
   IndexHistories indices;                                      ///< of the decisions
   std::int64_t peak_day = 0;                                   ///< UTC day number of the peaks
   std::map<std::string, double, std::less<>> day_peak_equity;  ///< highest equity of that day
@@ -148,14 +152,20 @@ inline LogHistory read_history(const LogReader& reader) {
 }
 
 /// Why an agent ended, as the exit code of a program.
-enum class StopCause : std::uint8_t { none = 0, kill = 3, attestation = 4, reconciliation = 5, log = 6 };
+enum class StopCause : std::uint8_t {
+  none = 0,            ///< it did not
+  kill = 3,            ///< the kill switch
+  attestation = 4,     ///< the venue is not what it should be, or refuses access
+  reconciliation = 5,  ///< log and venue contradict each other
+  log = 6              ///< a record could not be written
+};
 
 /// What one tick did.
 struct TickReport {
-  std::uint64_t tick_seq = 0;
+  std::uint64_t tick_seq = 0;        ///< number of the tick in the log
   DecisionRecord decision;           ///< as logged
   StopCause stop = StopCause::none;  ///< not none: the agent does not trade any more
-  std::string stop_reason;
+  std::string stop_reason;           ///< for people; empty while `stop` is none
 };
 
 /**
@@ -168,7 +178,7 @@ struct TickReport {
 template <Venue V, OrderLog L, AgentPolicies P, Clock C, io::AppendFiles Files>
 class LadderAgent {
  public:
-  /// All references must outlive the agent. @param account  names the account in the labels
+  /// All references must outlive the agent. `account` names the account in the labels; `lines` takes what is printed.
   LadderAgent(V& venue, L& log, KillSwitch<Files>& kill, const Settings& settings, P policies, C& clock, std::string account,
               LineSink lines = {})
       : venue_(venue),
@@ -363,8 +373,11 @@ class LadderAgent {
   /// Whether the kill switch wants the agent to end: `poll` then does what is due.
   bool stop_is_due() const { return kill_.is_latched() || kill_.is_requested(); }
 
+  /// Of the log directory, as in its first start record; empty before `start`.
   const std::string& run_id() const noexcept { return history_.run_id; }
+  /// Number that the next tick gets.
   std::uint64_t next_tick_seq() const noexcept { return history_.next_tick; }
+  /// The legs as the log has them.
   const LegBook& book() const noexcept { return history_.book; }
   /// Index samples for the realised volatility. `start` takes those of its history and discards what was here; a caller that
   /// has better ones (a month of closes from the venue) puts them here after it, before the first tick.
@@ -811,6 +824,7 @@ class LadderAgent {
  * The first tick is at once. Between ticks the clock is let to pass in steps of at most a second (`wait_on`), after each of
  * which the kill switch and `stop_requested` are looked at. Ends with the stop record where the agent ends by itself.
  * @param agent           started
+ * @param clock           the one of the agent
  * @param ticks           at most; 0: no limit
  * @param stop_requested  called about once a second; empty: never
  * @param on_tick         takes every report; empty: nothing

@@ -13,8 +13,14 @@
 
 namespace rlx::options {
 
-enum class VenueEnvironment : std::uint8_t { paper, testnet, mainnet };
+/// Whose money a venue trades.
+enum class VenueEnvironment : std::uint8_t {
+  paper,    ///< nobody's: it reaches no network
+  testnet,  ///< the exchange's play money
+  mainnet   ///< real money
+};
 
+/// "paper", "testnet" or "mainnet".
 constexpr std::string_view name_of(VenueEnvironment environment) {
   return environment == VenueEnvironment::paper ? "paper" : environment == VenueEnvironment::testnet ? "testnet" : "mainnet";
 }
@@ -47,7 +53,9 @@ class Attestation {
   /// A venue that reaches no network.
   static Attestation paper(std::int64_t now_ms) { return {VenueEnvironment::paper, now_ms}; }
 
+  /// What was proved.
   VenueEnvironment environment() const noexcept { return environment_; }
+  /// When, by the agent's clock, UTC ms.
   std::int64_t at_ms() const noexcept { return at_ms_; }
 
  private:

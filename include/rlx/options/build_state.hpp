@@ -40,9 +40,9 @@ struct StateInputs {
 
 /// Memory of `build_state`, to be kept from tick to tick.
 struct StateScratch {
-  ChainSnapshot chain;
-  std::vector<CandidateBand> bands;
-  CandidateScratch candidates;
+  ChainSnapshot chain;               ///< of the underlying that was read last
+  std::vector<CandidateBand> bands;  ///< of its candidates
+  CandidateScratch candidates;       ///< memory of `build_candidates`
 };
 
 namespace detail {
@@ -80,10 +80,14 @@ inline void candidate_bands(const Settings& settings, std::span<const TrainingPr
 
 /**
  * @brief Builds the state of one tick: per underlying one call each for instruments, chain, account, positions and open orders.
- * @param venue      asked; nothing is sent
+ * @param venue      asked; no order is sent
+ * @param settings   which underlyings, and what is a candidate
  * @param histories  earlier index samples for the realised volatility, which the chain's own index continues; an underlying
  *                   without any has none
+ * @param clock      the agent's
+ * @param inputs     profiles, own legs of unknown state, and the host table
  * @param state      overwritten; its memory is used again. Spans of it point into the venue's instrument tables
+ * @param scratch    memory to be kept from tick to tick
  * @throws VenueError  a request was refused, or its reply could not be read; AccessError for missing credentials or rights
  * @throws DataError   a chain of which more than one row in five cannot be believed, or without an index
  */

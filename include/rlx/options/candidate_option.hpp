@@ -16,23 +16,26 @@ namespace rlx::options {
 
 /// One candidate of one underlying, as `build_candidates` makes it from a chain.
 struct CandidateOption {
-  std::string symbol;      ///< the venue's name, "BTC-16JAN26-95000-C"
-  std::string underlying;  ///< "BTC"
-  double strike = 0.0;     ///< USD
-  std::int64_t expiry_ms = 0;
-  OptionType option_type = OptionType::call;
-  double dte = 0.0;               ///< days to expiry, fractional
-  double delta = 0.0;             ///< 0 to 1
-  double otm_pct = 0.0;           ///< (strike - index)/index, percent
-  market::Fixed8 bid, ask, mark;  ///< settlement currency
-  double mid_price = 0.0;         ///< (bid + ask)/2
-  double premium_usd = 0.0;       ///< of one contract at the mid price
-  double iv = 0.0, rv = 0.0;      ///< decimal fractions; rv 0 where unknown
-  double ivrv = 1.0;              ///< iv/rv; 1 where rv is unknown
-  bool ivrv_known = false;
-  double spread_pct = 0.0;     ///< (ask - bid)/mid, percent
-  double open_interest = 0.0;  ///< contracts; NaN where the venue gives none
-  std::int64_t quote_ms = 0;
+  std::string symbol;                         ///< the venue's name, "BTC-16JAN26-95000-C"
+  std::string underlying;                     ///< "BTC"
+  double strike = 0.0;                        ///< USD
+  std::int64_t expiry_ms = 0;                 ///< UTC ms
+  OptionType option_type = OptionType::call;  ///< calls only, so far as `build_candidates` makes it
+  double dte = 0.0;                           ///< days to expiry, fractional
+  double delta = 0.0;                         ///< 0 to 1
+  double otm_pct = 0.0;                       ///< (strike - index)/index, percent
+  market::Fixed8 bid;                         ///< settlement currency, > 0
+  market::Fixed8 ask;                         ///< settlement currency, > 0
+  market::Fixed8 mark;                        ///< settlement currency
+  double mid_price = 0.0;                     ///< (bid + ask)/2
+  double premium_usd = 0.0;                   ///< of one contract at the mid price
+  double iv = 0.0;                            ///< mark IV, decimal fraction
+  double rv = 0.0;                            ///< realised volatility, decimal fraction; 0 where unknown
+  double ivrv = 1.0;                          ///< iv/rv; 1 where rv is unknown
+  bool ivrv_known = false;                    ///< whether `ivrv` is a quotient
+  double spread_pct = 0.0;                    ///< (ask - bid)/mid, percent
+  double open_interest = 0.0;                 ///< contracts; NaN where the venue gives none
+  std::int64_t quote_ms = 0;                  ///< when the venue made the quote, UTC ms
 };
 
 /// How the ladder picker reads a candidate. The default takes members named as in CandidateOption; a type without `ivrv_known`
@@ -51,6 +54,7 @@ struct CandidateOption {
 /// @endcode
 template <class C>
 struct candidate_traits {
+  /// @{ Members of the candidate, in the units of CandidateOption.
   static std::string_view symbol(const C& candidate) { return candidate.symbol; }
   static double strike(const C& candidate) { return candidate.strike; }
   static double dte(const C& candidate) { return candidate.dte; }
@@ -62,6 +66,7 @@ struct candidate_traits {
   { return candidate.ivrv_known; }
   static std::string_view underlying(const C& candidate) requires requires { std::string_view(candidate.underlying); }
   { return candidate.underlying; }
+  /// @}
 };
 
 /// Anything that `candidate_traits` can read: a type of the user's own works in the picker without conversion or copying.

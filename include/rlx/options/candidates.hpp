@@ -26,10 +26,13 @@ namespace rlx::options {
 
 /// Closed ranges of one profile, or of the production policy.
 struct CandidateBand {
-  double delta_min = 0.0, delta_max = 1.0;
-  double dte_min = 0.0, dte_max = 0.0;  ///< days
-  double target_delta = 0.0;            ///< for the order of the candidates
+  double delta_min = 0.0;     ///< smallest delta
+  double delta_max = 1.0;     ///< greatest delta
+  double dte_min = 0.0;       ///< fewest days to expiry
+  double dte_max = 0.0;       ///< most days to expiry
+  double target_delta = 0.0;  ///< for the order of the candidates
 
+  /// Whether both lie within, ends included; false for NaN.
   bool contains(double delta, double dte) const noexcept {
     return delta >= delta_min && delta <= delta_max && dte >= dte_min && dte <= dte_max;
   }
@@ -38,13 +41,13 @@ struct CandidateBand {
 /// What `build_candidates` is asked for. A candidate lies in at least one band: training passes one band per enabled profile,
 /// production and research pass the one of the settings.
 struct CandidateRequest {
-  std::span<const CandidateBand> bands;
-  double premium_min_usd = 0.0;         ///< of one contract; NaN lets nothing pass
-  std::int64_t max_quote_age_ms = 0;    ///< max_chain_age_ms of the settings
-  std::size_t max_candidates = 0;       ///< kept after sorting
-  SortKey sort = SortKey::premium_usd;  ///< production always sorts by premium
-  std::int64_t now_ms = 0;              ///< the venue's time
-  std::optional<double> realized_vol;   ///< decimal fraction
+  std::span<const CandidateBand> bands;  ///< at least one, else nothing is a candidate
+  double premium_min_usd = 0.0;          ///< of one contract; NaN lets nothing pass
+  std::int64_t max_quote_age_ms = 0;     ///< max_chain_age_ms of the settings
+  std::size_t max_candidates = 0;        ///< kept after sorting
+  SortKey sort = SortKey::premium_usd;   ///< production always sorts by premium
+  std::int64_t now_ms = 0;               ///< the venue's time
+  std::optional<double> realized_vol;    ///< decimal fraction
 };
 
 /// The band of the mode: middle of the range as its target.
@@ -54,11 +57,14 @@ inline CandidateBand band_of(const CandidateRange& range) {
 
 /// Memory of `build_candidates`, to be kept from call to call.
 struct CandidateScratch {
+  /// A row that passed, before it is sorted.
   struct Entry {
-    std::size_t quote = 0;
-    double delta = 0.0, distance = 0.0, premium_usd = 0.0;
+    std::size_t quote = 0;     ///< index into ChainSnapshot::quotes
+    double delta = 0.0;        ///< the venue's, or of Black-76
+    double distance = 0.0;     ///< from the target delta of the nearest band that holds it
+    double premium_usd = 0.0;  ///< of one contract at the mid price
   };
-  std::vector<Entry> entries;
+  std::vector<Entry> entries;  ///< of the call that runs
 };
 
 namespace detail {
@@ -86,8 +92,11 @@ inline double days_until(std::int64_t expiry_ms, std::int64_t now_ms) noexcept {
  * The venue's delta where it gives one, else Black-76 from the forward and the mark IV of the row. A missing bid or ask is
  * never made up from the mark. Sorted by premium (descending) or by distance to the target delta of the nearest band that holds
  * the candidate, then by that distance, expiry, strike and symbol; the first `max_candidates` are kept.
+ * @param chain        all quotes of one underlying
  * @param instruments  the table that `ChainQuote::instrument` points into
+ * @param request      what is asked for
  * @param out          overwritten; its memory is used again, and nothing is allocated once it and `scratch` have grown
+ * @param scratch      overwritten
  * @return  rows that cannot be believed (a number not finite or negative, bid above ask, no such instrument), those that the
  *          source has dropped included
  */
@@ -186,8 +195,8 @@ inline std::vector<CandidateOption> build_candidates(const ChainSnapshot& chain,
   return out;
 }
 
-/// Whether so many rows of a chain cannot be believed that none is: more than one in five.
-/// @param rejected  the result of `build_candidates`
+/// Whether so many rows of a chain cannot be believed that none is: more than one in five. `rejected` is the result of
+/// `build_candidates`.
 inline bool is_chain_unusable(const ChainSnapshot& chain, std::uint32_t rejected) noexcept {
   return std::uint64_t{rejected} * 5 > std::uint64_t{chain.quotes.size()} + chain.rejected_rows;
 }

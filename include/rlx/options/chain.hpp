@@ -19,21 +19,22 @@ namespace rlx::options {
 
 /// What a chain says of one instrument. Prices in the settlement currency (coin for inverse options), exact.
 struct ChainQuote {
-  std::uint32_t instrument = 0;  ///< index into the instrument table of the same source and currency
-  market::Fixed8 bid, ask;       ///< best prices; 0 = none. Never invented from the mark
-  market::Fixed8 mark;
-  double mark_iv = 0.0;                                             ///< decimal fraction (0.45); 0 = unknown
-  double forward = 0.0;                                             ///< price of the underlying for this expiry, USD
-  double delta = std::numeric_limits<double>::quiet_NaN();          ///< the venue's, 0 to 1 for calls; NaN where it gives none
+  std::uint32_t instrument = 0;                             ///< index into the instrument table of the same source and currency
+  market::Fixed8 bid;                                       ///< best price; 0 = none. Never invented from the mark
+  market::Fixed8 ask;                                       ///< best price; 0 = none. Never invented from the mark
+  market::Fixed8 mark;                                      ///< the venue's own valuation
+  double mark_iv = 0.0;                                     ///< decimal fraction (0.45); 0 = unknown
+  double forward = 0.0;                                     ///< price of the underlying for this expiry, USD
+  double delta = std::numeric_limits<double>::quiet_NaN();  ///< the venue's, 0 to 1 for calls; NaN where it gives none
   double open_interest = std::numeric_limits<double>::quiet_NaN();  ///< contracts; NaN = unknown
   std::int64_t quote_ms = 0;                                        ///< when the venue made the quote, UTC ms
 };
 
 /// All quotes of one underlying at one instant. A buffer that `load` fills again and again: it allocates only while it grows.
 struct ChainSnapshot {
-  std::int64_t ts_ms = 0;
-  double index = 0.0;  ///< USD
-  std::vector<ChainQuote> quotes;
+  std::int64_t ts_ms = 0;            ///< UTC ms
+  double index = 0.0;                ///< USD
+  std::vector<ChainQuote> quotes;    ///< at most one for each instrument
   std::uint32_t rejected_rows = 0;   ///< rows dropped: unreadable, non-finite, negative, crossed, without IV
   std::uint32_t duplicate_rows = 0;  ///< rows dropped because the symbol was there already (the first is kept)
 };

@@ -21,7 +21,9 @@ class Secret {
   /// Copies the text; the caller overwrites its own (see `wipe`).
   explicit Secret(std::string_view text) : size_(text.size()), bytes_(new char[size_ + 1]) { text.copy(bytes_.get(), size_); }
   ~Secret() { clear(); }
+  /// Takes the memory over; `other` is empty afterwards.
   Secret(Secret&& other) noexcept : size_(std::exchange(other.size_, 0)), bytes_(std::move(other.bytes_)) {}
+  /// The same; the text held before is overwritten.
   Secret& operator=(Secret&& other) noexcept {
     if (this != &other) {
       clear();
@@ -33,12 +35,14 @@ class Secret {
   Secret(const Secret&) = delete;
   Secret& operator=(const Secret&) = delete;
 
+  /// Whether there is no text.
   bool empty() const noexcept { return size_ == 0; }
   /// The text itself, for the one place that signs or sends it. Valid as long as this object.
   std::string_view reveal() const noexcept { return {bytes_.get(), size_}; }
 
   /// Takes as long for any two texts of these lengths.
   friend bool operator==(const Secret& a, const Secret& b) noexcept { return a.equals(b.reveal()); }
+  /// The same with a plain text.
   bool equals(std::string_view other) const noexcept {
     unsigned difference = size_ == other.size() ? 0U : 1U;
     for (std::size_t i = 0; i < other.size(); ++i) {
@@ -47,6 +51,7 @@ class Secret {
     }
     return difference == 0;
   }
+  /// Writes `***`, also for an empty one.
   friend std::ostream& operator<<(std::ostream& out, const Secret&) { return out << "***"; }
   /// What a message may show of it.
   static constexpr std::string_view shown() noexcept { return "***"; }
@@ -56,6 +61,7 @@ class Secret {
     volatile char* const at = bytes;
     for (std::size_t i = 0; i < size; ++i) at[i] = '\0';
   }
+  /// The same with a string, which is empty afterwards.
   static void wipe(std::string& text) noexcept {
     wipe(text.data(), text.size());
     text.clear();
@@ -77,7 +83,9 @@ class Secret {
  *
  * Of a text that was shortened only a part of the secret may be left: every run of `piece` characters of it is cut out, and the
  * whole of a shorter secret. One of fewer than 4 characters stays: cutting it would cut anything.
- * @param piece  no limit: the whole secret only
+ * @param text    what is to be shown
+ * @param secret  as it was sent; empty: nothing is cut
+ * @param piece   characters; no limit: the whole secret only
  */
 inline std::string without_secret(const std::string& text, std::string_view secret, std::size_t piece = 8) {
   constexpr std::size_t least = 4;
@@ -101,8 +109,8 @@ inline std::string without_secret(const std::string& text, std::string_view secr
 
 /// Access to one account. The id is no secret, but it is not logged either.
 struct Credentials {
-  std::string client_id;
-  Secret client_secret;
+  std::string client_id;  ///< as the venue issued it
+  Secret client_secret;   ///< signs, or is sent; see DeribitGrant
 };
 
 }  // namespace rlx::options

@@ -80,6 +80,7 @@ std::string_view variable(const Map& variables, const char* name) {
 
 /**
  * @brief Reads `{"client_id": "...", "client_secret": "..."}`.
+ * @param path   of a plain file that only its owner may read and write
  * @param owner  who has to own the file; default: the user of this process
  * @throws ConfigError  a link, no plain file, another owner, a mode other than 0600, or not that JSON. The message names the
  * path, never anything of the content

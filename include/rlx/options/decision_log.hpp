@@ -34,8 +34,20 @@
 namespace rlx::options {
 
 /// What a line of the log is about.
-enum class RecordType : std::uint8_t { start, plan, leg, decision, settlement, reconcile, error, kill, kill_released, stop };
+enum class RecordType : std::uint8_t {
+  start,          ///< the agent started
+  plan,           ///< what a tick is about to send
+  leg,            ///< one change of state of one leg
+  decision,       ///< the whole of a tick
+  settlement,     ///< of one expired position
+  reconcile,      ///< log and venue differed
+  error,          ///< what ended a tick, not the agent
+  kill,           ///< the kill switch latched
+  kill_released,  ///< the first start after the latch was removed
+  stop            ///< the agent ended by itself
+};
 
+/// The name of the enumerator, as a line has it; "?" for no such type.
 constexpr std::string_view name_of(RecordType type) {
   constexpr std::string_view names[] = {"start",     "plan",  "leg",  "decision",      "settlement",
                                         "reconcile", "error", "kill", "kill_released", "stop"};
@@ -45,9 +57,9 @@ constexpr std::string_view name_of(RecordType type) {
 
 /// One record before it has a place in the log. records_json.hpp makes it of the typed records.
 struct Record {
-  RecordType type = RecordType::error;
-  std::int64_t timestamp_ms = 0;  ///< UTC, years 1970 to 9999; chooses the file
-  std::string members;            ///< JSON text of the members of an object, without its braces
+  RecordType type = RecordType::error;  ///< what it is about
+  std::int64_t timestamp_ms = 0;        ///< UTC, years 1970 to 9999; chooses the file
+  std::string members;                  ///< JSON text of the members of an object, without its braces
 
   Record() = default;
   /// @throws LogError if `body` is neither an object nor null
@@ -73,12 +85,12 @@ enum class Durability : std::uint8_t {
 
 /// One record as it stands in the log.
 struct LogEntry {
-  std::uint64_t seq = 0;
-  RecordType type = RecordType::error;
-  std::int64_t timestamp_ms = 0;
-  std::string_view body;  ///< JSON text of the members, without braces; valid until the next entry
-  std::string_view file;  ///< name of the file
-  std::size_t line = 0;   ///< 1-based
+  std::uint64_t seq = 0;                ///< number of the record in the whole log, from 0
+  RecordType type = RecordType::error;  ///< what it is about
+  std::int64_t timestamp_ms = 0;        ///< UTC ms
+  std::string_view body;                ///< JSON text of the members, without braces; valid until the next entry
+  std::string_view file;                ///< name of the file
+  std::size_t line = 0;                 ///< 1-based
 
   /// The members as an object. @throws LogError naming file and line if they are not JSON (a line made by something else)
   nlohmann::ordered_json json() const;
@@ -95,8 +107,8 @@ struct TornTail {
 
 /// What checking a whole log gave.
 struct LogSummary {
-  std::uint64_t records = 0;
-  std::size_t files = 0;
+  std::uint64_t records = 0;     ///< whole lines
+  std::size_t files = 0;         ///< one for each UTC day that has records
   std::string last_hash;         ///< SHA-256 of the last whole line; 64 zeros where there is none
   std::optional<TornTail> torn;  ///< a torn last line, which is not counted
 };
@@ -415,6 +427,7 @@ class DecisionLog {
   const std::optional<TornTail>& torn() const noexcept { return torn_; }
   /// False once a write has failed.
   bool healthy() const noexcept { return failure_.empty(); }
+  /// As given when it was opened.
   const std::string& directory() const noexcept { return directory_; }
 
  private:

@@ -46,12 +46,13 @@ enum class DeribitGrant : std::uint8_t {
   client_credentials  ///< the secret is part of the request's body
 };
 
+/// Where and how DeribitClient asks.
 struct DeribitConfig {
-  Endpoint endpoint;  ///< of HostPolicy::resolve
-  DeribitGrant grant = DeribitGrant::client_signature;
-  std::int64_t data_deadline_ms = 10'000;  ///< of one request
-  std::int64_t order_deadline_ms = 5'000;
-  std::int64_t instruments_max_age_ms = 3'600'000;  ///< and never past 08:00 UTC, when new ones are listed
+  Endpoint endpoint;                                    ///< of HostPolicy::resolve
+  DeribitGrant grant = DeribitGrant::client_signature;  ///< how a token is asked for
+  std::int64_t data_deadline_ms = 10'000;               ///< of one request
+  std::int64_t order_deadline_ms = 5'000;               ///< of one request that places or cancels
+  std::int64_t instruments_max_age_ms = 3'600'000;      ///< and never past 08:00 UTC, when new ones are listed
 };
 
 /**
@@ -71,7 +72,7 @@ struct DeribitConfig {
 template <io::HttpTransport T, Clock C>
 class DeribitClient {
  public:
-  /// @param credentials  empty: public methods only
+  /// Sends nothing yet. Empty `credentials`: public methods only.
   /// @throws SafetyError for an endpoint without host or of no network
   DeribitClient(DeribitConfig config, std::optional<Credentials> credentials, T& transport, C& clock)
       : config_(std::move(config)),
@@ -85,6 +86,7 @@ class DeribitClient {
       throw SafetyError("Deribit client: expected an endpoint of HostPolicy::resolve, found '" + config_.endpoint.host + "'");
   }
 
+  /// What the endpoint stands for; `attest` makes the venue prove it.
   VenueEnvironment environment() const noexcept { return config_.endpoint.environment; }
   /// Whether a reply came from the wrong environment; see the class.
   bool is_halted() const noexcept { return mismatch_.has_value(); }
@@ -98,6 +100,7 @@ class DeribitClient {
     return Outcome<Attestation>::confirmed(*attestation_);
   }
 
+  /// `public/get_time`: UTC ms.
   Outcome<std::int64_t> server_time_ms() {
     return call<std::int64_t>(data_request("public/get_time", Params()), deribit::read_integer);
   }
@@ -152,6 +155,7 @@ class DeribitClient {
                         deribit::read_index_price);
   }
 
+  /// `public/ticker`.
   Outcome<Ticker> ticker(std::string_view symbol) {
     auto out = call<Ticker>(data_request("public/ticker", Params().add("instrument_name", symbol)), deribit::read_ticker);
     if (out.is_confirmed() && out.value->symbol != symbol)
@@ -193,11 +197,13 @@ class DeribitClient {
     return out;
   }
 
+  /// Open positions in options of an underlying, own and other.
   Outcome<std::vector<Position>> positions(std::string_view ccy) {
     return call<std::vector<Position>>(
         private_request("private/get_positions", Params().add("currency", ccy).add("kind", "option")), deribit::read_positions);
   }
 
+  /// Resting orders on options of an underlying, own and other.
   Outcome<std::vector<Order>> open_orders(std::string_view ccy) {
     return call<std::vector<Order>>(
         private_request("private/get_open_orders_by_currency", Params().add("currency", ccy).add("kind", "option")),
@@ -265,6 +271,7 @@ class DeribitClient {
     return out;
   }
 
+  /// Cancels by the venue's id; the order as it ended, with its fills.
   Outcome<Order> cancel(std::string_view order_id) {
     auto out = call<Order>(order_request("private/cancel", Params().add("order_id", order_id)), deribit::read_single_order);
     if (!out.is_confirmed()) return out;

@@ -23,6 +23,7 @@ enum class CodeClass : std::uint8_t {
   stop               ///< credentials or rights are missing: no further request makes sense
 };
 
+/// The class of an error code of the venue; an unlisted one is definite, unless its message is "timed_out".
 constexpr CodeClass classify_code(int code, std::string_view message = {}) {
   switch (code) {
     case 10028:  // too_many_requests

@@ -64,8 +64,7 @@ inline void expect_not_negative(const JsonCursor& json, std::string_view name, m
 
 }  // namespace detail
 
-/// Reads the envelope of a reply and checks the whole text to be JSON.
-/// @param method  for messages
+/// Reads the envelope of a reply and checks the whole text to be JSON. `method` is for messages.
 /// @throws DataError unless it is one JSON object with "jsonrpc":"2.0" and either a result or an error with an integer code;
 ///         names that occur twice are refused
 inline Envelope read_envelope(std::string_view text, const std::string& method) {
@@ -134,13 +133,15 @@ inline io::detail::JsonCursor result_of(std::string_view text, const Envelope& e
   return io::detail::JsonCursor(text, method, 1).at(*envelope.result_at);
 }
 
+/// Where a reader begins: at the result of a reply, or at a part of it.
 using Cursor = io::detail::JsonCursor;
 
 /// `public/auth`. The strings are secrets.
 struct Token {
-  std::string access_token, refresh_token;
-  std::int64_t expires_in_s = 0;
-  std::string scope;
+  std::string access_token;       ///< goes with every private request
+  std::string refresh_token;      ///< empty where the venue gives none
+  std::int64_t expires_in_s = 0;  ///< seconds from the reply on
+  std::string scope;              ///< rights granted; empty where the venue does not say
 };
 
 /// @throws DataError also for a token that is not printable ASCII without blanks: it travels in a header
@@ -182,10 +183,11 @@ inline double read_index_price(Cursor json) {
 
 /// The options of `public/get_instruments`, ascending by symbol; futures and others are left out.
 struct InstrumentList {
-  std::vector<Instrument> instruments;
-  std::uint32_t rejected_rows = 0;  ///< options dropped: unreadable, or terms that contradict the name
+  std::vector<Instrument> instruments;  ///< ascending by symbol, none twice
+  std::uint32_t rejected_rows = 0;      ///< options dropped: unreadable, or terms that contradict the name
 };
 
+/// @throws DataError unless the result is an array; a row that cannot be used is dropped and counted
 inline InstrumentList read_instruments(Cursor json) {
   enum : std::size_t {
     kind,
@@ -550,9 +552,9 @@ inline Margins read_sell_margins(Cursor json) {
 
 /// A value at a time.
 struct TimedValue {
-  std::int64_t ts_ms = 0;
-  double value = 0.0;
-  bool operator==(const TimedValue&) const = default;
+  std::int64_t ts_ms = 0;                              ///< UTC ms
+  double value = 0.0;                                  ///< above 0 where a reader of this file made it
+  bool operator==(const TimedValue&) const = default;  ///< Memberwise.
 };
 
 /// The closes of `public/get_tradingview_chart_data`; none for the status `no_data`.
@@ -630,14 +632,15 @@ inline std::vector<TimedValue> read_delivery_prices(Cursor json) {
 
 /// A delivery of `private/get_settlement_history_by_currency`.
 struct Delivery {
-  std::string symbol;
-  std::int64_t ts_ms = 0;
+  std::string symbol;       ///< of an option
+  std::int64_t ts_ms = 0;   ///< UTC ms
   market::Fixed8 position;  ///< contracts, < 0 short
   double index = 0.0;       ///< settlement price, USD
 };
+/// One page of the history.
 struct DeliveryPage {
-  std::vector<Delivery> deliveries;
-  std::string continuation;  ///< for the next page; empty: the last one
+  std::vector<Delivery> deliveries;  ///< in the venue's order
+  std::string continuation;          ///< for the next page; empty: the last one
 };
 
 /// Rows of another type than `delivery` and of other instruments than options are left out.

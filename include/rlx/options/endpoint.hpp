@@ -18,10 +18,10 @@ namespace rlx::options {
 
 /// Where requests go. Made by `HostPolicy::resolve` only.
 struct Endpoint {
-  std::string host;
-  std::uint16_t port = 443;
-  VenueEnvironment environment = VenueEnvironment::testnet;
-  std::string ca_file;  ///< empty: the system's certificates; tests name their own
+  std::string host;                                          ///< a name of the table
+  std::uint16_t port = 443;                                  ///< https
+  VenueEnvironment environment = VenueEnvironment::testnet;  ///< what the host stands for
+  std::string ca_file;                                       ///< empty: the system's certificates; tests name their own
 };
 
 /// The host table: test.deribit.com is testnet, www.deribit.com is mainnet, both https on port 443; everything else is refused.

@@ -114,8 +114,7 @@ inline std::vector<PlannedLeg> plan_legs(std::span<const Action> actions, std::s
 ///
 /// post_only: limit at mid, rounded up to the tick, at least one tick above the bid. take_bid: limit at the bid,
 /// immediate-or-cancel. A close buys at the ask, immediate-or-cancel and reduce-only, so that it neither rests nor opens a
-/// long.
-/// @param valid_until_ms  server time
+/// long. `valid_until_ms` is server time.
 inline OrderRequest make_order(const PlannedLeg& leg, market::Fixed8 amount, const Ticker& ticker, const Instrument& instrument,
                                OrderStyle style, std::int64_t valid_until_ms) {
   using market::Fixed8;
@@ -207,6 +206,7 @@ enum class LookUp : std::uint8_t {
 template <Venue V, OrderLog L, Clock C, ExecutionGate G>
 class Executor {
  public:
+  /// Everything given must outlive it.
   Executor(V& venue, Journal<L>& journal, const Settings& settings, C& clock, G& gate, ExecutionMemory& memory)
       : venue_(venue), journal_(journal), settings_(settings), clock_(clock), gate_(gate), memory_(memory) {}
 
@@ -317,6 +317,7 @@ class Executor {
   std::int64_t deadline_ms(const BookedLeg& leg) const {
     return leg.created_ms + std::int64_t{1'000} * settings_.order_ttl_sec;
   }
+  /// Own clock moved by the offset last measured.
   std::int64_t server_now_ms() const { return static_cast<std::int64_t>(clock_.now_ms()) + memory_.clock_offset_ms; }
 
   /// Waits until server time is beyond an instant. @return false if the kill switch ended the wait

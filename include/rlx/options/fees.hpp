@@ -19,23 +19,29 @@
 namespace rlx::options {
 
 /// Whether an order met a resting one on arrival or was itself resting.
-enum class Liquidity : std::uint8_t { taker, maker };
+enum class Liquidity : std::uint8_t {
+  taker,  ///< met a resting one
+  maker   ///< was resting
+};
 
 /// Fees of one settlement type, per contract: the smaller of a share of the underlying and a share of the option's own value.
 struct FeeRates {
-  market::Fixed8 maker, taker;                                 ///< of the underlying: coin per coin, or times the index in USDC
+  market::Fixed8 maker;                                        ///< of the underlying: coin per coin, or times the index in USDC
+  market::Fixed8 taker;                                        ///< in the same unit
   market::Fixed8 price_cap = market::Fixed8::parse("0.125");   ///< of the option's price
   market::Fixed8 delivery = market::Fixed8::parse("0.00015");  ///< of the underlying, at expiry
   market::Fixed8 payoff_cap = market::Fixed8::parse("0.125");  ///< of the payoff
-  bool operator==(const FeeRates&) const = default;
+  bool operator==(const FeeRates&) const = default;            ///< Memberwise.
 };
 
 /// Fees from a date on. The default is the paper venue's. On a network the fee of each trade is the truth and this only the
 /// estimate before it.
 struct FeeSchedule {
-  std::string name = "paper";
+  std::string name = "paper";      ///< in messages; "none" alone may be without taker fees
   std::int64_t valid_from_ms = 0;  ///< UTC
+  /// Of options in coin.
   FeeRates inverse = {.maker = market::Fixed8::parse("0.0003"), .taker = market::Fixed8::parse("0.0003")};
+  /// Of options in USDC.
   FeeRates linear = {.maker = market::Fixed8::parse("0.0001"), .taker = market::Fixed8::parse("0.0005")};
   /// Options that expire at most this long after their listing have no delivery fee.
   std::int64_t free_delivery_life_ms = 86'400'000;
@@ -47,10 +53,11 @@ struct FeeSchedule {
     schedule.inverse = schedule.linear = FeeRates{.maker = {}, .taker = {}, .price_cap = {}, .delivery = {}, .payoff_cap = {}};
     return schedule;
   }
+  /// Those of a settlement type; valid as long as the schedule.
   const FeeRates& rates(SettlementType settlement) const noexcept {
     return settlement == SettlementType::inverse ? inverse : linear;
   }
-  bool operator==(const FeeSchedule&) const = default;
+  bool operator==(const FeeSchedule&) const = default;  ///< Memberwise.
 };
 
 /// The schedule with the commissions that a venue lists for an instrument in the place of its own.
@@ -94,9 +101,12 @@ constexpr double premium_usd(SettlementType settlement, double price, double ind
 
 /**
  * @brief Fee of a fill that opens or closes, in the settlement currency.
- * @param amount  contracts, at least 0
- * @param price   of one contract in the settlement currency, at least 0
- * @param index   of the underlying in USD; only linear options use it
+ * @param schedule    rates
+ * @param settlement  which of them
+ * @param liquidity   whether the taker's or the maker's
+ * @param amount      contracts, at least 0
+ * @param price       of one contract in the settlement currency, at least 0
+ * @param index       of the underlying in USD, at least 0; only linear options use it
  */
 inline market::Fixed8 trade_fee(const FeeSchedule& schedule, SettlementType settlement, Liquidity liquidity,
                                 market::Fixed8 amount, market::Fixed8 price, market::Fixed8 index) {
@@ -112,6 +122,10 @@ inline market::Fixed8 trade_fee(const FeeSchedule& schedule, SettlementType sett
 
 /**
  * @brief What the seller owes the buyer of `amount` contracts at expiry, in the settlement currency; at least 0.
+ * @param type              call or put
+ * @param settlement        which currency
+ * @param strike            USD
+ * @param amount            contracts, at least 0
  * @param settlement_price  index at expiry in USD, above 0
  */
 inline market::Fixed8 payoff(OptionType type, SettlementType settlement, market::Fixed8 strike, market::Fixed8 amount,
@@ -130,6 +144,9 @@ inline market::Fixed8 payoff(const Instrument& instrument, market::Fixed8 amount
 /**
  * @brief Fee of the delivery of `amount` contracts at expiry, in the settlement currency; 0 without payoff and for options
  *        that were listed at most `free_delivery_life_ms` before their expiry (an unknown listing time counts as earlier).
+ * @param schedule          rates
+ * @param instrument        terms of the option
+ * @param amount            contracts, at least 0
  * @param settlement_price  index at expiry in USD, above 0
  */
 inline market::Fixed8 delivery_fee(const FeeSchedule& schedule, const Instrument& instrument, market::Fixed8 amount,

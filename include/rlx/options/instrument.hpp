@@ -36,13 +36,13 @@ inline constexpr std::int64_t expiry_time_of_day_ms = 8 * 3'600'000;
 
 /// The parts of a name such as `BTC-16JAN26-95000-C` or `XRP_USDC-19DEC25-2d4-P`.
 struct InstrumentName {
-  std::string underlying;  ///< `BTC`, `XRP`: without `_USDC`
-  SettlementType settlement = SettlementType::inverse;
-  std::int64_t expiry_ms = 0;  ///< 08:00 UTC of the day named
-  double strike = 0.0;         ///< above 0
-  OptionType type = OptionType::call;
-  std::string expiry_text;  ///< `16JAN26`, as in the name
-  bool operator==(const InstrumentName&) const = default;
+  std::string underlying;                                  ///< `BTC`, `XRP`: without `_USDC`
+  SettlementType settlement = SettlementType::inverse;     ///< linear where the name has `_USDC`
+  std::int64_t expiry_ms = 0;                              ///< 08:00 UTC of the day named
+  double strike = 0.0;                                     ///< above 0
+  OptionType type = OptionType::call;                      ///< `C` or `P`
+  std::string expiry_text;                                 ///< `16JAN26`, as in the name
+  bool operator==(const InstrumentName&) const = default;  ///< Memberwise.
 };
 
 namespace detail {
@@ -165,26 +165,28 @@ inline std::string format_instrument_name(const InstrumentName& name) {
 
 /// From this price on the tick is another one.
 struct TickStep {
-  market::Fixed8 above_price, tick_size;
-  bool operator==(const TickStep&) const = default;
+  market::Fixed8 above_price;                        ///< from here on, settlement currency
+  market::Fixed8 tick_size;                          ///< prices are its multiples
+  bool operator==(const TickStep&) const = default;  ///< Memberwise.
 };
 
 /// What a venue says of one option.
 struct Instrument {
-  std::string symbol;      ///< `BTC-16JAN26-95000-C`
-  std::string underlying;  ///< `BTC`
-  std::string currency;    ///< of price, margin and settlement: `BTC`, `USDC`
-  OptionType type = OptionType::call;
-  SettlementType settlement = SettlementType::inverse;
-  double strike = 0.0;  ///< USD
-  std::int64_t expiry_ms = 0;
-  std::int64_t creation_ms = 0;                           ///< when it was listed; 0: unknown
-  market::Fixed8 tick_size;                               ///< below the first step
-  market::Fixed8 minimum_size;                            ///< contracts; amounts are its multiples
-  std::vector<TickStep> tick_steps;                       ///< ascending
-  double maker_commission = 0.0, taker_commission = 0.0;  ///< fraction of the underlying
-  bool open = true;
-  bool operator==(const Instrument&) const = default;
+  std::string symbol;                                   ///< `BTC-16JAN26-95000-C`
+  std::string underlying;                               ///< `BTC`
+  std::string currency;                                 ///< of price, margin and settlement: `BTC`, `USDC`
+  OptionType type = OptionType::call;                   ///< call or put
+  SettlementType settlement = SettlementType::inverse;  ///< what `currency` is: coin or USDC
+  double strike = 0.0;                                  ///< USD
+  std::int64_t expiry_ms = 0;                           ///< UTC ms
+  std::int64_t creation_ms = 0;                         ///< when it was listed; 0: unknown
+  market::Fixed8 tick_size;                             ///< below the first step
+  market::Fixed8 minimum_size;                          ///< contracts; amounts are its multiples
+  std::vector<TickStep> tick_steps;                     ///< ascending
+  double maker_commission = 0.0;                        ///< fraction of the underlying
+  double taker_commission = 0.0;                        ///< fraction of the underlying
+  bool open = true;                                     ///< whether the venue takes orders for it
+  bool operator==(const Instrument&) const = default;   ///< Memberwise.
 };
 
 /// The tick at a price: that of the last step at or below it.
@@ -235,6 +237,7 @@ inline market::Fixed8 round_price_down(const Instrument& instrument, market::Fix
  * Inverse BTC and ETH: tick 0.0001 below 0.005, then 0.0005, minimum 0.1 BTC and 1 ETH, commission 0.0003. Linear BTC, ETH and
  * XRP: ticks 5, 0.2 and 0.0005 USDC, minimum 0.01, 0.1 and 1000, maker 0.0001, taker 0.0005; ticks and sizes as the recorded
  * quotes of December 2025 show them.
+ * @param name         parts of its name
  * @param creation_ms  when it was listed; 0: unknown
  * @throws ConfigError for other underlyings
  */
@@ -269,6 +272,7 @@ inline Instrument paper_instrument(const InstrumentName& name, std::int64_t crea
   }
   return instrument;
 }
+/// The same by the name itself. @throws what parse_instrument_name throws
 inline Instrument paper_instrument(std::string_view name, std::int64_t creation_ms = 0) {
   return paper_instrument(parse_instrument_name(name), creation_ms);
 }

@@ -37,12 +37,12 @@ inline constexpr std::string_view internal = "internal";                ///< a t
 
 /// Why a kill switch latched, as the kill record has it; empty: it did not.
 struct KillCause {
-  std::string reason;  ///< one of kill_reason
-  std::string message;
+  std::string reason;   ///< one of kill_reason
+  std::string message;  ///< for people; may be empty
 };
 
 /// Whether the equity has fallen by at least `limit_pct` since the start. An equity that is not known, or a limit that is not a
-/// number, counts as fallen. @param limit_pct  percent, e.g. hard_max_drawdown_pct
+/// number, counts as fallen. `limit_pct` is in percent, e.g. hard_max_drawdown_pct.
 inline bool is_drawdown_reached(double start_equity, double equity, double limit_pct) noexcept {
   const double lost_pct = (start_equity - equity) / start_equity * 100.0;
   return !(start_equity > 0.0 && lost_pct < limit_pct);
@@ -60,9 +60,9 @@ inline bool is_drawdown_reached(double start_equity, double equity, double limit
 template <io::AppendFiles Files = io::PosixFiles>
 class KillSwitch {
  public:
-  static constexpr std::string_view latch_name = "kill.latch";
-  static constexpr std::string_view operator_name = "KILL";
-  static constexpr std::string_view unlogged_name = "kill.unlogged";
+  static constexpr std::string_view latch_name = "kill.latch";        ///< file that is the latch
+  static constexpr std::string_view operator_name = "KILL";           ///< file that asks for a stop by being there
+  static constexpr std::string_view unlogged_name = "kill.unlogged";  ///< file with what the log does not have yet
 
   /// @param directory  exists; @param files  must outlive this object
   KillSwitch(const std::string& directory, Files& files)
@@ -74,10 +74,13 @@ class KillSwitch {
   KillSwitch(const KillSwitch&) = delete;
   KillSwitch& operator=(const KillSwitch&) = delete;
 
+  /// From the first `latch`, or a latch found at the start; for the life of this object.
   bool is_latched() const noexcept { return latch_.latched(); }
   /// Time, reason and message of the first latch, as the file has them.
   const std::string& reason() const noexcept { return latch_.reason(); }
+  /// Where the latch is; to be removed by hand.
   const std::string& latch_path() const noexcept { return record_.path(); }
+  /// Where the operator's request is looked for.
   const std::string& operator_path() const noexcept { return operator_path_; }
 
   /// Whether the operator asks for a stop now.
@@ -112,7 +115,9 @@ class KillSwitch {
   /**
    * @brief Latches, in memory first, then durably; see risk::KillLatch. The first reason is kept. Never throws: the next call
    *        writes what the disk refused.
-   * @param reason  one of kill_reason
+   * @param reason   one of kill_reason
+   * @param message  for people; line ends become spaces
+   * @param now_ms   UTC ms, for the file
    * @return empty, or what the disk said
    */
   std::string latch(std::string_view reason, std::string_view message, std::int64_t now_ms) {
@@ -150,7 +155,8 @@ struct KillReport {
 
 /// An own order that is not known to be closed.
 struct OwnLabel {
-  std::string underlying, label;
+  std::string underlying;  ///< "BTC"
+  std::string label;       ///< see make_label
 };
 
 /**
@@ -161,7 +167,14 @@ struct OwnLabel {
  * `cancel_by_label` of the own labels: a cancel of everything might hit a real account, and an answer could not be believed;
  * `all_closed` then says that every one of these was confirmed.
  * Never throws: an exception of the venue counts as a failed request.
- * @param wait_ms  called with the milliseconds to wait between two tries
+ * @param venue        asked to cancel, then for open orders
+ * @param kill         latched first
+ * @param reason       one of kill_reason
+ * @param message      for people
+ * @param now_ms       UTC ms, for the latch
+ * @param underlyings  whose orders are cancelled
+ * @param own_labels   own orders not known to be closed; used after an attestation mismatch only
+ * @param wait_ms      called with the milliseconds to wait between two tries
  */
 template <Venue V, io::AppendFiles Files, class Wait>
 KillReport engage(V& venue, KillSwitch<Files>& kill, std::string_view reason, std::string_view message, std::int64_t now_ms,
