@@ -38,8 +38,8 @@ namespace rlx {
 
 /// Whether a candidate may replace the behaviour policy, and why not.
 struct OnlineGate {
-  bool allowed = false;
-  std::string reason;
+  bool allowed = false;  ///< whether it may
+  std::string reason;    ///< why, in one line
 };
 
 /// Allowed if the doubly robust estimate is available and reliable and its lower bound is at least the value of the log.
@@ -87,7 +87,7 @@ struct ExplorationConfig {
 };
 
 /// eps_min + (eps_max - eps_min) max(0, 1 - dd / dd_max); half of it in Tighten, 0 in ReduceOnly and above and for a drawdown
-/// that is not a number. @param drawdown share of the peak, >= 0. @throws ConfigError
+/// that is not a number. `drawdown` is a share of the peak, >= 0. @throws ConfigError
 inline double exploration_rate(const ExplorationConfig& config, double drawdown, risk::KillState state) {
   if (!(config.eps_min >= 0 && config.eps_min <= config.eps_max && config.eps_max <= 1) || !(config.dd_max > 0)) {
     throw ConfigError("ExplorationConfig: expected 0 <= eps_min <= eps_max <= 1 and dd_max above 0, found " +
@@ -107,6 +107,7 @@ struct ExplorationActions {
 
   /// @param symbols        what each action trades; empty: nothing
   /// @param probe_symbols  may be explored
+  /// @param reducing       one flag per action, kept as it is
   /// @throws ConfigError for a probe symbol that no action trades, or lists of different length
   static ExplorationActions of(std::span<const std::string> symbols, std::span<const std::string> probe_symbols,
                                std::vector<std::uint8_t> reducing) {
@@ -138,13 +139,14 @@ struct ExplorationActions {
 template <MaskedPolicy P>
 class ProbingPolicy {
  public:
+  /// Memory of one thread.
   struct Workspace {
-    PolicyProbabilities<P> inner;
-    std::vector<std::uint8_t> mask;
-    void begin_episode() { inner.begin_episode(); }
+    PolicyProbabilities<P> inner;                    ///< of the policy inside
+    std::vector<std::uint8_t> mask;                  ///< [A], what the state leaves of the mask
+    void begin_episode() { inner.begin_episode(); }  ///< before the first observation of an episode
   };
 
-  /// @param policy  must outlive this object. @throws ConfigError
+  /// Starts without a drawdown in the state Normal; `policy` must outlive this object. @throws ConfigError
   ProbingPolicy(const P& policy, ExplorationConfig config, ExplorationActions actions)
       : policy_(&policy), config_(config), actions_(std::move(actions)), eps_(exploration_rate(config_, 0, state_)) {
     if (actions_.probe.size() != actions_.reducing.size() || actions_.probe.empty()) {
@@ -152,6 +154,7 @@ class ProbingPolicy {
     }
   }
 
+  /// Share of the peak that is lost, >= 0, and state of the kill switch, from the next decision on.
   void set_state(double drawdown, risk::KillState state) {
     eps_ = exploration_rate(config_, drawdown, state);
     state_ = state;
@@ -159,6 +162,7 @@ class ProbingPolicy {
   /// Share of random actions now.
   double exploration() const noexcept { return eps_; }
 
+  /// For one thread, at the start of an episode. Allocates.
   Workspace make_workspace() const { return {PolicyProbabilities<P>(*policy_, actions_.probe.size()), actions_.probe}; }
   /// @throws ShapeError for another number of actions; NumericError if no reducing action is valid where only these are allowed
   void probabilities(std::span<const float> observation, std::span<const std::uint8_t> mask, std::span<double> out,
@@ -229,9 +233,10 @@ struct FineTuneConfig {
 template <class L>
 class OfflineToOnline {
  public:
+  /// Number type of the learner.
   using Scalar = typename L::Scalar;
 
-  /// @param learner trained on `log`; both must outlive this object. @throws ConfigError naming the setting
+  /// `learner` was trained on `log`; both must outlive this object. @throws ConfigError naming the setting
   OfflineToOnline(FineTuneConfig config, L& learner, const OfflineDataset& log)
       : config_(config), learner_(&learner), log_(&log), d_(log.observation_size()), a_(log.action_count()), scaled_(d_) {
     const auto require = [](const char* name, double value, bool fits, const char* expected) {
@@ -266,7 +271,7 @@ class OfflineToOnline {
   }
 
   /// Keeps a decision of its own; the oldest one makes room. Read are observation, mask, action, reward and terminated.
-  /// @param next_observation  after it, [D]. @param next_mask  [A]; empty: all valid
+  /// @param row  raw. @param next_observation  after it, [D]. @param next_mask  [A]; empty: all valid
   /// @throws ShapeError; DataError for an action out of range or masked, numbers that are not finite, or a next mask without a
   ///         valid action where the row bootstraps
   void add(const OfflineRow& row, std::span<const float> next_observation, std::span<const std::uint8_t> next_mask = {}) {
@@ -304,6 +309,7 @@ class OfflineToOnline {
     }
   }
 
+  /// Made by this object.
   std::uint64_t updates() const noexcept { return updates_; }
   /// Online rows in the replay.
   std::size_t size() const noexcept { return std::min<std::size_t>(added_, config_.replay_capacity); }
@@ -313,6 +319,7 @@ class OfflineToOnline {
   }
   /// Weight of the conservatism in the next update; 0 for a learner without.
   double alpha() const noexcept { return annealed(alpha_start_, has_alpha ? config_.alpha_end : 0.0); }
+  /// Whether the next update leaves the policy as it is, so that the critic warms up.
   bool actor_frozen() const noexcept { return updates_ < config_.critic_warmup; }
 
   /// The next minibatch, scaled as the learner wants it; the views live until the next call.
@@ -437,6 +444,7 @@ class KlPenalty {
  public:
   KlPenalty() : state_(std::make_shared<detail::KlPenaltyState>()) {}
 
+  /// Forgets the probabilities of the rollout before; KlReference gives the new ones.
   void on_rollout(const RolloutView&, std::span<float>) const { state_->ready = false; }
   /// @throws ConfigError if no KlReference has seen the rollout
   template <std::floating_point S>
@@ -456,6 +464,7 @@ class KlPenalty {
     }
     return share * sum;
   }
+  /// Writes `offline/kl`, nats, and `offline/kl_coef`.
   void record(Logger& logger) const {
     logger.record("offline/kl", state_->kl);
     logger.record("offline/kl_coef", state_->coef);
@@ -468,6 +477,7 @@ class KlPenalty {
 };
 static_assert(RiskObjective<KlPenalty>);
 
+/// How strongly a learner is held near the offline policy, and for how long.
 struct KlReferenceConfig {
   double coef = 0.1;                         ///< kl_coef at the start, >= 0
   std::uint64_t anneal_timesteps = 100'000;  ///< over which it falls linearly to 0, >= 1
@@ -478,7 +488,8 @@ struct KlReferenceConfig {
 template <class L, MaskedPolicy P>
 class KlReference final : public Callback {
  public:
-  /// @param learner  must outlive this object. @throws ConfigError
+  /// @param learner  must outlive this object. @param penalty  the one that the learner was given, or a copy of it
+  /// @param policy   kept. @param config  checked. @throws ConfigError
   KlReference(const L& learner, const KlPenalty& penalty, P policy, KlReferenceConfig config = {})
       : learner_(&learner), state_(penalty.state_), policy_(std::move(policy)), config_(config) {
     if (!is_finite(config.coef) || config.coef < 0 || config.anneal_timesteps == 0) {

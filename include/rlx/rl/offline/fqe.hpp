@@ -38,7 +38,7 @@ struct FqeConfig {
 
 /// Probabilities of a policy at every row of a dataset and after the last row of every episode.
 struct PolicyTable {
-  std::size_t actions = 0;
+  std::size_t actions = 0;    ///< A
   std::vector<float> rows;    ///< [N][A]
   std::vector<float> finals;  ///< [E][A]; 0 where an episode terminated
   std::vector<double> taken;  ///< [N] of the logged action
@@ -96,11 +96,15 @@ struct PolicyTable {
 /// A fitted Q-function; models ActionValues. In the units of the rewards.
 class FittedQ {
  public:
+  /// Scratch of one thread.
   using Workspace = ActionNetwork<float>::Workspace;
 
+  /// Q(s, b) = `scale` (value + action_b) of the network.
   FittedQ(ActionNetwork<float> network, double scale) : network_(std::move(network)), scale_(scale) {}
 
+  /// For one thread. Allocates.
   Workspace make_workspace() const { return network_.make_workspace(1); }
+  /// Q of every action at a raw observation [D] into `out` [A]; the mask is not read.
   void values(std::span<const float> observation, std::span<const std::uint8_t>, std::span<double> out, Workspace& w) const {
     network_.forward(network_.store().parameters(), {observation.data(), 1, observation.size()}, w);
     const auto action = network_.action(w).row(0);
@@ -119,7 +123,9 @@ static_assert(ActionValues<FittedQ>);
  *
  * Rewards are divided by their root mean square while fitting, so the learning rate needs no change with the currency. A
  * truncated row bootstraps: the value is that of the task going on.
+ * @param data      raw; observations reach the network unscaled
  * @param policy    of `data`, as PolicyTable::of gives it
+ * @param config    network, step size and number of updates
  * @param episodes  positions in `data.episodes()` to learn from, repetitions count as often; empty: all
  * @throws ConfigError (config), NumericError if the parameters diverge
  * @par Complexity  updates * batch_size forward passes of two networks and one backward pass

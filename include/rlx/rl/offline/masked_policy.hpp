@@ -37,7 +37,7 @@ concept MaskedPolicy = requires(const P& policy) {
 template <MaskedPolicy P>
 class PolicyProbabilities {
  public:
-  /// @param actions  A
+  /// `policy` must outlive this object; `actions` is A.
   PolicyProbabilities(const P& policy, std::size_t actions)
       : policy_(&policy), workspace_(policy.make_workspace()), numbers_(detail::GivesProbabilities<P, double> ? 0 : actions) {}
 
@@ -45,7 +45,7 @@ class PolicyProbabilities {
   void begin_episode() {
     if constexpr (requires { workspace_.begin_episode(); }) workspace_.begin_episode();
   }
-  /// @param out [A], written
+  /// Probabilities at a raw observation [D] with the mask [A] into `out` [A].
   void operator()(std::span<const float> observation, std::span<const std::uint8_t> mask, std::span<double> out) {
     if constexpr (detail::GivesProbabilities<P, double>) {
       policy_->probabilities(observation, mask, out, workspace_);
@@ -72,8 +72,11 @@ concept ActionValues = requires(const Q& q, std::span<const float> observation, 
 
 /// Every valid action with the same probability.
 struct UniformPolicy {
+  /// Nothing to remember.
   struct Workspace {};
+  /// As `MaskedPolicy` asks.
   Workspace make_workspace() const { return {}; }
+  /// 1 / (number of valid actions) where the mask allows, else 0; the observation is not read.
   void probabilities(std::span<const float>, std::span<const std::uint8_t> mask, std::span<double> out, Workspace&) const {
     double valid = 0;
     for (const std::uint8_t byte : mask) valid += byte != 0 ? 1 : 0;

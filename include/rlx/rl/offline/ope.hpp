@@ -31,12 +31,12 @@ namespace rlx {
 
 /// What the estimators read; every span has one entry per row of the dataset.
 struct OpeRows {
-  std::span<const EpisodeRange> episodes;
-  std::span<const double> rewards;
-  std::span<const double> rho;     ///< pi_e(a|s) / mu(a|s), >= 0
-  std::span<const double> q = {};  ///< Qhat(s, a) of the logged action; empty: no doubly robust estimate
-  std::span<const double> v = {};  ///< Vhat(s) = sum_b pi_e(b|s) Qhat(s, b); empty likewise
-  double gamma = 1;
+  std::span<const EpisodeRange> episodes;  ///< rows of each; one entry per episode
+  std::span<const double> rewards;         ///< raw
+  std::span<const double> rho;             ///< pi_e(a|s) / mu(a|s), >= 0
+  std::span<const double> q = {};          ///< Qhat(s, a) of the logged action; empty: no doubly robust estimate
+  std::span<const double> v = {};          ///< Vhat(s) = sum_b pi_e(b|s) Qhat(s, b); empty likewise
+  double gamma = 1;                        ///< discount
 };
 
 /**
@@ -51,6 +51,7 @@ class OpeEpisodes {
   /// O(N). @throws ShapeError for spans of different lengths; NumericError for a rho below 0 or a number that is not finite
   explicit OpeEpisodes(const OpeRows& rows);
 
+  /// Number of episodes.
   std::size_t size() const noexcept { return returns_.size(); }
   /// sum_e W^e G^e / sum_e W^e, G the discounted return
   double wis(std::span<const double> count = {}) const;
@@ -59,6 +60,7 @@ class OpeEpisodes {
   /// Mean of V over the episodes, backwards V = Vhat(s_t) + rho_t (r_t + gamma V_next - Qhat(s_t, a_t)), 0 after the last row:
   /// like the others it values the episode as long as it was logged.
   double doubly_robust(std::span<const double> count = {}) const;
+  /// Whether `q` and `v` were given.
   bool has_doubly_robust() const noexcept { return !doubly_robust_.empty(); }
   /// Effective number of episodes, (sum W)^2 / sum W^2; 0 if none has weight.
   double effective_size() const;
@@ -76,6 +78,7 @@ class OpeEpisodes {
 
 // ---- Whole evaluation ---------------------------------------------------------------------------------------------------
 
+/// Weighted importance sampling, per decision, doubly robust, and fitted Q evaluation.
 enum class OpeMethod : std::uint8_t { wis, pdwis, doubly_robust, fqe };
 
 /// "WIS", "PDWIS", "DR", "FQE".
@@ -86,12 +89,13 @@ constexpr std::string_view to_string(OpeMethod method) noexcept {
 
 /// How a policy is evaluated.
 struct OpeConfig {
+  /// Which estimates, in this order.
   std::vector<OpeMethod> methods = {OpeMethod::wis, OpeMethod::pdwis, OpeMethod::doubly_robust, OpeMethod::fqe};
   /// Which propensities the importance estimators may use; the dataset must say that it has them. `deterministic` takes every
   /// logged action as certain.
   PropensitySource propensities = PropensitySource::logged;
-  std::uint64_t seed = 0;
-  bool intervals = true;
+  std::uint64_t seed = 0;          ///< of fits and resamples
+  bool intervals = true;           ///< false: estimates only, without bootstrap and refits
   std::size_t replicates = 2'000;  ///< of the bootstrap over episodes (BCa)
   double confidence = 0.95;        ///< in (0, 1)
   std::size_t refits = 10;         ///< fits on resampled episodes for the interval of FQE, at least 2
@@ -101,20 +105,21 @@ struct OpeConfig {
 
 /// One estimate of the value from the first observation of an episode on.
 struct OpeEstimate {
-  OpeMethod method = OpeMethod::wis;
-  bool available = false;
-  risk::Interval value = {};  ///< ends equal to the estimate without intervals
-  bool reliable = false;      ///< false: refused, or the effective size is below max(10, 0.05 m), or replicates had no weight
-  std::string note = {};      ///< why it is refused or unreliable
+  OpeMethod method = OpeMethod::wis;  ///< which estimate this is
+  bool available = false;             ///< false: refused, `value` means nothing
+  risk::Interval value = {};          ///< ends equal to the estimate without intervals
+  bool reliable = false;  ///< false: refused, or the effective size is below max(10, 0.05 m), or replicates had no weight
+  std::string note = {};  ///< why it is refused or unreliable
 };
 
+/// Estimates of one policy on one log.
 struct OpeResult {
   std::vector<OpeEstimate> estimates;  ///< in the order of OpeConfig::methods
   std::size_t episodes = 0;            ///< m
   double behaviour_value = 0;          ///< mean discounted return of the log
   double support = 0;                  ///< mean probability of the policy on actions that the log could contain
   double effective_size = 0;           ///< of the weights of WIS; NaN without propensities
-  PropensitySource propensities = PropensitySource::logged;
+  PropensitySource propensities = PropensitySource::logged;  ///< as asked for
 
   /// @throws ConfigError if the method was not asked for
   const OpeEstimate& operator[](OpeMethod method) const {
@@ -133,6 +138,7 @@ struct OpeResult {
  * taken). Below `min_support` the importance estimators refuse and only FQE answers, flagged. Qhat of DR is fitted on the other
  * half of the episodes. Intervals: BCa over episodes for WIS, PDWIS, DR; for FQE the estimate ± t times the sd of `refits` fits
  * on resampled episodes. FQE bootstraps at truncated rows, so it values a task that goes on; the others value what was logged.
+ * @param data    the log   @param target  policy to be valued   @param config  see there
  * @param pool  runs fits and replicates; the result does not depend on it. May be null
  * @throws DataError if importance estimators are asked for and a propensity is NaN or of another source than demanded;
  *         ConfigError (config); NumericError (policy)
