@@ -134,6 +134,25 @@ TEST_CASE("A checkpoint of another distortion or another critic is refused", "[r
   REQUIRE_THROWS_AS(neutral.load_state(other), rlx::CheckpointError);
   QuantileCritic absolute({.atoms = 8, .kappa_absolute = 0.1});
   REQUIRE_THROWS_AS(absolute.load_state(other), rlx::CheckpointError);
+  // Two tails so small that G is 1 nearly everywhere; parts of a mixture in another share.
+  const auto taken = [](const Distortion& saved, const Distortion& own) {
+    std::vector<std::byte> state;
+    rlx::StateWriter out(state);
+    DistortedAdvantage(saved).save_state(out);
+    rlx::StateReader in(state);
+    try {
+      DistortedAdvantage(own).load_state(in);
+      return true;
+    } catch (const rlx::CheckpointError&) {
+      return false;
+    }
+  };
+  REQUIRE(taken(Distortion::cvar(0.05), Distortion::cvar(0.05)));
+  REQUIRE_FALSE(taken(Distortion::cvar(0.05), Distortion::cvar(0.01)));
+  REQUIRE_FALSE(taken(Distortion::cvar(0.001), Distortion::cvar(0.002)));
+  const auto half = [](double c) { return Distortion::mixture(c, Distortion::mean(), Distortion::cvar(0.05)); };
+  REQUIRE(taken(half(0.5), half(0.5)));
+  REQUIRE_FALSE(taken(half(0.5), half(0.25)));
 }
 
 TEST_CASE("A quantile critic refuses to be clipped or rescaled", "[rl][distorted_advantage]") {

@@ -101,6 +101,15 @@ class Distortion {
   /// Memberwise: the same parts with the same weights in the same order.
   bool operator==(const Distortion&) const = default;
 
+  /// Kind, parameter and weight of each part: distortions with the same numbers are the same, whatever their scale. Allocates
+  std::vector<double> fingerprint() const {
+    std::vector<double> numbers;
+    for (const Component& one : components_) {
+      numbers.insert(numbers.end(), {static_cast<double>(one.kind), one.parameter, one.weight});
+    }
+    return numbers;
+  }
+
  private:
   enum class Kind : std::uint8_t { mean, cvar, wang, power };
   struct Component {

@@ -4,7 +4,6 @@
 #ifndef RLX_RL_DISTORTED_ADVANTAGE_HPP
 #define RLX_RL_DISTORTED_ADVANTAGE_HPP
 
-#include <array>
 #include <concepts>
 #include <cstddef>
 #include <optional>
@@ -99,23 +98,16 @@ class DistortedAdvantage {
   double distorted_value() const noexcept { return distorted_; }
 
   /// Enough of the distortion to recognise it: nothing else is kept.
-  void save_state(StateWriter& writer) const { writer.write(fingerprint()); }
+  void save_state(StateWriter& writer) const { writer.write(distortion_.fingerprint()); }
   /// @throws CheckpointError  foreign bytes, or of another distortion.
   void load_state(StateReader& reader) {
-    if (reader.read<std::array<double, 15>>() != fingerprint()) {
+    if (reader.read_vector<double>() != distortion_.fingerprint()) {
       throw CheckpointError(
           "state of a DistortedAdvantage: it was saved with another distortion; construct it as the run that was saved did");
     }
   }
 
  private:
-  /// The distortion's values at 1/16 to 15/16.
-  std::array<double, 15> fingerprint() const {
-    std::array<double, 15> values{};
-    for (std::size_t i = 0; i < values.size(); ++i) values[i] = distortion_((static_cast<double>(i) + 1.0) / 16.0);
-    return values;
-  }
-
   risk::Distortion distortion_;
   std::optional<risk::Influence> influence_;
   std::vector<double> weights_, utilities_;
