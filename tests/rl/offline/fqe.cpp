@@ -6,10 +6,13 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <string>
 #include <vector>
 
 #include <rlx/core/random.hpp>
+#include <rlx/rl/offline/behaviour_policies.hpp>
 
+using rlx_test::ContainsSubstring;
 using rlx_test::WithinAbs;
 
 namespace {
@@ -46,7 +49,12 @@ rlx::OfflineDataset chain(std::size_t episodes, double gamma, double scale) {
 /// Probability p of action 0.
 struct Biased {
   struct Workspace {};
+  struct Layout {
+    std::string layout_sha256;
+  };
   double p;
+  Layout made_for = {};
+  const Layout& layout() const { return made_for; }
   Workspace make_workspace() const { return {}; }
   void probabilities(std::span<const float>, std::span<const std::uint8_t>, std::span<double> out, Workspace&) const {
     out[0] = p;
@@ -90,6 +98,17 @@ TEST_CASE("PolicyTable: refuses what are no probabilities", "[offline]") {
   const rlx::OfflineDataset data = chain(2, 0.5, 1);
   REQUIRE_THROWS_AS(rlx::PolicyTable::of(data, Biased{-0.1}), rlx::NumericError);
   REQUIRE_THROWS_AS(rlx::PolicyTable::of(data, Biased{std::numeric_limits<double>::quiet_NaN()}), rlx::NumericError);
+  // Made for other observations; within another policy too. Where either side does not say, they are taken to fit.
+  rlx::OfflineInfo info = data.info();
+  info.obs_spec_hash = "abc";
+  const rlx::OfflineDataset labelled(info, data.columns());
+  const Biased other{0.25, {"def"}};
+  REQUIRE_THROWS_AS(rlx::PolicyTable::of(labelled, other), rlx::DataError);
+  REQUIRE_THROWS_WITH(rlx::PolicyTable::of(labelled, rlx::ExploringPolicy(other, 0.1)),
+                      ContainsSubstring("abc") && ContainsSubstring("def"));
+  REQUIRE_NOTHROW(rlx::PolicyTable::of(labelled, Biased{0.25, {"abc"}}));
+  REQUIRE_NOTHROW(rlx::PolicyTable::of(labelled, Biased{0.25}));
+  REQUIRE_NOTHROW(rlx::PolicyTable::of(data, other));
   const auto table = rlx::PolicyTable::of(data, Biased{0.25});
   REQUIRE(table.taken[0] == (data.action(0) == 0 ? 0.25 : 0.75));
   REQUIRE_THROWS_AS(rlx::fit_q(data, table, {.updates = 0}), rlx::ConfigError);

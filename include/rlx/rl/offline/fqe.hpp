@@ -43,9 +43,11 @@ struct PolicyTable {
   std::vector<float> finals;  ///< [E][A]; 0 where an episode terminated
   std::vector<double> taken;  ///< [N] of the logged action
 
-  /// @throws NumericError if the probabilities of a row are negative, not finite, on a masked action or do not sum to 1
+  /// @throws DataError for a policy of other observations or actions, with both digests; NumericError if the probabilities of a
+  /// row are negative, not finite, on a masked action or do not sum to 1
   template <MaskedPolicy P>
   static PolicyTable of(const OfflineDataset& data, const P& policy) {
+    data.require_obs_spec(detail::layout_digest(policy));
     PolicyTable table{data.action_count(), {}, {}, {}};
     const std::size_t a = data.action_count();
     table.rows.resize(data.size() * a);

@@ -8,11 +8,24 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace rlx {
 
 namespace detail {
+/// Digest of the observations and actions that a policy was made for, or that the policy inside was; empty: unknown.
+template <class P>
+std::string layout_digest(const P& policy) {
+  if constexpr (requires { policy.layout().layout_sha256; }) {
+    return policy.layout().layout_sha256;
+  } else if constexpr (requires { policy.policy(); }) {
+    return layout_digest(policy.policy());
+  } else {
+    return {};
+  }
+}
+
 template <class P, class S>
 concept GivesProbabilities = requires(const P& policy, std::span<const float> observation, std::span<const std::uint8_t> mask,
                                       std::span<S> out, typename P::Workspace& workspace) {
@@ -22,7 +35,8 @@ concept GivesProbabilities = requires(const P& policy, std::span<const float> ob
 
 /// Gives the probability of every action: exactly 0 where the mask forbids it, sum 1. `probabilities` may be called from
 /// several threads, each with a workspace of its own. Numbers are float or double. If the workspace has `begin_episode()`, it
-/// is called before the first observation of every episode. `InferencePolicy` and `UniformPolicy` are models.
+/// is called before the first observation of every episode. `InferencePolicy` and `UniformPolicy` are models. A policy with
+/// `layout()`, or one whose `policy()` has it, is refused by logs of other observations or actions.
 /// @code
 /// policy.probabilities(observation /*[D]*/, mask /*[A], non-zero = valid*/, out /*[A]*/, workspace);
 /// @endcode
