@@ -90,8 +90,9 @@ inline nlohmann::ordered_json llm_candidate(const CandidateOption& candidate) {
           {"open_interest", candidate.open_interest}};
 }
 
-inline nlohmann::ordered_json llm_state(const AgentState& state, const Settings& settings) {
-  using Json = nlohmann::ordered_json;
+using Json = nlohmann::ordered_json;
+
+inline Json llm_state(const AgentState& state, const Settings& settings) {
   Json all = Json::array();
   for (const std::string& underlying : settings.underlyings) {
     const UnderlyingState* const one = state.find(underlying);
