@@ -235,6 +235,10 @@ TEST_CASE("degenerate series are flagged and do not throw", "[risk][performance]
 TEST_CASE("a path that ends in ruin is refused compounded and flagged additive", "[risk][performance]") {
   const std::vector<double> ruin{0.1, -1, 0.5};
   REQUIRE_THROWS_WITH(performance(ruin), ContainsSubstring("returns[1]") && ContainsSubstring("at bar 2"));
+  // Counted among the returns that were given, what is left out included; the bar is that of the path.
+  REQUIRE_THROWS_WITH(
+      performance(std::vector<double>{not_a_number, 0.1, not_a_number, -1}, PerformanceConventions::empyrical()),
+      ContainsSubstring("returns[3]") && ContainsSubstring("at bar 2"));
   const Performance additive = performance(ruin, PerformanceConventions::skfolio());
   REQUIRE(additive.flags.ruined);
   REQUIRE(additive.max_drawdown == 1);

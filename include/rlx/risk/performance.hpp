@@ -286,6 +286,7 @@ inline Performance performance(std::span<const double> returns, const Performanc
   Performance result;
   std::vector<double> kept;
   const std::size_t rows = returns.size();
+  const std::span<const double> given = returns;
   if (conventions.nan == NanPolicy::omit) {
     result.omitted = without_nan(returns, kept);
     if (result.omitted != 0) returns = kept;
@@ -330,7 +331,9 @@ inline Performance performance(std::span<const double> returns, const Performanc
     if (!(factor > 0)) result.flags.ruined = true;
     if (result.flags.ruined) {
       if (conventions.path == DrawdownKind::additive) break;
-      const std::string name = "returns[" + std::to_string(t) + ']';
+      std::size_t at = 0;  // where it was given, before what was left out
+      for (std::size_t before = 0; before < t || !is_finite(given[at]); ++at) before += is_finite(given[at]) ? 1 : 0;
+      const std::string name = "returns[" + std::to_string(at) + ']';
       throw NumericError(name + " is " + std::to_string(returns[t]) + ": the compounded path is not above 0 at bar " +
                              std::to_string(t + 1) + "; end the series before the ruin or use DrawdownKind::additive",
                          name);
