@@ -35,10 +35,14 @@ namespace rlx::signals {
 class RequestPayload {
  public:
   RequestPayload() = default;
+  /// Asks about a signal, which must outlive this object.
   explicit RequestPayload(const Signal& signal) : signal_(&signal) {}
+  /// Asks about a command, which must outlive this object.
   RequestPayload(const TradeCommand& command, double notional) : command_(&command), notional_(notional) {}
 
+  /// The signal; null where a command, or nothing, is asked about.
   const Signal* signal() const noexcept { return signal_; }
+  /// The command; null where a signal, or nothing, is asked about.
   const TradeCommand* command() const noexcept { return command_; }
   /// Amount times price of a command, quote currency; 0 where the caller did not tell.
   double notional() const noexcept { return notional_; }
@@ -57,31 +61,31 @@ class RequestPayload {
 
 /// One question. The payload refers to records of the caller: valid during `send`.
 struct AgentRequest {
-  std::uint64_t correlation_id = 0;
-  Topic topic = Topic::strategy;
-  std::string signal_id{};
-  double sent_at = 0.0;
-  RequestPayload payload{};
+  std::uint64_t correlation_id = 0;  ///< that the answer has to repeat
+  Topic topic = Topic::strategy;     ///< which agent is asked
+  std::string signal_id{};           ///< that the answer has to repeat
+  double sent_at = 0.0;              ///< seconds since 1970 UTC
+  RequestPayload payload{};          ///< what it is about
 };
 
 /// A proper answer: `approved`, `passed` or `executed`, by topic.
 struct AgentVerdict {
-  bool yes = false;
-  std::string signal_id{};
-  std::string reason{};
+  bool yes = false;         ///< approved, passed or executed
+  std::string signal_id{};  ///< that the answer is about
+  std::string reason{};     ///< for people; may be empty
 };
 
 /// That an agent, or the way to it, failed.
 struct AgentFailure {
-  std::string problem{};
+  std::string problem{};  ///< for people; ends up as the reason of the answer
 };
 
 /// What came back. Text is JSON from outside, which AgentIO parses within limits and never evaluates.
 struct AgentResponse {
-  std::uint64_t correlation_id = 0;
-  Topic topic = Topic::strategy;
-  double received_at = 0.0;
-  std::variant<AgentVerdict, std::string, AgentFailure> body{};
+  std::uint64_t correlation_id = 0;                              ///< of the request it answers
+  Topic topic = Topic::strategy;                                 ///< which agent answers
+  double received_at = 0.0;                                      ///< seconds since 1970 UTC
+  std::variant<AgentVerdict, std::string, AgentFailure> body{};  ///< verdict, JSON text not yet parsed, or failure
 };
 
 /**
@@ -98,18 +102,19 @@ concept AgentTransport = requires(T t, const AgentRequest& r, const ClockRef& c,
 
 /// What an agent said.
 struct Answer {
-  AnswerStatus status = AnswerStatus::error;
-  std::string reason{};
-  Seconds latency = 0.0;
+  AnswerStatus status = AnswerStatus::error;  ///< how the request ended
+  std::string reason{};                       ///< the agent's, or what was wrong
+  Seconds latency = 0.0;                      ///< from sending to the answer, or to the end of waiting
+  /// Whether the agent said yes, properly and in time.
   bool approved() const noexcept { return status == AnswerStatus::approved; }
 };
 
 /// What became of a command. Anything but a proper yes or no is `unknown`.
 struct ExecutionAnswer {
-  ExecutionOutcome outcome = ExecutionOutcome::unknown;
-  AnswerStatus status = AnswerStatus::error;
-  std::string reason{};
-  Seconds latency = 0.0;
+  ExecutionOutcome outcome = ExecutionOutcome::unknown;  ///< what follows from `status`
+  AnswerStatus status = AnswerStatus::error;             ///< how the request ended
+  std::string reason{};                                  ///< the agent's, or what was wrong
+  Seconds latency = 0.0;                                 ///< from sending to the answer, or to the end of waiting
 };
 
 /// The verdict in the JSON text of an agent: strategy `{approved, signal_id, reason?}`, risk `{passed, ...}`, execution
@@ -162,6 +167,7 @@ class AgentIO {
   /// Whether the strategy agent approves of the signal.
   Answer request_strategy_approval(const Signal& signal) { return ask(Topic::strategy, signal); }
   /// Sends a command once, whatever comes of it. @param notional  for the record, quote currency
+  /// @param command   what to execute
   /// @throws IoError  the log cannot be written; then nothing was sent
   ExecutionAnswer send_command(const TradeCommand& command, double notional = 0.0) {
     Answer got = ask(Topic::execution, command.signal_id, RequestPayload(command, notional), [&] {
@@ -182,7 +188,9 @@ class AgentIO {
 
   /// Responses that did not count: late, doubled, for something else.
   std::uint64_t ignored() const noexcept { return ignored_; }
+  /// As given.
   const AgentIOConfig& config() const noexcept { return config_; }
+  /// The way to the agents, as given.
   const T& transport() const noexcept { return *transport_; }
 
  private:
@@ -292,8 +300,10 @@ class AgentIO {
 
 /// What a scripted agent does with one request.
 enum class MockKind : std::uint8_t { approve, reject, timeout, error, malformed, late, duplicate, wrong_id };
+/// Enumerators of MockKind.
 inline constexpr std::size_t num_mock_kinds = 8;
 
+/// Name of the enumerator; "?" for a value that is none.
 constexpr std::string_view name_of(MockKind kind) {
   constexpr std::string_view names[] = {"approve", "reject", "timeout", "error", "malformed", "late", "duplicate", "wrong_id"};
   return static_cast<std::size_t>(kind) < std::size(names) ? names[static_cast<std::size_t>(kind)] : "?";
@@ -301,18 +311,24 @@ constexpr std::string_view name_of(MockKind kind) {
 
 /// One step of a script.
 struct MockStep {
-  MockKind kind = MockKind::approve;
-  std::string text{};   ///< reason of a rejection, text of an error
-  Seconds delay = 0.0;  ///< between request and answer
+  MockKind kind = MockKind::approve;  ///< what the agent does
+  std::string text{};                 ///< reason of a rejection, text of an error
+  Seconds delay = 0.0;                ///< between request and answer
+  /// Memberwise.
   bool operator==(const MockStep&) const = default;
 };
 
 /// The steps by name.
 namespace mock {
+/// An approval `delay` seconds after the request.
 inline MockStep approve(Seconds delay = 0.0) { return {MockKind::approve, {}, delay}; }
+/// A refusal with this reason.
 inline MockStep reject(std::string reason) { return {MockKind::reject, std::move(reason), 0.0}; }
+/// No answer.
 inline MockStep timeout() { return {MockKind::timeout, {}, 0.0}; }
+/// A failure of the agent, told as such.
 inline MockStep error(std::string text = "agent failed") { return {MockKind::error, std::move(text), 0.0}; }
+/// An answer that is not JSON.
 inline MockStep malformed() { return {MockKind::malformed, {}, 0.0}; }
 /// An approval `dt` seconds after the request.
 inline MockStep late(Seconds dt) { return {MockKind::late, {}, dt}; }
@@ -324,7 +340,10 @@ inline MockStep wrong_id() { return {MockKind::wrong_id, {}, 0.0}; }
 
 /// How often a random agent does what; the shares need not add up to 1.
 struct MockShares {
+  /// @{ How often, by MockKind; finite and at least 0, one of them above 0.
   double approve = 1.0, reject = 0.0, timeout = 0.0, error = 0.0, malformed = 0.0, late = 0.0, duplicate = 0.0, wrong_id = 0.0;
+  /// @}
+  /// Of rejections.
   std::string reason = "rejected by a mock agent";
   Seconds delay = 0.0;        ///< of approvals and rejections
   Seconds late_delay = 60.0;  ///< of late answers
@@ -341,6 +360,7 @@ struct MockShares {
  */
 class MockAgents {
  public:
+  /// Agents that approve; `seed` is that of the shares' streams.
   explicit MockAgents(std::uint64_t seed = 0) : seed_(seed) {}
 
   /// @throws ConfigError  an empty script or a delay that is negative or not finite
@@ -372,6 +392,7 @@ class MockAgents {
   /// Requests that have come for a topic.
   std::uint64_t requests(Topic topic) const noexcept { return agents_[static_cast<std::size_t>(topic)].requests; }
 
+  /// As `AgentTransport` asks; the answer is made at once.
   void send(const AgentRequest& request) {
     Agent& agent = agents_[static_cast<std::size_t>(request.topic)];
     const std::uint64_t number = agent.requests++;
@@ -381,6 +402,7 @@ class MockAgents {
     answer(request, agent.steps[static_cast<std::size_t>(number % agent.steps.size())]);
   }
 
+  /// As `AgentTransport` asks.
   std::optional<AgentResponse> wait(std::uint64_t, const ClockRef&, Seconds d) {
     if (!late_.empty() && late_.front().received_at <= asked_at_ + d) {
       std::pop_heap(late_.begin(), late_.end(), later);

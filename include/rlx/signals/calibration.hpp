@@ -25,11 +25,13 @@ inline double logit(double p) noexcept {
 
 /// p -> sigmoid(a logit(p) + b).
 struct PlattCalibration {
-  double a = 1;
-  double b = 0;
+  double a = 1;          ///< slope on the scale of the logit
+  double b = 0;          ///< shift on that scale
   bool identity = true;  ///< nothing was fitted: a is 1, b is 0
 
+  /// The calibrated probability of the learner's `p`.
   double operator()(double p) const noexcept { return identity ? p : sigmoid(a * logit(p) + b); }
+  /// Memberwise.
   bool operator==(const PlattCalibration&) const = default;
 };
 

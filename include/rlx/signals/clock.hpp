@@ -37,6 +37,7 @@ concept WaitableClock = rlx::Clock<C> && requires(C& clock, double t, std::stop_
  */
 class ClockRef {
  public:
+  /// Refers to a clock, which must outlive this object.
   template <class C>
   requires(rlx::Clock<C> && !std::same_as<std::remove_cv_t<C>, ClockRef>) ClockRef(C& clock)
   noexcept  // NOLINT(google-explicit-constructor): a reference to a clock is a clock

@@ -37,34 +37,38 @@ namespace rlx::signals {
 
 /// What a model predicts.
 enum class Target : std::uint8_t { rejected, profitable };
+/// Enumerators of Target.
 inline constexpr std::size_t num_targets = 2;
 
+/// Name of the enumerator, as in model files.
 constexpr std::string_view name_of(Target target) { return target == Target::rejected ? "rejected" : "profitable"; }
 
 /// One signal with what became of it.
 struct SignalRow {
-  Signal signal{};
-  bool rejected = false;           ///< by anything, the model included
-  std::string rejection_reason{};  ///< empty: not rejected
-  std::optional<RejectionCode> code{};
-  std::optional<double> pnl{};    ///< the newest on record
-  bool pnl_final = false;         ///< nothing more comes
-  std::optional<double> label{};  ///< 0 or 1 of the target; none: not known, or shaped by the model itself
-  double label_time = 0;          ///< when the label became known; the signal's time without one
-  double weight = 1;              ///< 1 / propensity of a signal that an enforcing model let pass
+  Signal signal{};                      ///< as remembered
+  bool rejected = false;                ///< by anything, the model included
+  std::string rejection_reason{};       ///< empty: not rejected
+  std::optional<RejectionCode> code{};  ///< of that rejection; empty: not rejected
+  std::optional<double> pnl{};          ///< the newest on record
+  bool pnl_final = false;               ///< nothing more comes
+  std::optional<double> label{};        ///< 0 or 1 of the target; none: not known, or shaped by the model itself
+  double label_time = 0;                ///< when the label became known; the signal's time without one
+  double weight = 1;                    ///< 1 / propensity of a signal that an enforcing model let pass
 };
 
 /// Rows in the order of time and their features, row for row.
 struct SignalDataset {
-  Target target = Target::rejected;
-  FeatureSchema schema{};
-  std::vector<SignalRow> rows{};
-  std::vector<double> features{};  ///< [rows][schema.size()]
-  std::size_t labelled = 0;        ///< rows with a label
-  std::size_t without_time = 0;    ///< signals left out, since their time is not finite
-  std::size_t orphans = 0;         ///< rejections and P&L without their signal
+  Target target = Target::rejected;  ///< what the labels say
+  FeatureSchema schema{};            ///< names of the columns
+  std::vector<SignalRow> rows{};     ///< by ascending time of the signal
+  std::vector<double> features{};    ///< [rows][schema.size()]
+  std::size_t labelled = 0;          ///< rows with a label
+  std::size_t without_time = 0;      ///< signals left out, since their time is not finite
+  std::size_t orphans = 0;           ///< rejections and P&L without their signal
 
+  /// Number of rows, with or without a label.
   std::size_t size() const noexcept { return rows.size(); }
+  /// Features as [rows][columns]; valid while the dataset stays as it is.
   MatrixView<const double> x() const { return {features.data(), rows.size(), schema.size()}; }
   /// SHA-256 of the schema's hash and of all rows in canonical JSON, features included. O(n), not kept.
   std::string hash() const {
@@ -183,8 +187,8 @@ inline SignalDataset build_dataset(ContextSnapshot records, Target target, const
 
 /// How diverse a dataset is.
 struct DatasetReport {
-  std::size_t rows = 0;
-  std::size_t labelled = 0;
+  std::size_t rows = 0;                             ///< of the dataset
+  std::size_t labelled = 0;                         ///< of them, with a label
   std::map<std::string, std::size_t> strategies{};  ///< signals of each
   std::map<std::string, std::size_t> codes{};       ///< rejections of each
   std::vector<std::size_t> amounts{};               ///< tenths of the range of ln amount, 10 counts; empty without an amount

@@ -25,10 +25,12 @@ struct FeatureBins {
   std::vector<double> edges{};   ///< ascending, all different; bin k holds edges[k-1] <= x < edges[k]
   std::vector<double> shares{};  ///< one more than edges
   double effective = 0;          ///< independent rows that the block is worth
+  /// Memberwise.
   bool operator==(const FeatureBins&) const = default;
 };
 
 namespace detail {
+/// Share of the values in each bin; one more than edges, NaN without a value.
 inline std::vector<double> bin_shares(std::span<const double> edges, std::span<const double> values) {
   std::vector<double> shares(edges.size() + 1, 0.0);
   for (const double x : values) {
@@ -39,7 +41,7 @@ inline std::vector<double> bin_shares(std::span<const double> edges, std::span<c
 }
 
 /// Probability of shares that differ at least as much if both samples have one distribution: Pearson's test of homogeneity, the
-/// chi-square tail of Wilson & Hilferty 1931. @param n, m sizes of the samples, above 0
+/// chi-square tail of Wilson & Hilferty 1931. `n` and `m`, the sizes of the samples, are above 0.
 inline double homogeneity_p_value(std::span<const double> p, double n, std::span<const double> q, double m) {
   double statistic = 0, degrees = -1;
   for (std::size_t k = 0; k < p.size(); ++k) {
@@ -97,6 +99,7 @@ struct DriftReference {
   std::size_t rows = 0;                 ///< of the training block
   std::size_t rejected = 0;             ///< among them
   double effective = 0;                 ///< independent labels that they are worth
+  /// Memberwise.
   bool operator==(const DriftReference&) const = default;
 };
 
@@ -115,6 +118,7 @@ inline DriftReference make_drift_reference(MatrixView<const double> x, std::span
   return reference;
 }
 
+/// What counts as drift.
 struct DriftConfig {
   double psi = 0.2;               ///< a feature's index above this is a shift
   std::size_t min_signals = 100;  ///< fewer new signals say nothing
@@ -123,13 +127,14 @@ struct DriftConfig {
 
 /// What was found.
 struct DriftReport {
-  bool drift = false;
-  std::size_t new_signals = 0;
+  bool drift = false;             ///< a feature or the rejection rate has shifted
+  std::size_t new_signals = 0;    ///< that were compared
   std::vector<double> psi{};      ///< one for each feature; 0 where it is not watched
   std::size_t worst_feature = 0;  ///< the column with the largest index
-  double max_psi = 0;
-  double rate_before = 0, rate_now = 0;  ///< shares of rejected among labelled rows
-  double rate_p = 1;                     ///< two-sided, of the two rates
+  double max_psi = 0;             ///< index of that column
+  double rate_before = 0;         ///< share of rejected among the labelled rows of the training block
+  double rate_now = 0;            ///< the same of the new signals
+  double rate_p = 1;              ///< two-sided, of the two rates
 };
 
 /**
@@ -139,7 +144,10 @@ struct DriftReport {
  * the 1 % level divided among the features). Without the second condition 100 signals of thirty unchanged features would often
  * show one index above 0.2 by chance. Neighbouring signals resemble each other (a volatile hour, a rate that adapts slowly), so
  * both tests count the independent rows that a block is worth, `effective_size`.
- * @param x  features of the new signals, finite, in the order of time. @param y labels of those that have one
+ * @param reference  of the model's training block
+ * @param x          features of the new signals, finite, in the order of time
+ * @param y          labels of those that have one
+ * @param config     what counts as drift
  * @throws ShapeError if the width is not the reference's
  */
 inline DriftReport detect_drift(const DriftReference& reference, MatrixView<const double> x, std::span<const double> y,

@@ -42,10 +42,11 @@ struct FeatureConfig {
 
 /// Names and order of the columns.
 struct FeatureSchema {
-  static constexpr int version = 1;
-  std::vector<std::string> names{};
-  std::string hash{};  ///< SHA-256 of version and names
+  static constexpr int version = 1;  ///< of names and meaning of the columns
+  std::vector<std::string> names{};  ///< of the columns, in order
+  std::string hash{};                ///< SHA-256 of version and names
 
+  /// Number of columns.
   std::size_t size() const noexcept { return names.size(); }
   /// Columns that drift is measured on: all but the calendar, which moves by itself.
   std::vector<bool> watched() const {
@@ -53,6 +54,7 @@ struct FeatureSchema {
     for (const std::string& name : names) result.push_back(!name.starts_with("hour_") && !name.starts_with("weekday_"));
     return result;
   }
+  /// Memberwise.
   bool operator==(const FeatureSchema&) const = default;
 };
 
@@ -134,6 +136,7 @@ std::vector<std::uint32_t> by_time(const std::vector<T>& records, Time time) {
   return order;
 }
 
+/// Days since 1970-01-01 UTC; huge times are clamped.
 inline std::int64_t utc_day(double t) { return static_cast<std::int64_t>(std::floor(std::clamp(t, -1e14, 1e14) / 86'400)); }
 
 }  // namespace detail
@@ -177,7 +180,8 @@ class FeatureBuilder {
   /// Position of the signal of each P&L snapshot; `none` for an orphan.
   std::span<const std::uint32_t> signal_of_pnl() const noexcept { return pnl_signal_; }
 
-  /// Features of a signal; times must not fall from one call to the next. @param row  feature_schema(config).size() numbers
+  /// Writes the features of a signal into `row`, feature_schema(config).size() numbers; times must not fall from one call to
+  /// the next.
   void features(const Signal& signal, std::span<double> row) {
     const double t = signal.timestamp;
     if (is_finite(t)) advance(t);

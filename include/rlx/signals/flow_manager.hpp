@@ -40,18 +40,18 @@ struct FlowLimits {
 
 /// Limits, and how agents are asked.
 struct FlowConfig {
-  FlowLimits limits = {};
-  AgentIOConfig agents = {};
+  FlowLimits limits = {};     ///< what may be done at most
+  AgentIOConfig agents = {};  ///< how long an answer may take, and how much text
 };
 
 /// Whether limits and risk agent let a signal pass.
 struct RiskResult {
-  bool passed = false;
+  bool passed = false;                             ///< neither a limit nor the risk agent refused
   RejectionCode code = RejectionCode::risk_agent;  ///< if not passed
-  Stage stage = Stage::risk;
-  std::string reason{};
-  double price = 0.0;     ///< the signal's own, or the market's
-  double notional = 0.0;  ///< amount times price
+  Stage stage = Stage::risk;                       ///< if not passed
+  std::string reason{};                            ///< if not passed; a text for people
+  double price = 0.0;                              ///< the signal's own, or the market's
+  double notional = 0.0;                           ///< amount times price
 };
 
 /// How a signal's way ended.
@@ -59,27 +59,28 @@ struct FlowResult {
   ExecutionOutcome outcome = ExecutionOutcome::failed;  ///< `failed` where it never came to an execution, too
   std::optional<TradeCommand> command{};                ///< what was sent, if anything
   std::optional<Rejection> rejection{};                 ///< the one that was stored; empty if executed
-  double notional = 0.0;
+  double notional = 0.0;                                ///< amount times price, quote currency; 0 if there is no price
+  /// Whether the execution agent said yes.
   bool executed() const noexcept { return outcome == ExecutionOutcome::executed; }
 };
 
 /// What a FlowManager has done. `total == successful + failed + unknown` always.
 struct FlowStats {
-  std::uint64_t total = 0;       ///< signals that came to an end, and unanswered executions of an earlier process
-  std::uint64_t successful = 0;  ///< executed
-  std::uint64_t failed = 0;      ///< refused at any stage
-  std::uint64_t unknown = 0;     ///< sent, without an answer, not resolved yet
-  std::uint64_t risk_rejections = 0;
-  std::uint64_t strategy_rejections = 0;
-  std::uint64_t execution_failures = 0;
-  Seconds mean_duration = 0.0;  ///< that agents took for one signal
+  std::uint64_t total = 0;                ///< signals that came to an end, and unanswered executions of an earlier process
+  std::uint64_t successful = 0;           ///< executed
+  std::uint64_t failed = 0;               ///< refused at any stage
+  std::uint64_t unknown = 0;              ///< sent, without an answer, not resolved yet
+  std::uint64_t risk_rejections = 0;      ///< of `failed`: for want of a price, by limits or the risk agent
+  std::uint64_t strategy_rejections = 0;  ///< of `failed`: by the strategy agent
+  std::uint64_t execution_failures = 0;   ///< of `failed`: by the execution agent
+  Seconds mean_duration = 0.0;            ///< that agents took for one signal
 };
 
 /// An execution request that an earlier process sent.
 struct PendingExecution {
-  TradeCommand command{};
-  double notional = 0.0;
-  double sent_at = 0.0;
+  TradeCommand command{};          ///< as it was sent
+  double notional = 0.0;           ///< quote currency
+  double sent_at = 0.0;            ///< seconds since 1970 UTC
   std::optional<bool> executed{};  ///< the answer, if there is one
 };
 
@@ -256,6 +257,7 @@ class FlowManager {
     context_->store_pnl_snapshot(std::move(snapshot));
   }
 
+  /// Counts since this object was made.
   FlowStats stats() const {
     FlowStats stats = stats_;
     stats.mean_duration = stats.total == 0 ? 0.0 : duration_ / static_cast<double>(stats.total);
@@ -271,7 +273,9 @@ class FlowManager {
   double realised_today() const noexcept { return realised_today_; }
   /// At the start, and all final P&L since.
   double equity() const noexcept { return equity_; }
+  /// As given.
   const FlowLimits& limits() const noexcept { return limits_; }
+  /// The clock that times are taken from.
   ClockRef clock() const noexcept { return clock_; }
 
  private:

@@ -41,15 +41,16 @@ namespace rlx::signals {
 
 /// One line of an outbox or inbox.
 struct JournalLine {
-  std::uint64_t seq = 0;
-  std::uint64_t correlation_id = 0;
-  Topic topic = Topic::strategy;
-  double ts = 0.0;
-  Json payload{};
+  std::uint64_t seq = 0;             ///< number of the line in its file, from 0 in an outbox
+  std::uint64_t correlation_id = 0;  ///< of the request
+  Topic topic = Topic::strategy;     ///< of the request
+  double ts = 0.0;                   ///< seconds since 1970 UTC
+  Json payload{};                    ///< the request, or the answer to it
 };
 
 namespace detail {
 
+/// CRC-32C as eight hexadecimal digits.
 inline std::string journal_crc(std::string_view text) {
   const std::uint32_t crc = crc32c(std::as_bytes(std::span(text.data(), text.size())));
   std::string digits(8, '0');
@@ -170,6 +171,7 @@ class JournalTransport {
     }
   }
 
+  /// Path as given.
   const std::string& directory() const noexcept { return directory_; }
 
  private:

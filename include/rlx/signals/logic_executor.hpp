@@ -26,9 +26,10 @@ using SignalScorer = std::function<std::optional<SignalScore>(const Signal&)>;
 
 /// How many signals ended where.
 struct ExecutorStats {
-  std::uint64_t total = 0;
+  std::uint64_t total = 0;                          ///< signals that were taken
   std::uint64_t accepted = 0;                       ///< gave a command that was executed
   std::array<std::uint64_t, num_stages> refused{};  ///< by Stage; execution includes unknown fates
+  /// Memberwise.
   bool operator==(const ExecutorStats&) const = default;
 };
 
@@ -75,7 +76,9 @@ class LogicExecutor {
     return std::move(result.command);
   }
 
+  /// Counts since this object was made.
   const ExecutorStats& stats() const noexcept { return stats_; }
+  /// The memory, as given.
   const RecentContext& context() const noexcept { return *context_; }
 
  private:

@@ -31,6 +31,7 @@ inline double sigmoid(double z) noexcept {
   return e / (1 + e);
 }
 
+/// How the regression is fitted.
 struct LogisticRegressionConfig {
   double l2 = 1.0;                  ///< ridge on the coefficients, not on the intercept; above 0
   bool intercept = true;            ///< a constant term
@@ -71,6 +72,10 @@ inline void solve_ldlt(std::span<double> a, std::span<double> b) {
 /**
  * @brief sum w_i logloss_i + (l2/2)|beta|^2 over the first `columns` of beta; beta[columns], if there, is the intercept.
  * @param x         [rows][columns]
+ * @param y         outcomes, one for each row
+ * @param w         weights, one for each row
+ * @param beta      coefficients, and the intercept if there is one
+ * @param l2        ridge, at least 0
  * @param gradient  empty, or of beta's size: receives the gradient
  * @param hessian   empty, or size^2: receives the lower triangle, row-major
  */
@@ -130,6 +135,7 @@ class LogisticRegression {
     if (config.max_iterations == 0) throw ConfigError("LogisticRegressionConfig.max_iterations must be at least 1, got 0");
   }
 
+  /// As `SignalLearner` asks.
   static constexpr std::string_view name() noexcept { return "logistic_regression"; }
 
   /// Stops at |gradient|_inf <= 1e-8 * rows. `y` may be anywhere in [0, 1]. The stream is not used.
@@ -203,8 +209,10 @@ class LogisticRegression {
   double intercept() const noexcept { return intercept_; }
   /// Coefficient of a column in its own units. @throws std::out_of_range
   double raw_coefficient(std::size_t column) const { return coefficients_.at(column) * scale_.at(column); }
+  /// As given, or as read from a file.
   const LogisticRegressionConfig& config() const noexcept { return config_; }
 
+  /// As `SignalLearner` asks: configuration and parameters.
   Json to_json() const {
     return {{"l2", config_.l2},
             {"use_intercept", config_.intercept},

@@ -25,11 +25,12 @@ enum class FilterMode : std::uint8_t {
   enforce    ///< signals above the threshold are refused, but for an explored share
 };
 
+/// What the filter does with a score.
 struct ModelFilterConfig {
-  FilterMode mode = FilterMode::advisory;
-  double threshold = 0.5;  ///< enforce refuses P(rejected) above this; in [0, 1]
-  double explore = 0.05;   ///< share of what would be refused that passes anyway; in (0, 1]
-  std::uint64_t seed = 0;  ///< stream (seed, exploration, step = number of the signal)
+  FilterMode mode = FilterMode::advisory;  ///< whether it may refuse
+  double threshold = 0.5;                  ///< enforce refuses P(rejected) above this; in [0, 1]
+  double explore = 0.05;                   ///< share of what would be refused that passes anyway; in (0, 1]
+  std::uint64_t seed = 0;                  ///< stream (seed, exploration, step = number of the signal)
 };
 
 /**
@@ -78,6 +79,7 @@ class ModelFilter {
     return score;
   }
 
+  /// As given.
   const ModelFilterConfig& config() const noexcept { return config_; }
 
  private:

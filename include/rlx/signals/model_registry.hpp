@@ -39,17 +39,17 @@ namespace rlx::signals {
 /// A learner with everything that is needed to use, judge and trace it. Constant once it is in the registry.
 template <SignalLearner Learner>
 struct TrainedModel {
-  std::uint64_t version = 0;  ///< counts from 1 over all targets
-  std::uint64_t parent = 0;   ///< the version that was active before; 0: none
-  Target target = Target::rejected;
-  Learner learner{};
-  PlattCalibration calibration{};
-  FeatureSchema schema{};
-  std::string dataset_hash{};
-  double data_until = 0;  ///< newest signal of the dataset; later ones are new to the model
-  double base_rate = 0;   ///< share of ones in the training block
-  DriftReference drift{};
-  Json metrics = Json::object();  ///< as measured before promotion
+  std::uint64_t version = 0;         ///< counts from 1 over all targets
+  std::uint64_t parent = 0;          ///< the version that was active before; 0: none
+  Target target = Target::rejected;  ///< what it predicts
+  Learner learner{};                 ///< fitted
+  PlattCalibration calibration{};    ///< applied to what the learner says
+  FeatureSchema schema{};            ///< of the features it reads
+  std::string dataset_hash{};        ///< SignalDataset::hash of its data; SHA-256
+  double data_until = 0;             ///< newest signal of the dataset; later ones are new to the model
+  double base_rate = 0;              ///< share of ones in the training block
+  DriftReference drift{};            ///< what it was trained on, to compare new signals with
+  Json metrics = Json::object();     ///< as measured before promotion
 
   /// SHA-256 of what predictions depend on: equal hashes give equal predictions.
   std::string parameters_hash() const { return sha256_hex(detail::canonical_text(parameters())); }
@@ -67,6 +67,7 @@ struct TrainedModel {
     }
   }
 
+  /// The contents of its file, SHA-256 of them included.
   Json to_json() const {
     Json features = Json::array();
     for (const FeatureBins& bins : drift.features)
@@ -142,9 +143,10 @@ struct TrainedModel {
 
 /// A version as the registry lists it.
 struct ModelEntry {
-  std::uint64_t version = 0;
-  std::string parameters{};  ///< hash
-  bool withdrawn = false;    ///< rolled back
+  std::uint64_t version = 0;  ///< counts from 1 over all targets
+  std::string parameters{};   ///< hash
+  bool withdrawn = false;     ///< rolled back
+  /// Memberwise.
   bool operator==(const ModelEntry&) const = default;
 };
 
@@ -162,7 +164,9 @@ struct ModelEntry {
 template <SignalLearner Learner, io::AppendFiles Files = io::PosixFiles>
 class ModelRegistry {
  public:
+  /// What is kept.
   using Model = TrainedModel<Learner>;
+  /// How readers get it; null: none.
   using ModelPtr = std::shared_ptr<const Model>;
 
   /**
@@ -170,6 +174,7 @@ class ModelRegistry {
    * @param directory    empty: in memory
    * @param schema_hash  of the features in use; a model of other features is not loaded
    * @param keep         versions kept for each target, at least 2
+   * @param files        must outlive this object
    * @throws IoError if the directory is another writer's or cannot be used; DataError for a damaged `active.json`; ConfigError
    */
   ModelRegistry(std::string directory, std::string schema_hash, std::size_t keep, Files& files)
@@ -248,8 +253,9 @@ class ModelRegistry {
 
   /**
    * @brief Returns to the version before the active one; the withdrawn parameters are refused from now on.
-   * @param log  called first with (withdrawn, returned to); must make the record durable or throw
-   * @return     false, and nothing happened, without a version to return to
+   * @param target  whose model is withdrawn
+   * @param log     called first with (withdrawn, returned to); must make the record durable or throw
+   * @return        false, and nothing happened, without a version to return to
    */
   template <std::invocable<const Model&, const Model&> Log>
   bool rollback(Target target, Log&& log) {

@@ -28,6 +28,7 @@ inline std::size_t block_length(std::size_t rows) {
  * @param differences  in the order of time, finite
  * @param block        rows drawn together, 1 to their number
  * @param replicates   resamples, at least 1
+ * @param random       where the blocks begin
  * @return             (1 + resamples with a sum <= 0) / (1 + resamples); 1 without a row
  * @throws ConfigError for block or replicates
  * @par Complexity     O(n + replicates * n / block)
@@ -56,11 +57,11 @@ inline double bootstrap_p_value(std::span<const double> differences, std::size_t
 
 /// Two predictors on the same rows.
 struct Comparison {
-  double brier_challenger = 0;
-  double brier_champion = 0;
-  double p_value = 1;          ///< one-sided, that the challenger's Brier score is not lower
-  risk::TestResult mcnemar{};  ///< of the decisions at one half
-  std::size_t rows = 0;
+  double brier_challenger = 0;  ///< lower is better
+  double brier_champion = 0;    ///< of the rival: the active model or the base rate
+  double p_value = 1;           ///< one-sided, that the challenger's Brier score is not lower
+  risk::TestResult mcnemar{};   ///< of the decisions at one half
+  std::size_t rows = 0;         ///< that both were scored on
 };
 
 /// Compares by the Brier score over time blocks. @throws as brier_score; ShapeError for lengths

@@ -40,19 +40,20 @@ struct ContextCounts {
   std::uint64_t evicted = 0;            ///< records of any kind
   std::uint64_t orphan_rejections = 0;  ///< rejections of an id that was not remembered
   std::uint64_t orphan_pnl = 0;         ///< P&L of an id that was not remembered
+  /// Memberwise.
   bool operator==(const ContextCounts&) const = default;
 };
 
 /// All that is remembered at one moment, each kind in the order of storing, oldest first.
 struct ContextSnapshot {
-  std::vector<Signal> signals;
-  std::vector<Rejection> rejections;
-  std::vector<PnlSnapshot> pnl;
-  std::vector<MarketSnapshot> markets;
-  std::vector<AgentExchange> exchanges;
-  std::vector<Execution> executions;
-  std::vector<SignalScore> scores;
-  ContextCounts counts;
+  std::vector<Signal> signals;           ///< valid or not
+  std::vector<Rejection> rejections;     ///< of known and unknown ids
+  std::vector<PnlSnapshot> pnl;          ///< final or not
+  std::vector<MarketSnapshot> markets;   ///< of all markets
+  std::vector<AgentExchange> exchanges;  ///< of all topics
+  std::vector<Execution> executions;     ///< of any outcome
+  std::vector<SignalScore> scores;       ///< passed or not
+  ContextCounts counts;                  ///< since the memory was made or cleared
 };
 
 namespace detail {
@@ -63,6 +64,7 @@ struct TextHash {
   // Not noexcept: the standard library then keeps the hashes in its nodes instead of computing them again while it searches.
   std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
 };
+/// Number of the newest record of an id.
 using IdIndex = std::unordered_map<std::string, std::uint64_t, TextHash, std::equal_to<>>;
 
 /// The newest `capacity` records in the order of storing. Numbers count from 0 over all records ever stored.
@@ -176,6 +178,7 @@ class RecentContext {
         executions_(max_history),
         scores_(max_history) {}
 
+  /// Records kept of each kind; of agents' answers three times as many.
   std::size_t max_history() const noexcept { return max_history_; }
 
   /// Tells of every change from now on, before it is made; what the observer throws prevents it. Records that are refused or
@@ -340,8 +343,8 @@ class RecentContext {
   }
   /// Price and time of a market snapshot.
   struct PriceBefore {
-    double price = 0.0;
-    double timestamp = 0.0;
+    double price = 0.0;      ///< quote per base
+    double timestamp = 0.0;  ///< seconds since 1970 UTC
   };
   /// As `market_before`, without a copy of the market's name.
   std::optional<PriceBefore> price_before(std::string_view market, double ts) const {
@@ -350,6 +353,7 @@ class RecentContext {
     return found == nullptr ? std::nullopt : std::optional(PriceBefore{found->price, found->timestamp});
   }
 
+  /// Counts since the memory was made or cleared.
   ContextCounts counts() const {
     const std::scoped_lock lock(mutex_);
     return counts_;

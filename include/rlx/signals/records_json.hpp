@@ -23,8 +23,8 @@ namespace rlx::signals {
 
 /// What text from outside may be. More than this is refused before it is understood.
 struct JsonLimits {
-  std::size_t max_bytes = std::size_t{64} * 1024;
-  int max_depth = 32;
+  std::size_t max_bytes = std::size_t{64} * 1024;  ///< of the text
+  int max_depth = 32;                              ///< arrays and objects inside one another
 };
 
 /// Parses text from an agent or another program; never evaluates it. Invalid UTF-8, repeated keys, numbers beyond the range of
@@ -109,6 +109,7 @@ inline void take_number(const Json& object, const char* key, const char* field, 
     malformed.push_back({field, canonical_text(*found)});
   }
 }
+/// As `take_number`, for a text.
 inline void take_text(const Json& object, const char* key, const char* field, std::string& target,
                       std::vector<MalformedField>& malformed) {
   const auto found = object.find(key);
@@ -120,6 +121,7 @@ inline void take_text(const Json& object, const char* key, const char* field, st
   }
 }
 
+/// Known parameters into their members, others into `extra`.
 inline SignalParams params_from_json(const Json& json, std::vector<MalformedField>& malformed) {
   SignalParams params;
   take_number(json, "amount", "params.amount", params.amount, malformed);
@@ -134,6 +136,7 @@ inline SignalParams params_from_json(const Json& json, std::vector<MalformedFiel
   return params;
 }
 
+/// Both together again. @throws DataError if `extra` is not the text of an object
 inline Json params_to_json(const SignalParams& params) {
   Json json = params.extra.empty() ? Json::object() : parse_json(params.extra, "params.extra");
   if (!json.is_object())
@@ -201,6 +204,7 @@ inline Json to_json(const Signal& signal) {
   return json;
 }
 
+/// All members by name; enumerations by their names, numbers that are not finite become null when written.
 inline Json to_json(const Rejection& r) {
   return {{"signal_id", r.signal_id},
           {"reason", r.reason},
@@ -208,22 +212,27 @@ inline Json to_json(const Rejection& r) {
           {"stage", name_of(r.stage)},
           {"timestamp", r.timestamp}};
 }
+/// All members by name; enumerations by their names, numbers that are not finite become null when written.
 inline Json to_json(const PnlSnapshot& p) {
   return {{"signal_id", p.signal_id}, {"pnl", p.pnl}, {"timestamp", p.timestamp}, {"final", p.final}};
 }
+/// All members by name; enumerations by their names, numbers that are not finite become null when written.
 inline Json to_json(const MarketSnapshot& m) {
   return {{"market", m.market},         {"timestamp", m.timestamp},     {"price", m.price},
           {"volatility", m.volatility}, {"trend_score", m.trend_score}, {"spread_bps", m.spread_bps}};
 }
+/// All members by name; enumerations by their names, numbers that are not finite become null when written.
 inline Json to_json(const TradeCommand& c) {
   return {{"signal_id", c.signal_id},
           {"strategy", c.strategy},
           {"params", detail::params_to_json(c.params)},
           {"metadata", {{"timestamp", c.metadata.timestamp}}}};
 }
+/// All members by name; enumerations by their names, numbers that are not finite become null when written.
 inline Json to_json(const PipelinePackage& p) {
   return {{"command", to_json(p.command)}, {"timestamp", p.timestamp}, {"priority", p.priority}};
 }
+/// All members by name; enumerations by their names, numbers that are not finite become null when written.
 inline Json to_json(const AgentExchange& e) {
   return {{"correlation_id", e.correlation_id},
           {"topic", name_of(e.topic)},
@@ -233,15 +242,17 @@ inline Json to_json(const AgentExchange& e) {
           {"received_at", e.received_at},
           {"reason", e.reason}};
 }
+/// All members by name; enumerations by their names, numbers that are not finite become null when written.
 inline Json to_json(const Execution& e) {
   return {{"signal_id", e.signal_id}, {"outcome", name_of(e.outcome)}, {"notional", e.notional}, {"timestamp", e.timestamp}};
 }
+/// All members by name; enumerations by their names, numbers that are not finite become null when written.
 inline Json to_json(const SignalScore& s) {
   return {{"signal_id", s.signal_id}, {"probability", s.probability}, {"propensity", s.propensity},
           {"passed", s.passed},       {"version", s.version},         {"timestamp", s.timestamp}};
 }
 
-/// The records of their JSON forms. @throws DataError with the JSON path of the first member that does not fit
+/// The record of its JSON form. @throws DataError with the JSON path of the first member that does not fit
 inline Rejection rejection_from_json(const Json& json) {
   const detail::RecordReader in(json, "rejection");
   Rejection rejection;
@@ -253,12 +264,12 @@ inline Rejection rejection_from_json(const Json& json) {
   rejection.timestamp = in.number("timestamp");
   return rejection;
 }
-/// @copydoc rejection_from_json
+/// As `rejection_from_json`, of another record. @throws DataError with the JSON path of the first member that does not fit
 inline PnlSnapshot pnl_snapshot_from_json(const Json& json) {
   const detail::RecordReader in(json, "pnl_snapshot");
   return {in.text("signal_id"), in.number("pnl"), in.number("timestamp"), in.boolean_or("final", true)};
 }
-/// @copydoc rejection_from_json
+/// As `rejection_from_json`, of another record. @throws DataError with the JSON path of the first member that does not fit
 inline MarketSnapshot market_snapshot_from_json(const Json& json) {
   const detail::RecordReader in(json, "market_snapshot");
   return {in.text("market"),
@@ -268,7 +279,7 @@ inline MarketSnapshot market_snapshot_from_json(const Json& json) {
           in.number_or("trend_score", 0.0),
           in.number_or("spread_bps", 0.0)};
 }
-/// @copydoc rejection_from_json
+/// As `rejection_from_json`, of another record. @throws DataError with the JSON path of the first member that does not fit
 inline TradeCommand trade_command_from_json(const Json& json) {
   const detail::RecordReader in(json, "trade_command");
   TradeCommand command{in.text("signal_id"), in.text("strategy"), {}, {}};
@@ -282,12 +293,12 @@ inline TradeCommand trade_command_from_json(const Json& json) {
   command.metadata.timestamp = detail::RecordReader(in.value("metadata"), "trade_command.metadata").number("timestamp");
   return command;
 }
-/// @copydoc rejection_from_json
+/// As `rejection_from_json`, of another record. @throws DataError with the JSON path of the first member that does not fit
 inline PipelinePackage pipeline_package_from_json(const Json& json) {
   const detail::RecordReader in(json, "package");
   return {trade_command_from_json(in.value("command")), in.number("timestamp"), in.number_or("priority", 1.0)};
 }
-/// @copydoc rejection_from_json
+/// As `rejection_from_json`, of another record. @throws DataError with the JSON path of the first member that does not fit
 inline AgentExchange agent_exchange_from_json(const Json& json) {
   const detail::RecordReader in(json, "agent_exchange");
   return {in.count_or("correlation_id", 0),
@@ -298,13 +309,13 @@ inline AgentExchange agent_exchange_from_json(const Json& json) {
           in.number("received_at"),
           in.text_or("reason", {})};
 }
-/// @copydoc rejection_from_json
+/// As `rejection_from_json`, of another record. @throws DataError with the JSON path of the first member that does not fit
 inline Execution execution_from_json(const Json& json) {
   const detail::RecordReader in(json, "execution");
   return {in.text("signal_id"), in.name<ExecutionOutcome>("outcome", num_execution_outcomes), in.number("notional"),
           in.number("timestamp")};
 }
-/// @copydoc rejection_from_json
+/// As `rejection_from_json`, of another record. @throws DataError with the JSON path of the first member that does not fit
 inline SignalScore signal_score_from_json(const Json& json) {
   const detail::RecordReader in(json, "signal_score");
   return {in.text("signal_id"),          in.number("probability"),  in.number_or("propensity", 1.0),

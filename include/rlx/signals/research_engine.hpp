@@ -33,48 +33,61 @@ namespace rlx::signals {
 
 /// A count, its share of the whole and Wilson's 95 % interval of it.
 struct ShareStats {
-  std::size_t count = 0;
-  double share = 0, low = 0, high = 0;
+  std::size_t count = 0;  ///< of what the key names
+  double share = 0;       ///< of the whole
+  double low = 0;         ///< lower end of Wilson's 95 % interval
+  double high = 0;        ///< upper end
 };
 
 /// Signals of one strategy.
 struct StrategyStats {
-  std::size_t signals = 0;
-  std::size_t rejections = 0;  ///< signals that were rejected, joined by id
-  double rate = 0, low = 0, high = 0;
-  double pnl_mean = std::numeric_limits<double>::quiet_NaN();  ///< of final P&L; NaN without any
-  std::size_t pnl_count = 0;
+  std::size_t signals = 0;                                     ///< remembered
+  std::size_t rejections = 0;                                  ///< signals that were rejected, joined by id
+  double rate = 0;                                             ///< rejections over signals
+  double low = 0;                                              ///< lower end of Wilson's 95 % interval
+  double high = 0;                                             ///< upper end
+  double pnl_mean = std::numeric_limits<double>::quiet_NaN();  ///< of final P&L, or NaN without any
+  std::size_t pnl_count = 0;                                   ///< signals with a final P&L
 };
 
 /// One agent's requests.
 struct AgentStats {
-  std::size_t requests = 0, timeouts = 0, errors = 0;
+  std::size_t requests = 0;                                  ///< sent
+  std::size_t timeouts = 0;                                  ///< that ended in silence
+  std::size_t errors = 0;                                    ///< that ended in failure
   double p50_ms = std::numeric_limits<double>::quiet_NaN();  ///< latency of requests that were answered
-  double p99_ms = std::numeric_limits<double>::quiet_NaN();
+  double p99_ms = std::numeric_limits<double>::quiet_NaN();  ///< the same
 };
 
 /// A share that differs between the older and the newer half of the signals.
 struct Trend {
-  std::string subject{};  ///< "strategy momentum", "rejections of momentum", "reason Exposure limit exceeded"
-  std::size_t older_count = 0, older_total = 0, newer_count = 0, newer_total = 0;
-  double z = 0, p_value = 1;
-  bool significant = false;  ///< with at most 10 % false ones among all that are
+  std::string subject{};        ///< "strategy momentum", "rejections of momentum", "reason Exposure limit exceeded"
+  std::size_t older_count = 0;  ///< of what `subject` names, in the older half
+  std::size_t older_total = 0;  ///< that could have been, in the older half
+  std::size_t newer_count = 0;  ///< of what `subject` names, in the newer half
+  std::size_t newer_total = 0;  ///< that could have been, in the newer half
+  double z = 0;                 ///< statistic of the test; above 0: more in the newer half
+  double p_value = 1;           ///< two-sided
+  bool significant = false;     ///< with at most 10 % false ones among all that are
 };
 
 /// What `analyze_behavior` finds. The first four members are the keys of the earliest system.
 struct BehaviorAnalysis {
   std::map<std::string, std::size_t> rejection_summary{};  ///< by reason
   std::map<std::string, std::size_t> signal_summary{};     ///< by strategy
-  std::size_t total_signals = 0, total_rejections = 0;
-  std::map<std::string, ShareStats> rejection_shares{};  ///< of all rejections, by reason
-  std::map<std::string, ShareStats> by_code{};           ///< of all rejections
-  std::map<std::string, ShareStats> by_stage{};          ///< of all rejections
-  std::map<std::string, StrategyStats> by_strategy{};
-  std::map<std::string, AgentStats> agents{};           ///< by topic
-  std::vector<Trend> trends{};                          ///< all that were tested
-  std::vector<std::string> frequent{};                  ///< reasons whose share is at least 0.3 even at its lower end
-  std::uint64_t orphan_rejections = 0, orphan_pnl = 0;  ///< of ids that were not remembered
+  std::size_t total_signals = 0;                           ///< remembered now
+  std::size_t total_rejections = 0;                        ///< remembered now
+  std::map<std::string, ShareStats> rejection_shares{};    ///< of all rejections, by reason
+  std::map<std::string, ShareStats> by_code{};             ///< of all rejections
+  std::map<std::string, ShareStats> by_stage{};            ///< of all rejections
+  std::map<std::string, StrategyStats> by_strategy{};      ///< by name, of the signals remembered
+  std::map<std::string, AgentStats> agents{};              ///< by topic
+  std::vector<Trend> trends{};                             ///< all that were tested
+  std::vector<std::string> frequent{};                     ///< reasons whose share is at least 0.3 even at its lower end
+  std::uint64_t orphan_rejections = 0;                     ///< of ids that were not remembered
+  std::uint64_t orphan_pnl = 0;                            ///< of ids that were not remembered
 
+  /// All of it; what is not finite becomes null when written.
   Json to_json() const {
     Json json = {{"rejection_summary", rejection_summary},
                  {"signal_summary", signal_summary},
@@ -114,7 +127,8 @@ struct LogSummary {
   std::map<std::string, std::size_t> by_kind{};  ///< records
   std::map<std::string, std::size_t> by_name{};  ///< records
   std::map<std::string, std::size_t> errors{};   ///< texts of errors, counted
-  std::string first_time{}, last_time{};         ///< ISO 8601; empty: no record
+  std::string first_time{};                      ///< ISO 8601; empty: no record
+  std::string last_time{};                       ///< ISO 8601; empty: no record
   LogVerification verification{};                ///< of the chain; what comes after a bad record is not counted
 };
 

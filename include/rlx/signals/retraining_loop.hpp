@@ -29,6 +29,7 @@
 
 namespace rlx::signals {
 
+/// When a training is due.
 struct RetrainingConfig {
   Seconds interval = 3'600;     ///< between trainings, above 0
   std::size_t min_new = 50;     ///< new labelled signals that make a training due before the interval; 0: never by count
@@ -36,12 +37,13 @@ struct RetrainingConfig {
   std::size_t min_drift = 100;  ///< new signals before drift is looked for
   std::optional<Seconds> check_every = {};  ///< how often count and drift are looked at, above 0; none: at each interval only
   std::size_t max_failures = 3;             ///< failures in a row that end the loop, at least 1
-  Target target = Target::rejected;
+  Target target = Target::rejected;         ///< what is trained
 };
 
 /// Why a training took place.
 enum class RetrainTrigger : std::uint8_t { none, first, drift, time, count };
 
+/// Name of the enumerator, as in the log; "?" for a value that is none.
 constexpr std::string_view name_of(RetrainTrigger trigger) {
   constexpr std::string_view names[] = {"none", "first", "drift", "time", "count"};
   return static_cast<std::size_t>(trigger) < std::size(names) ? names[static_cast<std::size_t>(trigger)] : "?";
@@ -49,14 +51,14 @@ constexpr std::string_view name_of(RetrainTrigger trigger) {
 
 /// What one round did.
 struct RetrainResult {
-  bool trained = false;      ///< a challenger was trained, or there were too few rows for one
-  bool promoted = false;     ///< it is the active model now
-  bool rolled_back = false;  ///< the active model gave way to the one before
-  RetrainTrigger trigger = RetrainTrigger::none;
-  TrainReport report{};
-  RollbackCheck rollback{};
-  DriftReport drift{};
-  std::string error{};  ///< of a round that failed
+  bool trained = false;                           ///< a challenger was trained, or there were too few rows for one
+  bool promoted = false;                          ///< it is the active model now
+  bool rolled_back = false;                       ///< the active model gave way to the one before
+  RetrainTrigger trigger = RetrainTrigger::none;  ///< why a training took place; `none`: it did not
+  TrainReport report{};                           ///< of the training, if there was one
+  RollbackCheck rollback{};                       ///< of the active model against the one before
+  DriftReport drift{};                            ///< of the new signals
+  std::string error{};                            ///< of a round that failed
 };
 
 /**
@@ -138,6 +140,7 @@ class RetrainingLoop {
   bool failed() const noexcept { return failures_ >= config_.max_failures; }
   /// Rounds made so far.
   std::size_t rounds() const noexcept { return rounds_; }
+  /// As given.
   const RetrainingConfig& config() const noexcept { return config_; }
 
  private:

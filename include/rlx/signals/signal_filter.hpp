@@ -35,6 +35,7 @@ struct ValidationFailure {
   std::string field{};   ///< "signal_id", "strategy", "params", "amount", "base", "quote", "price" or "timestamp"
   std::string reason{};  ///< few different texts, for counting: "Invalid amount", "Missing required params: base"
   std::string detail{};  ///< what was expected and found
+  /// Memberwise.
   bool operator==(const ValidationFailure&) const = default;
 };
 
@@ -42,7 +43,9 @@ struct ValidationFailure {
 struct ValidationResult {
   std::vector<ValidationFailure> failures{};  ///< in the order of the fields; empty: sound
 
+  /// Whether nothing is wrong.
   bool ok() const noexcept { return failures.empty(); }
+  /// The same as `ok()`.
   explicit operator bool() const noexcept { return ok(); }
   /// The code of the first failure. Requires one.
   RejectionCode code() const { return failures.front().code; }
@@ -111,6 +114,7 @@ class SignalFilter {
 
   /// Names of the strategies, sorted.
   const std::vector<std::string>& strategies() const noexcept { return config_.strategies; }
+  /// As given, strategies sorted.
   const FilterConfig& config() const noexcept { return config_; }
 
  private:

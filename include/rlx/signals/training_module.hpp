@@ -40,6 +40,7 @@
 
 namespace rlx::signals {
 
+/// How models are trained, judged and kept.
 struct TrainingConfig {
   std::size_t min_rows = 50;      ///< labelled rows that are needed
   std::size_t min_class = 10;     ///< rows of each class that the training block needs
@@ -49,9 +50,9 @@ struct TrainingConfig {
   double significance = 0.05;     ///< a difference counts below this p value
   double max_ece = 0.10;          ///< largest calibration error that may be promoted
   double auc_slack = 0.005;       ///< AUC that a better Brier score may cost
-  std::size_t min_rollback = 100;  ///< new resolved signals before an active model may be rolled back
-  std::size_t keep = 5;            ///< versions kept of each target
-  std::uint64_t seed = 0;
+  std::size_t min_rollback = 100;    ///< new resolved signals before an active model may be rolled back
+  std::size_t keep = 5;              ///< versions kept of each target
+  std::uint64_t seed = 0;            ///< of the streams of learner and bootstrap
   std::string model_directory = {};  ///< empty: models are kept in memory only
   std::string history_journal = {};  ///< JSON Lines file of older records (HistoryJournal); empty: none
   FeatureConfig features = {};       ///< `memory` 0: that of the context
@@ -59,28 +60,32 @@ struct TrainingConfig {
 
 /// What a training gave. Scores are those of the challenger on the test block; NaN where they could not be measured.
 struct TrainReport {
-  std::size_t dataset_size = 0;
-  double accuracy = std::numeric_limits<double>::quiet_NaN();
-  bool updated = false;       ///< the challenger is the active model now
-  bool failed = false;        ///< the learner threw or gave impossible probabilities
-  std::string reason{};       ///< why it is, or is not
-  std::uint64_t version = 0;  ///< of the active model afterwards; 0: none
-  double brier = std::numeric_limits<double>::quiet_NaN();
-  double log_loss = std::numeric_limits<double>::quiet_NaN();
-  double auc = std::numeric_limits<double>::quiet_NaN();  ///< NaN too if the test block has one class
-  double ece = std::numeric_limits<double>::quiet_NaN();
+  std::size_t dataset_size = 0;                                      ///< rows, with or without a label
+  double accuracy = std::numeric_limits<double>::quiet_NaN();        ///< share of (p >= 0.5) = outcome
+  bool updated = false;                                              ///< the challenger is the active model now
+  bool failed = false;                                               ///< the learner threw or gave impossible probabilities
+  std::string reason{};                                              ///< why it is, or is not
+  std::uint64_t version = 0;                                         ///< of the active model afterwards; 0: none
+  double brier = std::numeric_limits<double>::quiet_NaN();           ///< mean (p - outcome)^2
+  double log_loss = std::numeric_limits<double>::quiet_NaN();        ///< mean, p clipped to [1e-12, 1 - 1e-12]
+  double auc = std::numeric_limits<double>::quiet_NaN();             ///< NaN too if the test block has one class
+  double ece = std::numeric_limits<double>::quiet_NaN();             ///< expected calibration error, 10 bins
   double majority_share = std::numeric_limits<double>::quiet_NaN();  ///< accuracy of saying the more frequent outcome
   double baseline_brier = std::numeric_limits<double>::quiet_NaN();  ///< of the training block's base rate
   double champion_brier = std::numeric_limits<double>::quiet_NaN();  ///< of the active model; NaN without one
-  double champion_auc = std::numeric_limits<double>::quiet_NaN();
-  double p_value = std::numeric_limits<double>::quiet_NaN();  ///< that the challenger is not better, one-sided
-  risk::TestResult mcnemar{};                                 ///< of the decisions, against what p_value compares with
-  bool calibrated = false;                                    ///< false: the calibration block was too small or of one class
-  std::size_t rounds = 0;                                     ///< fits made
+  double champion_auc = std::numeric_limits<double>::quiet_NaN();    ///< of the active model; NaN without one
+  double p_value = std::numeric_limits<double>::quiet_NaN();         ///< that the challenger is not better, one-sided
+  risk::TestResult mcnemar{};                                        ///< of the decisions, against what p_value compares with
+  bool calibrated = false;  ///< false: the calibration block was too small or of one class
+  std::size_t rounds = 0;   ///< fits made
+  /// @{ Labelled rows of the three blocks, in the order of time.
   std::size_t rows_train = 0, rows_calibrate = 0, rows_test = 0;
-  std::size_t purged = 0;  ///< rows left out, since their label was not known when the next block began
-  std::string dataset_hash{}, schema_hash{};
+  /// @}
+  std::size_t purged = 0;      ///< rows left out, since their label was not known when the next block began
+  std::string dataset_hash{};  ///< SignalDataset::hash
+  std::string schema_hash{};   ///< SHA-256 of the names of its columns
 
+  /// All members by name, of `mcnemar` the statistic.
   Json to_json() const {
     Json json = {{"dataset_size", dataset_size},
                  {"accuracy", accuracy},
@@ -114,9 +119,9 @@ struct TrainReport {
 struct RollbackCheck {
   bool worse = false;    ///< the previous version is better on new signals, and not by chance
   std::size_t rows = 0;  ///< newly resolved signals, scored by both
-  double active_brier = std::numeric_limits<double>::quiet_NaN();
-  double previous_brier = std::numeric_limits<double>::quiet_NaN();
-  double p_value = 1;
+  double active_brier = std::numeric_limits<double>::quiet_NaN();    ///< of the active model; NaN with too few rows
+  double previous_brier = std::numeric_limits<double>::quiet_NaN();  ///< of the version before
+  double p_value = 1;                                                ///< one-sided, that the previous version is not better
 };
 
 namespace detail {
@@ -136,6 +141,7 @@ struct Blocks {
   std::size_t purged = 0;
 };
 
+/// The newest `window` labelled rows (0: all) in three parts, without those whose label came too late.
 inline Blocks split_blocks(const SignalDataset& dataset, std::size_t window) {
   std::vector<std::size_t> rows;
   for (std::size_t i = 0; i < dataset.rows.size(); ++i) {
@@ -184,6 +190,7 @@ inline Blocks split_blocks(const SignalDataset& dataset, std::size_t window) {
 template <SignalLearner Learner = LogisticRegression>
 class TrainingModule {
  public:
+  /// What the registry keeps.
   using Model = TrainedModel<Learner>;
 
   /// Opens the model directory, if there is one, and loads the active models; files that cannot be used are passed over and
@@ -209,6 +216,7 @@ class TrainingModule {
 
   /**
    * @brief Trains a challenger and promotes it if it is better.
+   * @param dataset  of `prepare_dataset`, with the features of this module
    * @param trigger  why, for the log
    * @return what was measured; too little data and a failing learner are results, not errors, and leave the active model
    * @throws DataError with both hashes if the dataset has other features; IoError if a file or the log cannot be written
@@ -312,9 +320,13 @@ class TrainingModule {
     return detect_drift(active->drift, all.view(), labelled.y, config);
   }
 
+  /// Versions, and the active one.
   const ModelRegistry<Learner>& registry() const noexcept { return registry_; }
+  /// As given, with `features.memory` filled in.
   const TrainingConfig& config() const noexcept { return config_; }
+  /// Of the features in use.
   const FeatureSchema& schema() const noexcept { return schema_; }
+  /// As given; null without one.
   CoreAgentLogger* logger() const noexcept { return logger_; }
 
  private:
@@ -489,8 +501,11 @@ class TrainingModule {
   std::mutex training_;  // one training or rollback at a time
 };
 
+/// The built-in learner, unless another is named.
 TrainingModule(RecentContext&)->TrainingModule<LogisticRegression>;
+/// The built-in learner, unless another is named.
 TrainingModule(RecentContext&, TrainingConfig)->TrainingModule<LogisticRegression>;
+/// The built-in learner, unless another is named.
 TrainingModule(RecentContext&, TrainingConfig, CoreAgentLogger*)->TrainingModule<LogisticRegression>;
 
 }  // namespace rlx::signals

@@ -22,16 +22,19 @@ namespace rlx::signals {
 
 /// A scenario whose outcome was not the expected one.
 struct Mismatch {
-  std::string scenario{}, signal_id{}, expected{}, found{};
+  std::string scenario{};   ///< its name
+  std::string signal_id{};  ///< of its signal
+  std::string expected{};   ///< "accepted" or a code, with the text if one was expected
+  std::string found{};      ///< the same of what happened
 };
 
 /// What validation found. `validate_logic` fills the table; the rest is the caller's to add.
 struct ValidationReport {
   /// Scenarios by (expected, actual); an outcome is "accepted" or the code of the rejection.
   std::map<std::pair<std::string, std::string>, std::size_t> outcomes{};
-  std::vector<Mismatch> mismatches{};
-  std::size_t scenarios = 0;
-  std::size_t rejected = 0;
+  std::vector<Mismatch> mismatches{};                                   ///< in the order of the scenarios
+  std::size_t scenarios = 0;                                            ///< counted by `add`
+  std::size_t rejected = 0;                                             ///< of them
   double training_accuracy = std::numeric_limits<double>::quiet_NaN();  ///< of the newest training, on later data
   Json active_model = nullptr;                                          ///< metrics of the active model; null: none
   std::optional<LogVerification> log{};                                 ///< of the agent's log
@@ -41,7 +44,7 @@ struct ValidationReport {
   /// Share of scenarios that were rejected, with Wilson's 95 % interval.
   risk::Interval rejection_rate() const { return risk::wilson_interval(rejected, scenarios); }
 
-  /// Counts one scenario. @param reason  expected text; empty: any
+  /// Counts one scenario by its expected code and text (empty: any) and the rejection that was found (none: accepted).
   void add(const std::string& scenario, const std::string& signal_id, std::optional<RejectionCode> expected,
            const std::string& reason, const std::optional<Rejection>& found) {
     const auto text = [](std::optional<RejectionCode> code) { return code ? std::string(name_of(*code)) : "accepted"; };
@@ -56,6 +59,7 @@ struct ValidationReport {
     }
   }
 
+  /// All of it; what is not finite becomes null when written.
   Json to_json() const {
     Json table = Json::array(), wrong = Json::array();
     for (const auto& [key, count] : outcomes)
