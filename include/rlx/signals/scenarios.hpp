@@ -39,8 +39,10 @@ namespace rlx::signals {
 
 /// How a market behaves.
 enum class Regime : std::uint8_t { calm, volatile_market, gap, no_liquidity, stale };
+/// Enumerators of Regime.
 inline constexpr std::size_t num_regimes = 5;
 
+/// Name of the regime; "?" for a value that is none.
 constexpr std::string_view name_of(Regime regime) {
   constexpr std::string_view names[] = {"calm", "volatile", "gap", "no_liquidity", "stale"};
   return static_cast<std::size_t>(regime) < std::size(names) ? names[static_cast<std::size_t>(regime)] : "?";
@@ -54,31 +56,34 @@ struct Expected {
 
 /// One signal with its world and its expected outcome.
 struct SignalScenario {
-  std::string name{};
-  std::uint64_t number = 0;
-  Regime regime = Regime::calm;
-  Signal signal{};
+  std::string name{};                         ///< of the case, for people
+  std::uint64_t number = 0;                   ///< position in its list, from 0
+  Regime regime = Regime::calm;               ///< of the signal's market
+  Signal signal{};                            ///< the one under test
   double now = 0;                             ///< the clock when the signal arrives
   std::vector<MarketSnapshot> markets{};      ///< known by then
   std::array<MockStep, num_topics> agents{};  ///< what each agent does, by Topic
   std::vector<Signal> before{};               ///< signals that are sent first, each at its own time, and approved by all agents
   FlowConfig flow{};                          ///< limits that the outcome was computed for
-  FilterConfig filter{};
-  Expected expected{};
-  double rejection_probability = 0;  ///< the truth before the agents' draw; 0 or 1 where the rules decide
-  double profit_probability = 0;     ///< the truth, if it is executed
-  double pnl = 0;                    ///< drawn by it
+  FilterConfig filter{};                      ///< rules that the outcome was computed for
+  Expected expected{};                        ///< what should become of it
+  double rejection_probability = 0;           ///< the truth before the agents' draw; 0 or 1 where the rules decide
+  double profit_probability = 0;              ///< the truth, if it is executed
+  double pnl = 0;                             ///< drawn by it
 };
 
+/// What `generate_scenarios` draws from.
 struct ScenarioConfig {
-  std::size_t count = 1'000;
-  std::vector<std::string> strategies = {"momentum", "mean_reversion", "arbitrage"};
-  std::vector<std::string> pairs = {"BTC/USDT", "ETH/USDT", "SOL/USDT"};  ///< `base/quote`
-  double start = 1'767'225'600;                                           ///< 2026-01-01T00:00:00Z
-  double step = 60;                                                       ///< seconds between signals, above 0
-  double min_amount = 1e-6, max_amount = 1e6;                             ///< drawn uniformly in the logarithm
+  std::size_t count = 1'000;                                                          ///< scenarios
+  std::vector<std::string> strategies = {"momentum", "mean_reversion", "arbitrage"};  ///< drawn evenly
+  std::vector<std::string> pairs = {"BTC/USDT", "ETH/USDT", "SOL/USDT"};              ///< `base/quote`
+  double start = 1'767'225'600;                                                       ///< 2026-01-01T00:00:00Z
+  double step = 60;                                                                   ///< seconds between signals, above 0
+  double min_amount = 1e-6;  ///< units of base, above 0; amounts are drawn uniformly in the logarithm
+  double max_amount = 1e6;   ///< at least that, finite
+  /// Of every scenario; by default only the exposure binds.
   FlowLimits limits = {.max_loss_pct = {}, .max_position_size = {}, .max_daily_trades = 1'000'000};
-  std::string id_prefix = "s";
+  std::string id_prefix = "s";  ///< before the number in a signal's id
   /// Probability that the risk agent refuses, by regime; drawn, so a model can learn it and no more.
   std::array<double, num_regimes> risk_refusal = {0.02, 0.15, 0.10, 0.60, 0.05};
   double agent_trouble = 0.02;  ///< probability that some agent is silent, wrong or late, in [0, 1]
@@ -86,6 +91,7 @@ struct ScenarioConfig {
 
 namespace detail {
 
+/// Time of the edge cases, seconds since 1970 UTC.
 inline constexpr double edge_case_time = 1'767'276'000;  // 2026-01-01T14:00:00Z
 
 /// An agent's step as the pipeline has to see it (an approval, a refusal, silence or an error).
@@ -148,6 +154,7 @@ inline Expected expected_outcome(const SignalScenario& s) {
  * price is 5 s old, in a stale market twice the permitted age. Truths: the risk agent refuses by regime, a signal earns with
  * the probability sigmoid(2 trend - spread/50) for momentum, with the opposite trend for mean_reversion, and without trend for
  * others. Every outcome assumes no open position, trade or loss; settle each position before the next signal.
+ * @param config  checked before anything is drawn
  * @param random  its next word is the seed; scenario k then uses the stream (seed, user, step = k), so that more scenarios do
  *                not change those before
  * @throws ConfigError naming the field
@@ -356,29 +363,31 @@ inline std::vector<SignalScenario> edge_cases() {
 
 /// What happened to a scenario's signal.
 struct ScenarioResult {
-  bool accepted = false;
-  std::optional<Rejection> rejection{};
+  bool accepted = false;                             ///< its command was executed
+  std::optional<Rejection> rejection{};              ///< the newest of its id; empty if accepted
   std::array<std::uint64_t, num_topics> requests{};  ///< sent to each agent for this signal
 };
 
 /**
- * @brief Runs scenarios one after another through a pipeline of mock agents.
+ * @brief Runs scenarios one after another through a pipeline of agents that follow a script.
  *
  * Memory and clock are the caller's: the one to be analysed and learnt from, the other is moved on to each scenario's time.
  * `keep_positions` false settles an executed signal's position at once with the scenario's P&L.
+ * @tparam Agents  MockAgents, or a transport that takes scripts as they do
  */
-class ScenarioRunner {
+template <class Agents>
+class BasicScenarioRunner {
  public:
   /// All must outlive the runner. The clock is never set back. @throws ConfigError as FlowManager and SignalFilter
-  ScenarioRunner(RecentContext& context, ManualClock& clock, FlowConfig flow = {}, FilterConfig filter = {},
-                 CoreAgentLogger* logger = nullptr)
+  BasicScenarioRunner(RecentContext& context, ManualClock& clock, FlowConfig flow = {}, FilterConfig filter = {},
+                      CoreAgentLogger* logger = nullptr)
       : context_(&context),
         clock_(&clock),
         filter_(clock, std::move(filter)),
         flow_(agents_, context, clock, flow, logger),
         executor_(filter_, flow_, context, logger) {}
-  ScenarioRunner(const ScenarioRunner&) = delete;
-  ScenarioRunner& operator=(const ScenarioRunner&) = delete;
+  BasicScenarioRunner(const BasicScenarioRunner&) = delete;
+  BasicScenarioRunner& operator=(const BasicScenarioRunner&) = delete;
 
   /// Sends the scenario's signals. @throws as LogicExecutor
   ScenarioResult run(const SignalScenario& scenario, bool keep_positions = false) {
@@ -406,8 +415,10 @@ class ScenarioRunner {
     return result;
   }
 
-  LogicExecutor<MockAgents>& executor() noexcept { return executor_; }
-  FlowManager<MockAgents>& flow() noexcept { return flow_; }
+  /// The pipeline's entrance.
+  LogicExecutor<Agents>& executor() noexcept { return executor_; }
+  /// The pipeline's limits and positions.
+  FlowManager<Agents>& flow() noexcept { return flow_; }
 
  private:
   void at(double time) {
@@ -420,33 +431,39 @@ class ScenarioRunner {
 
   RecentContext* context_;
   ManualClock* clock_;
-  MockAgents agents_;
+  Agents agents_;
   SignalFilter filter_;
-  FlowManager<MockAgents> flow_;
-  LogicExecutor<MockAgents> executor_;
+  FlowManager<Agents> flow_;
+  LogicExecutor<Agents> executor_;
 };
 
+/// The runner with mock agents.
+using ScenarioRunner = BasicScenarioRunner<MockAgents>;
+
 /// One scenario in a world of its own: its memory, limits, clock and agents. @throws as LogicExecutor
-inline ScenarioResult run_scenario(const SignalScenario& scenario, CoreAgentLogger* logger = nullptr) {
+template <class Agents = MockAgents>
+ScenarioResult run_scenario(const SignalScenario& scenario, CoreAgentLogger* logger = nullptr) {
   RecentContext context(256);
   const double start = scenario.before.empty() ? scenario.now : scenario.before.front().timestamp;
   ManualClock clock(static_cast<std::int64_t>(std::llround(start * 1e3)));
-  ScenarioRunner runner(context, clock, scenario.flow, scenario.filter, logger);
+  BasicScenarioRunner<Agents> runner(context, clock, scenario.flow, scenario.filter, logger);
   return runner.run(scenario, true);
 }
 
 /// Checks each scenario in a world of its own.
-inline ValidationReport validate_logic(std::span<const SignalScenario> scenarios) {
+template <class Agents = MockAgents>
+ValidationReport validate_logic(std::span<const SignalScenario> scenarios) {
   ValidationReport report;
   for (const SignalScenario& scenario : scenarios) {
-    const ScenarioResult result = run_scenario(scenario);
+    const ScenarioResult result = run_scenario<Agents>(scenario);
     report.add(scenario.name, scenario.signal.signal_id, scenario.expected.code, scenario.expected.reason, result.rejection);
   }
   return report;
 }
 
 /// Checks scenarios in a runner, one after another, each position settled before the next.
-inline ValidationReport validate_logic(ScenarioRunner& runner, std::span<const SignalScenario> scenarios) {
+template <class Agents>
+ValidationReport validate_logic(BasicScenarioRunner<Agents>& runner, std::span<const SignalScenario> scenarios) {
   ValidationReport report;
   for (const SignalScenario& scenario : scenarios) {
     const ScenarioResult result = runner.run(scenario);
@@ -457,6 +474,8 @@ inline ValidationReport validate_logic(ScenarioRunner& runner, std::span<const S
 
 /**
  * @brief Checks scenarios in an executor of the caller's.
+ * @param executor   what is checked
+ * @param scenarios  signals and their expected outcomes
  * @param prepare  called before each scenario: sets the clock, the prices and the agents of the caller's world
  */
 template <AgentTransport T>
