@@ -12,6 +12,7 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -50,8 +51,10 @@ enum class LogKind : std::uint8_t {
   flow_management,
   system_operation
 };
+/// Enumerators of LogKind.
 inline constexpr std::size_t num_log_kinds = 10;
 
+/// Name of the enumerator, as `kind` in a record; "?" for a value that is none.
 constexpr std::string_view name_of(LogKind kind) {
   constexpr std::string_view names[] = {"action",
                                         "error",
@@ -68,14 +71,15 @@ constexpr std::string_view name_of(LogKind kind) {
 
 /// One line of a log, checked.
 struct LogLine {
-  std::uint64_t seq = 0;
+  std::uint64_t seq = 0;    ///< number of the record in the whole log, from 0
   std::string_view record;  ///< canonical JSON of {fields, kind, name, seq, ts} without its last brace; valid during the call
   std::string_view file;    ///< name of the file
   std::size_t line = 0;     ///< 1-based
 
   /// The record as an object. @throws DataError with file and line if it is not JSON
   Json json() const {
-    Json result = Json::parse(std::string(record) + '}', nullptr, false);
+    const std::string text = std::string(record) + '}';
+    Json result = Json::parse(text.data(), text.data() + text.size(), nullptr, false);
     if (!result.is_object()) throw DataError(std::string(file), line, 0, "the record is not a JSON object");
     return result;
   }
@@ -91,24 +95,29 @@ struct BadRecord {
 
 /// What checking a log gave.
 struct LogVerification {
-  bool ok = true;
-  std::uint64_t records = 0;    ///< good ones, before the first bad one
-  std::uint64_t first_seq = 0;  ///< above 0 if old files were removed, as an anchor record says
-  std::size_t files = 0;
+  bool ok = true;                ///< every record is as it was written
+  std::uint64_t records = 0;     ///< good ones, before the first bad one
+  std::uint64_t first_seq = 0;   ///< above 0 if old files were removed, as an anchor record says
+  std::size_t files = 0;         ///< read, up to that of the first bad record
   std::uint64_t bytes = 0;       ///< of the good records
   std::string last_hash;         ///< 64 zeros for an empty log
   std::optional<BadRecord> bad;  ///< present exactly if not `ok`
   bool torn = false;             ///< the bad record is an unfinished last line, as a crash leaves it: opening the log cuts it
 
+  /// The same as `ok`.
   explicit operator bool() const noexcept { return ok; }
 };
 
 namespace detail {
 
+/// How the name of a log file begins; its number follows.
 inline constexpr std::string_view agent_log_prefix = "core_agent.";
+/// How the name ends.
 inline constexpr std::string_view agent_log_suffix = ".log";
+/// Name of the record that tells of removed files.
 inline constexpr std::string_view anchor_name = "remove_log_files";
 
+/// `prev` of the first record.
 inline std::string zero_hash() { return std::string(64, '0'); }
 
 /// The n of `core_agent.<n>.log`; nothing for other names.
@@ -122,6 +131,7 @@ inline std::optional<std::uint64_t> agent_log_number(std::string_view name) {
   if (error != std::errc{} || end != name.data() + name.size() || (name.size() > 1 && name.front() == '0')) return std::nullopt;
   return number;
 }
+/// Name of the file of a number.
 inline std::string agent_log_name(std::uint64_t number) {
   return std::string(agent_log_prefix) + std::to_string(number) + std::string(agent_log_suffix);
 }
@@ -275,8 +285,9 @@ LogVerification verify_log(const std::string& directory, Files& files) {
   return read_log(directory, files, [](const LogLine&) {});
 }
 /// Checks a whole log: fine, or the first bad record. @throws IoError if the directory cannot be read
-inline LogVerification verify_log(const std::string& directory) {
-  io::PosixFiles files;
+template <io::AppendFiles Files = io::PosixFiles>
+LogVerification verify_log(const std::string& directory) {
+  Files files;
   return verify_log(directory, files);
 }
 
@@ -289,13 +300,13 @@ class LogSink {
  public:
   /// A record that the logger writes on behalf of its sink.
   struct Note {
-    std::string name;
-    Json fields;
+    std::string name;  ///< of the record
+    Json fields;       ///< an object
   };
   /// Where the chain stands.
   struct End {
-    std::uint64_t next_seq = 0;
-    std::string last_hash = detail::zero_hash();
+    std::uint64_t next_seq = 0;                   ///< number of the next record
+    std::string last_hash = detail::zero_hash();  ///< 64 zeros for an empty log
   };
 
   virtual ~LogSink() = default;
@@ -404,6 +415,7 @@ class LogDirectory : public LogSink {
       lasts_.erase(lasts_.begin());
     }
   }
+  /// Path as given.
   const std::string& directory() const noexcept { return directory_; }
 
  private:
@@ -504,11 +516,11 @@ struct LoggerConfig {
 
 /// What a logger has written.
 struct LogStats {
-  std::uint64_t records = 0;
+  std::uint64_t records = 0;                           ///< written by this logger
   std::array<std::uint64_t, num_log_kinds> by_kind{};  ///< index: LogKind
-  std::uint64_t bytes = 0;
-  std::uint64_t next_seq = 0;
-  std::string last_hash;
+  std::uint64_t bytes = 0;                             ///< of them, line ends included
+  std::uint64_t next_seq = 0;                          ///< number of the next record
+  std::string last_hash;                               ///< of the newest record; 64 zeros without one
 };
 
 /**
@@ -520,8 +532,10 @@ struct LogStats {
  */
 class CoreAgentLogger {
  public:
-  /// Files of a directory. @throws as LogDirectory
-  CoreAgentLogger(const std::string& directory, ClockRef clock, LoggerConfig config = {}, LogFilesConfig files = {})
+  /// Files of a directory, given by its name; a template, so that only who opens one compiles LogDirectory.
+  /// @throws as LogDirectory
+  template <std::convertible_to<std::string> Name>
+  CoreAgentLogger(const Name& directory, ClockRef clock, LoggerConfig config = {}, LogFilesConfig files = {})
       : CoreAgentLogger(std::make_unique<LogDirectory<>>(directory, posix(), files), clock, std::move(config)) {}
   /// A sink of the caller's, which must outlive the logger.
   CoreAgentLogger(LogSink& sink, ClockRef clock, LoggerConfig config = {})
@@ -537,26 +551,35 @@ class CoreAgentLogger {
   /// One record each. `name` says what was done or found, `fields` is an object with the details.
   /// @throws IoError if the record could not be written; DataError if `fields` is neither an object nor null
   void log_action(std::string_view name, const Json& fields = nullptr) { write(LogKind::action, name, fields); }
+  /// As `log_action`, of another kind.
   void log_error(std::string_view name, const Json& fields = nullptr) { write(LogKind::error, name, fields); }
+  /// As `log_action`, of another kind.
   void log_info(std::string_view name, const Json& fields = nullptr) { write(LogKind::info, name, fields); }
+  /// As `log_action`, with a member "value" added to the fields.
   void log_metric(std::string_view name, double value, const Json& fields = nullptr) {
     Json all = fields.is_null() ? Json::object() : fields;
     if (all.is_object()) all["value"] = value;
     write(LogKind::metric, name, all);
   }
+  /// As `log_action`, of another kind.
   void log_signal_processing(std::string_view name, const Json& fields = nullptr) {
     write(LogKind::signal_processing, name, fields);
   }
+  /// As `log_action`, of another kind.
   void log_signal_filtering(std::string_view name, const Json& fields = nullptr) {
     write(LogKind::signal_filtering, name, fields);
   }
+  /// As `log_action`, of another kind.
   void log_agent_coordination(std::string_view name, const Json& fields = nullptr) {
     write(LogKind::agent_coordination, name, fields);
   }
+  /// As `log_action`, of another kind.
   void log_trade_command(std::string_view name, const Json& fields = nullptr) { write(LogKind::trade_command, name, fields); }
+  /// As `log_action`, of another kind.
   void log_flow_management(std::string_view name, const Json& fields = nullptr) {
     write(LogKind::flow_management, name, fields);
   }
+  /// As `log_action`, of another kind.
   void log_system_operation(std::string_view name, const Json& fields = nullptr) {
     write(LogKind::system_operation, name, fields);
   }
@@ -573,6 +596,7 @@ class CoreAgentLogger {
     guarded([this] { sink_->sync(); });
   }
 
+  /// What this logger has written, and where the chain stands.
   LogStats get_stats() const {
     const std::scoped_lock lock(mutex_);
     LogStats stats = stats_;
