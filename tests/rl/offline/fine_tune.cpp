@@ -124,6 +124,10 @@ TEST_CASE("may_go_online: the lower bound must reach the value of the log", "[of
   REQUIRE_THAT(below.reason, ContainsSubstring("1.5") && ContainsSubstring("2"));
   REQUIRE_FALSE(rlx::may_go_online(result_of(3, 2, false)).allowed);
   REQUIRE(rlx::may_go_online(result_of(3, 2, false)).reason == "few episodes");
+  rlx::OpeResult bare = result_of(3, 2, true);
+  bare.intervals = false;  // the ends are the estimate itself
+  REQUIRE_FALSE(rlx::may_go_online(bare).allowed);
+  REQUIRE_THAT(rlx::may_go_online(bare).reason, ContainsSubstring("no lower bound"));
   REQUIRE_THROWS_AS(rlx::may_go_online({}), rlx::ConfigError);
 }
 

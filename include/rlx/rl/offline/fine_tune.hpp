@@ -42,11 +42,13 @@ struct OnlineGate {
   std::string reason;    ///< why, in one line
 };
 
-/// Allowed if the doubly robust estimate is available and reliable and its lower bound is at least the value of the log.
+/// Allowed if the doubly robust estimate is available and reliable, has an interval, and the lower bound of that is at least
+/// the value of the log.
 /// @throws ConfigError if the result has no doubly robust estimate
 inline OnlineGate may_go_online(const OpeResult& result) {
   const OpeEstimate& dr = result[OpeMethod::doubly_robust];
   if (!dr.available || !dr.reliable) return {false, dr.note};
+  if (!result.intervals) return {false, "the estimate has no interval, so no lower bound; set OpeConfig::intervals"};
   const std::string both = "the lower bound " + detail::offline_number(dr.value.low) + " of the policy's value is " +
                            (dr.value.low >= result.behaviour_value ? "at least" : "below") + " the log's " +
                            detail::offline_number(result.behaviour_value);
@@ -159,6 +161,7 @@ class ProbingPolicy {
     eps_ = exploration_rate(config_, drawdown, state);
     state_ = state;
   }
+  const P& policy() const noexcept { return *policy_; }  ///< the inner one
   /// Share of random actions now.
   double exploration() const noexcept { return eps_; }
 

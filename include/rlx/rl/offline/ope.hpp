@@ -120,6 +120,7 @@ struct OpeResult {
   double support = 0;                  ///< mean probability of the policy on actions that the log could contain
   double effective_size = 0;           ///< of the weights of WIS; NaN without propensities
   PropensitySource propensities = PropensitySource::logged;  ///< as asked for
+  bool intervals = true;  ///< OpeConfig::intervals; without them the ends of `value` say nothing
 
   /// @throws ConfigError if the method was not asked for
   const OpeEstimate& operator[](OpeMethod method) const {
@@ -140,7 +141,8 @@ struct OpeResult {
  * on resampled episodes. FQE bootstraps at truncated rows, so it values a task that goes on; the others value what was logged.
  * @param data    the log   @param target  policy to be valued   @param config  see there
  * @param pool  runs fits and replicates; the result does not depend on it. May be null
- * @throws DataError if importance estimators are asked for and a propensity is NaN or of another source than demanded;
+ * @throws DataError if importance estimators are asked for and a propensity is NaN or of another source than demanded, or the
+ *         policy was made for other observations or actions than the log's;
  *         ConfigError (config); NumericError (policy)
  */
 template <MaskedPolicy P>
@@ -386,6 +388,7 @@ class OpeRun {
     }
     result_.episodes = data.episodes().size();
     result_.propensities = config.propensities;
+    result_.intervals = config.intervals;
     result_.effective_size = std::numeric_limits<double>::quiet_NaN();
     for (std::size_t e = 0; e < result_.episodes; ++e) {
       result_.behaviour_value += data.episode_return(e, data.gamma()) / static_cast<double>(result_.episodes);
