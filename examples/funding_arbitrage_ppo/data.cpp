@@ -20,14 +20,10 @@
 namespace app {
 namespace {
 
-bool ends_with(const std::string& text, const std::string& end) {
-  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
-}
-
 /// A data file as text; .gz is unpacked. A file that cannot be read is a data error here.
 std::string read_data_file(const std::string& path) {
   try {
-    return ends_with(path, ".gz") ? rlx::io::gunzip_file(path) : rlx::io::read_file(path);
+    return path.ends_with(".gz") ? rlx::io::gunzip_file(path) : rlx::io::read_file(path);
   } catch (const rlx::IoError& error) {
     throw rlx::DataError(error.what());
   }

@@ -37,7 +37,7 @@ std::string hundredths(double share, int decimals = 2) {
   const std::string text = io::fixed(100.0 * share, decimals);
   return text.front() == '-' ? "\u2212" + text.substr(1) : text;
 }
-std::string percent(double share, int decimals = 2) { return hundredths(share, decimals) + "\u00a0%"; }
+std::string percent_text(double share, int decimals = 2) { return hundredths(share, decimals) + "\u00a0%"; }
 std::string range_text(const Interval& i) {
   return fmt::format("{} to {} at 95\u00a0%", hundredths(i.low), hundredths(i.high));
 }
@@ -56,10 +56,6 @@ Tone tone_of(const Interval& i, bool unreliable) {
   return unreliable ? Tone::warning : i.low > 0.0 ? Tone::good : Tone::bad;
 }
 
-bool ends_with(const std::string& text, const std::string& end) {
-  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
-}
-
 /// One colour for a policy in all charts: agents blue and purple, drawn agents dashed, HOLD grey.
 struct Look {
   int color = 5;
@@ -69,7 +65,7 @@ struct Look {
 Look look_of(const ScoreTable& table, const PolicyScore& row) {
   if (row.agent) {
     const bool first = row.name.compare(0, table.agent().name.size(), table.agent().name) == 0;
-    return {first ? 0 : 4, ends_with(row.name, ", sampled") ? SeriesStyle::dashed : SeriesStyle::line};
+    return {first ? 0 : 4, row.name.ends_with(", sampled") ? SeriesStyle::dashed : SeriesStyle::line};
   }
   static const std::map<std::string, Look> baselines{{"hold", {6, SeriesStyle::dashed}},
                                                      {"hysteresis", {1, SeriesStyle::line}},
@@ -205,7 +201,7 @@ void add_verdict(io::HtmlReport& page, const ReportInput& input, const ScoreTabl
   std::string basis = fmt::format(
       "Profit less that of HOLD: {} of the capital, {}. Intervals: circular block bootstrap, {} resamples, blocks of "
       "{}\u00a0h.",
-      percent(agent.minus_hold.estimate), range_text(agent.minus_hold), io::grouped(static_cast<double>(input.bootstrap)),
+      percent_text(agent.minus_hold.estimate), range_text(agent.minus_hold), io::grouped(static_cast<double>(input.bootstrap)),
       io::trimmed(block_hours(agent), 1));
   if (table.pooled()) basis += " The figures are " + table.pooling() + ".";
   for (const std::string& note : table.notes()) basis += " Note: " + note + ".";
@@ -222,10 +218,11 @@ void add_cards(io::HtmlReport& page, const ScoreTable& table) {
     wins += run.info.wins;
     hours += run.info.hold_hours;
   }
-  page.card("Profit", percent(agent.profit.estimate), range_text(agent.profit), tone_of(agent.profit, too_few_blocks(agent)));
-  page.card("Less HOLD", percent(agent.minus_hold.estimate), range_text(agent.minus_hold),
+  page.card("Profit", percent_text(agent.profit.estimate), range_text(agent.profit),
+            tone_of(agent.profit, too_few_blocks(agent)));
+  page.card("Less HOLD", percent_text(agent.minus_hold.estimate), range_text(agent.minus_hold),
             tone_of(agent.minus_hold, too_few_blocks(agent)));
-  page.card("Max drawdown", percent(agent.max_drawdown), tapes_of(table) > 1 ? "the worst tape" : "from the last peak");
+  page.card("Max drawdown", percent_text(agent.max_drawdown), tapes_of(table) > 1 ? "the worst tape" : "from the last peak");
   page.card("Trades", io::grouped(static_cast<double>(agent.trades())),
             closed > 0 ? fmt::format("{:.0f}\u00a0% won, held {:.0f}\u00a0h",
                                      100.0 * static_cast<double>(wins) / static_cast<double>(closed),
@@ -233,7 +230,7 @@ void add_cards(io::HtmlReport& page, const ScoreTable& table) {
                        : "none was closed");
   page.card("Liquidations", std::to_string(agent.liquidations()), {}, agent.liquidations() > 0 ? Tone::bad : Tone::neutral);
   if (!table.clairvoyant_shares.empty()) {
-    page.card("Of clairvoyant", percent(table.clairvoyant_shares.front().second, 0),
+    page.card("Of clairvoyant", percent_text(table.clairvoyant_shares.front().second, 0),
               fmt::format("of {} USD, fixed coins", io::grouped(table.clairvoyant_usd, 0)));
   }
 }
@@ -397,7 +394,7 @@ void add_policies(io::HtmlReport& page, const ReportInput& input, const ScoreTab
   if (table.clairvoyant_shares.empty()) return;
   std::string shares;
   for (const auto& [name, share] : table.clairvoyant_shares)
-    shares += fmt::format("{} {} {}", shares.empty() ? "" : ",", name, percent(share, 1));
+    shares += fmt::format("{} {} {}", shares.empty() ? "" : ",", name, percent_text(share, 1));
   page.text(fmt::format("With fixed quantities no policy can earn more than the clairvoyant {} USD{}. Share of it:{}.",
                         io::grouped(table.clairvoyant_usd, 2), tapes_of(table) > 1 ? " per tape" : "", shares));
 }

@@ -23,7 +23,7 @@ namespace app {
 namespace {
 
 /// The whole text of a file, unpacked; `-` is standard input.
-std::string text_of(const std::string& path) {
+std::string file_text(const std::string& path) {
   if (path == "-") {
     std::string text(std::istreambuf_iterator<char>(std::cin), {});
     if (std::cin.bad()) throw rlx::IoError("standard input cannot be read");
@@ -45,7 +45,7 @@ kalshi::Count touch_size(double contracts) {
 kalshi::ImportReport import_file(const Options& o, const std::string& path, kalshi::SessionBuilder& builder) {
   const std::string name = path == "-" ? "standard input" : path;
   const kalshi::CloseRule close = kalshi::parse_close_rule(o.close);
-  const std::string text = text_of(path);
+  const std::string text = file_text(path);
   if (o.format == "bbo-csv") {
     kalshi::BboImportConfig config;
     if (!o.utc_offset.empty()) config.utc_offset_us = kalshi::parse_utc_offset(o.utc_offset);
@@ -65,7 +65,7 @@ kalshi::ImportReport import_file(const Options& o, const std::string& path, kals
 }
 
 /// The counts that are not 0, as people read them.
-std::string notes_of(const kalshi::ImportReport& report) {
+std::string notes_of(const kalshi::ImportReport& report, const kalshi::SessionData& session) {
   const std::pair<const char*, std::uint64_t> counts[] = {{"snapshots", report.snapshots},
                                                           {"deltas", report.deltas},
                                                           {"trades", report.trades},
@@ -79,7 +79,8 @@ std::string notes_of(const kalshi::ImportReport& report) {
                                                           {"one-sided", report.one_sided},
                                                           {"empty", report.empty},
                                                           {"locked", report.locked},
-                                                          {"crossed", report.crossed}};
+                                                          {"crossed", report.crossed},
+                                                          {"clamped", session.report().total.clamped}};
   std::string text;
   for (const auto& [name, count] : counts)
     if (count > 0) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, name);
@@ -96,7 +97,7 @@ int import(const Options& o) {
   for (std::size_t i = 0; i < o.files.size(); ++i) reports.push_back(import_file(o, o.files[i], builders[i]));
   if (!o.settlement.empty()) {
     const auto known = o.store.empty() ? std::set<std::string, std::less<>>() : known_tickers(o.store);
-    kalshi::apply_results(kalshi::read_results_csv(text_of(o.settlement), o.settlement), builders, known);
+    kalshi::apply_results(kalshi::read_results_csv(file_text(o.settlement), o.settlement), builders, known);
   }
   std::vector<Session> sessions;
   for (kalshi::SessionBuilder& builder : builders) {
@@ -116,7 +117,7 @@ int import(const Options& o) {
     const std::string file = o.files[i].substr(o.files[i].rfind('/') + 1);
     table.row({ids.empty() ? "-" : std::to_string(ids[i]), file, std::to_string(reports[i].rows),
                std::to_string(sessions[i]->events()), std::to_string(sessions[i]->markets().size()), std::to_string(results),
-               fmt::format("{:.4f}", sessions[i]->data_quality_score()), notes_of(reports[i])});
+               fmt::format("{:.4f}", sessions[i]->data_quality_score()), notes_of(reports[i], *sessions[i])});
   }
   if (!o.quiet) fmt::print("{}", table.to_string());
   fmt::print("{}\n", o.store.empty()

@@ -32,25 +32,25 @@ double mean_over(const kalshi::EvaluationTable& table, F&& value) {
   return sum / static_cast<double>(table.markets.size());
 }
 
-nlohmann::json to_json(const kalshi::Estimate& estimate) {
+nlohmann::json json_of(const kalshi::Estimate& estimate) {
   nlohmann::json json = {{"value", estimate.value}};
   if (estimate.interval) json["interval"] = {estimate.interval->low, estimate.interval->high};
   return json;
 }
 
-nlohmann::json to_json(const kalshi::GroupResult& group) {
+nlohmann::json json_of(const kalshi::GroupResult& group) {
   nlohmann::json json = {{"name", group.name},
                          {"views", group.views},
                          {"events", group.events},
-                         {"mean", to_json(group.mean)},
-                         {"median", to_json(group.median)},
-                         {"interquartile_mean", to_json(group.interquartile_mean)},
-                         {"positive_share", to_json(group.positive_share)}};
-  if (group.true_edge) json["true_edge"] = to_json(*group.true_edge);
+                         {"mean", json_of(group.mean)},
+                         {"median", json_of(group.median)},
+                         {"interquartile_mean", json_of(group.interquartile_mean)},
+                         {"positive_share", json_of(group.positive_share)}};
+  if (group.true_edge) json["true_edge"] = json_of(*group.true_edge);
   return json;
 }
 
-nlohmann::json to_json(const kalshi::MarketResult& m) {
+nlohmann::json json_of(const kalshi::MarketResult& m) {
   nlohmann::json json = {{"ticker", m.ticker},
                          {"session", m.session},
                          {"length", m.length},
@@ -196,21 +196,21 @@ std::string verdict(const kalshi::EvaluationTable& table) {
 
 nlohmann::json to_json(const kalshi::EvaluationTable& table) {
   nlohmann::json json = {
-      {"total", to_json(table.total)},
-      {"consistency", to_json(table.consistency)},
+      {"total", json_of(table.total)},
+      {"consistency", json_of(table.consistency)},
       {"hold_share", table.hold_share},
       {"histogram", {{"low", table.histogram.low}, {"width", table.histogram.width}, {"counts", table.histogram.counts}}}};
   for (const char* const name : {"by_series", "by_difficulty", "correlations", "markets", "always_failing", "alarms"})
     json[name] = nlohmann::json::array();
-  for (const auto& group : table.by_series) json["by_series"].push_back(to_json(group));
-  for (const auto& group : table.by_difficulty) json["by_difficulty"].push_back(to_json(group));
+  for (const auto& group : table.by_series) json["by_series"].push_back(json_of(group));
+  for (const auto& group : table.by_difficulty) json["by_difficulty"].push_back(json_of(group));
   for (const auto& each : table.correlations) {
     nlohmann::json row = {{"with", each.with}};
-    if (each.pearson) row["pearson"] = to_json(*each.pearson);
-    if (each.spearman) row["spearman"] = to_json(*each.spearman);
+    if (each.pearson) row["pearson"] = json_of(*each.pearson);
+    if (each.spearman) row["spearman"] = json_of(*each.spearman);
     json["correlations"].push_back(std::move(row));
   }
-  for (const auto& market : table.markets) json["markets"].push_back(to_json(market));
+  for (const auto& market : table.markets) json["markets"].push_back(json_of(market));
   for (const std::size_t source : table.always_failing) json["always_failing"].push_back(table.markets[source].ticker);
   for (const auto& alarm : table.alarms) json["alarms"].push_back(alarm.ticker + ": " + alarm.text);
   return json;

@@ -228,7 +228,7 @@ Outcome train_model(const Run& run, std::span<const std::size_t> training_number
   for (const kalshi::MarketSessionView& view : set->views())
     names.push_back(view.market().ticker + (view.is_mirrored() ? " mirrored" : ""));
   HistoryCallback history(o.total_timesteps, [&] { return rollout_figures(learner); });
-  TallyCallback tallies(training.infos.size());
+  TallyCallback tallies(names, training.infos.size());
   rlx::SourceStatistics sources(names);
   SamplerCallback sampler_events(o, [&] { return phases().events(); });
   HeldOutCallback judge(o, held_out, easiest, best_path, history, run.threads);

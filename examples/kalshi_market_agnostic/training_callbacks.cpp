@@ -180,8 +180,9 @@ void TallyCallback::on_training_start(rlx::Learner& learner) {
   }
 }
 
-bool TallyCallback::on_episode(rlx::Learner&, const rlx::EpisodeRecord& record) {
-  ViewTally& tally = tallies_[record.statistics.source % tallies_.size()];
+bool TallyCallback::on_episode(rlx::Learner& learner, const rlx::EpisodeRecord& record) {
+  const std::size_t view = record.statistics.source % tallies_.size();
+  ViewTally& tally = tallies_[view];
   const double reward = record.statistics.episode_return;
   tally.low = tally.episodes == 0 ? reward : std::min(tally.low, reward);
   tally.high = tally.episodes == 0 ? reward : std::max(tally.high, reward);
@@ -193,6 +194,14 @@ bool TallyCallback::on_episode(rlx::Learner&, const rlx::EpisodeRecord& record) 
   tally.squares += before * (reward - tally.mean);
   tally.equity += record.statistics.metrics[0];  // final_equity
   changed_ = true;
+  if (rlx::Logger* const logger = learner.logger()) {
+    const auto n = static_cast<double>(tally.episodes);
+    const std::string key = "sources/" + names_[view] + '/';
+    logger->record(key + "ep_rew_std", std::sqrt(tally.squares / n));
+    logger->record(key + "ep_rew_min", tally.low);
+    logger->record(key + "ep_rew_max", tally.high);
+    logger->record(key + "final_equity", tally.equity / n);
+  }
   return true;
 }
 

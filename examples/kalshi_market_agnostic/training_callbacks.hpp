@@ -111,16 +111,19 @@ struct ViewTally {
   double equity = 0.0;               ///< sum of the final values
 };
 
-/// Counts the episodes of each view; part of every checkpoint. A mirrored view counts as its view.
+/// Counts the episodes of each view; part of every checkpoint. A mirrored view counts as its view. Logs
+/// `sources/<name>/{ep_rew_std,ep_rew_min,ep_rew_max,final_equity}` over the run so far, beside rlx::SourceStatistics.
 class TallyCallback final : public rlx::Callback {
  public:
-  explicit TallyCallback(std::size_t views) : tallies_(views) {}
+  /// @param names  of the views, in their order; further ones are ignored
+  TallyCallback(std::vector<std::string> names, std::size_t views) : names_(std::move(names)), tallies_(views) {}
   void on_training_start(rlx::Learner& learner) override;
   bool on_episode(rlx::Learner& learner, const rlx::EpisodeRecord& record) override;
   bool on_update_end(rlx::Learner& learner) override;
   const std::vector<ViewTally>& tallies() const noexcept { return tallies_; }
 
  private:
+  std::vector<std::string> names_;
   std::vector<ViewTally> tallies_;
   bool changed_ = false;  // since the note was written
 };

@@ -131,6 +131,10 @@ case $case_name in
     run import --format ws-jsonl - <frames.jsonl
     has out '1 gaps'
     run import --format ws-jsonl frames.jsonl
+    # A delta that takes more than its level holds lowers the quality, so the notes say it.
+    sed '3s/"3.00"/"-3.00"/' frames.jsonl >clamp.jsonl
+    run import --format ws-jsonl clamp.jsonl
+    has out '1 clamped'
     refuse 3 'frames.jsonl|seq|gap|snapshot' import --format rest-json --taken-at 2025-12-04T12:00Z frames.jsonl
     needs_stores
     gzip -k day.csv
@@ -191,6 +195,9 @@ case $case_name in
       [ -s run/$file ] || fail "no $file"
     done
     ls run/tensorboard | grep -q tfevents || fail "no TensorBoard events"
+    for tag in ep_rew_mean ep_rew_std ep_rew_min ep_rew_max ep_len_mean success_rate final_equity; do
+      grep -aq "sources/[A-Z0-9.-]*/$tag" run/tensorboard/* || fail "TensorBoard lacks the $tag of a market"
+    done
     head -1 run/progress.csv | grep -q 'train/entropy.*eval/mean_reward' || fail "no header in progress.csv"
     head -1 run/progress.csv | grep -q 'sources/' && fail "progress.csv has columns of single markets"
     has run/manifest.json '"feature_layout": "[0-9a-f]{64}"'
