@@ -56,6 +56,22 @@ inline std::string member(const char* name, double value) {
   return text;
 }
 
+/// Prints the median of `runs` runs of `f`, after one to warm up, in milliseconds of the calling thread's processor time. `f`
+/// gives a number, so that no compiler leaves it out. @param limit  shown beside it; 0: none
+template <class F>
+void measure(const char* name, std::size_t runs, double limit, F&& f) {
+  std::vector<double> samples(runs);
+  double sink = f();
+  for (double& sample : samples) {
+    const double start = thread_seconds();
+    sink += f();
+    sample = 1e3 * (thread_seconds() - start);
+  }
+  print(name, median(samples), "ms",
+        member("fastest", quantile(samples, 0.0)) + (limit > 0 ? ", " + member("limit", limit) : "") + ", " +
+            member("checksum", sink));
+}
+
 /// GFLOP/s of the 1024^3 product on one thread: the machine's peak P to which updates are compared.
 inline double peak_gflops() {
   constexpr std::size_t n = 1024;

@@ -13,20 +13,6 @@
 
 namespace {
 
-template <class F>
-void measure(const char* name, std::size_t runs, double limit, F&& f) {
-  std::vector<double> samples(runs);
-  double sink = f();
-  for (double& sample : samples) {
-    const double start = bench::thread_seconds();
-    sink += f();
-    sample = 1e3 * (bench::thread_seconds() - start);
-  }
-  bench::print(name, bench::median(samples), "ms",
-               bench::member("fastest", bench::quantile(samples, 0.0)) +
-                   (limit > 0 ? ", " + bench::member("limit", limit) : "") + ", " + bench::member("checksum", sink));
-}
-
 /// 50,000 episodes of 20 steps, 3 actions, 4 numbers seen.
 rlx::OfflineDataset log_of(std::size_t episodes) {
   rlx::RandomStream random({3, rlx::Purpose::user, 0, 0});
@@ -66,7 +52,7 @@ int main() {
     q[i] = random.normal();
     v[i] = random.normal();
   }
-  measure("ope_wis_pdwis_dr_1e6", 11, 500, [&] {
+  bench::measure("ope_wis_pdwis_dr_1e6", 11, 500, [&] {
     const rlx::OpeEpisodes episodes(
         {.episodes = data.episodes(), .rewards = data.columns().reward, .rho = rho, .q = q, .v = v, .gamma = 0.99});
     return episodes.wis() + episodes.pdwis() + episodes.doubly_robust();
@@ -74,12 +60,12 @@ int main() {
   rlx::OpeConfig config;
   config.methods = {rlx::OpeMethod::wis, rlx::OpeMethod::pdwis, rlx::OpeMethod::doubly_robust};
   config.intervals = false;
-  measure("ope_evaluate_1e6_q_given", 5, 500, [&] {
+  bench::measure("ope_evaluate_1e6_q_given", 5, 500, [&] {
     return rlx::evaluate_off_policy(data, rlx::UniformPolicy{}, ZeroQ{}, config)[rlx::OpeMethod::doubly_robust].value.estimate;
   });
   config.intervals = true;
-  measure("ope_intervals_1e6_2000_replicates", 1, 0,
+  bench::measure("ope_intervals_1e6_2000_replicates", 1, 0,
           [&] { return rlx::evaluate_off_policy(data, rlx::UniformPolicy{}, ZeroQ{}, config)[rlx::OpeMethod::wis].value.low; });
-  measure("offline_dataset_check_1e6", 5, 0,
+  bench::measure("offline_dataset_check_1e6", 5, 0,
           [&] { return static_cast<double>(rlx::OfflineDataset(data.info(), data.columns()).size()); });
 }

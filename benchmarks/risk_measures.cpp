@@ -15,20 +15,6 @@
 
 namespace {
 
-template <class F>
-void measure(const char* name, std::size_t runs, double limit, F&& f) {
-  std::vector<double> samples(runs);
-  double sink = f();
-  for (double& sample : samples) {
-    const double start = bench::thread_seconds();
-    sink += f();
-    sample = 1e3 * (bench::thread_seconds() - start);
-  }
-  bench::print(name, bench::median(samples), "ms",
-               bench::member("fastest", bench::quantile(samples, 0.0)) + ", " + bench::member("limit", limit) + ", " +
-                   bench::member("checksum", sink));
-}
-
 std::vector<double> returns(std::size_t n) {
   rlx::RandomStream random({3, rlx::Purpose::user, 0, 0});
   std::vector<double> x(n);
@@ -52,12 +38,12 @@ int main() {
   using namespace rlx::risk;
   const std::vector<double> x = returns(1'000'000);
   std::vector<double> scratch;
-  measure("risk_tail_1e6", 21, 15, [&] { return tail(x, {0.05}, TailConvention::rockafellar_uryasev, scratch).cvar; });
-  measure("risk_tail_1e6_alpha_0.5", 21, 15, [&] { return tail(x, {0.5}, TailConvention::rockafellar_uryasev, scratch).cvar; });
-  measure("risk_performance_1e6", 11, 25, [&] { return performance(x, PerformanceConventions::rlx(), scratch).sharpe; });
-  measure("risk_bootstrap_sharpe_n1000_b10000", 5, 150,
+  bench::measure("risk_tail_1e6", 21, 15, [&] { return tail(x, {0.05}, TailConvention::rockafellar_uryasev, scratch).cvar; });
+  bench::measure("risk_tail_1e6_alpha_0.5", 21, 15, [&] { return tail(x, {0.5}, TailConvention::rockafellar_uryasev, scratch).cvar; });
+  bench::measure("risk_performance_1e6", 11, 25, [&] { return performance(x, PerformanceConventions::rlx(), scratch).sharpe; });
+  bench::measure("risk_bootstrap_sharpe_n1000_b10000", 5, 150,
           [&] { return bootstrap(std::span(x).first(1'000), sharpe, {.replicates = 10'000}).low; });
-  measure("risk_bca_sharpe_n1000_b10000", 5, 150, [&] {
+  bench::measure("risk_bca_sharpe_n1000_b10000", 5, 150, [&] {
     return bootstrap(std::span(x).first(1'000), sharpe, {.replicates = 10'000, .method = BootstrapMethod::bca}).low;
   });
 
@@ -73,7 +59,7 @@ int main() {
   }
   const Influence influence(Distortion::wang(0.75), atoms);
   std::vector<double> utilities(atoms);
-  measure("risk_influence_16384_k32", 11, 15, [&] {
+  bench::measure("risk_influence_16384_k32", 11, 15, [&] {
     double sum = 0;
     for (std::size_t t = 0; t < steps; ++t) {
       sum += influence.advantage(std::span<const float>(&theta[t * atoms], atoms),
