@@ -5,6 +5,7 @@
 #define RLX_CORE_THREAD_POOL_HPP
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -25,10 +26,10 @@ namespace rlx {
  * Results do not depend on the number of threads when each shard writes its own data: shards are numbered, thread t of T takes
  * the contiguous range [t*n/T, (t+1)*n/T) in ascending order, and every shard runs exactly once even if another one throws.
  *
- * Between runs the threads spin for at most about 20 microseconds and then sleep. One that spun in vain spins an eighth of that
- * from then on and tries in full at every 16th wait, so that runs far apart or a machine busy with other work cost little. They
- * do not spin at all when the pool has more threads than the machine, where a spinning thread would keep a working one from its
- * core.
+ * Between runs the threads spin for at most 20 microseconds and then sleep. One that spun in vain three times running sleeps at
+ * once from then on and tries again at every 16th wait, so that runs far apart or a machine busy with other work cost little.
+ * They do not spin at all when the pool has more threads than the machine, where a spinning thread would keep a working one
+ * from its core.
  */
 class ThreadPool {
  public:
@@ -36,7 +37,7 @@ class ThreadPool {
    * @param threads  number of threads including the caller, 1 to 1024; `threads - 1` are started here
    * @throws ConfigError outside that range, std::system_error if the system refuses a thread
    */
-  explicit ThreadPool(std::size_t threads) : spins_(threads <= std::thread::hardware_concurrency() ? max_spins : 0) {
+  explicit ThreadPool(std::size_t threads) : spins_(threads <= std::thread::hardware_concurrency()) {
     if (threads < 1 || threads > 1024) {
       throw ConfigError("ThreadPool: threads = " + std::to_string(threads) +
                         ", expected 1 to 1024; use the number of cores of the machine");
@@ -101,8 +102,6 @@ class ThreadPool {
   static std::size_t thread_index() noexcept { return thread_index_; }
 
  private:
-  static constexpr int max_spins = 400;  // a pause takes 40 to 140 cycles: 5 to 20 microseconds near 3 GHz
-
   struct Job {
     void (*call)(void*, std::size_t) = nullptr;
     void* callable = nullptr;
@@ -110,8 +109,7 @@ class ThreadPool {
   };
   struct alignas(64) Slot {
     std::exception_ptr error;
-    std::uint32_t waits = 0;
-    bool spun_in_vain = false;
+    std::uint32_t vain_spins = 0, skipped_spins = 0;
   };
 
   static void pause() noexcept {
@@ -139,16 +137,21 @@ class ThreadPool {
     run_range(slots_[t], t * n / size(), (t + 1) * n / size());
   }
 
-  /// Spins until `done()`, or not much longer than is likely to help.
+  /// Spins until `done()` or until that is not likely to help.
   template <class Done>
   void spin(Slot& slot, Done done) const noexcept {
-    if (++slot.waits % 16 == 0) slot.spun_in_vain = false;
-    const int spins = slot.spun_in_vain ? spins_ / 8 : spins_;
-    for (int i = 0; i < spins; ++i) {
-      if (done()) return;
-      pause();
-    }
-    slot.spun_in_vain = true;
+    if (!spins_ || (slot.vain_spins >= 3 && ++slot.skipped_spins % 16 != 0)) return;
+    const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(20);
+    do {
+      for (int i = 0; i < 16; ++i) {  // a look at the clock takes as long as a pause, 10 to 50 nanoseconds
+        if (done()) {
+          slot.vain_spins = 0;
+          return;
+        }
+        pause();
+      }
+    } while (std::chrono::steady_clock::now() < end);
+    ++slot.vain_spins;
   }
 
   void wait_while_not_zero() noexcept {
@@ -185,7 +188,7 @@ class ThreadPool {
   alignas(64) std::atomic<bool> busy_{false};
   std::atomic<bool> stopping_{false};
   Job job_;
-  int spins_;
+  bool spins_;
   std::unique_ptr<Slot[]> slots_;
   std::vector<std::jthread> threads_;
 };
