@@ -503,15 +503,14 @@ class OnPolicyLearner : public Learner {
   }
 
   /// The sampler gets episodes in (environment, episode) order, whatever the order they ended in.
-  void update_sampler() { envs_->update_sampler(collector_.sort_by_environment()); }
+  void update_sampler() { envs_->update_sampler(collector_.finished()); }
 
   /// @return true if a callback asks to stop
   bool report_episodes(const LearnOptions& options) {
     bool stop = false;
-    for (const std::uint32_t index : collector_.episodes_by_time()) {
-      const EpisodeStatistics& episode = collector_.episode(index);
+    collector_.for_each_by_time([&](const EpisodeStatistics& episode) {
       window_.add(episode.episode_return, static_cast<double>(episode.length));
-      if (logger_ == nullptr && options.callbacks.empty()) continue;
+      if (logger_ == nullptr && options.callbacks.empty()) return;
       const EpisodeRecord record{num_episodes(), num_timesteps_,
                                  n_updates_ == 0 ? std::numeric_limits<double>::quiet_NaN() : metrics_.loss,
                                  n_updates_ == 0 ? std::numeric_limits<double>::quiet_NaN() : metrics_.entropy, episode};
@@ -524,7 +523,7 @@ class OnPolicyLearner : public Learner {
         logger_->episode(record);
       }
       for (Callback* const callback : options.callbacks) stop = !callback->on_episode(*this, record) || stop;
-    }
+    });
     return stop;
   }
 

@@ -8,7 +8,6 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <numeric>
 #include <span>
 #include <string>
 #include <utility>
@@ -48,8 +47,7 @@ class RolloutCollector {
         final_observations_(envs.num_envs() * envs.observation_size()),
         environment_actions_(transforms_actions ? envs.num_envs() * envs.action_width() : 0),
         finished_(rollout.rows()),
-        finished_steps_(rollout.rows()),
-        order_(rollout.rows()),
+        next_finished_(envs.num_envs()),
         shards_(envs.num_shards()) {
     envs.for_each_shard([&](Shard& shard) {
       Collected& c = shards_[shard.index];
@@ -73,16 +71,16 @@ class RolloutCollector {
     return rows;
   }
 
-  /// Indices for `episode` of what ended in the rollout, in (time, environment) order.
-  std::span<const std::uint32_t> episodes_by_time() const { return std::span(order_).first(num_finished_); }
-  const EpisodeStatistics& episode(std::uint32_t index) const { return finished_[index]; }
-  /// The same in (environment, episode) order. Call it once per rollout: the order of time is lost.
-  std::span<const EpisodeStatistics> sort_by_environment() {
-    const std::span<EpisodeStatistics> finished = std::span(finished_).first(num_finished_);
-    std::sort(finished.begin(), finished.end(), [](const EpisodeStatistics& a, const EpisodeStatistics& b) {
-      return a.env != b.env ? a.env < b.env : a.episode < b.episode;
-    });
-    return finished;
+  /// What ended in the rollout, in (environment, episode) order.
+  std::span<const EpisodeStatistics> finished() const { return std::span(finished_).first(num_finished_); }
+  /// Calls `f(episode)` for each of these, in (time, environment) order.
+  template <class F>
+  void for_each_by_time(F f) {
+    const std::size_t num_envs = rollout_->shape.num_envs;
+    for (std::size_t i = num_finished_; i-- > 0;) next_finished_[finished_[i].env] = static_cast<std::uint32_t>(i);
+    for (std::size_t row = 0; row < rollout_->rows(); ++row) {
+      if ((rollout_->terminated[row] | rollout_->truncated[row]) != 0) f(finished_[next_finished_[row % num_envs]++]);
+    }
   }
 
  private:
@@ -145,9 +143,7 @@ class RolloutCollector {
       }
       if (!collected.truncated.empty()) value_final_observations(t, collected, scratch);
       for (const EpisodeStatistics& episode : shard.finished()) {
-        const std::size_t slot = collected.first_finished + collected.num_finished++;
-        finished_[slot] = episode;
-        finished_steps_[slot] = static_cast<std::uint32_t>(t);
+        finished_[collected.first_finished + collected.num_finished++] = episode;
       }
     }
     net.forward(MatrixView<const float>(rollout.observations_at(n_steps)).rows_range(first, count), scratch,
@@ -223,24 +219,18 @@ class RolloutCollector {
     collected.final_rows += count;
   }
 
-  /// Brings the parts of the shards together; `order_` lists them in (time, environment) order.
+  /// Brings the parts of the shards together.
   void gather_finished() {
     num_finished_ = 0;
     for (const Collected& c : shards_) {
-      const auto move_down = [&](auto& records) {
-        const auto from = records.begin() + static_cast<std::ptrdiff_t>(c.first_finished);
-        std::copy(from, from + static_cast<std::ptrdiff_t>(c.num_finished),
-                  records.begin() + static_cast<std::ptrdiff_t>(num_finished_));
-      };
-      move_down(finished_);
-      move_down(finished_steps_);
+      const auto from = finished_.begin() + static_cast<std::ptrdiff_t>(c.first_finished);
+      std::copy(from, from + static_cast<std::ptrdiff_t>(c.num_finished),
+                finished_.begin() + static_cast<std::ptrdiff_t>(num_finished_));
       num_finished_ += c.num_finished;
     }
-    const std::span<std::uint32_t> order = std::span(order_).first(num_finished_);
-    std::iota(order.begin(), order.end(), std::uint32_t{0});
-    std::sort(order.begin(), order.end(), [this](std::uint32_t a, std::uint32_t b) {
-      return finished_steps_[a] != finished_steps_[b] ? finished_steps_[a] < finished_steps_[b]
-                                                      : finished_[a].env < finished_[b].env;
+    const std::span<EpisodeStatistics> all = std::span(finished_).first(num_finished_);
+    std::sort(all.begin(), all.end(), [](const EpisodeStatistics& a, const EpisodeStatistics& b) {
+      return a.env != b.env ? a.env < b.env : a.episode < b.episode;
     });
   }
 
@@ -252,10 +242,9 @@ class RolloutCollector {
   bool check_finite_;
   std::size_t step_metric_;
   std::vector<float> final_observations_;
-  std::vector<float> environment_actions_;     // [N][A] of the step in progress; Box only
-  std::vector<EpisodeStatistics> finished_;    // of the rollout
-  std::vector<std::uint32_t> finished_steps_;  // step of the rollout at which each ended
-  std::vector<std::uint32_t> order_;           // of finished_
+  std::vector<float> environment_actions_;    // [N][A] of the step in progress; Box only
+  std::vector<EpisodeStatistics> finished_;   // of the rollout
+  std::vector<std::uint32_t> next_finished_;  // of finished_, for each environment
   std::size_t num_finished_ = 0;
   std::vector<Collected> shards_;
 };
