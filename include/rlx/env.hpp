@@ -4,6 +4,7 @@
 #ifndef RLX_ENV_HPP
 #define RLX_ENV_HPP
 
+#include <rlx/env/append_features.hpp>
 #include <rlx/env/batch_environment.hpp>
 #include <rlx/env/check_env.hpp>
 #include <rlx/env/classic/acrobot.hpp>

@@ -20,6 +20,7 @@
 #include <rlx/funding/observation_features.hpp>
 #include <rlx/funding/opportunity.hpp>
 #include <rlx/funding/opportunity_csv.hpp>
+#include <rlx/funding/pair_forecasts.hpp>
 #include <rlx/funding/portfolio.hpp>
 #include <rlx/funding/sizing.hpp>
 #include <rlx/funding/split.hpp>

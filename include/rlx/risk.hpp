@@ -9,6 +9,7 @@
 #include <rlx/risk/covariance.hpp>
 #include <rlx/risk/distortion.hpp>
 #include <rlx/risk/drawdown.hpp>
+#include <rlx/risk/forecast_series.hpp>
 #include <rlx/risk/kill_latch.hpp>
 #include <rlx/risk/kill_switch.hpp>
 #include <rlx/risk/performance.hpp>
