@@ -13,7 +13,7 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
-quick="find_package components add_subdirectory fetch_content deb vcpkg"
+quick="find_package components compiled add_subdirectory fetch_content deb vcpkg"
 all="$quick strict fast_math no_rtti headers must_not_compile conan examples"
 
 # ---- the cases; each runs in a shell of its own, so that its first failing command ends it ----
@@ -53,7 +53,7 @@ case_stage() {
   mv "$work/first" "$work/moved/to/another place"
   (
     cd "$work/moved/to/another place"
-    strangers=$(find . -type f ! -path './include/rlx/*.hpp' ! -path './share/cmake/rlx/*.cmake' ! -path ./share/licenses/rlx/LICENSE)
+    strangers=$(find . -type f ! -path './include/rlx/*.hpp' ! -path './share/cmake/rlx/*.cmake' ! -path ./share/cmake/rlx/rlxCompiled.cpp ! -path ./share/licenses/rlx/LICENSE)
     [ -z "$strangers" ] || { echo "installed beside the library: $strangers" >&2; exit 1; }
     [ -f share/licenses/rlx/LICENSE ]
     if grep -rnF -e "$work" -e "$root" share; then echo "the package names folders of this machine" >&2; exit 1; fi
@@ -76,6 +76,17 @@ case_find_package() {
   from_prefix find_package
 }
 case_components() { with_stage; consume components components; from_prefix components; }
+case_compiled() {  # the program takes what it instantiates from the library that its own project builds
+  with_stage
+  consume compiled compiled
+  from_prefix compiled
+  for compiler in $compilers; do
+    object=$(find "$work/compiled-$(basename "$compiler")/CMakeFiles/main.dir" -name 'main.cpp.o*')
+    nm -C "$object" >"$work/symbols"
+    grep -q 'U rlx::.*Graph<float>::build' "$work/symbols" || { echo "main.cpp takes no network from rlx::compiled" >&2; return 1; }
+    if grep 'W rlx::.*Graph<float>::build' "$work/symbols"; then echo "main.cpp compiles what rlx::compiled holds" >&2; return 1; fi
+  done
+}
 case_add_subdirectory() { consume add_subdirectory add_subdirectory -DRLX_SOURCE_DIR="$root"; }
 case_fetch_content() { consume fetch_content fetch_content -DRLX_SOURCE_DIR="$root"; }
 
@@ -92,7 +103,7 @@ Version: $version
 Architecture: all" ] || { dpkg-deb -I "$file" >&2; return 1; }
   for need in libxtensor-dev nlohmann-json3-dev; do dpkg-deb -f "$file" Depends | grep -q "$need"; done
   dpkg-deb -c "$file" | awk '{print $6}' | grep -v '/$' >"$work/deb/files"
-  if grep -vE '^\./usr/(include/rlx/.*\.hpp|share/cmake/rlx/[^/]*\.cmake|share/licenses/rlx/LICENSE|share/doc/librlx-dev/copyright)$' \
+  if grep -vE '^\./usr/(include/rlx/.*\.hpp|share/cmake/rlx/([^/]*\.cmake|rlxCompiled\.cpp)|share/licenses/rlx/LICENSE|share/doc/librlx-dev/copyright)$' \
     "$work/deb/files"; then echo "the package holds what it should not" >&2; return 1; fi
   grep -q share/doc/librlx-dev/copyright "$work/deb/files"
   # Into a system of its own, which knows no other package and can say nothing about dependencies.

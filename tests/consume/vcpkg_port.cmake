@@ -80,7 +80,7 @@ include("${root}/cmake/ports/rlx/portfile.cmake")
 
 # What vcpkg's checks of a port would refuse.
 file(GLOB_RECURSE files RELATIVE "${CURRENT_PACKAGES_DIR}" "${CURRENT_PACKAGES_DIR}/*")
-list(FILTER files EXCLUDE REGEX "^(include/rlx/.*[.]hpp|share/rlx/[^/]+[.]cmake|share/rlx/copyright)$")
+list(FILTER files EXCLUDE REGEX "^(include/rlx/.*[.]hpp|share/rlx/[^/]+[.]cmake|share/rlx/rlxCompiled[.]cpp|share/rlx/copyright)$")
 if(files)
   message(FATAL_ERROR "the port installs what it should not: ${files}")
 endif()

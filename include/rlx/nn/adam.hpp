@@ -156,6 +156,10 @@ class BasicAdam {
 /// In float, as training uses it.
 using Adam = BasicAdam<float>;
 
+#ifdef RLX_COMPILED  // cmake/rlxCompiled.cpp holds it
+extern template class BasicAdam<float>;
+#endif
+
 }  // namespace rlx::nn
 
 #endif  // RLX_NN_ADAM_HPP

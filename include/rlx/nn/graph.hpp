@@ -966,6 +966,10 @@ class Graph {
   std::size_t parameters_size_ = 0;
 };
 
+#ifdef RLX_COMPILED  // cmake/rlxCompiled.cpp holds it
+extern template class Graph<float>;
+#endif
+
 }  // namespace rlx::nn
 
 #endif  // RLX_NN_GRAPH_HPP

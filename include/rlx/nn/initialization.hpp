@@ -119,6 +119,10 @@ void initialize(ParameterStore<S>& store, const GraphSpec& spec, Initialization 
   }
 }
 
+#ifdef RLX_COMPILED  // cmake/rlxCompiled.cpp holds it
+extern template void initialize<float>(ParameterStore<float>&, const GraphSpec&, Initialization, std::uint64_t);
+#endif
+
 }  // namespace rlx::nn
 
 #endif  // RLX_NN_INITIALIZATION_HPP

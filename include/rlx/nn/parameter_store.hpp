@@ -129,6 +129,10 @@ class ParameterStore {
   std::size_t count_ = 0;
 };
 
+#ifdef RLX_COMPILED  // cmake/rlxCompiled.cpp holds it
+extern template class ParameterStore<float>;
+#endif
+
 }  // namespace rlx::nn
 
 #endif  // RLX_NN_PARAMETER_STORE_HPP

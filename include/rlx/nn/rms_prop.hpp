@@ -110,6 +110,10 @@ class BasicRmsProp {
 /// In float, as training uses it.
 using RmsProp = BasicRmsProp<float>;
 
+#ifdef RLX_COMPILED  // cmake/rlxCompiled.cpp holds it
+extern template class BasicRmsProp<float>;
+#endif
+
 }  // namespace rlx::nn
 
 #endif  // RLX_NN_RMS_PROP_HPP
