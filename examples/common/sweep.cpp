@@ -3,10 +3,12 @@
 
 #include "usage_error.hpp"
 
+#include <rlx/core/finite.hpp>
 #include <rlx/io/atomic_file.hpp>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <filesystem>
 #include <system_error>
@@ -37,7 +39,7 @@ void add_sweep_flags(CLI::App& command, SweepOptions& o) {
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str()
       ->group(group);
-  command.add_option("--output", o.output, "folder of frontier.svg and frontier.txt")->capture_default_str()->group(group);
+  command.add_option("--output", o.output, "folder of frontier.svg, .txt and .json")->capture_default_str()->group(group);
 }
 
 rlx::CvarSweep sweep_of(const SweepOptions& o, std::uint64_t seed, std::size_t replicates) {
@@ -63,16 +65,59 @@ void prepare_frontier(const SweepOptions& o) {
   rlx::io::require_writable(o.output + "/frontier.svg");
 }
 
+namespace {
+
+/// What the intervals are of.
+std::string intervals_text(const rlx::Frontier& frontier) {
+  const double percent = 100 * frontier.confidence;
+  if (frontier.seeds == 1)
+    return fmt::format(
+        "{} % intervals: bootstrap over the held-out episodes; one training each, whose own chance is not in them", percent);
+  return fmt::format("{} seeds: {}; {} % intervals: bootstrap over seeds and held-out episodes", frontier.seeds,
+                     frontier.seeds < 4 ? "mean" : "interquartile mean", percent);
+}
+
+nlohmann::json to_json(const rlx::risk::Interval& interval) {
+  if (!rlx::is_finite(interval.estimate)) return nullptr;
+  return {{"estimate", interval.estimate}, {"low", interval.low}, {"high", interval.high}};
+}
+
+nlohmann::json to_json(const SweepOptions& o, const rlx::Frontier& frontier, const rlx::FrontierText& text) {
+  nlohmann::json json = {{"title", text.title},
+                         {"unit", text.unit},
+                         {"objective", o.objective},
+                         {"seeds", frontier.seeds},
+                         {"confidence", frontier.confidence},
+                         {"intervals", intervals_text(frontier)},
+                         {"points", nlohmann::json::array()}};
+  for (const rlx::FrontierPoint& point : frontier.points) {
+    json["points"].push_back({{"alpha", point.alpha},
+                              {"cvar_weight", point.weight},
+                              {"mean", to_json(point.mean)},
+                              {"cvar", to_json(point.cvar)},
+                              {"max_drawdown", to_json(point.max_drawdown)},
+                              {"tail_hit_rate", to_json(point.tail_hit_rate)},
+                              {"mean_of_seeds", point.means},
+                              {"cvar_of_seeds", point.cvars},
+                              {"enough_mean", point.enough_mean},
+                              {"chosen", point.chosen}});
+  }
+  return json;
+}
+
+}  // namespace
+
 void write_frontier(const SweepOptions& o, const rlx::Frontier& frontier, const rlx::FrontierText& text) {
   const std::string table = rlx::frontier_table(frontier, text).to_string();
   rlx::io::write_file_atomically(o.output + "/frontier.txt", table);
   rlx::io::write_file_atomically(o.output + "/frontier.svg", rlx::frontier_svg(frontier, o.alpha, text));
+  rlx::io::write_file_atomically(o.output + "/frontier.json", to_json(o, frontier, text).dump(2) + '\n');
   const rlx::FrontierPoint& chosen = frontier.chosen(o.alpha);
   const rlx::FrontierPoint& mean = frontier.points.front();
   fmt::print(
-      "\n{}\npicture: {}/frontier.svg\nchosen: cvar_weight {}; against weight 0 the mean changes by {:+.{}f}, CVaR by "
+      "\n{}{}\npicture: {}/frontier.svg\nchosen: cvar_weight {}; against weight 0 the mean changes by {:+.{}f}, CVaR by "
       "{:+.{}f}\n",
-      table, o.output, chosen.weight, chosen.mean.estimate - mean.mean.estimate, text.decimals,
+      table, intervals_text(frontier), o.output, chosen.weight, chosen.mean.estimate - mean.mean.estimate, text.decimals,
       chosen.cvar.estimate - mean.cvar.estimate, text.decimals);
 }
 

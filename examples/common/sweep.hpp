@@ -23,7 +23,8 @@ rlx::CvarSweep sweep_of(const SweepOptions& o, std::uint64_t seed, std::size_t r
 /// Makes the output folder and fails where nothing could be written there. @throws IoError
 void prepare_frontier(const SweepOptions& o);
 
-/// Prints the table and what it says, writes it as frontier.txt and the picture as frontier.svg. @throws IoError
+/// Prints the table and what it says, writes it as frontier.txt, the picture as frontier.svg and all figures, those of each
+/// seed too, as frontier.json. @throws IoError
 void write_frontier(const SweepOptions& o, const rlx::Frontier& frontier, const rlx::FrontierText& text);
 
 /// Passes what a learner warns of to stderr.

@@ -39,8 +39,9 @@ rlx::PpoConfig ppo_config(const Options& o, const Sizes& sizes) {
   return config;
 }
 
-rlx::nn::GraphSpec network_of(const Options& o) {
-  const rlx::SlotLayout layout = rlx::funding::slots();
+rlx::nn::GraphSpec network_of(const Options& o, std::size_t appended) {
+  rlx::SlotLayout layout = rlx::funding::slots();
+  layout.appended_width = appended;
   return o.network == "pointer" ? rlx::nn::pointer_actor_critic(layout) : rlx::nn::slot_actor_critic(layout);
 }
 

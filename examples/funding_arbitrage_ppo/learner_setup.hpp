@@ -22,7 +22,8 @@ struct Sizes {
 
 Sizes sizes_of(const Options& o);
 rlx::PpoConfig ppo_config(const Options& o, const Sizes& sizes);
-rlx::nn::GraphSpec network_of(const Options& o);
+/// @param appended  columns behind those of the environment
+rlx::nn::GraphSpec network_of(const Options& o, std::size_t appended = 0);
 
 }  // namespace app
 

@@ -333,6 +333,9 @@ std::optional<Options> parse_options(int argc, char** argv) {
   add_window_flags(*frontier, o);
   add_bootstrap_flag(*frontier, o, "Sweep");
   add_sweep_flags(*frontier, o.sweep);
+  frontier
+      ->add_flag("--tail-features", o.tail_features, "show VaR and CVaR of each offered pair's next step, from its past week")
+      ->group("Sweep");
   frontier->add_option("--held-out-episodes", o.held_out_episodes, "episodes of the test window that judge a policy")
       ->check(CLI::Range(2, 1'000'000))
       ->capture_default_str()

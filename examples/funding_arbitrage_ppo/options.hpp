@@ -66,6 +66,7 @@ struct Options {
   // frontier
   SweepOptions sweep;
   std::size_t held_out_episodes = 200;
+  bool tail_features = false;
 
   // evaluation and inference
   std::string checkpoint = "checkpoints/best_model.safetensors";

@@ -252,6 +252,32 @@ TEST_CASE("an inactive slot's contents, NaN included, change no bit of either ne
   }
 }
 
+TEST_CASE("appended columns are read by both networks of a slot layout") {
+  rlx::SlotLayout layout{0, 5, 5, 10, {15, 5, 12, 0}, {75, 10, 20, 0}, 3};
+  // Modular: 32 x 21 and 32 x 33, each with 64 of a norm, and a token, 256 x 33: 10,304 parameters more. Pointer: 64 x 21, 128
+  // of a norm, 64 x 65, and mean and maximum in the trunk, 2 x 64 x 128: 22,016 more.
+  for (const bool pointer : {false, true}) {
+    CAPTURE(pointer);
+    const auto spec = [&] { return pointer ? nn::pointer_actor_critic(layout) : nn::slot_actor_critic(layout); };
+    layout.appended_width = 0;
+    const std::size_t without = nn::parameter_count(spec());
+    layout.appended_width = 20;
+    REQUIRE(nn::parameter_count(spec()) - without == (pointer ? 22'016 : 10'304));
+    Network<double> net(spec(), 1);
+    auto in = observation<double>(some5, some10, 5);
+    in.resize(295, 0.5);
+    const auto forward = [&] {
+      net.graph.forward(net.store.parameters(), MatrixView<const double>(in.data(), 1, 295), net.workspace);
+      return std::pair(net.workspace.output("action")(0, 1), net.workspace.output("value")(0, 0));
+    };
+    const auto before = forward();
+    in.back() = -0.5;
+    const auto after = forward();
+    REQUIRE(std::abs(before.first - after.first) > 1e-6);
+    REQUIRE(std::abs(before.second - after.second) > 1e-6);
+  }
+}
+
 TEST_CASE("all slots empty gives finite output and gradients") {
   for (const nn::GraphSpec& spec : {modular(), nn::pointer_actor_critic(pointer_spec())}) {
     Network<float> net(spec, 1);

@@ -592,6 +592,12 @@ case $case_name in
     has one/frontier.svg 'weight 1'
     run $sweep --threads 1 --output other
     for file in frontier.txt frontier.svg; do cmp one/$file other/$file || fail "$file depends on the threads"; done
+    has out '^95 % intervals: bootstrap over the held-out episodes; one training each'
+    run $sweep --tail-features --sweep-seeds 2 --output seeing
+    has out '^2 seeds: mean; 95 % intervals: bootstrap over seeds and held-out episodes'
+    has seeing/frontier.json '"seeds": 2'
+    test "$(grep -c '"mean_of_seeds": \[' seeing/frontier.json)" = 2 || fail "frontier.json holds not both weights"
+    ! cmp -s one/frontier.svg seeing/frontier.svg || fail "--tail-features changes nothing"
     run $sweep --objective episode --output episodes --quiet
     has err '^warning: EpisodeCvar: [0-9]+ episodes for a tail'
     refuse 2 'cvar-weights: .*weights\[0\] = 1.*expected 0 first' frontier --cvar-weights 1,2

@@ -114,6 +114,40 @@ TEST_CASE("CvarSweep: episodes of one group are resampled together", "[rl][risk]
   REQUIRE_THAT((together.high - together.low) / (apart.high - apart.low), WithinAbs(std::sqrt(5.0), 0.3));
 }
 
+TEST_CASE("CvarSweep: intervals account for seeds", "[rl][risk]") {
+  // Trainings that differ and episodes that do not: the replicates are means of three draws from (0, 3, 6). They are below 1
+  // with probability 1/27 (0, 0, 0) and at most 1 with 4/27, above 5 with 1/27: the 2.5 % ends are 0 and 6.
+  const auto constant = [](const SweepCell& cell) {
+    const double level = 3.0 * static_cast<double>(cell.seed - 1);
+    return SweepOutcome{std::vector<double>(50, level), std::vector<double>(50, 0.0)};
+  };
+  const Frontier three = rlx::run_sweep({.weights = {0}, .alphas = {0.1}, .seeds = {1, 2, 3}}, constant);
+  REQUIRE(three.seeds == 3);
+  REQUIRE(three.points[0].mean == rlx::risk::Interval{3, 0, 6});
+  REQUIRE(three.points[0].cvar == rlx::risk::Interval{3, 0, 6});
+  const Frontier one = rlx::run_sweep({.weights = {0}, .alphas = {0.1}, .seeds = {2}}, constant);
+  REQUIRE(one.points[0].mean == rlx::risk::Interval{3, 3, 3});
+  REQUIRE_THAT(rlx::frontier_svg(three, 0.1), ContainsSubstring("95 % intervals over 3 trainings and the held-out episodes"));
+  REQUIRE_THAT(rlx::frontier_svg(one, 0.1), ContainsSubstring("95 % intervals over the held-out episodes"));
+
+  // 40 trainings with standard normal effects on the mean, 100 episodes with standard normal noise shared by all: the variance
+  // of the mean is about 1/40 + 1/100 (the interquartile mean of normals: 1.2 times the first).
+  const auto both = [](const SweepCell& cell) {
+    SweepOutcome outcome;
+    const double effect = rlx::RandomStream({cell.seed, rlx::Purpose::user}).normal();
+    rlx::RandomStream noise({1'000, rlx::Purpose::user});
+    for (int i = 0; i < 100; ++i) outcome.returns.push_back(effect + noise.normal());
+    outcome.drawdowns.resize(100);
+    return outcome;
+  };
+  std::vector<std::uint64_t> seeds(40);
+  for (std::size_t s = 0; s < seeds.size(); ++s) seeds[s] = s + 1;
+  const rlx::risk::Interval wide = rlx::run_sweep({.weights = {0}, .seeds = seeds}, both).points[0].mean;
+  const rlx::risk::Interval narrow = rlx::run_sweep({.weights = {0}, .seeds = {1}}, both).points[0].mean;
+  REQUIRE_THAT(narrow.high - narrow.low, WithinAbs(2 * 1.96 * std::sqrt(1.0 / 100), 0.08));
+  REQUIRE_THAT(wide.high - wide.low, WithinAbs(2 * 1.96 * std::sqrt(1.2 / 40 + 1.0 / 100), 0.2));
+}
+
 TEST_CASE("CvarSweep: where the mean at weight 0 is a loss, none may lose more", "[rl][risk]") {
   const auto losing = [](const SweepCell& cell) {
     const double mean = cell.weight == 0 ? -2.0 : cell.weight == 1 ? -2.1 : -1.0;

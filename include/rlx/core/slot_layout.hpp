@@ -26,11 +26,14 @@ struct SlotLayout {
   SlotBlock positions;               ///< what is held; one EXIT action each
   SlotBlock opportunities;           ///< what is offered; one ENTER action each for every size
   std::size_t sizes = 1;             ///< ENTER actions per opportunity slot
+  std::size_t appended_width = 0;    ///< floats behind all others, such as those of `AppendFeatures`
 
-  /// Floats of one observation.
-  std::size_t observation_size() const noexcept {
+  /// First of the appended floats.
+  std::size_t appended_offset() const noexcept {
     return config_width + portfolio_width + positions.count * positions.width + opportunities.count * opportunities.width;
   }
+  /// Floats of one observation.
+  std::size_t observation_size() const noexcept { return appended_offset() + appended_width; }
   /// HOLD, the ENTERs and the EXITs
   std::size_t num_actions() const noexcept { return 1 + sizes * opportunities.count + positions.count; }
 };

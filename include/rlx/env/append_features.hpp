@@ -14,7 +14,6 @@
 #include <utility>
 #include <vector>
 
-#include <rlx/core/error.hpp>
 #include <rlx/env/detail/environment_wrapper.hpp>
 #include <rlx/env/detail/guard.hpp>
 #include <rlx/env/environment.hpp>
@@ -51,12 +50,11 @@ class AppendFeatures : public detail::EnvironmentWrapper<E> {
  public:
   using ActionScalar = typename E::ActionScalar;  ///< As `Environment` asks.
 
-  /// @throws ConfigError  a source without columns
+  /// A source without columns appends nothing.
   AppendFeatures(E environment, F source)
       : Base(std::move(environment)), source_(std::move(source)), observations_(environment_.observation_space()) {
     const std::vector<std::string> names = source_.names();
     width_ = names.size();
-    if (width_ == 0) throw ConfigError("AppendFeatures: the source names no column, expected at least one");
     constexpr float unbounded = std::numeric_limits<float>::infinity();
     observations_.low.insert(observations_.low.end(), width_, -unbounded);
     observations_.high.insert(observations_.high.end(), width_, unbounded);

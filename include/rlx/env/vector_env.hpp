@@ -60,8 +60,6 @@ struct VectorEnvRows {
   std::span<double> rewards;             ///< [N]
   std::span<std::uint8_t> terminated;    ///< [N], 0 or 1
   std::span<std::uint8_t> truncated;     ///< [N], 0 or 1
-  std::span<double> step_metric = {};    ///< [N], a metric of the environment after this step; empty: not read
-  std::size_t step_metric_index = 0;     ///< which one, below `num_metrics()`
 };
 
 /// @cond
@@ -221,6 +219,16 @@ requires(Environment<E> || BatchEnvironment<E>) class VectorEnv<E> {
   const E& environment(std::size_t env) const {
     const Shard& shard = shards_[shard_of(env)];
     return shard.environments_[is_batch ? 0 : env - shard.begin];
+  }
+  /// Figures of an environment's running episode after its last step; those of an ended one are in `finished()`.
+  /// @param values  `num_metrics()` numbers. @throws EnvironmentError that nests what the environment throws
+  void metrics(std::size_t env, std::span<double> values) requires ReportsMetrics<E> {
+    Slot& of = slot(env);
+    try {
+      environment(env).metrics(values);
+    } catch (...) {
+      rethrow(of, env, "metrics");
+    }
   }
   /// Number of the running (or, if none runs, the last) episode of an environment; 0 before the first.
   std::uint64_t episode(std::size_t env) const { return slot(env).episode; }
@@ -471,11 +479,6 @@ requires(Environment<E> || BatchEnvironment<E>) class VectorEnv<E> {
     check_reset_sizes(rows);
     const bool final_fits = rows.final_observations.empty() ||
                             (rows.final_observations.rows() == n && rows.final_observations.cols() == observation_size_);
-    if (!rows.step_metric.empty() && (rows.step_metric.size() != n || rows.step_metric_index >= num_metrics_)) {
-      throw ShapeError("step_metric of " + std::to_string(rows.step_metric.size()) + " values of metric " +
-                       std::to_string(rows.step_metric_index) + ", expected " + std::to_string(n) + " of one of " +
-                       std::to_string(num_metrics_) + " metrics, or none");
-    }
     if (rows.rewards.size() != n || rows.terminated.size() != n || rows.truncated.size() != n || !final_fits) {
       throw ShapeError("rewards, terminated, truncated have lengths " + std::to_string(rows.rewards.size()) + ", " +
                        std::to_string(rows.terminated.size()) + ", " + std::to_string(rows.truncated.size()) + " and " +
@@ -533,10 +536,6 @@ requires(Environment<E> || BatchEnvironment<E>) class VectorEnv<E> {
     rows.rewards[env] = transition.reward;
     rows.terminated[env] = transition.terminated ? 1 : 0;
     rows.truncated[env] = transition.truncated ? 1 : 0;
-    if constexpr (ReportsMetrics<E>) {
-      if (!rows.step_metric.empty()) [[unlikely]]
-        read_step_metric(slot, environment, env, rows);
-    }
     if (config_.check_finite) {
       if (!is_finite(transition.reward)) [[unlikely]]
         throw_reward(slot, env, transition.reward);
@@ -547,16 +546,6 @@ requires(Environment<E> || BatchEnvironment<E>) class VectorEnv<E> {
     } else {
       write_masks(shard, env, rows);
     }
-  }
-
-  void read_step_metric(Slot& slot, const E& environment, std::size_t env, const Rows& rows) {
-    std::array<double, max_episode_metrics> values{};
-    try {
-      environment.metrics(std::span<double>(values).first(num_metrics_));
-    } catch (...) {
-      rethrow(slot, env, "metrics");
-    }
-    rows.step_metric[env] = values[rows.step_metric_index];
   }
 
   void step_without_episode(Shard& shard, std::size_t env, const Rows& rows) {

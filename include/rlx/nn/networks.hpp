@@ -230,7 +230,7 @@ inline GraphSpec pointer_actor_critic(const PointerSpec& spec) {
 }
 
 /// The modular network of a slot layout: 16 and 32 wide for settings and account, 32 wide (2 heads) for positions, 64 wide (4
-/// heads) for opportunities. The funding observation gives 791,989 parameters.
+/// heads) for opportunities, 32 for appended columns if there are any. The funding observation gives 791,989 parameters.
 inline GraphSpec slot_actor_critic(const SlotLayout& layout) {
   const auto& held = layout.positions;
   const auto& offered = layout.opportunities;
@@ -239,13 +239,15 @@ inline GraphSpec slot_actor_critic(const SlotLayout& layout) {
   spec.action = layout.num_actions();
   spec.flats = {{"config", layout.config_offset, layout.config_width, 16},
                 {"portfolio", layout.portfolio_offset, layout.portfolio_width, 32}};
+  if (layout.appended_width > 0) spec.flats.push_back({"appended", layout.appended_offset(), layout.appended_width, 32});
   spec.slots = {{"positions", held.offset, held.count, held.width, held.valid_column, 32, 2, 64},
                 {"opportunities", offered.offset, offered.count, offered.width, offered.valid_column, 64, 4, 128}};
   return slot_actor_critic(spec);
 }
 
 /// The pointer network of a slot layout, whose settings and account lie side by side: 99,014 parameters for the funding
-/// observation. @throws ConfigError if the account does not follow the settings
+/// observation. Appended columns are one more set, of one slot, that nothing points at. @throws ConfigError if the account does
+/// not follow the settings
 inline GraphSpec pointer_actor_critic(const SlotLayout& layout) {
   if (layout.config_offset + layout.config_width != layout.portfolio_offset)
     throw ConfigError("SlotLayout: portfolio_offset = " + std::to_string(layout.portfolio_offset) + ", expected " +
@@ -259,6 +261,9 @@ inline GraphSpec pointer_actor_critic(const SlotLayout& layout) {
   spec.context_width = layout.config_width + layout.portfolio_width;
   spec.sets = {{"opportunities", "enter", offered.offset, offered.count, offered.width, offered.valid_column, layout.sizes},
                {"positions", "exit", held.offset, held.count, held.width, held.valid_column, 1}};
+  if (layout.appended_width > 0) {
+    spec.sets.push_back({"appended", {}, layout.appended_offset(), 1, layout.appended_width, std::nullopt, 0});
+  }
   return pointer_actor_critic(spec);
 }
 

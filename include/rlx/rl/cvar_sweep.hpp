@@ -20,6 +20,7 @@
 
 #include <rlx/core/error.hpp>
 #include <rlx/core/finite.hpp>
+#include <rlx/core/random.hpp>
 #include <rlx/io/number_text.hpp>
 #include <rlx/io/svg_chart.hpp>
 #include <rlx/io/text_table.hpp>
@@ -56,8 +57,10 @@ struct CvarSweep {
   risk::BootstrapConfig bootstrap = {};                ///< of the intervals; `block` and `method` are not read
 };
 
-/// The trainings of one alpha and weight. Each figure is the interquartile mean over the seeds, its interval comes from
-/// resampled episodes. CVaR is an outcome here, the mean return of the worst episodes: larger is better.
+/// The trainings of one alpha and weight. Each figure is the interquartile mean over the seeds (of fewer than four: the mean).
+/// Its interval is a percentile bootstrap on two levels: a replicate draws as many seeds and as many episodes as there are,
+/// the same episodes for all seeds. With one seed only episodes are drawn, and the interval says nothing about how much the
+/// training itself varies. CVaR is an outcome here, the mean return of the worst episodes: larger is better.
 struct FrontierPoint {
   /// @{ See `SweepCell`.
   double alpha = 0.0, weight = 0.0;
@@ -77,6 +80,7 @@ struct FrontierPoint {
 struct Frontier {
   std::vector<FrontierPoint> points;  ///< one for each alpha and weight
   double confidence = 0.95;           ///< of all intervals
+  std::size_t seeds = 1;              ///< trainings behind each point
 
   /// The point that the sweep's rule chooses; there is always one. @throws ConfigError for an alpha that was not swept
   const FrontierPoint& chosen(double alpha) const {
@@ -130,6 +134,7 @@ class SweepFigures {
     std::map<std::size_t, std::vector<std::size_t>> members;
     for (std::size_t i = 0; i < n; ++i) members[groups.empty() ? i : groups[i]].push_back(i);
     for (auto& [group, episodes] : members) groups_.push_back(std::move(episodes));
+    risk::detail::check(bootstrap);
   }
 
   FrontierPoint point() const {
@@ -163,25 +168,38 @@ class SweepFigures {
     return sum / static_cast<double>(x.size());
   }
 
-  /// Interquartile mean over the seeds of `figure` of one number of each episode; groups of episodes are resampled, the same
-  /// ones for all seeds.
+  /// Interquartile mean over the seeds of `figure` of one number of each episode; seeds and groups of episodes are resampled,
+  /// the same groups for all seeds.
   template <class Number, class Figure>
   risk::Interval interval(Number number, Figure figure) const {
-    std::vector<double> column, figures(outcomes_->size()), groups(groups_.size());
-    std::iota(groups.begin(), groups.end(), 0.0);
-    return risk::bootstrap_interval(
-        std::span<const double>(groups),
-        [&](std::span<const double> drawn) {
-          for (std::size_t s = 0; s < figures.size(); ++s) {
-            column.clear();
-            for (const double group : drawn) {
-              for (const std::size_t i : groups_[static_cast<std::size_t>(group)]) column.push_back(number((*outcomes_)[s], i));
-            }
-            figures[s] = figure(std::span<const double>(column));
-          }
-          return risk::interquartile_mean(std::span<const double>(figures));
-        },
-        bootstrap_);
+    const std::size_t seeds = outcomes_->size();
+    std::vector<double> column, of_seed(seeds), drawn_figures(seeds);
+    std::vector<std::size_t> groups(groups_.size()), drawn_seeds(seeds);
+    const auto evaluate = [&] {
+      for (std::size_t s = 0; s < seeds; ++s) {
+        if (std::find(drawn_seeds.begin(), drawn_seeds.end(), s) == drawn_seeds.end()) continue;
+        column.clear();
+        for (const std::size_t group : groups) {
+          for (const std::size_t i : groups_[group]) column.push_back(number((*outcomes_)[s], i));
+        }
+        of_seed[s] = figure(std::span<const double>(column));
+      }
+      for (std::size_t s = 0; s < seeds; ++s) drawn_figures[s] = of_seed[drawn_seeds[s]];
+      return risk::interquartile_mean(std::span<const double>(drawn_figures));
+    };
+    std::iota(groups.begin(), groups.end(), std::size_t{0});
+    std::iota(drawn_seeds.begin(), drawn_seeds.end(), std::size_t{0});
+    const double estimate = evaluate();
+    std::vector<double> replicates(bootstrap_.replicates);
+    for (std::size_t j = 0; j < replicates.size(); ++j) {
+      RandomStream stream = risk::detail::replicate_stream(bootstrap_, j);
+      for (std::size_t& group : groups) group = static_cast<std::size_t>(stream.bounded(groups_.size()));
+      if (seeds > 1) {
+        for (std::size_t& seed : drawn_seeds) seed = static_cast<std::size_t>(stream.bounded(seeds));
+      }
+      replicates[j] = evaluate();
+    }
+    return risk::detail::percentile_interval(estimate, replicates, bootstrap_.confidence);
   }
 
   const std::vector<SweepOutcome>* outcomes_;
@@ -227,6 +245,7 @@ requires std::same_as<std::invoke_result_t<F&, const SweepCell&>, SweepOutcome> 
   detail::check(sweep);
   Frontier frontier;
   frontier.confidence = sweep.bootstrap.confidence;
+  frontier.seeds = sweep.seeds.size();
   for (const double alpha : sweep.alphas) {
     for (const double weight : sweep.weights) {
       std::vector<SweepOutcome> outcomes;
@@ -268,12 +287,13 @@ inline io::TextTable frontier_table(const Frontier& frontier, const FrontierText
 /// for an alpha that was not swept
 inline std::string frontier_svg(const Frontier& frontier, double alpha, const FrontierText& text = {}) {
   const std::string unit = text.unit.empty() ? "" : ", " + text.unit;
-  io::LineChart chart(
-      {.title = text.title,
-       .subtitle = "crosses are " + io::trimmed(100 * frontier.confidence, 3) + " % intervals over the held-out episodes",
-       .x_label = "CVaR: mean return of the worst " + io::trimmed(100 * alpha, 3) + " % of the episodes" + unit,
-       .y_label = "mean return of an episode" + unit,
-       .plot_height = 420});
+  io::LineChart chart({.title = text.title,
+                       .subtitle = "crosses are " + io::trimmed(100 * frontier.confidence, 3) + " % intervals over " +
+                                   (frontier.seeds > 1 ? std::to_string(frontier.seeds) + " trainings and " : "") +
+                                   "the held-out episodes",
+                       .x_label = "CVaR: mean return of the worst " + io::trimmed(100 * alpha, 3) + " % of the episodes" + unit,
+                       .y_label = "mean return of an episode" + unit,
+                       .plot_height = 420});
   double low = std::numeric_limits<double>::infinity(), high = -low;
   for (const FrontierPoint& point : frontier.points) {
     if (point.alpha != alpha) continue;

@@ -61,7 +61,6 @@ struct RolloutShape {
   bool value_is_output = true;       ///< the critic's one output is the value itself, so both share their memory
   std::size_t action_width = 1;      ///< A
   std::size_t state_size = 0;        ///< floats of recurrent state per environment, 0 without
-  bool step_metric = false;          ///< keep a metric of every step
 };
 
 /// Storage of one rollout: T N (4 D + 4 A + M + 26) bytes, one more row of observations and masks (the current ones, which the
@@ -95,8 +94,7 @@ struct Rollout {
         running_returns(sizes.num_envs),
         state(sizes.num_envs * sizes.state_size),
         initial_state(state.size()),
-        episode_starts(sizes.state_size > 0 ? (sizes.n_steps + 1) * sizes.num_envs : 0),
-        step_metric(sizes.step_metric ? rows() : 0) {}
+        episode_starts(sizes.state_size > 0 ? (sizes.n_steps + 1) * sizes.num_envs : 0) {}
 
   /// T N
   std::size_t rows() const noexcept { return shape.n_steps * shape.num_envs; }
@@ -189,7 +187,6 @@ struct Rollout {
   std::vector<float> state;                  ///< [N][S], after the last step
   std::vector<float> initial_state;          ///< [N][S], before the first
   std::vector<std::uint8_t> episode_starts;  ///< [T + 1][N]; empty if S = 0
-  std::vector<float> step_metric;            ///< [T][N]; empty if nobody asks for it
   std::vector<EpisodeSlice> episodes;        ///< ascending (env, begin); empty before `find_episodes`
 
  private:

@@ -108,7 +108,7 @@ class OnPolicyLearner : public Learner {
         optimizer_(Rule::optimizer(config_, net_.store)),
         rollout_(rollout_shape()),
         minibatch_(minibatch_settings()),
-        collector_(envs, net_, rollout_, scratch_, config_.seed, config_.check_finite, step_metric().value_or(0)),
+        collector_(envs, net_, rollout_, scratch_, config_.seed, config_.check_finite, step_metric()),
         gradient_(minibatch_, net_, rollout_, objective_, threads, scratch_),
         window_(config_.stats_window_size),
         indices_(rollout_.rows() / minibatch_.sequence) {
@@ -347,28 +347,32 @@ class OnPolicyLearner : public Learner {
     shape.scaled_rewards = config_.normalize_reward;
     shape.action_width = envs_->action_width();
     shape.state_size = net_.graph.state_size();
-    shape.step_metric = step_metric().has_value();
     return shape;
   }
 
-  /// Number of the metric `step_pnl`, if the objective wants it of every step. @throws ConfigError if there is none
-  std::optional<std::size_t> step_metric() const {
-    if constexpr (requires {
-                    { objective_.wants_step_pnl() } -> std::same_as<bool>;
-                  }) {
-      if (!objective_.wants_step_pnl()) return std::nullopt;
+  /// Whether the objective may want the metric `step_pnl` of every step; else nothing of it is compiled.
+  static constexpr bool may_want_metric = requires(const R& objective) {
+    { objective.wants_step_pnl() } -> std::same_as<bool>;
+  };
+  static constexpr bool may_read_metric = may_want_metric && ReportsMetrics<E>;
+  using Metric = std::conditional_t<may_read_metric, StepMetric, NoStepMetric>;
+
+  /// The metric that the objective wants. @throws ConfigError if there is none
+  Metric step_metric() const {
+    if constexpr (may_want_metric) {
+      if (!objective_.wants_step_pnl()) return {};
       std::string found;
-      if constexpr (ReportsMetrics<E>) {
+      if constexpr (may_read_metric) {
         std::size_t i = 0;
         for (const auto& metric : E::metric_names()) {
-          if (std::string_view(metric) == "step_pnl") return i;
+          if (std::string_view(metric) == "step_pnl") return {std::vector<float>(rollout_.rows()), i};
           found += (i++ == 0 ? "" : ", ") + std::string(std::string_view(metric));
         }
       }
       throw ConfigError(name() + ": the risk objective wants the environment's metric 'step_pnl', found " +
                         (found.empty() ? "no metrics" : "only " + found) + "; report it or let the objective use rewards");
     }
-    return std::nullopt;
+    return {};
   }
 
   PolicyLayout make_layout() const {
@@ -498,7 +502,7 @@ class OnPolicyLearner : public Learner {
     view.gae_lambda = config_.gae_lambda;
     view.update = n_updates_;
     view.seed = config_.seed;
-    view.step_pnl = rollout_.step_metric;
+    view.step_pnl = collector_.step_metric();
     return view;
   }
 
@@ -604,7 +608,7 @@ class OnPolicyLearner : public Learner {
   Rollout<ActionScalar> rollout_;
   MinibatchSettings minibatch_;
   mutable std::vector<Scratch> scratch_;  // one for each thread
-  RolloutCollector<E, Head, C> collector_;
+  RolloutCollector<E, Head, C, Metric> collector_;
   MinibatchGradient<ActionScalar, Head, C, R> gradient_;
   RewardScale reward_scale_;
   EpisodeWindow window_;

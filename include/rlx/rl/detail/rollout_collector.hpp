@@ -5,6 +5,7 @@
 #define RLX_RL_DETAIL_ROLLOUT_COLLECTOR_HPP
 
 #include <algorithm>
+#include <array>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -24,8 +25,17 @@
 
 namespace rlx::detail {
 
+/// A metric of every step of a rollout, for an objective that may ask for one.
+struct StepMetric {
+  std::vector<float> values;  // [T][N]; empty if nobody asks
+  std::size_t index = 0;      // of the metric
+};
+/// For an objective that never does: nothing.
+struct NoStepMetric {};
+
 /// Fills rollouts and lists the episodes that ended in them. Refers to what it is given; allocates in the constructor only.
-template <class E, class Head, Critic C>
+/// @tparam Metric  StepMetric or NoStepMetric
+template <class E, class Head, Critic C, class Metric>
 class RolloutCollector {
  public:
   using ActionScalar = typename VectorEnv<E>::ActionScalar;
@@ -34,16 +44,16 @@ class RolloutCollector {
   static constexpr bool transforms_actions = std::same_as<typename VectorEnv<E>::Space, Box>;
 
   /// @param scratch  one for each thread of the environments' pool, for as many rows as a shard has environments.
-  /// @param step_metric  number of the metric that the rollout keeps of every step; read if it has room for one
+  /// @param metric   with room for its values if one is to be read after every step
   RolloutCollector(VectorEnv<E>& envs, const ActorCritic<Head, C>& net, Rollout<ActionScalar>& rollout,
-                   std::vector<Scratch>& scratch, std::uint64_t seed, bool check_finite, std::size_t step_metric = 0)
+                   std::vector<Scratch>& scratch, std::uint64_t seed, bool check_finite, Metric metric)
       : envs_(&envs),
         net_(&net),
         rollout_(&rollout),
         scratch_(&scratch),
         seed_(seed),
         check_finite_(check_finite),
-        step_metric_(step_metric),
+        metric_(std::move(metric)),
         final_observations_(envs.num_envs() * envs.observation_size()),
         environment_actions_(transforms_actions ? envs.num_envs() * envs.action_width() : 0),
         finished_(rollout.rows()),
@@ -53,7 +63,6 @@ class RolloutCollector {
       Collected& c = shards_[shard.index];
       const std::size_t n = shard.end - shard.begin;
       c.rewards.resize(envs_->num_envs());
-      if (rollout_->shape.step_metric) c.step_metric.resize(envs_->num_envs());
       c.truncated.reserve(n);
       c.finals.resize(n * envs_->observation_size());
     });
@@ -71,6 +80,11 @@ class RolloutCollector {
     return rows;
   }
 
+  /// [T][N], of the objective that asked; empty if none did.
+  std::span<const float> step_metric() const {
+    if constexpr (std::same_as<Metric, StepMetric>) return metric_.values;
+    return {};
+  }
   /// What ended in the rollout, in (environment, episode) order.
   std::span<const EpisodeStatistics> finished() const { return std::span(finished_).first(num_finished_); }
   /// Calls `f(episode)` for each of these, in (time, environment) order.
@@ -89,9 +103,8 @@ class RolloutCollector {
 
   /// What one shard of environments brings back besides the rollout.
   struct alignas(64) Collected {
-    std::vector<double> rewards;      // of one step; indexed by environment
-    std::vector<double> step_metric;  // likewise; empty if nobody asks for it
-    std::size_t first_finished = 0;   // its part of finished_, in time order
+    std::vector<double> rewards;     // of one step; indexed by environment
+    std::size_t first_finished = 0;  // its part of finished_, in time order
     std::size_t num_finished = 0;
     std::vector<std::uint32_t> truncated;  // environments whose last observation needs a value
     std::vector<float> finals;             // those observations
@@ -136,11 +149,11 @@ class RolloutCollector {
       for (std::size_t e = first; e < first + count; ++e) {
         const std::size_t row = t * num_envs + e;
         rollout.rewards[row] = static_cast<float>(collected.rewards[e]);
-        if (!collected.step_metric.empty()) rollout.step_metric[row] = static_cast<float>(collected.step_metric[e]);
         if (rollout.truncated[row] != 0 && rollout.terminated[row] == 0)
           collected.truncated.push_back(static_cast<std::uint32_t>(e));
         if (recurrent) rollout.starts_at(t + 1)[e] = rollout.terminated[row] | rollout.truncated[row];
       }
+      if constexpr (std::same_as<Metric, StepMetric>) read_metric(shard, t);
       if (!collected.truncated.empty()) value_final_observations(t, collected, scratch);
       for (const EpisodeStatistics& episode : shard.finished()) {
         finished_[collected.first_finished + collected.num_finished++] = episode;
@@ -187,9 +200,23 @@ class RolloutCollector {
     rows.rewards = collected.rewards;
     rows.terminated = std::span(rollout_->terminated).subspan(t * n, n);
     rows.truncated = std::span(rollout_->truncated).subspan(t * n, n);
-    rows.step_metric = collected.step_metric;
-    rows.step_metric_index = step_metric_;
     return rows;
+  }
+
+  /// Where an episode ended, the next one has begun: its metrics are in the statistics.
+  void read_metric(const Shard& shard, std::size_t t) {
+    if (metric_.values.empty()) return;
+    const std::span<float> row = std::span(metric_.values).subspan(t * rollout_->shape.num_envs, rollout_->shape.num_envs);
+    std::array<double, max_episode_metrics> values{};
+    auto ended = shard.finished().begin();
+    for (std::size_t e = shard.begin; e < shard.end; ++e) {
+      if (ended != shard.finished().end() && ended->env == e) {
+        row[e] = static_cast<float>((ended++)->metrics[metric_.index]);
+      } else {
+        envs_->metrics(e, std::span<double>(values).first(envs_->num_metrics()));
+        row[e] = static_cast<float>(values[metric_.index]);
+      }
+    }
   }
 
   /// V of the last observations of episodes that were cut at step t.
@@ -240,7 +267,7 @@ class RolloutCollector {
   std::vector<Scratch>* scratch_;
   std::uint64_t seed_;
   bool check_finite_;
-  std::size_t step_metric_;
+  [[no_unique_address]] Metric metric_;
   std::vector<float> final_observations_;
   std::vector<float> environment_actions_;    // [N][A] of the step in progress; Box only
   std::vector<EpisodeStatistics> finished_;   // of the rollout
