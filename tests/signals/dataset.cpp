@@ -4,11 +4,15 @@
 #include "rlx_catch.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <fstream>
 #include <limits>
 #include <string>
+#include <vector>
 
 #include <stdlib.h>
+
+#include <rlx/core/random.hpp>
 
 using namespace rlx;
 using namespace rlx::signals;
@@ -178,4 +182,29 @@ TEST_CASE("the journal keeps what the memory forgets, once") {
   REQUIRE(HistoryJournal::load(path).signals.size() == 4);
   std::ofstream(path, std::ios::app) << "{\"kind\":\"other\",\"record\":{},\"schema\":1}\n";
   REQUIRE_THROWS_WITH(HistoryJournal::load(path), ContainsSubstring(":7: ") && ContainsSubstring("unknown kind 'other'"));
+}
+
+TEST_CASE("a join by id finds what a search through all signals finds, in any order") {
+  RandomStream random({7, Purpose::user});
+  for (int round = 0; round < 300; ++round) {
+    std::vector<Signal> signals(1 + random.bounded(40));
+    const bool repeated = round % 3 == 0;  // of equal ids the first counts
+    for (std::size_t i = 0; i < signals.size(); ++i) {
+      signals[i].signal_id = std::to_string(repeated ? random.bounded(10) : static_cast<std::uint32_t>(i));
+    }
+    std::vector<PnlSnapshot> others(random.bounded(60));
+    const bool in_order = round % 2 == 0;
+    for (std::size_t k = 0; k < others.size(); ++k) {
+      const std::size_t at = in_order && random.bounded(20) != 0 ? k * 2 / 3 : random.bounded(50);  // 40 to 49: an orphan
+      others[k].signal_id = std::to_string(at);
+    }
+    const std::vector<std::uint32_t> positions = signals::detail::IdTable(signals).join(others);
+    REQUIRE(positions.size() == others.size());
+    for (std::size_t k = 0; k < others.size(); ++k) {
+      std::uint32_t expected = 0;
+      while (expected < signals.size() && signals[expected].signal_id != others[k].signal_id) ++expected;
+      if (expected == signals.size()) expected = signals::detail::IdTable::none;
+      REQUIRE(positions[k] == expected);
+    }
+  }
 }

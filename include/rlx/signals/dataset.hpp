@@ -28,6 +28,7 @@
 #include <rlx/core/matrix.hpp>
 #include <rlx/io/append_file.hpp>
 #include <rlx/signals/detail/canonical_json.hpp>
+#include <rlx/signals/detail/huge_pages.hpp>
 #include <rlx/signals/features.hpp>
 #include <rlx/signals/recent_context.hpp>
 #include <rlx/signals/records.hpp>
@@ -129,22 +130,31 @@ inline SignalDataset build_dataset(ContextSnapshot records, Target target, const
     const PnlSnapshot*& known = outcomes[of_pnl[k]].pnl;
     if (known == nullptr || records.pnl[k].final || !known->final) known = &records.pnl[k];
   }
-  for (const Execution& execution : records.executions) {
-    if (const std::uint32_t at = builder.find(execution.signal_id); at != builder.none) outcomes[at].execution = &execution;
+  const std::vector<std::uint32_t> of_executions = builder.signal_of(records.executions);
+  for (std::size_t k = 0; k < of_executions.size(); ++k) {
+    if (of_executions[k] != builder.none) outcomes[of_executions[k]].execution = &records.executions[k];
   }
-  for (const SignalScore& score : records.scores) {
-    const std::uint32_t at = builder.find(score.signal_id);
-    if (at != builder.none) outcomes[at].propensity = score.passed ? score.propensity : 1;
+  const std::vector<std::uint32_t> of_scores = builder.signal_of(records.scores);
+  for (std::size_t k = 0; k < of_scores.size(); ++k) {
+    const SignalScore& score = records.scores[k];
+    if (of_scores[k] != builder.none) outcomes[of_scores[k]].propensity = score.passed ? score.propensity : 1;
   }
 
-  dataset.rows.reserve(builder.signal_order().size());
-  dataset.features.resize(builder.signal_order().size() * width);
-  dataset.without_time = records.signals.size() - builder.signal_order().size();
-  for (const std::uint32_t i : builder.signal_order()) {
+  const std::span<const std::uint32_t> order = builder.signal_order();
+  dataset.rows.reserve(order.size());
+  dataset.features.reserve(order.size() * width);
+  detail::advise_huge_pages(dataset.rows.data(), order.size() * sizeof(SignalRow));
+  detail::advise_huge_pages(dataset.features.data(), order.size() * width * sizeof(double));
+  dataset.without_time = records.signals.size() - order.size();
+  std::size_t moved = 0;
+  for (const std::uint32_t i : order) {
     const Outcome& outcome = outcomes[i];
     const Signal& signal = records.signals[i];
-    builder.features(signal, std::span(dataset.features).subspan(dataset.rows.size() * width, width));
-    SignalRow row;
+    dataset.features.resize(dataset.features.size() + width);
+    builder.features(signal, std::span(dataset.features).last(width));
+    // The builder has read these for the last time; they move while they are in the cache.
+    for (; moved < builder.signals_done(); ++moved) dataset.rows[moved].signal = std::move(records.signals[order[moved]]);
+    SignalRow& row = dataset.rows.emplace_back();
     row.label_time = signal.timestamp;
     row.weight = 1 / outcome.propensity;
     if (outcome.pnl != nullptr) {
@@ -176,12 +186,8 @@ inline SignalDataset build_dataset(ContextSnapshot records, Target target, const
       row.label_time = outcome.pnl->timestamp;
     }
     dataset.labelled += row.label ? 1U : 0U;
-    dataset.rows.push_back(std::move(row));
   }
-  // The builder reads the signals, so they move only when it is done.
-  for (std::size_t r = 0; r < dataset.rows.size(); ++r) {
-    dataset.rows[r].signal = std::move(records.signals[builder.signal_order()[r]]);
-  }
+  for (; moved < order.size(); ++moved) dataset.rows[moved].signal = std::move(records.signals[order[moved]]);
   return dataset;
 }
 

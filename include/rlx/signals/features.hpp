@@ -161,8 +161,8 @@ class FeatureBuilder {
         market_order_(detail::by_time(records.markets, [](const MarketSnapshot& r) { return r.timestamp; })),
         exchange_order_(detail::by_time(records.exchanges, [](const AgentExchange& r) { return r.received_at; })),
         by_id_(records.signals),
-        rejected_signal_(joined(records.rejections)),
-        pnl_signal_(joined(records.pnl)),
+        rejected_signal_(by_id_.join(records.rejections)),
+        pnl_signal_(by_id_.join(records.pnl)),
         facts_(records.signals.size()),
         strategies_(config.strategies.size() + 1) {
     check(config);
@@ -172,9 +172,14 @@ class FeatureBuilder {
   /// Signals by ascending time, those without a finite time left out.
   std::span<const std::uint32_t> signal_order() const noexcept { return signal_order_; }
   /// No signal.
-  static constexpr std::uint32_t none = detail::IdTable<Signal>::none;
-  /// Position of a signal, by id; `none` without one.
-  std::uint32_t find(std::string_view id) const { return by_id_.find(id); }
+  static constexpr std::uint32_t none = detail::IdTable::none;
+  /// Signals of `signal_order()` that were taken in so far; of these only the times are read again.
+  std::size_t signals_done() const noexcept { return signals_done_; }
+  /// Position of the signal of each of other records; `none` for an orphan.
+  template <class Record>
+  std::vector<std::uint32_t> signal_of(const std::vector<Record>& records) const {
+    return by_id_.join(records);
+  }
   /// Position of the signal of each rejection; `none` for an orphan.
   std::span<const std::uint32_t> signal_of_rejections() const noexcept { return rejected_signal_; }
   /// Position of the signal of each P&L snapshot; `none` for an orphan.
@@ -263,13 +268,6 @@ class FeatureBuilder {
     std::size_t resolved = 0;
   };
 
-  template <class T>
-  std::vector<std::uint32_t> joined(const std::vector<T>& records) const {
-    std::vector<std::uint32_t> signals;
-    signals.reserve(records.size());
-    for (const T& record : records) signals.push_back(by_id_.find(record.signal_id));
-    return signals;
-  }
   static std::optional<double> positive(const std::optional<double>& value) {
     return value && is_finite(*value) && *value > 0 ? value : std::nullopt;
   }
@@ -390,7 +388,7 @@ class FeatureBuilder {
   const ContextSnapshot* records_;
   FeatureConfig config_;
   std::vector<std::uint32_t> signal_order_, rejection_order_, pnl_order_, market_order_, exchange_order_;
-  detail::IdTable<Signal> by_id_;
+  detail::IdTable by_id_;
   std::vector<std::uint32_t> rejected_signal_, pnl_signal_;
   std::size_t signals_done_ = 0, rejections_done_ = 0, pnl_done_ = 0, markets_done_ = 0, exchanges_done_ = 0;
   std::unordered_map<std::string, std::size_t, detail::TextHash, std::equal_to<>> strategy_index_;

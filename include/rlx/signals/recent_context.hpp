@@ -21,6 +21,7 @@
 
 #include <rlx/core/error.hpp>
 #include <rlx/core/finite.hpp>
+#include <rlx/signals/detail/huge_pages.hpp>
 #include <rlx/signals/records.hpp>
 
 namespace rlx::signals {
@@ -93,6 +94,7 @@ class RecordRing {
     const std::size_t count = std::min(limit, size());
     std::vector<T> result;
     result.reserve(count);
+    advise_huge_pages(result.data(), count * sizeof(T));
     for (std::uint64_t number = next_ - count; number != next_; ++number) result.push_back((*this)[number]);
     return result;
   }

@@ -231,7 +231,7 @@ class ResearchEngine {
 
   /// Records that belong together, by position.
   struct Join {
-    static constexpr std::uint32_t none = detail::IdTable<Signal>::none;
+    static constexpr std::uint32_t none = detail::IdTable::none;
     std::vector<std::string_view> strategies;        // each once
     std::vector<std::uint32_t> strategy_of_signal;   // index into `strategies`
     std::vector<std::uint32_t> signal_of_rejection;  // none: an orphan
@@ -239,7 +239,7 @@ class ResearchEngine {
     std::vector<bool> rejected;                      // by signal
 
     explicit Join(const ContextSnapshot& records) : rejected(records.signals.size()) {
-      const detail::IdTable<Signal> by_id(records.signals);
+      const detail::IdTable by_id(records.signals);
       std::unordered_map<std::string_view, std::uint32_t> numbers;
       strategy_of_signal.reserve(records.signals.size());
       for (const Signal& signal : records.signals) {
