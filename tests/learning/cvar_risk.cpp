@@ -10,6 +10,7 @@
 #include <rlx/env/classic/premium_seller.hpp>
 #include <rlx/env/classic/two_arm_bandit.hpp>
 #include <rlx/nn/networks.hpp>
+#include <rlx/rl/cvar_constraint.hpp>
 #include <rlx/rl/episode_cvar.hpp>
 #include <rlx/rl/evaluation.hpp>
 #include <rlx/rl/ppo.hpp>
@@ -98,6 +99,11 @@ std::vector<Gate> cvar_risk_gates() {
       bandit_gate("mean", "EpisodeCvar(0.1), weight 0", {.every_at_most = 0.05}, rlx::EpisodeCvar({.tail = {0.1}})),
       bandit_gate("episode_cvar", "EpisodeCvar(0.1), weight 1", sure, rlx::EpisodeCvar({.tail = {0.1}, .cvar_weight = 1.0})),
       bandit_gate("step_cvar", "StepCvar(0.1), weight 1", sure, rlx::StepCvar({.tail = {0.1}, .cvar_weight = 1.0})),
+      // The worst tenth of episodes brings -5 from the risky arm and 0.2 from the sure one.
+      bandit_gate("constraint_binding", "CvarConstraint(0.1), at least 0.1, η 0.05", sure,
+                  rlx::CvarConstraint({.episode = {.tail = {0.1}}, .c_min = 0.1})),
+      bandit_gate("constraint_slack", "CvarConstraint(0.1), at least -6, η 0.05", {.every_at_most = 0.05},
+                  rlx::CvarConstraint({.episode = {.tail = {0.1}}, .c_min = -6.0})),
       // The means of hedge and risk are equal at 0.02.
       seller_gate("below", 0.008, "StepCvar(0.05), weight 0.008", {.every_at_most = 0.0}),
       seller_gate("above", 0.06, "StepCvar(0.05), weight 0.06", {.every_at_least = 1.0})};

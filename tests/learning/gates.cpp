@@ -101,6 +101,8 @@ TEST_CASE("Every gate has a test case of its own", "[learning][gate]") {
                                      "offline.iql.premium_seller",
                                      "offline.cql.cart_pole",
                                      "offline.iql.cart_pole",
+                                     "offline.cql.fine_tune",
+                                     "offline.iql.fine_tune",
                                      "ppo.bandit_quantile_mean",
                                      "ppo.bandit_quantile_cvar",
                                      "ppo.bandit_quantile_wang",
@@ -108,6 +110,8 @@ TEST_CASE("Every gate has a test case of its own", "[learning][gate]") {
                                      "ppo.bandit_mean",
                                      "ppo.bandit_episode_cvar",
                                      "ppo.bandit_step_cvar",
+                                     "ppo.bandit_constraint_binding",
+                                     "ppo.bandit_constraint_slack",
                                      "ppo.premium_seller_below",
                                      "ppo.premium_seller_above"};
   REQUIRE(names == tested);
@@ -146,6 +150,12 @@ TEST_CASE("PPO: the option ladder with one profile sold too dear", "[learning][.
 TEST_CASE("PPO: the mean of a bandit with a tail", "[learning][.slow]") { require_gate("ppo.bandit_mean"); }
 TEST_CASE("PPO: CVaR of a bandit's episodes", "[learning][.slow]") { require_gate("ppo.bandit_episode_cvar"); }
 TEST_CASE("PPO: CVaR of a bandit's steps", "[learning][.slow]") { require_gate("ppo.bandit_step_cvar"); }
+TEST_CASE("PPO: a constraint that binds takes the sure arm", "[learning][.slow]") {
+  require_gate("ppo.bandit_constraint_binding");
+}
+TEST_CASE("PPO: a constraint that does not bind takes the risk", "[learning][.slow]") {
+  require_gate("ppo.bandit_constraint_slack");
+}
 TEST_CASE("PPO: the premium seller takes the risk at a small weight", "[learning][.slow]") {
   require_gate("ppo.premium_seller_below");
 }
@@ -174,6 +184,8 @@ TEST_CASE("CQL: PremiumSeller from a log", "[learning][.slow]") { require_gate("
 TEST_CASE("IQL: PremiumSeller from a log", "[learning][.slow]") { require_gate("offline.iql.premium_seller"); }
 TEST_CASE("CQL: masked CartPole from a log", "[learning][.slow]") { require_gate("offline.cql.cart_pole"); }
 TEST_CASE("IQL: masked CartPole from a log", "[learning][.slow]") { require_gate("offline.iql.cart_pole"); }
+TEST_CASE("CQL goes on learning online", "[learning][.slow]") { require_gate("offline.cql.fine_tune"); }
+TEST_CASE("IQL goes on learning online", "[learning][.slow]") { require_gate("offline.iql.fine_tune"); }
 TEST_CASE("PPO finds the profile with a planted edge in a few updates", "[learning]") {
   using namespace rlx_learning;
   const PlantedMarket market(360);

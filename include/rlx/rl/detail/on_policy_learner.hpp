@@ -584,7 +584,7 @@ class OnPolicyLearner : public Learner {
   void record() {
     record_update(*logger_, metrics_,
                   {Rule::clips, Head::is_discrete, config_.normalize_reward, std::as_const(net_).log_std()});
-    objective_.record(*logger_);
+    if constexpr (!std::same_as<R, ExpectedReturn>) objective_.record(*logger_);
     record_progress(*logger_, *this, num_timesteps_ - steps_at_begin_);
   }
   void dump() { logger_->dump(num_timesteps_, static_cast<double>(clock_.now_ms()) * 1e-3); }
