@@ -3,15 +3,26 @@
 
 #include <rlx/kalshi/features.hpp>
 #include <rlx/nn/networks.hpp>
+#include <rlx/nn/schedule.hpp>
 
 #include <utility>
 #include <vector>
 
 namespace app {
+namespace {
+
+/// Falls to 0 with the steps, so that training ends in a mean of its last updates instead of in whichever came last: a policy
+/// that still moves forgets small edges and the next moment trades them again.
+rlx::nn::Schedule learning_rate_of(const Options& o, double standard) {
+  const double rate = o.learning_rate.value_or(standard);
+  return o.learning_rate_schedule == "linear" ? rlx::nn::Schedule::linear(rate, 0.0) : rlx::nn::Schedule(rate);
+}
+
+}  // namespace
 
 rlx::PpoConfig learner_config(const Options& o, const rlx::PpoConfig& defaults) {
   rlx::PpoConfig config = defaults;
-  config.learning_rate = o.learning_rate.value_or(3e-4);
+  config.learning_rate = learning_rate_of(o, 3e-4);
   config.n_steps = o.n_steps.value_or(2048);
   config.batch_size = o.batch_size;
   config.n_epochs = o.n_epochs;
@@ -22,7 +33,7 @@ rlx::PpoConfig learner_config(const Options& o, const rlx::PpoConfig& defaults) 
 
 rlx::A2cConfig learner_config(const Options& o, const rlx::A2cConfig& defaults) {
   rlx::A2cConfig config = defaults;
-  config.learning_rate = o.learning_rate.value_or(7e-4);
+  config.learning_rate = learning_rate_of(o, 7e-4);
   config.n_steps = o.n_steps.value_or(5);
   config.gae_lambda = o.gae_lambda.value_or(1.0);
   return config;

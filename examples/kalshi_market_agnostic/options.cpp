@@ -122,6 +122,8 @@ void add_learning_flags(CLI::App& app, Options& o) {
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000'000'000}));
   plain("--n-envs", o.n_envs, "")->check(CLI::Range(1, 4'096));
   app.add_option("--learning-rate", o.learning_rate, "(default: 3e-4 of ppo, 7e-4 of a2c)")->group(group);
+  plain("--learning-rate-schedule", o.learning_rate_schedule, "linear falls to 0 over the steps")
+      ->check(CLI::IsMember({"linear", "constant"}));
   app.add_option("--n-steps", o.n_steps, "per environment and update (default: 2048 of ppo, 5 of a2c)")->group(group);
   plain("--batch-size", o.batch_size, "ppo: rows of a minibatch");
   plain("--n-epochs", o.n_epochs, "ppo: passes over a rollout");

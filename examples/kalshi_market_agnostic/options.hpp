@@ -62,6 +62,7 @@ struct Options {
   std::size_t n_envs = 8, batch_size = 64, n_epochs = 10;
   std::optional<std::size_t> n_steps;               ///< default: 2048 of ppo, 5 of a2c
   std::optional<double> learning_rate, gae_lambda;  ///< default: 3e-4 and 0.95 of ppo, 7e-4 and 1 of a2c
+  std::string learning_rate_schedule = "linear";
   double gamma = 0.99, clip_range = 0.2, ent_coef = 0.01, vf_coef = 0.5, max_grad_norm = 0.5;
   std::uint32_t episodes_per_view = 20;
   std::string budget = "fixed";

@@ -6,6 +6,7 @@
 #include "training_callbacks.hpp"
 
 #include <rlx/core/finite.hpp>
+#include <rlx/core/json.hpp>
 #include <rlx/env/vector_env.hpp>
 #include <rlx/io/atomic_file.hpp>
 #include <rlx/io/jsonl.hpp>
@@ -62,6 +63,19 @@ std::string strategy_text(const Options& o) {
   if (o.strategy == "sequential") return fmt::format("{}, budget {} {}", text, o.budget, o.episodes_per_view);
   if (o.strategy != "balanced") text += fmt::format(", {} stages of {}, revisit {}", o.stages, o.stage_episodes, o.revisit);
   return text;
+}
+
+/// A run continues on its own sessions only, whatever could be done with others. @throws CheckpointError
+void check_sessions(const Options& o, const Recordings& recordings) {
+  if (o.resume.empty()) return;
+  const std::string path = o.resume + "/manifest.json";
+  const nlohmann::json manifest = rlx::parse_json(rlx::io::read_file(path), path);
+  const std::string saved = manifest.value(nlohmann::json::json_pointer("/sessions/sha256"), "");
+  if (saved.empty() || saved == recordings.sha256) return;
+  throw rlx::CheckpointError(
+      fmt::format("--resume {}: its sessions have store_sha256 {:.12}, those of {} have {:.12}; give the sessions of the saved "
+                  "run, or begin anew with --init-from",
+                  o.resume, saved, recordings.origin, recordings.sha256));
 }
 
 std::string resume_problem(std::string text) {
@@ -409,6 +423,7 @@ int train_groups(const Run& run, const std::vector<std::size_t>& edges) {
 int train(const Options& o) {
   rlx::ThreadPool threads(o.thread_count());
   Recordings recordings = load_recordings(o);
+  check_sessions(o, recordings);
   Views views = make_views(recordings, o);
   const curriculum::Split split = split_views(views, o);
   say(o, "sessions   {} ({})\nviews      {}: {} to train on, {} held out ({}), {} dropped; {} markets rejected{}\n",

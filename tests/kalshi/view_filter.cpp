@@ -142,8 +142,16 @@ TEST_CASE("no view left is an error with the counts of every reason") {
     CHECK_THAT(error.what(), ContainsSubstring("none is left of 6 markets of 1 closed sessions"));
     CHECK_THAT(error.what(), ContainsSubstring("1 no decision groups, 5 too short"));
   }
-  MemorySessionStore empty;
-  CHECK_THROWS_AS(make_views(empty), rlx::ConfigError);
+}
+
+TEST_CASE("a store without a closed session says so") {
+  OpenStore store;
+  try {
+    (void)make_views(store);
+    FAIL("no error");
+  } catch (const rlx::ConfigError& error) {
+    CHECK_THAT(error.what(), ContainsSubstring("expected at least one closed session, found none beside 1 that are open"));
+  }
 }
 
 TEST_CASE("filters that cannot be are refused by name") {

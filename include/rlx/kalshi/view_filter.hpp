@@ -97,17 +97,25 @@ inline std::string rejection_counts(std::span<const Rejection> rejections) {
 }
 
 /// The views of every session of a store that can be loaded, by session id and ticker.
-/// @throws ConfigError if the filter leaves none, with the number of rejections for each reason; what `load` throws
+/// @throws ConfigError if no session is closed or the filter leaves none, with the number of rejections for each reason; what
+///         `load` throws
 template <SessionStore Store>
 std::vector<MarketSessionView> make_views(Store& store, const ViewFilter& filter = {},
                                           std::vector<Rejection>* rejections = nullptr) {
   std::vector<MarketSessionView> views;
   std::vector<Rejection> rejected;
-  std::size_t sessions = 0;
+  std::size_t sessions = 0, open = 0;
   for (const SessionSummary& summary : store.list()) {
-    if (!summary.loadable) continue;
+    if (!summary.loadable) {
+      ++open;
+      continue;
+    }
     ++sessions;
     append_views(store.load(summary.id), filter, views, &rejected);
+  }
+  if (sessions == 0) {
+    throw ConfigError("views: expected at least one closed session, found none beside " + std::to_string(open) +
+                      " that are open or failed; end their recording or add sessions");
   }
   if (views.empty()) {
     throw ConfigError("views: none is left of " + std::to_string(rejected.size()) + " markets of " + std::to_string(sessions) +
