@@ -348,7 +348,7 @@ int funding_arbitrage(const Settings& s) {
       record);
 }
 
-/// Mostly waits, else buys or sells anything.
+/// Often buys or sells anything, else waits.
 int kalshi_markets(const Settings& s) {
   const auto markets = [](std::uint64_t seed, std::size_t sessions) {
     kalshi::SyntheticConfig config;
@@ -366,16 +366,16 @@ int kalshi_markets(const Settings& s) {
   return study(
       s,
       {.behaviour = "wait",
-       .episodes = 200,
+       .episodes = 1'200,
        .judged = 100,
-       .updates = 4'000,
-       .gamma = 0.98,
-       .chance = 0.25,
-       .alpha = 0.05,
-       .beta = 3.0,
+       .updates = 12'000,
+       .gamma = 0.99,
+       .chance = 0.8,
+       .alpha = 0.002,
+       .beta = 300.0,
        .expectile = 0.7,
        .learning_rate = 1e-3},
-      markets(7, 80), markets(8, 80), rlx::nn::mlp_actor_critic({.observation = kalshi::feature_count, .action = 5}),
+      markets(7, 320), markets(8, 80), rlx::nn::mlp_actor_critic({.observation = kalshi::feature_count, .action = 5}),
       [](const kalshi::MarketAgnosticKalshiEnv&, double chance) {
         return rlx::ExploringPolicy(FixedPolicy{{1, 0, 0, 0, 0}}, chance);
       },

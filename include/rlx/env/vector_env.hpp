@@ -221,7 +221,8 @@ requires(Environment<E> || BatchEnvironment<E>) class VectorEnv<E> {
     return shard.environments_[is_batch ? 0 : env - shard.begin];
   }
   /// Figures of an environment's running episode after its last step; those of an ended one are in `finished()`.
-  /// @param values  `num_metrics()` numbers. @throws EnvironmentError that nests what the environment throws
+  /// @param env  below `num_envs()`. @param values  `num_metrics()` numbers. @throws EnvironmentError that nests what the
+  /// environment throws
   void metrics(std::size_t env, std::span<double> values) requires ReportsMetrics<E> {
     Slot& of = slot(env);
     try {
