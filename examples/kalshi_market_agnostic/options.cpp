@@ -14,6 +14,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -293,13 +295,19 @@ std::size_t Options::thread_count() const {
   return threads > 0 ? threads : std::max<std::size_t>(std::thread::hardware_concurrency(), 1);
 }
 
+std::string manifest_of_run(const std::string& folder) {
+  const std::string own = folder + "/manifest.json", group = folder + "/group1/manifest.json";
+  std::error_code failed;
+  return !std::filesystem::exists(own, failed) && std::filesystem::exists(group, failed) ? group : own;
+}
+
 namespace {
 
 /// The flags of the run that is resumed.
 std::map<std::string, std::string> saved_flags(const std::string& folder) {
   std::map<std::string, std::string> flags;
   if (folder.empty()) return flags;
-  const std::string path = folder + "/manifest.json";
+  const std::string path = manifest_of_run(folder);
   nlohmann::json manifest;
   try {
     manifest = rlx::parse_json(rlx::io::read_file(path), path);

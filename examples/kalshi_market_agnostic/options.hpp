@@ -105,6 +105,9 @@ struct Options {
   std::size_t thread_count() const;
 };
 
+/// The manifest of the run in an --output folder: its own, or that of its first length group.
+std::string manifest_of_run(const std::string& folder);
+
 /// Parses `argv` and, before it, the JSON file of `--config`; the command line wins.
 /// @throws UsageError for an unknown flag, key, command or value, with the nearest name suggested.
 /// @return nothing when help or the version was asked for; it has been printed then.

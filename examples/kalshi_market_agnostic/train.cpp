@@ -68,7 +68,7 @@ std::string strategy_text(const Options& o) {
 /// A run continues on its own sessions only, whatever could be done with others. @throws CheckpointError
 void check_sessions(const Options& o, const Recordings& recordings) {
   if (o.resume.empty()) return;
-  const std::string path = o.resume + "/manifest.json";
+  const std::string path = manifest_of_run(o.resume);
   const nlohmann::json manifest = rlx::parse_json(rlx::io::read_file(path), path);
   const std::string saved = manifest.value(nlohmann::json::json_pointer("/sessions/sha256"), "");
   if (saved.empty() || saved == recordings.sha256) return;

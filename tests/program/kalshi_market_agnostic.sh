@@ -258,6 +258,12 @@ case $case_name in
     run train --resume cut --output elsewhere
     cmp whole/final_model.safetensors elsewhere/final_model.safetensors || fail "resumed elsewhere, the model differs"
     cmp whole/best_model.safetensors elsewhere/best_model.safetensors || fail "resumed elsewhere, the best model differs"
+    # A model for each length group: the first is cut, the second not begun.
+    run train $small --length-groups 50,500 --output groups_whole
+    run train $small --length-groups 50,500 --output groups --stop-after-steps 2500
+    has out 'continue with --resume groups'
+    run train --resume groups
+    for group in group1 group2; do same_run groups_whole/$group groups/$group; done
     # Short updates, of which many make one line of the logs.
     a2c="--events 20 --algorithm a2c --n-envs 4 --total-timesteps 4000 --eval-every 2000 --save-every 1000"
     run train $a2c --output a2c_whole
