@@ -10,6 +10,7 @@
 #include <rlx/risk/distortion.hpp>
 #include <rlx/risk/drawdown.hpp>
 #include <rlx/risk/forecast_series.hpp>
+#include <rlx/risk/interval.hpp>
 #include <rlx/risk/kill_latch.hpp>
 #include <rlx/risk/kill_switch.hpp>
 #include <rlx/risk/performance.hpp>

@@ -23,18 +23,10 @@
 #include <rlx/core/special_functions.hpp>
 #include <rlx/core/thread_pool.hpp>
 #include <rlx/risk/detail/checks.hpp>
+#include <rlx/risk/interval.hpp>
 #include <rlx/risk/tail.hpp>
 
 namespace rlx::risk {
-
-/// An estimate and the interval around it.
-struct Interval {
-  double estimate = 0;  ///< the statistic of the data as they are
-  double low = 0;       ///< lower end
-  double high = 0;      ///< upper end
-  /// Memberwise.
-  bool operator==(const Interval&) const = default;
-};
 
 /// How the ends of an interval follow from the replicates.
 enum class BootstrapMethod : std::uint8_t {

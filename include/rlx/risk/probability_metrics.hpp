@@ -19,12 +19,9 @@
 #include <rlx/core/error.hpp>
 #include <rlx/core/finite.hpp>
 #include <rlx/core/special_functions.hpp>
-#include <rlx/risk/bootstrap.hpp>
+#include <rlx/risk/interval.hpp>
 
 namespace rlx::risk {
-
-/// Two-sided 95 % point of the standard normal distribution.
-inline constexpr double normal_975 = 1.959963984540054;
 
 namespace detail {
 inline void check_probabilities(std::span<const double> p, std::span<const double> y, const char* who) {
@@ -115,30 +112,6 @@ inline double expected_calibration_error(std::span<const double> p, std::span<co
   double sum = 0;
   for (const double x : excess) sum += std::abs(x);
   return sum / static_cast<double>(p.size());
-}
-
-/**
- * @brief Wilson's interval of a share: `count` of `n`. 7 of 20 at 95 %: (0.181192, 0.567146).
- * @param count  cases that hold, at most n
- * @param n      all cases
- * @param z      quantile of the normal distribution, above 0
- * @return   estimate count / n; {NaN, 0, 1} for n = 0, since nothing is known
- * @throws ConfigError if count > n or z is not above 0
- * @par Source Wilson 1927
- */
-inline Interval wilson_interval(std::size_t count, std::size_t n, double z = normal_975) {
-  if (count > n || !is_finite(z) || !(z > 0)) {
-    throw ConfigError("wilson_interval: expected count <= n and z > 0, got " + std::to_string(count) + " of " +
-                      std::to_string(n) + ", z " + std::to_string(z));
-  }
-  if (n == 0) return {std::numeric_limits<double>::quiet_NaN(), 0, 1};
-  const auto size = static_cast<double>(n);
-  const double p = static_cast<double>(count) / size;
-  const double square = z * z;
-  const double middle = p + square / (2 * size);
-  const double half = z * std::sqrt(p * (1 - p) / size + square / (4 * size * size));
-  const double scale = 1 + square / size;
-  return {p, std::max(0.0, (middle - half) / scale), std::min(1.0, (middle + half) / scale)};
 }
 
 /// A test statistic and the probability of one at least as extreme if there is no difference.

@@ -47,10 +47,11 @@ class RequestPayload {
   /// Amount times price of a command, quote currency; 0 where the caller did not tell.
   double notional() const noexcept { return notional_; }
   /// The signal; or `{"command": {...}, "notional": n}`. @throws DataError if `params.extra` is not an object
-  Json to_json() const {
-    if (signal_ != nullptr) return signals::to_json(*signal_);
-    if (command_ == nullptr) return Json::object();
-    return {{"command", signals::to_json(*command_)}, {"notional", notional_}};
+  template <std::same_as<Json> J = Json>
+  J to_json() const {
+    if (signal_ != nullptr) return signals::to_json<J>(*signal_);
+    if (command_ == nullptr) return J::object();
+    return {{"command", signals::to_json<J>(*command_)}, {"notional", notional_}};
   }
 
  private:

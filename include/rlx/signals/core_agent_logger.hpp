@@ -77,9 +77,10 @@ struct LogLine {
   std::size_t line = 0;     ///< 1-based
 
   /// The record as an object. @throws DataError with file and line if it is not JSON
-  Json json() const {
+  template <std::same_as<Json> J = Json>
+  J json() const {
     const std::string text = std::string(record) + '}';
-    Json result = Json::parse(text.data(), text.data() + text.size(), nullptr, false);
+    J result = J::parse(text.data(), text.data() + text.size(), nullptr, false);
     if (!result.is_object()) throw DataError(std::string(file), line, 0, "the record is not a JSON object");
     return result;
   }

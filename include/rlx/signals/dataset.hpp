@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -72,13 +73,14 @@ struct SignalDataset {
   /// Features as [rows][columns]; valid while the dataset stays as it is.
   MatrixView<const double> x() const { return {features.data(), rows.size(), schema.size()}; }
   /// SHA-256 of the schema's hash and of all rows in canonical JSON, features included. O(n), not kept.
+  template <std::same_as<Json> J = Json>
   std::string hash() const {
     Sha256 sum;
     sum.update(schema.hash);
     for (std::size_t i = 0; i < rows.size(); ++i) {
       const SignalRow& row = rows[i];
-      Json json = {{"signal", to_json(row.signal)}, {"rejected", row.rejected}, {"rejection_reason", row.rejection_reason},
-                   {"label_time", row.label_time},  {"weight", row.weight},     {"pnl_final", row.pnl_final}};
+      J json = {{"signal", to_json<J>(row.signal)}, {"rejected", row.rejected}, {"rejection_reason", row.rejection_reason},
+                {"label_time", row.label_time},     {"weight", row.weight},     {"pnl_final", row.pnl_final}};
       if (row.pnl) json["pnl"] = *row.pnl;
       if (row.label) json["label"] = *row.label;
       const std::span<const double> x_row = x().row(i);

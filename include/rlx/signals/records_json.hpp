@@ -137,8 +137,9 @@ inline SignalParams params_from_json(const Json& json, std::vector<MalformedFiel
 }
 
 /// Both together again. @throws DataError if `extra` is not the text of an object
-inline Json params_to_json(const SignalParams& params) {
-  Json json = params.extra.empty() ? Json::object() : parse_json(params.extra, "params.extra");
+template <std::same_as<Json> J = Json>
+J params_to_json(const SignalParams& params) {
+  J json = params.extra.empty() ? J::object() : parse_json(params.extra, "params.extra");
   if (!json.is_object())
     throw DataError("params.extra: expected the JSON text of an object, found " + params.extra.substr(0, 60));
   if (params.amount) json["amount"] = *params.amount;
@@ -187,13 +188,14 @@ inline Signal parse_signal(std::string_view text, const std::string& where = "si
 }
 
 /// The form that `signal_from_json` reads back to the same record. Numbers that are not finite become null, as JSON has none.
-inline Json to_json(const Signal& signal) {
-  Json json = {
-      {"signal_id", signal.signal_id}, {"params", detail::params_to_json(signal.params)}, {"timestamp", signal.timestamp}};
+template <std::same_as<Json> J = Json>
+J to_json(const Signal& signal) {
+  J json = {
+      {"signal_id", signal.signal_id}, {"params", detail::params_to_json<J>(signal.params)}, {"timestamp", signal.timestamp}};
   if (!signal.strategy.empty()) json["strategy"] = signal.strategy;
   for (const MalformedField& field : signal.malformed) {
     const bool is_param = field.field.starts_with("params.");
-    Json& parent = is_param ? json["params"] : json;
+    J& parent = is_param ? json["params"] : json;
     const std::string key = is_param ? field.field.substr(7) : field.field;
     if (field.found.empty()) {
       parent.erase(key);
@@ -205,7 +207,8 @@ inline Json to_json(const Signal& signal) {
 }
 
 /// All members by name; enumerations by their names, numbers that are not finite become null when written.
-inline Json to_json(const Rejection& r) {
+template <std::same_as<Json> J = Json>
+J to_json(const Rejection& r) {
   return {{"signal_id", r.signal_id},
           {"reason", r.reason},
           {"code", name_of(r.code)},
@@ -213,27 +216,32 @@ inline Json to_json(const Rejection& r) {
           {"timestamp", r.timestamp}};
 }
 /// All members by name; enumerations by their names, numbers that are not finite become null when written.
-inline Json to_json(const PnlSnapshot& p) {
+template <std::same_as<Json> J = Json>
+J to_json(const PnlSnapshot& p) {
   return {{"signal_id", p.signal_id}, {"pnl", p.pnl}, {"timestamp", p.timestamp}, {"final", p.final}};
 }
 /// All members by name; enumerations by their names, numbers that are not finite become null when written.
-inline Json to_json(const MarketSnapshot& m) {
+template <std::same_as<Json> J = Json>
+J to_json(const MarketSnapshot& m) {
   return {{"market", m.market},         {"timestamp", m.timestamp},     {"price", m.price},
           {"volatility", m.volatility}, {"trend_score", m.trend_score}, {"spread_bps", m.spread_bps}};
 }
 /// All members by name; enumerations by their names, numbers that are not finite become null when written.
-inline Json to_json(const TradeCommand& c) {
+template <std::same_as<Json> J = Json>
+J to_json(const TradeCommand& c) {
   return {{"signal_id", c.signal_id},
           {"strategy", c.strategy},
-          {"params", detail::params_to_json(c.params)},
+          {"params", detail::params_to_json<J>(c.params)},
           {"metadata", {{"timestamp", c.metadata.timestamp}}}};
 }
 /// All members by name; enumerations by their names, numbers that are not finite become null when written.
-inline Json to_json(const PipelinePackage& p) {
-  return {{"command", to_json(p.command)}, {"timestamp", p.timestamp}, {"priority", p.priority}};
+template <std::same_as<Json> J = Json>
+J to_json(const PipelinePackage& p) {
+  return {{"command", to_json<J>(p.command)}, {"timestamp", p.timestamp}, {"priority", p.priority}};
 }
 /// All members by name; enumerations by their names, numbers that are not finite become null when written.
-inline Json to_json(const AgentExchange& e) {
+template <std::same_as<Json> J = Json>
+J to_json(const AgentExchange& e) {
   return {{"correlation_id", e.correlation_id},
           {"topic", name_of(e.topic)},
           {"signal_id", e.signal_id},
@@ -243,11 +251,13 @@ inline Json to_json(const AgentExchange& e) {
           {"reason", e.reason}};
 }
 /// All members by name; enumerations by their names, numbers that are not finite become null when written.
-inline Json to_json(const Execution& e) {
+template <std::same_as<Json> J = Json>
+J to_json(const Execution& e) {
   return {{"signal_id", e.signal_id}, {"outcome", name_of(e.outcome)}, {"notional", e.notional}, {"timestamp", e.timestamp}};
 }
 /// All members by name; enumerations by their names, numbers that are not finite become null when written.
-inline Json to_json(const SignalScore& s) {
+template <std::same_as<Json> J = Json>
+J to_json(const SignalScore& s) {
   return {{"signal_id", s.signal_id}, {"probability", s.probability}, {"propensity", s.propensity},
           {"passed", s.passed},       {"version", s.version},         {"timestamp", s.timestamp}};
 }

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -21,8 +22,9 @@
 #include <rlx/core/error.hpp>
 #include <rlx/core/finite.hpp>
 #include <rlx/io/append_file.hpp>
-#include <rlx/risk/bootstrap.hpp>
+#include <rlx/risk/interval.hpp>
 #include <rlx/risk/probability_metrics.hpp>
+#include <rlx/risk/tail.hpp>
 #include <rlx/signals/core_agent_logger.hpp>
 #include <rlx/signals/detail/id_table.hpp>
 #include <rlx/signals/features.hpp>
@@ -88,33 +90,34 @@ struct BehaviorAnalysis {
   std::uint64_t orphan_pnl = 0;                            ///< of ids that were not remembered
 
   /// All of it; what is not finite becomes null when written.
-  Json to_json() const {
-    Json json = {{"rejection_summary", rejection_summary},
-                 {"signal_summary", signal_summary},
-                 {"total_signals", total_signals},
-                 {"total_rejections", total_rejections},
-                 {"frequent", frequent},
-                 {"orphan_rejections", orphan_rejections},
-                 {"orphan_pnl", orphan_pnl}};
+  template <std::same_as<Json> J = Json>
+  J to_json() const {
+    J json = {{"rejection_summary", rejection_summary},
+              {"signal_summary", signal_summary},
+              {"total_signals", total_signals},
+              {"total_rejections", total_rejections},
+              {"frequent", frequent},
+              {"orphan_rejections", orphan_rejections},
+              {"orphan_pnl", orphan_pnl}};
     for (const auto& [key, shares] :
          {std::pair("rejection_shares", &rejection_shares), std::pair("by_code", &by_code), std::pair("by_stage", &by_stage)}) {
-      json[key] = Json::object();
+      json[key] = J::object();
       for (const auto& [name, s] : *shares) {
         json[key][name] = {{"count", s.count}, {"share", s.share}, {"low", s.low}, {"high", s.high}};
       }
     }
-    json["by_strategy"] = Json::object();
+    json["by_strategy"] = J::object();
     for (const auto& [name, s] : by_strategy) {
       json["by_strategy"][name] = {
           {"signals", s.signals}, {"rejections", s.rejections}, {"rate", s.rate},          {"low", s.low},
           {"high", s.high},       {"pnl_mean", s.pnl_mean},     {"pnl_count", s.pnl_count}};
     }
-    json["agents"] = Json::object();
+    json["agents"] = J::object();
     for (const auto& [name, a] : agents) {
       json["agents"][name] = {
           {"requests", a.requests}, {"timeouts", a.timeouts}, {"errors", a.errors}, {"p50_ms", a.p50_ms}, {"p99_ms", a.p99_ms}};
     }
-    json["trends"] = Json::array();
+    json["trends"] = J::array();
     for (const Trend& t : trends) {
       json["trends"].push_back({{"subject", t.subject}, {"z", t.z}, {"p_value", t.p_value}, {"significant", t.significant}});
     }

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -255,7 +256,8 @@ inline std::vector<SignalScenario> generate_scenarios(const ScenarioConfig& conf
 }
 
 /// The cases that went wrong in earlier systems, each with the outcome that the rules demand. Run them with `run_scenario`.
-inline std::vector<SignalScenario> edge_cases() {
+template <std::same_as<Json> J = Json>
+std::vector<SignalScenario> edge_cases() {
   constexpr double now = detail::edge_case_time;
   const auto good = [](std::string id, double at = detail::edge_case_time) {
     return Signal{std::move(id), "momentum", {.amount = 0.1, .base = "BTC", .quote = "USDT", .price = {}, .extra = {}}, at, {}};
@@ -283,8 +285,8 @@ inline std::vector<SignalScenario> edge_cases() {
   add("complete, no price", good("no_price"), missing_price).markets.clear();
   add("price at the signal's own time does not count", good("no_future"), missing_price).markets[0].timestamp = now;
 
-  const auto with_amount = [&](const char* name, const Json& amount) {
-    Json json = to_json(good(std::string("amount ") + name));
+  const auto with_amount = [&](const char* name, const J& amount) {
+    J json = to_json<J>(good(std::string("amount ") + name));
     json["params"]["amount"] = amount;
     add(std::string("amount ") + name, signal_from_json(json), invalid_field, "Invalid amount");
   };
@@ -308,7 +310,7 @@ inline std::vector<SignalScenario> edge_cases() {
   Signal unknown = good("unknown strategy");
   unknown.strategy = "x";
   add("unknown strategy", unknown, unknown_strategy, "Invalid strategy: x");
-  Json integer = to_json(good("integer time"));
+  J integer = to_json<J>(good("integer time"));
   integer["timestamp"] = 1'234'567'890;
   integer["params"]["price"] = 50'000;
   add("timestamp an integer, years old", signal_from_json(integer), std::nullopt);

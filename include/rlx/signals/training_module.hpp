@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -86,31 +87,32 @@ struct TrainReport {
   std::string schema_hash{};   ///< SHA-256 of the names of its columns
 
   /// All members by name, of `mcnemar` the statistic.
-  Json to_json() const {
-    Json json = {{"dataset_size", dataset_size},
-                 {"accuracy", accuracy},
-                 {"updated", updated},
-                 {"failed", failed},
-                 {"reason", reason},
-                 {"version", version},
-                 {"brier", brier},
-                 {"log_loss", log_loss},
-                 {"auc", auc},
-                 {"ece", ece},
-                 {"majority_share", majority_share},
-                 {"baseline_brier", baseline_brier},
-                 {"champion_brier", champion_brier},
-                 {"champion_auc", champion_auc},
-                 {"p_value", p_value},
-                 {"mcnemar", mcnemar.statistic},
-                 {"calibrated", calibrated},
-                 {"rounds", rounds},
-                 {"rows_train", rows_train},
-                 {"rows_calibrate", rows_calibrate},
-                 {"rows_test", rows_test},
-                 {"purged", purged},
-                 {"dataset_hash", dataset_hash},
-                 {"schema_hash", schema_hash}};
+  template <std::same_as<Json> J = Json>
+  J to_json() const {
+    J json = {{"dataset_size", dataset_size},
+              {"accuracy", accuracy},
+              {"updated", updated},
+              {"failed", failed},
+              {"reason", reason},
+              {"version", version},
+              {"brier", brier},
+              {"log_loss", log_loss},
+              {"auc", auc},
+              {"ece", ece},
+              {"majority_share", majority_share},
+              {"baseline_brier", baseline_brier},
+              {"champion_brier", champion_brier},
+              {"champion_auc", champion_auc},
+              {"p_value", p_value},
+              {"mcnemar", mcnemar.statistic},
+              {"calibrated", calibrated},
+              {"rounds", rounds},
+              {"rows_train", rows_train},
+              {"rows_calibrate", rows_calibrate},
+              {"rows_test", rows_test},
+              {"purged", purged},
+              {"dataset_hash", dataset_hash},
+              {"schema_hash", schema_hash}};
     return json;
   }
 };

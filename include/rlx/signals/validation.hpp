@@ -4,6 +4,7 @@
 #ifndef RLX_SIGNALS_VALIDATION_HPP
 #define RLX_SIGNALS_VALIDATION_HPP
 
+#include <concepts>
 #include <cstddef>
 #include <limits>
 #include <map>
@@ -14,7 +15,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include <rlx/risk/probability_metrics.hpp>
+#include <rlx/risk/interval.hpp>
 #include <rlx/signals/core_agent_logger.hpp>
 #include <rlx/signals/records.hpp>
 
@@ -60,20 +61,21 @@ struct ValidationReport {
   }
 
   /// All of it; what is not finite becomes null when written.
-  Json to_json() const {
-    Json table = Json::array(), wrong = Json::array();
+  template <std::same_as<Json> J = Json>
+  J to_json() const {
+    J table = J::array(), wrong = J::array();
     for (const auto& [key, count] : outcomes)
       table.push_back({{"expected", key.first}, {"actual", key.second}, {"count", count}});
     for (const Mismatch& m : mismatches) {
       wrong.push_back({{"scenario", m.scenario}, {"signal_id", m.signal_id}, {"expected", m.expected}, {"found", m.found}});
     }
     const risk::Interval rate = rejection_rate();
-    Json json = {{"scenarios", scenarios},
-                 {"outcomes", table},
-                 {"mismatches", wrong},
-                 {"rejection_rate", {{"share", rate.estimate}, {"low", rate.low}, {"high", rate.high}}},
-                 {"training_accuracy", training_accuracy},
-                 {"active_model", active_model}};
+    J json = {{"scenarios", scenarios},
+              {"outcomes", table},
+              {"mismatches", wrong},
+              {"rejection_rate", {{"share", rate.estimate}, {"low", rate.low}, {"high", rate.high}}},
+              {"training_accuracy", training_accuracy},
+              {"active_model", active_model}};
     if (log)
       json["log"] = {{"ok", log->ok}, {"records", log->records}, {"problem", log->bad ? log->bad->problem : std::string()}};
     return json;
