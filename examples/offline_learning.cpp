@@ -51,6 +51,7 @@ struct Settings {
   std::size_t seeds = 1, threads = 2;
   std::uint64_t seed = 1;
   std::optional<std::size_t> episodes, judged, updates;
+  std::optional<std::uint64_t> market;
   std::optional<double> gamma, chance, alpha, beta, expectile, learning_rate;
   bool estimates = true;
 };
@@ -268,7 +269,7 @@ int cart_pole(const Settings& s) {
 /// Opens legs of profiles drawn evenly, in a market that pays the moderate band 20 % too much.
 int ladder(const Settings& s) {
   constexpr std::size_t snapshots = 2'000;
-  const options::SyntheticChain chain({.seed = 11, .snapshots = snapshots, .planted = {0.25, 0.35, 1.2}});
+  const options::SyntheticChain chain({.seed = s.market.value_or(11), .snapshots = snapshots, .planted = {0.25, 0.35, 1.2}});
   options::LadderTapeConfig range;
   range.last = snapshots * 2 / 3;
   const auto earlier = std::make_shared<const options::LadderTape>(chain, range);
@@ -288,15 +289,15 @@ int ladder(const Settings& s) {
   return study(
       s,
       {.behaviour = "any profiles",
-       .episodes = 400,
+       .episodes = 2'000,
        .judged = 200,
        .updates = 6'000,
-       .gamma = 0.95,
+       .gamma = 0.9,
        .chance = 1.0,
-       .alpha = 0.01,
-       .beta = 50.0,
+       .alpha = 0.002,
+       .beta = 100.0,
        .expectile = 0.7,
-       .learning_rate = 3e-4},
+       .learning_rate = 1e-3},
       options::LadderEnv(earlier), judged,
       rlx::nn::mlp_actor_critic({.observation = judged.observation_size(), .action = actions}),
       [](const options::LadderEnv&, double chance) { return rlx::ExploringPolicy(rlx::UniformPolicy{}, chance); }, record);
@@ -338,7 +339,7 @@ int funding_arbitrage(const Settings& s) {
        .beta = 10.0,
        .expectile = 0.7,
        .learning_rate = 1e-3},
-      market(7), market(8),
+      market(s.market.value_or(7)), market(s.market.value_or(7) + 1),
       s.network == "pointer" ? rlx::nn::pointer_actor_critic(funding::slots())
                              : rlx::nn::mlp_actor_critic({.observation = funding::slots().observation_size(),
                                                           .action = funding::slots().num_actions()}),
@@ -375,7 +376,8 @@ int kalshi_markets(const Settings& s) {
        .beta = 300.0,
        .expectile = 0.7,
        .learning_rate = 1e-3},
-      markets(7, 320), markets(8, 80), rlx::nn::mlp_actor_critic({.observation = kalshi::feature_count, .action = 5}),
+      markets(s.market.value_or(7), 320), markets(s.market.value_or(7) + 1, 80),
+      rlx::nn::mlp_actor_critic({.observation = kalshi::feature_count, .action = 5}),
       [](const kalshi::MarketAgnosticKalshiEnv&, double chance) {
         return rlx::ExploringPolicy(FixedPolicy{{1, 0, 0, 0, 0}}, chance);
       },
@@ -393,6 +395,8 @@ int run(int argc, char** argv) {
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
   command.add_option("--seed", s.seed, "of the first")->capture_default_str();
+  command.add_option("--market", s.market,
+                     "seed of the market of the log (ladder 11, funding and kalshi 7; these are judged on the next)");
   command.add_option("--threads", s.threads, "changes no figure")->check(CLI::Range(1, 1024))->capture_default_str();
   command
       .add_option("--network", s.network,
@@ -417,6 +421,9 @@ int run(int argc, char** argv) {
     return 0;
   } catch (const CLI::ParseError& error) {
     throw app::UsageError(std::string(error.what()) + "; --help lists the flags");
+  }
+  if (s.market && (s.system == "premium_seller" || s.system == "cart_pole")) {
+    throw app::UsageError("--market goes with --system ladder, funding or kalshi; leave it out");
   }
   if (s.network == "pointer" && s.system != "funding") {
     throw app::UsageError("--network pointer goes with --system funding only; leave it out");

@@ -15,6 +15,7 @@ case $case_name in
     refuse 2 'usage: .*--system.*premium' --system premium
     refuse 2 'usage: .*--episodes' --episodes 0
     refuse 2 'usage: .*--bets' --bets 3
+    refuse 2 'usage: --market goes with --system ladder' --market 3
     refuse 4 'configuration: CqlConfig.alpha = -1' $small --alpha -1
     refuse 3 'file: .*no/log' $small --save-log no/log
     ;;
@@ -40,6 +41,9 @@ case $case_name in
     has out '^cart_pole: 100 episodes'
     run --system ladder --episodes 20 --judge-episodes 5 --updates 20 --no-estimates
     has out '^ladder: 20 episodes, 2240 rows, 52 observations, 8 actions'
+    mv out given
+    run --system ladder --episodes 20 --judge-episodes 5 --updates 20 --no-estimates --market 3
+    ! cmp -s given out || fail "--market changes nothing"
     run --system funding --episodes 20 --judge-episodes 5 --updates 20 --no-estimates
     has out '^funding: 20 episodes, .* 275 observations, 36 actions'
     run --system kalshi --episodes 20 --judge-episodes 5 --updates 20 --no-estimates
