@@ -10,8 +10,9 @@
 using namespace rlx_test;
 
 TEST_CASE("Differences are listed key by key, except the allowed ones", "[rl][checkpoint]") {
-  const nlohmann::json saved = {{"gamma", 0.99}, {"n_steps", 5}, {"old", 1}};
-  const nlohmann::json here = {{"gamma", 0.9}, {"n_steps", 5}, {"new", "x"}};
+  using rlx::detail::JsonTree;
+  const JsonTree saved = JsonTree::object({{"gamma", 0.99}, {"n_steps", 5}, {"old", 1}});
+  const JsonTree here = JsonTree::object({{"gamma", 0.9}, {"n_steps", 5}, {"new", "x"}});
   std::vector<std::string> differences;
   rlx::detail::list_differences(saved, here, {}, differences);
   REQUIRE(differences == std::vector<std::string>{"gamma: saved 0.99, here 0.9", "new: saved nothing, here \"x\"",

@@ -5,15 +5,13 @@
 #define RLX_IO_JSONL_HPP
 
 #include <cstddef>
-#include <cstdio>
 #include <string>
-#include <utility>
 
 #include <nlohmann/json.hpp>
 
 #include <rlx/core/error.hpp>
 #include <rlx/io/detail/finite_json.hpp>
-#include <rlx/io/detail/output_file.hpp>
+#include <rlx/io/detail/line_file.hpp>
 
 namespace rlx::io {
 
@@ -34,10 +32,7 @@ struct JsonlConfig {
 class JsonlWriter {
  public:
   /// @throws IoError naming the path.
-  explicit JsonlWriter(const std::string& path, JsonlConfig config = {})
-      : torn_(config.append && ends_in_torn_line(path)), file_(path, config.append), flush_every_(config.flush_every) {
-    if (torn_) file_.write("\n");
-  }
+  explicit JsonlWriter(const std::string& path, JsonlConfig config = {}) : file_(path, config.append, config.flush_every) {}
 
   /// Appends one line. @throws DataError if `object` is not a JSON object; IoError.
   void write(nlohmann::json object) {
@@ -45,30 +40,17 @@ class JsonlWriter {
       throw DataError("JsonlWriter: a line of '" + file_.path() + "' must be a JSON object, got " + object.type_name());
     }
     detail::replace_non_finite(object);
-    file_.write(object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n');
-    ++lines_;
-    if (flush_every_ != 0 && lines_ % flush_every_ == 0) file_.flush();
+    file_.write(object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   }
 
   /// @throws IoError
   void flush() { file_.flush(); }
   /// Lines written by this object.
-  std::size_t lines() const noexcept { return lines_; }
+  std::size_t lines() const noexcept { return file_.lines(); }
   const std::string& path() const noexcept { return file_.path(); }  ///< as given to the constructor
 
  private:
-  static bool ends_in_torn_line(const std::string& path) {
-    std::FILE* file = std::fopen(path.c_str(), "rb");
-    if (file == nullptr) return false;
-    const bool torn = std::fseek(file, -1, SEEK_END) == 0 && std::fgetc(file) != '\n';
-    std::fclose(file);
-    return torn;
-  }
-
-  bool torn_;
-  detail::OutputFile file_;
-  std::size_t flush_every_;
-  std::size_t lines_ = 0;
+  detail::LineFile file_;
 };
 
 }  // namespace rlx::io

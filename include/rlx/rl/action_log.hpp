@@ -10,10 +10,9 @@
 #include <utility>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
+#include <rlx/core/detail/json_tree.hpp>
 #include <rlx/core/error.hpp>
-#include <rlx/io/jsonl.hpp>
+#include <rlx/io/detail/line_file.hpp>
 #include <rlx/rl/learner.hpp>
 
 namespace rlx {
@@ -45,7 +44,7 @@ class ActionLog final : public Callback {
   /// @param path     of the file. @param config  see there
   /// @throws IoError if the file cannot be written
   ActionLog(const L& learner, const std::string& path, ActionLogConfig config = {})
-      : learner_(&learner), config_(config), out_(path, {.append = config.append, .flush_every = 0}) {}
+      : learner_(&learner), config_(config), out_(path, config.append, 0) {}
 
   /// @throws IoError, ConfigError if another learner calls
   bool on_rollout_end(Learner& learner) override {
@@ -58,16 +57,16 @@ class ActionLog final : public Callback {
     std::vector<typename L::ActionScalar> action(rollout.shape.action_width);
     for (std::size_t row = 0; row < rollout.rows(); ++row) {
       learner_->environment_action(row, action);
-      nlohmann::json line = {{"timestep", learner.num_timesteps() - rollout.rows() + (row / n + 1) * n},
-                             {"env", row % n},
-                             {"update", learner.n_updates()},
-                             {"episode", episode[row % n]},
-                             {"action", action},
-                             {"log_prob", rollout.log_probs[row]},
-                             {"value", rollout.values[row]},
-                             {"reward", rollout.rewards[row]},
-                             {"terminated", rollout.terminated[row] != 0},
-                             {"truncated", rollout.truncated[row] != 0}};
+      auto line = detail::JsonTree::object({{"timestep", learner.num_timesteps() - rollout.rows() + (row / n + 1) * n},
+                                            {"env", row % n},
+                                            {"update", learner.n_updates()},
+                                            {"episode", episode[row % n]},
+                                            {"action", action},
+                                            {"log_prob", rollout.log_probs[row]},
+                                            {"value", rollout.values[row]},
+                                            {"reward", rollout.rewards[row]},
+                                            {"terminated", rollout.terminated[row] != 0},
+                                            {"truncated", rollout.truncated[row] != 0}});
       if constexpr (L::transforms_actions) line["drawn"] = rollout.action(row);
       if (rollout.shape.mask_width != 0) {
         std::string mask;
@@ -75,7 +74,7 @@ class ActionLog final : public Callback {
         line["mask"] = std::move(mask);
       }
       if (config_.observations) line["observation"] = rollout.observation(row);
-      out_.write(std::move(line));
+      out_.write(line.dump());
       episode[row % n] += ended(row);
     }
     out_.flush();
@@ -93,7 +92,7 @@ class ActionLog final : public Callback {
 
   const L* learner_;
   ActionLogConfig config_;
-  io::JsonlWriter out_;
+  io::detail::LineFile out_;
 };
 
 }  // namespace rlx

@@ -19,13 +19,14 @@
 #include <utility>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
+#include <rlx/core/detail/json_tree.hpp>
+#include <rlx/core/detail/strict_json.hpp>
 #include <rlx/core/error.hpp>
 #include <rlx/core/finite.hpp>
 #include <rlx/io/atomic_file.hpp>
 #include <rlx/io/number_text.hpp>
 #include <rlx/rl/checkpoint.hpp>
+#include <rlx/rl/detail/learner_notes.hpp>
 #include <rlx/rl/evaluation.hpp>
 #include <rlx/rl/learner.hpp>
 #include <rlx/rl/statistics.hpp>
@@ -186,11 +187,10 @@ class EvalCallback final : public Callback {
 
   std::string note() const { return "evaluations of " + config_.name; }
   void remember(Learner& learner) const {
-    nlohmann::json state = {
-        {"recent", recent_}, {"evaluations", evaluations_}, {"without_improvement", without_improvement_}, {"best", nullptr}};
-    if (best_) {
-      state["best"] = {{"score", best_->score}, {"num_timesteps", best_->num_timesteps}, {"episode", best_->episode}};
-    }
+    const auto state = detail::JsonTree::object({{"recent", recent_},
+                                                 {"evaluations", evaluations_},
+                                                 {"without_improvement", without_improvement_},
+                                                 {"best", detail::best_to_json(best_)}});
     learner.notes[note()] = state.dump();
   }
   /// What the learner knows of evaluations under this name is what this object goes on from.
@@ -200,21 +200,17 @@ class EvalCallback final : public Callback {
     best_ = is_main() ? learner.best : std::nullopt;
     const auto found = learner.notes.find(note());
     if (found == learner.notes.end()) return;
-    try {
-      const nlohmann::json state = nlohmann::json::parse(found->second);
-      for (const nlohmann::json& score : state.at("recent"))  // null: not finite
-        recent_.push_back(score.is_null() ? std::numeric_limits<double>::quiet_NaN() : score.get<double>());
+    detail::read_note(found->first, found->second, [&](const detail::JsonTree& state) {
+      detail::JsonTreeObject in(state, "evaluations");
+      for (const auto& score : in.get<std::vector<std::optional<double>>>("recent"))  // null: not finite
+        recent_.push_back(score.value_or(std::numeric_limits<double>::quiet_NaN()));
       if (recent_.size() > config_.average_last)
         recent_.erase(recent_.begin(), recent_.end() - static_cast<std::ptrdiff_t>(config_.average_last));
-      evaluations_ = state.at("evaluations").get<std::uint64_t>();
-      without_improvement_ = state.at("without_improvement").get<std::uint64_t>();
-      if (const nlohmann::json& best = state.at("best"); !is_main() && !best.is_null()) {
-        best_ = BestScore{best.at("score").get<double>(), best.at("num_timesteps").get<std::uint64_t>(),
-                          best.at("episode").get<std::uint64_t>()};
-      }
-    } catch (const nlohmann::json::exception& error) {
-      throw CheckpointError("the note '" + note() + "' of the learner is damaged: " + error.what());
-    }
+      evaluations_ = in.get<std::uint64_t>("evaluations");
+      without_improvement_ = in.get<std::uint64_t>("without_improvement");
+      const std::optional<BestScore> best = detail::best_from_json(in.value("best"), in.path("best"));
+      if (!is_main()) best_ = best;
+    });
   }
 
   MakeEnv make_env_;
@@ -332,17 +328,15 @@ class CheckpointCallback final : public Callback {
   /// Notes the last of `kept`, which includes the file that is about to be written.
   void remember(Learner& learner, const std::vector<std::uint64_t>& kept) const {
     const auto last = static_cast<std::ptrdiff_t>(std::min(kept.size(), config_.keep_last));
-    learner.notes[note()] = nlohmann::json(std::vector<std::uint64_t>(kept.end() - last, kept.end())).dump();
+    learner.notes[note()] = detail::JsonTree(std::vector<std::uint64_t>(kept.end() - last, kept.end())).dump();
   }
   void recall(const Learner& learner) {
     const auto found = learner.notes.find(note());
     if (config_.keep_last == 0 || found == learner.notes.end()) return;
-    try {
-      for (const std::uint64_t at : nlohmann::json::parse(found->second).get<std::vector<std::uint64_t>>())
+    detail::read_note(found->first, found->second, [&](const detail::JsonTree& milestones) {
+      for (const std::uint64_t at : json_as<std::vector<std::uint64_t>>(milestones, "milestones"))
         if (milestones_.reached(at)) kept_.push_back(at);  // a training from 0 leaves the files of the one before
-    } catch (const nlohmann::json::exception& error) {
-      throw CheckpointError("the note '" + note() + "' of the learner is damaged: " + error.what());
-    }
+    });
   }
 
   CheckpointCallbackConfig config_;

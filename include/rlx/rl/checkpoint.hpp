@@ -5,16 +5,13 @@
 #define RLX_RL_CHECKPOINT_HPP
 
 #include <algorithm>
-#include <map>
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
+#include <rlx/core/detail/json_tree.hpp>
 #include <rlx/core/error.hpp>
-#include <rlx/core/json.hpp>
-#include <rlx/core/version.hpp>
 #include <rlx/io/safetensors.hpp>
 
 namespace rlx {
@@ -38,19 +35,22 @@ inline std::string description_path(const std::string& checkpoint) {
 namespace detail {
 
 /// Lists every key on which two flat JSON objects differ, "key: saved 1, here 2", except the allowed ones.
-inline void list_differences(const nlohmann::json& saved, const nlohmann::json& here, const std::vector<std::string>& allow,
+inline void list_differences(const JsonTree& saved, const JsonTree& here, const std::vector<std::string>& allow,
                              std::vector<std::string>& out) {
   const auto allowed = [&](const std::string& key) { return std::find(allow.begin(), allow.end(), key) != allow.end(); };
-  for (const auto& [key, value] : here.items()) {
+  for (std::size_t i = 0; i < here.size(); ++i) {
+    const std::string& key = here.keys()[i];
     if (allowed(key)) continue;
-    if (!saved.contains(key)) {
-      out.push_back(key + ": saved nothing, here " + value.dump());
-    } else if (saved.at(key) != value) {
-      out.push_back(key + ": saved " + saved.at(key).dump() + ", here " + value.dump());
+    const JsonTree* const other = saved.find(key);
+    if (other == saved.end()) {
+      out.push_back(key + ": saved nothing, here " + here[i].dump());
+    } else if (*other != here[i]) {
+      out.push_back(key + ": saved " + other->dump() + ", here " + here[i].dump());
     }
   }
-  for (const auto& [key, value] : saved.items()) {
-    if (!here.contains(key) && !allowed(key)) out.push_back(key + ": saved " + value.dump() + ", here nothing");
+  for (std::size_t i = 0; i < saved.size(); ++i) {
+    const std::string& key = saved.keys()[i];
+    if (here.find(key) == here.end() && !allowed(key)) out.push_back(key + ": saved " + saved[i].dump() + ", here nothing");
   }
 }
 

@@ -18,28 +18,14 @@
 #include <rlx/core/json.hpp>
 #include <rlx/nn/schedule.hpp>
 #include <rlx/rl/a2c_config.hpp>
+#include <rlx/rl/detail/config_tree.hpp>
 #include <rlx/rl/ppo_config.hpp>
 
 namespace rlx {
 
 /// A constant is a number; `{"kind": "linear", "start": a, "end": b}`, the same for cosine; `{"kind": "piecewise", "points":
 /// [[1, a], [0.5, b], ...]}` with the progress remaining first.
-inline nlohmann::json schedule_to_json(const nn::Schedule& schedule) {
-  const auto& points = schedule.points();
-  switch (schedule.kind()) {
-    case nn::Schedule::Kind::constant:
-      return points.front().value;
-    case nn::Schedule::Kind::piecewise:
-      break;
-    default:
-      return {{"kind", schedule.kind() == nn::Schedule::Kind::linear ? "linear" : "cosine"},
-              {"start", points.front().value},
-              {"end", points.back().value}};
-  }
-  nlohmann::json corners = nlohmann::json::array();
-  for (const auto& point : points) corners.push_back(nlohmann::json::array({point.progress_remaining, point.value}));
-  return {{"kind", "piecewise"}, {"points", corners}};
-}
+inline nlohmann::json schedule_to_json(const nn::Schedule& schedule) { return detail::schedule_tree<nlohmann::json>(schedule); }
 
 /// Reads what `schedule_to_json` writes. @throws ConfigError naming the path
 inline nn::Schedule schedule_from_json(const nlohmann::json& json, const std::string& path) {
@@ -64,23 +50,7 @@ inline nn::Schedule schedule_from_json(const nlohmann::json& json, const std::st
 /// All fields by name. An infinite limit is written as null. @tparam Config PpoConfig or A2cConfig
 template <class Config>
 nlohmann::json config_to_json(const Config& config) {
-  nlohmann::json json = nlohmann::json::object();
-  for_each_field(config, [&]<class T>(const char* name, const T& field) {
-    if constexpr (std::is_same_v<T, nn::Schedule>) {
-      json[name] = schedule_to_json(field);
-    } else if constexpr (std::is_same_v<T, std::optional<nn::Schedule>>) {
-      json[name] = field ? schedule_to_json(*field) : nlohmann::json();
-    } else if constexpr (std::is_same_v<T, std::optional<double>>) {
-      json[name] = field ? nlohmann::json(*field) : nlohmann::json();
-    } else if constexpr (std::is_same_v<T, ValueClip>) {
-      json[name] = field == ValueClip::sb3 ? "sb3" : "max";
-    } else if constexpr (std::is_same_v<T, double>) {
-      json[name] = is_finite(field) ? nlohmann::json(field) : nlohmann::json();
-    } else {
-      json[name] = field;
-    }
-  });
-  return json;
+  return detail::config_tree<nlohmann::json>(config);
 }
 
 /// Reads fields by name; absent ones keep their default. null means infinity for the limits clip_obs, clip_reward and

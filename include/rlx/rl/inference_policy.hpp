@@ -21,15 +21,16 @@
 #include <variant>
 #include <vector>
 
+#include <rlx/core/detail/json_tree.hpp>
+#include <rlx/core/detail/strict_json.hpp>
 #include <rlx/core/error.hpp>
 #include <rlx/core/hash.hpp>
-#include <rlx/core/json.hpp>
 #include <rlx/core/matrix.hpp>
 #include <rlx/core/running_mean_std.hpp>
 #include <rlx/core/version.hpp>
 #include <rlx/io/safetensors.hpp>
+#include <rlx/nn/detail/graph_tree.hpp>
 #include <rlx/nn/graph.hpp>
-#include <rlx/nn/graph_json.hpp>
 #include <rlx/nn/parameter_store.hpp>
 #include <rlx/rl/detail/action_head.hpp>
 #include <rlx/rl/detail/value_scale.hpp>
@@ -88,39 +89,42 @@ inline constexpr std::string_view policy_format = "rlx-policy";
 inline constexpr std::string_view checkpoint_format = "rlx-checkpoint";
 
 /// null stands for an infinite bound.
-inline nlohmann::json bounds_to_json(const std::vector<float>& bounds) {
-  nlohmann::json json = nlohmann::json::array();
-  for (const float x : bounds) json.push_back(is_finite(x) ? nlohmann::json(x) : nlohmann::json());
-  return json;
-}
-inline std::vector<float> bounds_from_json(const nlohmann::json& json, float infinite, const std::string& where) {
+inline std::vector<float> bounds_from_json(const JsonTree& json, float infinite, const std::string& where) {
   if (!json.is_array()) throw CheckpointError(where + ": expected an array of numbers or null");
   std::vector<float> bounds;
-  for (const nlohmann::json& x : json) bounds.push_back(x.is_null() ? infinite : json_as<float>(x, where));
+  for (const JsonTree& x : json) bounds.push_back(x.is_null() ? infinite : json_as<float>(x, where));
   return bounds;
 }
 
-inline nlohmann::json layout_to_json(const PolicyLayout& layout) {
-  return {{"observation_size", layout.observation_size},
-          {"num_actions", layout.num_actions},
-          {"mask", layout.mask_required ? "required" : "none"},
-          {"observation_names", layout.observation_names},
-          {"action_names", layout.action_names},
-          {"layout_sha256", layout.layout_sha256},
-          {"distribution", layout.distribution},
-          {"nvec", layout.nvec},
-          {"low", bounds_to_json(layout.low)},
-          {"high", bounds_to_json(layout.high)},
-          {"normalize_observation", layout.normalize_observation},
-          {"clip_obs", layout.clip_obs},
-          {"info", layout.info}};
+/// An object of texts. @throws ConfigError naming what is none
+inline std::map<std::string, std::string> texts_from_json(const JsonTree& json, const std::string& where) {
+  JsonTreeObject object(json, where);
+  std::map<std::string, std::string> texts;
+  for (const std::string& key : json.keys()) texts[key] = object.get<std::string>(key);
+  return texts;
 }
 
-inline PolicyLayout layout_from_json(const nlohmann::json& json, const std::string& where) {
-  JsonObject object(json, where);
+inline JsonTree layout_to_json(const PolicyLayout& layout) {
+  return JsonTree::object({{"observation_size", layout.observation_size},
+                           {"num_actions", layout.num_actions},
+                           {"mask", layout.mask_required ? "required" : "none"},
+                           {"observation_names", layout.observation_names},
+                           {"action_names", layout.action_names},
+                           {"layout_sha256", layout.layout_sha256},
+                           {"distribution", layout.distribution},
+                           {"nvec", layout.nvec},
+                           {"low", layout.low},
+                           {"high", layout.high},
+                           {"normalize_observation", layout.normalize_observation},
+                           {"clip_obs", layout.clip_obs},
+                           {"info", layout.info}});
+}
+
+inline PolicyLayout layout_from_json(const JsonTree& json, const std::string& where) {
+  JsonTreeObject object(json, where);
   PolicyLayout layout;
   std::string mask;
-  nlohmann::json info, low, high;
+  JsonTree info, low, high;
   constexpr float infinity = std::numeric_limits<float>::infinity();
   object.read("observation_size", layout.observation_size);
   object.read("num_actions", layout.num_actions);
@@ -134,10 +138,7 @@ inline PolicyLayout layout_from_json(const nlohmann::json& json, const std::stri
   if (object.read("high", high)) layout.high = bounds_from_json(high, infinity, where + ".high");
   object.read("normalize_observation", layout.normalize_observation);
   object.read("clip_obs", layout.clip_obs);
-  if (object.read("info", info)) {
-    if (!info.is_object()) throw CheckpointError(where + ": info is not an object of texts");
-    for (const auto& [key, value] : info.items()) layout.info[key] = json_as<std::string>(value, where + ".info." + key);
-  }
+  if (object.read("info", info)) layout.info = texts_from_json(info, where + ".info");
   object.finish();
   if (mask != "required" && mask != "none")
     throw CheckpointError(where + ".mask: expected \"required\" or \"none\", found \"" + mask + '"');
@@ -191,9 +192,9 @@ inline AnyActionHead head_of(const PolicyLayout& layout) {
 }
 
 /// The "rlx" text of a file, parsed; whatever is wrong with it is a CheckpointError.
-inline nlohmann::json read_metadata(const io::Safetensors& file) {
+inline JsonTree read_metadata(const io::Safetensors& file) {
   try {
-    return parse_json(file.metadata("rlx"), file.name());
+    return JsonTree::parse(file.metadata("rlx"), file.name());
   } catch (const DataError& error) {
     throw CheckpointError(file.name() + ": the metadata is not readable: " + error.what());
   }
@@ -379,11 +380,11 @@ class InferencePolicy {
   void save(std::string_view path, const PolicyInfo& info = {}) const {
     PolicyLayout layout = layout_;
     for (const auto& [key, value] : info) layout.info[key] = value;
-    const nlohmann::json root = {{"format", detail::policy_format},
-                                 {"version", 1},
-                                 {"library", RLX_VERSION_STRING},
-                                 {"policy", detail::layout_to_json(layout)},
-                                 {"graph", nlohmann::json(spec_)}};
+    const auto root = detail::JsonTree::object({{"format", detail::policy_format},
+                                                {"version", 1},
+                                                {"library", RLX_VERSION_STRING},
+                                                {"policy", detail::layout_to_json(layout)},
+                                                {"graph", nn::detail::graph_tree<detail::JsonTree>(spec_)}});
     std::vector<io::TensorView> tensors;
     detail::append_parameters(store_, tensors);
     const double count = statistics_.count();
@@ -426,23 +427,22 @@ class InferencePolicy {
   }
 
   static InferencePolicy read(const io::Safetensors& file) {
-    const nlohmann::json root = detail::read_metadata(file);
+    const detail::JsonTree root = detail::read_metadata(file);
     try {
-      const auto format = root.value("format", std::string());
+      detail::JsonTreeObject in(root, file.name());
+      const auto format = in.get_or("format", std::string());
       if (format != detail::policy_format && format != detail::checkpoint_format) {
         throw CheckpointError(file.name() + ": format '" + format + "' is neither a policy nor a checkpoint of this library");
       }
-      if (root.value("version", 0) != 1) {
-        throw CheckpointError(file.name() + ": version " + root.value("version", nlohmann::json()).dump() + ", expected 1");
+      if (const auto version = in.get_or("version", detail::JsonTree()); version != 1) {
+        throw CheckpointError(file.name() + ": version " + version.dump() + ", expected 1");
       }
-      InferencePolicy policy(nn::read_graph(root.at("graph"), file.name() + ".graph"),
-                             detail::layout_from_json(root.at("policy"), file.name()));
+      InferencePolicy policy(nn::read_graph(in.value("graph"), file.name() + ".graph"),
+                             detail::layout_from_json(in.value("policy"), file.name()));
       detail::read_parameters(file, policy.store_);
       policy.unscale_values(file);
       if (policy.layout_.normalize_observation) detail::read_normalizer(file, "observation", policy.statistics_);
       return policy;
-    } catch (const nlohmann::json::exception& error) {
-      throw CheckpointError(file.name() + ": the metadata is damaged: " + error.what());
     } catch (const ConfigError& error) {
       throw CheckpointError(file.name() + ": " + error.what());
     } catch (const ShapeError& error) {

@@ -17,15 +17,17 @@
 #include <utility>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
+#include <rlx/core/detail/json_tree.hpp>
+#include <rlx/core/detail/strict_json.hpp>
 #include <rlx/core/hash.hpp>
+#include <rlx/core/version.hpp>
 #include <rlx/io/atomic_file.hpp>
 #include <rlx/io/safetensors.hpp>
-#include <rlx/nn/graph_json.hpp>
+#include <rlx/nn/detail/graph_tree.hpp>
 #include <rlx/rl/checkpoint.hpp>
-#include <rlx/rl/config_json.hpp>
+#include <rlx/rl/detail/config_tree.hpp>
 #include <rlx/rl/detail/extension_state.hpp>
+#include <rlx/rl/detail/learner_notes.hpp>
 #include <rlx/rl/detail/on_policy_learner.hpp>
 
 namespace rlx::detail {
@@ -44,7 +46,7 @@ void OnPolicyLearner<E, Rule, C, R, K>::save(std::string_view path_view) const {
                           "not repeat; load the last checkpoint, or let learn make another update first");
   }
   StateBuffers state = state_buffers();
-  const nlohmann::json description = metadata();
+  const JsonTree description = metadata();
   io::write_file_atomically(description_path(path), description.dump(2) + '\n');
   io::write_safetensors(path, {{"rlx", description.dump()}}, tensors(state));
 }
@@ -63,14 +65,14 @@ std::string OnPolicyLearner<E, Rule, C, R, K>::state_hash() const {
 }
 
 template <class E, class Rule, Critic C, RiskObjective R, Clock K>
-nlohmann::json OnPolicyLearner<E, Rule, C, R, K>::run_description() const {
-  nlohmann::json run = config_to_json(config_);
+JsonTree OnPolicyLearner<E, Rule, C, R, K>::run_description() const {
+  auto run = config_tree<JsonTree>(config_);
   run["gradient_shards"] = gradient_shards();
   run["num_envs"] = envs_->num_envs();
   run["num_shards"] = envs_->num_shards();
   run["env_seed"] = envs_->config().seed;
   run["layout_sha256"] = layout_.layout_sha256;
-  run["graph_sha256"] = sha256_hex(nlohmann::json(net_.spec).dump());
+  run["graph_sha256"] = sha256_hex(nn::detail::graph_tree<JsonTree>(net_.spec).dump());
   for (const auto& [key, value] : identity) run[key] = value;
   return run;
 }
@@ -84,33 +86,32 @@ PolicyLayout OnPolicyLearner<E, Rule, C, R, K>::described_layout() const {
 }
 
 template <class E, class Rule, Critic C, RiskObjective R, Clock K>
-nlohmann::json OnPolicyLearner<E, Rule, C, R, K>::metadata() const {
-  const nlohmann::json run = run_description();
-  nlohmann::json meta = {{"format", checkpoint_format},
-                         {"version", 1},
-                         {"library", RLX_VERSION_STRING},
-                         {"algorithm", Rule::algorithm},
-                         {"run", run},
-                         {"run_sha256", config_hash(run)},
-                         {"graph", nlohmann::json(net_.spec)},
-                         {"policy", layout_to_json(described_layout())},
-                         {"notes", notes},
-                         {"environment_state", VectorEnv<E>::saves_environments ? "present" : "absent"}};
-  meta["counters"] = {{"num_timesteps", num_timesteps_},
-                      {"total_timesteps", total_timesteps_},
-                      {"n_updates", n_updates_},
-                      {"epochs", epochs_},
-                      {"adam_t", optimizer_.steps()},
-                      {"env_steps", env_steps_},
-                      {"num_episodes", num_episodes()},
-                      {"forward_rows", forward_rows_},
-                      {"trained_rows", trained_rows_},
-                      {"started", started_},
-                      {"first_row_is_new", first_row_is_new_}};
-  meta["last_update"] = {{"loss", metrics_.loss}, {"entropy", metrics_.entropy}};  // which the next episodes' records name
-  meta["best"] =
-      best ? nlohmann::json{{"score", best->score}, {"num_timesteps", best->num_timesteps}, {"episode", best->episode}}
-           : nlohmann::json();
+JsonTree OnPolicyLearner<E, Rule, C, R, K>::metadata() const {
+  const JsonTree run = run_description();
+  JsonTree meta = JsonTree::object({{"format", checkpoint_format},
+                                    {"version", 1},
+                                    {"library", RLX_VERSION_STRING},
+                                    {"algorithm", Rule::algorithm},
+                                    {"run", run},
+                                    {"run_sha256", sha256_hex(run.dump())},
+                                    {"graph", nn::detail::graph_tree<JsonTree>(net_.spec)},
+                                    {"policy", layout_to_json(described_layout())},
+                                    {"notes", notes},
+                                    {"environment_state", VectorEnv<E>::saves_environments ? "present" : "absent"}});
+  meta["counters"] = JsonTree::object({{"num_timesteps", num_timesteps_},
+                                       {"total_timesteps", total_timesteps_},
+                                       {"n_updates", n_updates_},
+                                       {"epochs", epochs_},
+                                       {"adam_t", optimizer_.steps()},
+                                       {"env_steps", env_steps_},
+                                       {"num_episodes", num_episodes()},
+                                       {"forward_rows", forward_rows_},
+                                       {"trained_rows", trained_rows_},
+                                       {"started", started_},
+                                       {"first_row_is_new", first_row_is_new_}});
+  meta["last_update"] =
+      JsonTree::object({{"loss", metrics_.loss}, {"entropy", metrics_.entropy}});  // which the next episodes' records name
+  meta["best"] = best_to_json(best);
   return meta;
 }
 
@@ -185,16 +186,17 @@ void OnPolicyLearner<E, Rule, C, R, K>::load(std::string_view path_view, const L
                           "state than the parameters; return false there and call it after learn");
   }
   const io::Safetensors file = io::Safetensors::open(path);
-  const nlohmann::json meta = read_metadata(file);
+  const JsonTree meta = read_metadata(file);
   try {
-    const auto found = [&](const char* key) { return meta.value(key, nlohmann::json()); };
+    JsonTreeObject in(meta, "the metadata");
+    const auto found = [&](const char* key) { return in.get_or(key, JsonTree()); };
     if (found("format") != checkpoint_format || found("version") != 1 || found("algorithm") != Rule::algorithm) {
       throw CheckpointError(path + ": expected a " + std::string(Rule::algorithm) + " checkpoint of version 1, found format " +
                             found("format").dump() + ", algorithm " + found("algorithm").dump() + ", version " +
                             found("version").dump());
     }
     std::vector<std::string> differences;
-    list_differences(meta.at("run"), run_description(), options.allow, differences);
+    list_differences(in.value("run"), run_description(), options.allow, differences);
     refuse_differences(path, differences);
     constexpr bool restores = VectorEnv<E>::saves_environments;
     if (!restores && options.exact) {
@@ -209,10 +211,10 @@ void OnPolicyLearner<E, Rule, C, R, K>::load(std::string_view path_view, const L
     refuse_other_tensors(file, tensors(state));
     nn::ParameterStore<float> store = net_.store;
     read_parameters(file, store);
-    const nlohmann::json& counters = meta.at("counters");
+    JsonTreeObject counters = in.object("counters");
     Optimizer optimizer = optimizer_;
     optimizer.read_state(file);
-    optimizer.set_steps(counters.at("adam_t").get<std::uint64_t>());
+    optimizer.set_steps(counters.get<std::uint64_t>("adam_t"));
     RunningMeanStd observation_statistics = net_.observation_statistics;
     RunningMeanStd return_statistics = reward_scale_.statistics;
     std::vector<double> discounted(reward_scale_.returns.size());
@@ -244,25 +246,21 @@ void OnPolicyLearner<E, Rule, C, R, K>::load(std::string_view path_view, const L
     file.read_into("statistics/lengths", std::span<double>(lengths));
     C critic = load_extension(net_.critic, file, "critic");
     R objective = load_extension(objective_, file, "risk");
-    const auto number = [&](const char* name) { return counters.at(name).get<std::uint64_t>(); };
+    const auto number = [&](const char* name) { return counters.get<std::uint64_t>(name); };
     const std::array<std::uint64_t, 8> numbers{number("num_timesteps"), number("total_timesteps"), number("n_updates"),
                                                number("epochs"),        number("env_steps"),       number("num_episodes"),
                                                number("forward_rows"),  number("trained_rows")};
-    const bool started = counters.at("started").get<bool>();
-    const bool first_row_is_new = counters.at("first_row_is_new").get<bool>();
+    const bool started = counters.get<bool>("started");
+    const bool first_row_is_new = counters.get<bool>("first_row_is_new");
     UpdateMetrics metrics;
+    JsonTreeObject last_update = in.object("last_update");
     const auto figure = [&](const char* key) {  // null: not finite
-      const nlohmann::json& value = meta.at("last_update").at(key);
-      return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
+      return last_update.get<std::optional<double>>(key).value_or(std::numeric_limits<double>::quiet_NaN());
     };
     metrics.loss = figure("loss");
     metrics.entropy = figure("entropy");
-    std::optional<BestScore> saved_best;
-    if (const nlohmann::json& b = meta.at("best"); !b.is_null()) {
-      saved_best = BestScore{b.at("score").get<double>(), b.at("num_timesteps").get<std::uint64_t>(),
-                             b.at("episode").get<std::uint64_t>()};
-    }
-    auto saved_notes = meta.at("notes").get<std::map<std::string, std::string>>();
+    const std::optional<BestScore> saved_best = best_from_json(in.value("best"), in.path("best"));
+    auto saved_notes = texts_from_json(in.value("notes"), in.path("notes"));
     AnyEpisodeSampler sampler = envs_->sampler();
     StateReader sampler_state(file.at("sampler").data);
     sampler.load_state(sampler_state);
@@ -305,8 +303,6 @@ void OnPolicyLearner<E, Rule, C, R, K>::load(std::string_view path_view, const L
     metrics_ = metrics;
     best = saved_best;
     notes = std::move(saved_notes);
-  } catch (const nlohmann::json::exception& error) {
-    throw CheckpointError(path + ": the metadata is damaged: " + error.what());
   } catch (const ConfigError& error) {
     throw CheckpointError(path + ": " + error.what());
   }

@@ -41,9 +41,8 @@
 #include <utility>
 #include <vector>
 
-#include <nlohmann/json_fwd.hpp>
-
 #include <rlx/core/clock.hpp>
+#include <rlx/core/detail/json_tree.hpp>
 #include <rlx/core/error.hpp>
 #include <rlx/core/matrix.hpp>
 #include <rlx/core/random.hpp>
@@ -58,6 +57,7 @@
 #include <rlx/rl/checkpoint.hpp>
 #include <rlx/rl/critic.hpp>
 #include <rlx/rl/detail/actor_critic.hpp>
+#include <rlx/rl/detail/config_checks.hpp>
 #include <rlx/rl/detail/extension_state.hpp>
 #include <rlx/rl/detail/minibatch_gradient.hpp>
 #include <rlx/rl/detail/on_policy_loss.hpp>
@@ -592,8 +592,8 @@ class OnPolicyLearner : public Learner {
   // ------------------------------------------------------------------------------------------------------------ checkpoints
   // Defined in on_policy_checkpoint.hpp.
 
-  nlohmann::json run_description() const;
-  nlohmann::json metadata() const;
+  JsonTree run_description() const;
+  JsonTree metadata() const;
   PolicyLayout described_layout() const;
   StateBuffers state_buffers() const;
   std::vector<io::TensorView> tensors(const StateBuffers& state) const;

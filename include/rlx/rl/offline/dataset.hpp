@@ -19,11 +19,10 @@
 #include <utility>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
+#include <rlx/core/detail/json_tree.hpp>
+#include <rlx/core/detail/strict_json.hpp>
 #include <rlx/core/error.hpp>
 #include <rlx/core/finite.hpp>
-#include <rlx/core/json.hpp>
 #include <rlx/core/matrix.hpp>
 #include <rlx/io/safetensors.hpp>
 
@@ -120,7 +119,7 @@ class OfflineErrors {
   std::size_t count_ = 0;
 };
 
-inline std::string offline_number(double value) { return is_finite(value) ? nlohmann::json(value).dump() : "not finite"; }
+inline std::string offline_number(double value) { return is_finite(value) ? JsonTree(value).dump() : "not finite"; }
 
 }  // namespace detail
 
@@ -467,11 +466,11 @@ inline void OfflineDataset::save(const std::string& path) const {
                          {"observation_size", std::to_string(d)},
                          {"action_count", std::to_string(a)},
                          {"obs_spec_hash", info_.obs_spec_hash},
-                         {"gamma", nlohmann::json(info_.gamma).dump()},
-                         {"tags", nlohmann::json(info_.tags).dump()},
+                         {"gamma", rlx::detail::JsonTree(info_.gamma).dump()},
+                         {"tags", rlx::detail::JsonTree(info_.tags).dump()},
                          {"currency", info_.currency},
                          {"propensity_source", std::string(to_string(info_.propensity_source))},
-                         {"risk_names", nlohmann::json(info_.risk_names).dump()}},
+                         {"risk_names", rlx::detail::JsonTree(info_.risk_names).dump()}},
                         tensors);
 }
 
@@ -481,16 +480,19 @@ inline OfflineDataset OfflineDataset::from_safetensors(const io::Safetensors& fi
                     "'");
   }
   OfflineInfo info;
-  const auto value = [&](const char* key) { return parse_json(file.metadata(key), file.name() + ": metadata '" + key + '\''); };
-  try {
-    info.observation_size = value("observation_size").get<std::size_t>();
-    info.action_count = value("action_count").get<std::size_t>();
-    info.gamma = value("gamma").get<double>();
-    info.tags = value("tags").get<std::vector<std::string>>();
-    info.risk_names = value("risk_names").get<std::vector<std::string>>();
-  } catch (const nlohmann::json::exception& error) {
-    throw DataError(file.name() + ": metadata of another type than expected: " + error.what());
-  }
+  const auto read = [&]<class T>(const char* key, T& value) {
+    const std::string where = file.name() + ": metadata '" + key + '\'';
+    try {
+      value = json_as<T>(rlx::detail::JsonTree::parse(file.metadata(key), where), where);
+    } catch (const ConfigError& error) {
+      throw DataError(error.what());
+    }
+  };
+  read("observation_size", info.observation_size);
+  read("action_count", info.action_count);
+  read("gamma", info.gamma);
+  read("tags", info.tags);
+  read("risk_names", info.risk_names);
   info.obs_spec_hash = file.metadata("obs_spec_hash");
   info.currency = file.metadata("currency");
   const std::string& source = file.metadata("propensity_source");

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief How the notes of a learner and its best score stand in a checkpoint.
+#ifndef RLX_RL_DETAIL_LEARNER_NOTES_HPP
+#define RLX_RL_DETAIL_LEARNER_NOTES_HPP
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include <rlx/core/detail/json_tree.hpp>
+#include <rlx/core/detail/strict_json.hpp>
+#include <rlx/core/error.hpp>
+#include <rlx/rl/learner.hpp>
+
+namespace rlx::detail {
+
+/// null stands for none.
+inline JsonTree best_to_json(const std::optional<BestScore>& best) {
+  if (!best) return nullptr;
+  return JsonTree::object({{"score", best->score}, {"num_timesteps", best->num_timesteps}, {"episode", best->episode}});
+}
+/// @throws ConfigError
+inline std::optional<BestScore> best_from_json(const JsonTree& json, const std::string& where) {
+  if (json.is_null()) return std::nullopt;
+  JsonTreeObject in(json, where);
+  return BestScore{in.get<double>("score"), in.get<std::uint64_t>("num_timesteps"), in.get<std::uint64_t>("episode")};
+}
+
+/// Calls `read` with the JSON of a note. @throws CheckpointError if `read` does not find what it expects
+template <class F>
+void read_note(const std::string& name, const std::string& text, F&& read) {
+  try {
+    read(JsonTree::parse(text, "note"));
+  } catch (const Error& error) {
+    throw CheckpointError("the note '" + name + "' of the learner is damaged: " + error.what());
+  }
+}
+
+}  // namespace rlx::detail
+
+#endif  // RLX_RL_DETAIL_LEARNER_NOTES_HPP
