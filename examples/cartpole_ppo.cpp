@@ -9,6 +9,7 @@
 #include <rlx/nn/networks.hpp>
 #include <rlx/rl/callbacks.hpp>
 #include <rlx/rl/evaluation.hpp>
+#include <rlx/rl/log_outputs.hpp>
 #include <rlx/rl/ppo.hpp>
 
 int main(int argc, char** argv) try {

@@ -12,7 +12,9 @@
 #include <rlx/io/iso8601.hpp>
 #include <rlx/io/mapped_file.hpp>
 #include <rlx/rl/callbacks.hpp>
+#include <rlx/rl/config_json.hpp>
 #include <rlx/rl/health.hpp>
+#include <rlx/rl/log_outputs.hpp>
 #include <rlx/rl/logger.hpp>
 #include <rlx/rl/logger_json.hpp>
 #include <rlx/rl/manifest.hpp>

@@ -4,6 +4,8 @@
 #include <rlx/core/finite.hpp>
 #include <rlx/io/number_text.hpp>
 #include <rlx/rl/evaluation.hpp>
+#include <rlx/rl/inference_policy.hpp>
+#include <rlx/rl/log_outputs.hpp>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>

@@ -12,6 +12,7 @@
 #include <rlx/rl/health.hpp>
 
 #include <fmt/format.h>
+#include <nlohmann/json_fwd.hpp>
 
 #include <unistd.h>
 

@@ -8,6 +8,7 @@
 #include "options.hpp"
 
 #include <rlx/kalshi/evaluation.hpp>
+#include <rlx/rl/inference_policy.hpp>
 
 #include <string>
 

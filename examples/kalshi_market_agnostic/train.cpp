@@ -14,8 +14,10 @@
 #include <rlx/io/number_text.hpp>
 #include <rlx/io/safetensors.hpp>
 #include <rlx/kalshi/features.hpp>
+#include <rlx/nn/graph_json.hpp>
 #include <rlx/rl/a2c.hpp>
 #include <rlx/rl/config_json.hpp>
+#include <rlx/rl/log_outputs.hpp>
 #include <rlx/rl/logger_json.hpp>
 #include <rlx/rl/manifest.hpp>
 #include <rlx/rl/ppo.hpp>

@@ -3,6 +3,7 @@
 
 #include <rlx/core/finite.hpp>
 #include <rlx/io/number_text.hpp>
+#include <rlx/rl/inference_policy.hpp>
 
 #include <nlohmann/json.hpp>
 

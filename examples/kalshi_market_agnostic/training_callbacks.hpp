@@ -9,6 +9,7 @@
 #include "view_sampler.hpp"
 
 #include <rlx/rl/callbacks.hpp>
+#include <rlx/rl/log_outputs.hpp>
 #include <rlx/rl/logger.hpp>
 
 #include <fmt/format.h>

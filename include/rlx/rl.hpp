@@ -22,6 +22,7 @@
 #include <rlx/rl/health.hpp>
 #include <rlx/rl/inference_policy.hpp>
 #include <rlx/rl/learner.hpp>
+#include <rlx/rl/log_outputs.hpp>
 #include <rlx/rl/logger.hpp>
 #include <rlx/rl/logger_json.hpp>
 #include <rlx/rl/losses.hpp>
@@ -41,6 +42,7 @@
 #include <rlx/rl/offline/tag_statistics.hpp>
 #include <rlx/rl/offline/transitions.hpp>
 #include <rlx/rl/policy.hpp>
+#include <rlx/rl/policy_layout.hpp>
 #include <rlx/rl/ppo.hpp>
 #include <rlx/rl/ppo_config.hpp>
 #include <rlx/rl/quantile_critic.hpp>

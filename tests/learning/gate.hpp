@@ -28,6 +28,7 @@
 #include <rlx/io/number_text.hpp>
 #include <rlx/nn/graph_spec.hpp>
 #include <rlx/rl/evaluation.hpp>
+#include <rlx/rl/inference_policy.hpp>
 #include <rlx/rl/statistics.hpp>
 
 namespace rlx_learning {

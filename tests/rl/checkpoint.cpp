@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include <rlx/rl/detail/run_comparison.hpp>
+
 #include "rlx_catch.hpp"
 
 using namespace rlx_test;

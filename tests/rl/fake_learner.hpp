@@ -6,6 +6,7 @@
 
 #include <string>
 
+#include <rlx/rl/inference_policy.hpp>
 #include <rlx/rl/learner.hpp>
 
 namespace rlx_test {

@@ -10,6 +10,8 @@
 #include <string>
 #include <unistd.h>
 
+#include <rlx/rl/log_outputs.hpp>
+
 #include "rlx_catch.hpp"
 
 using namespace rlx_test;

@@ -17,6 +17,7 @@
 #include <rlx/env/testing.hpp>
 #include <rlx/io/mapped_file.hpp>
 #include <rlx/nn/networks.hpp>
+#include <rlx/rl/log_outputs.hpp>
 #include <rlx/rl/manifest.hpp>
 
 #include "counting_allocator.hpp"

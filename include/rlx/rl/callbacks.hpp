@@ -155,14 +155,15 @@ class EvalCallback final : public Callback {
  private:
   bool is_main() const { return config_.name == "eval"; }
 
-  Evaluation evaluate(const Learner& learner) {
+  template <class L>  // of a policy that the caller knows whole
+  Evaluation evaluate(const L& learner) {
     const EvaluationConfig config{.n_eval_episodes = config_.n_eval_episodes,
                                   .deterministic = config_.deterministic,
                                   .num_envs = config_.num_envs,
                                   .seed = config_.seed,
                                   .max_episode_steps = config_.max_episode_steps,
                                   .pool = config_.pool};
-    const InferencePolicy policy = learner.policy();
+    const auto policy = learner.policy();
     Logger* const logger = learner.logger();
     if (logger == nullptr) return evaluate_policy(policy, make_env_, config);
     const auto record = [&](const std::string& key, double value) { logger->record(config_.name + '/' + key, value); };

@@ -6,12 +6,10 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -24,7 +22,6 @@
 #include <rlx/core/detail/json_tree.hpp>
 #include <rlx/core/detail/strict_json.hpp>
 #include <rlx/core/error.hpp>
-#include <rlx/core/hash.hpp>
 #include <rlx/core/matrix.hpp>
 #include <rlx/core/running_mean_std.hpp>
 #include <rlx/core/version.hpp>
@@ -33,47 +30,13 @@
 #include <rlx/nn/graph.hpp>
 #include <rlx/nn/parameter_store.hpp>
 #include <rlx/rl/detail/action_head.hpp>
+#include <rlx/rl/detail/observation_scaling.hpp>
+#include <rlx/rl/detail/policy_file.hpp>
 #include <rlx/rl/detail/value_scale.hpp>
 #include <rlx/rl/policy.hpp>
+#include <rlx/rl/policy_layout.hpp>
 
 namespace rlx {
-
-/// Texts that travel with an exported policy: data hashes, training summary. Free keys.
-using PolicyInfo = std::map<std::string, std::string>;
-
-/// What a policy expects and offers.
-struct PolicyLayout {
-  std::size_t observation_size = 0;  ///< floats of an observation, raw
-  std::size_t num_actions = 0;       ///< width of the network's output "action": choices, means or weights
-  /// "categorical", "multi_categorical", "gaussian", "tanh_gaussian" or "dirichlet".
-  std::string distribution = "categorical";
-  std::vector<std::int64_t> nvec = {};  ///< multi_categorical: choices per component
-  /// @{ Gaussians: bounds of the action, may be infinite.
-  std::vector<float> low = {}, high = {};
-  /// @}
-  bool mask_required = false;                  ///< the environment had masks, so every call needs one
-  std::vector<std::string> observation_names;  ///< empty if the environment has none
-  std::vector<std::string> action_names;       ///< likewise
-  std::string layout_sha256;                   ///< of sizes and names; equal layouts have equal hashes
-  bool normalize_observation = false;          ///< whether observations are scaled by the statistics in the file
-  double clip_obs = 10.0;                      ///< limit of a scaled number
-  PolicyInfo info;                             ///< what was exported with it
-};
-
-/// Digest of the sizes and names of a layout.
-inline std::string layout_hash(const PolicyLayout& layout) {
-  std::string text = std::to_string(layout.observation_size) + ' ' + std::to_string(layout.num_actions) +
-                     (layout.mask_required ? " mask" : " none");
-  if (layout.distribution != "categorical") text += ' ' + layout.distribution;
-  for (const std::int64_t n : layout.nvec) text += ' ' + std::to_string(n);
-  for (const auto* bounds : {&layout.low, &layout.high})
-    for (const float x : *bounds) text += ' ' + std::to_string(std::bit_cast<std::uint32_t>(x));
-  for (const auto* names : {&layout.observation_names, &layout.action_names}) {
-    text += '\n';
-    for (const std::string& name : *names) text += name + '\t';
-  }
-  return sha256_hex(text);
-}
 
 /// What is known of one decision.
 struct Decision {
@@ -84,67 +47,6 @@ struct Decision {
 };
 
 namespace detail {
-
-inline constexpr std::string_view policy_format = "rlx-policy";
-inline constexpr std::string_view checkpoint_format = "rlx-checkpoint";
-
-/// null stands for an infinite bound.
-inline std::vector<float> bounds_from_json(const JsonTree& json, float infinite, const std::string& where) {
-  if (!json.is_array()) throw CheckpointError(where + ": expected an array of numbers or null");
-  std::vector<float> bounds;
-  for (const JsonTree& x : json) bounds.push_back(x.is_null() ? infinite : json_as<float>(x, where));
-  return bounds;
-}
-
-/// An object of texts. @throws ConfigError naming what is none
-inline std::map<std::string, std::string> texts_from_json(const JsonTree& json, const std::string& where) {
-  JsonTreeObject object(json, where);
-  std::map<std::string, std::string> texts;
-  for (const std::string& key : json.keys()) texts[key] = object.get<std::string>(key);
-  return texts;
-}
-
-inline JsonTree layout_to_json(const PolicyLayout& layout) {
-  return JsonTree::object({{"observation_size", layout.observation_size},
-                           {"num_actions", layout.num_actions},
-                           {"mask", layout.mask_required ? "required" : "none"},
-                           {"observation_names", layout.observation_names},
-                           {"action_names", layout.action_names},
-                           {"layout_sha256", layout.layout_sha256},
-                           {"distribution", layout.distribution},
-                           {"nvec", layout.nvec},
-                           {"low", layout.low},
-                           {"high", layout.high},
-                           {"normalize_observation", layout.normalize_observation},
-                           {"clip_obs", layout.clip_obs},
-                           {"info", layout.info}});
-}
-
-inline PolicyLayout layout_from_json(const JsonTree& json, const std::string& where) {
-  JsonTreeObject object(json, where);
-  PolicyLayout layout;
-  std::string mask;
-  JsonTree info, low, high;
-  constexpr float infinity = std::numeric_limits<float>::infinity();
-  object.read("observation_size", layout.observation_size);
-  object.read("num_actions", layout.num_actions);
-  object.read("mask", mask);
-  object.read("observation_names", layout.observation_names);
-  object.read("action_names", layout.action_names);
-  object.read("layout_sha256", layout.layout_sha256);
-  object.read("distribution", layout.distribution);
-  object.read("nvec", layout.nvec);
-  if (object.read("low", low)) layout.low = bounds_from_json(low, -infinity, where + ".low");
-  if (object.read("high", high)) layout.high = bounds_from_json(high, infinity, where + ".high");
-  object.read("normalize_observation", layout.normalize_observation);
-  object.read("clip_obs", layout.clip_obs);
-  if (object.read("info", info)) layout.info = texts_from_json(info, where + ".info");
-  object.finish();
-  if (mask != "required" && mask != "none")
-    throw CheckpointError(where + ".mask: expected \"required\" or \"none\", found \"" + mask + '"');
-  layout.mask_required = mask == "required";
-  return layout;
-}
 
 /// The distribution that a layout names. @throws ConfigError for an unknown one, or sizes that contradict each other
 inline AnyActionHead head_of(const PolicyLayout& layout) {
@@ -191,90 +93,6 @@ inline AnyActionHead head_of(const PolicyLayout& layout) {
   return CategoricalHead(0);
 }
 
-/// The "rlx" text of a file, parsed; whatever is wrong with it is a CheckpointError.
-inline JsonTree read_metadata(const io::Safetensors& file) {
-  try {
-    return JsonTree::parse(file.metadata("rlx"), file.name());
-  } catch (const DataError& error) {
-    throw CheckpointError(file.name() + ": the metadata is not readable: " + error.what());
-  }
-}
-
-/// Copies `policy/<tensor>` of a file into a store of the same layout.
-inline void read_parameters(const io::Safetensors& file, nn::ParameterStore<float>& store) {
-  for (std::size_t i = 0; i < store.layout().size(); ++i) {
-    const nn::TensorInfo& tensor = store.layout()[i];
-    file.read_into("policy/" + tensor.name, tensor.shape, store.parameters().subspan(tensor.offset, tensor.size));
-  }
-}
-
-inline void append_parameters(const nn::ParameterStore<float>& store, std::vector<io::TensorView>& tensors) {
-  for (const nn::TensorInfo& tensor : store.layout()) {
-    tensors.push_back(
-        io::tensor_view("policy/" + tensor.name, store.parameters().subspan(tensor.offset, tensor.size), tensor.shape));
-  }
-}
-
-inline void read_normalizer(const io::Safetensors& file, const std::string& name, RunningMeanStd& statistics) {
-  std::vector<double> mean(statistics.columns());
-  std::vector<double> variance(statistics.columns());
-  double count = 0.0;
-  file.read_into("normalizer/" + name + "/mean", std::span<double>(mean));
-  file.read_into("normalizer/" + name + "/var", std::span<double>(variance));
-  file.read_into("normalizer/" + name + "/count", std::span<double>(&count, 1));
-  try {
-    statistics.set(mean, variance, count);
-  } catch (const NumericError& error) {
-    throw CheckpointError(file.name() + ": normalizer/" + name + ": " + error.what());
-  }
-}
-
-/// @throws CheckpointError
-inline ValueScale read_value_scale(const io::Safetensors& file) {
-  std::array<double, 3> value{};
-  const std::span<double> numbers(value);
-  file.read_into("normalizer/value/mean", numbers.subspan(0, 1));
-  file.read_into("normalizer/value/var", numbers.subspan(1, 1));
-  file.read_into("normalizer/value/count", numbers.subspan(2, 1));
-  if (first_non_finite(std::span<const double>(value)) != value.size() || value[1] < 0.0 || value[2] < 0.0) {
-    throw CheckpointError(file.name() + ": normalizer/value: expected finite numbers and a variance and count of at least 0");
-  }
-  ValueScale scale;
-  scale.set(value[0], value[1], value[2]);
-  return scale;
-}
-
-inline void append_normalizer(const std::string& name, const RunningMeanStd& statistics, const double& count,
-                              std::vector<io::TensorView>& tensors) {
-  tensors.push_back(io::tensor_view("normalizer/" + name + "/mean", statistics.mean()));
-  tensors.push_back(io::tensor_view("normalizer/" + name + "/var", statistics.variance()));
-  tensors.push_back(io::tensor_view("normalizer/" + name + "/count", std::span<const double>(&count, 1)));
-}
-
-/// How observations reach the network: scaled by running statistics and clipped, except the columns that say whether
-/// a slot is filled and those that hold categories.
-struct ObservationScaling {
-  double clip = 10.0;
-  std::vector<std::size_t> unscaled;
-
-  /// `row` and `out` may not overlap. Until the statistics hold a row the observation passes unchanged.
-  void apply(const RunningMeanStd& statistics, std::span<const float> row, std::span<float> out) const {
-    if (statistics.count() < 1.0) {
-      std::copy(row.begin(), row.end(), out.begin());
-      return;
-    }
-    statistics.normalize(row, out, clip);
-    for (const std::size_t column : unscaled) out[column] = row[column];
-  }
-};
-
-/// Probability-weighted critics have several outputs; their mean is the value.
-inline float mean_output(std::span<const float> outputs) {
-  float sum = 0.0F;
-  for (const float o : outputs) sum += o;
-  return outputs.size() == 1 ? outputs[0] : sum / static_cast<float>(outputs.size());
-}
-
 }  // namespace detail
 
 /// Parameters, observation scaling and mask rule of a trained policy. Immutable: all calls are safe from any thread, each with
@@ -285,7 +103,9 @@ inline float mean_output(std::span<const float> outputs) {
 /// std::int32_t action = 0;
 /// const rlx::Decision decision = policy.act(observation, mask, {&action, 1}, workspace);
 /// @endcode
-class InferencePolicy {
+/// Called InferencePolicy. @tparam S float, as files hold it; a parameter so that only what a program uses is compiled
+template <class S>
+class BasicInferencePolicy {
  public:
   /// Scratch memory of one thread, and with an lstm what the network remembers of one episode.
   class Workspace {
@@ -294,10 +114,10 @@ class InferencePolicy {
     void begin_episode() noexcept { starts_ = 1; }
 
    private:
-    friend class InferencePolicy;
-    Workspace(nn::Workspace<float> network, std::size_t observation, std::size_t action, std::size_t state)
+    friend class BasicInferencePolicy;
+    Workspace(nn::Workspace<S> network, std::size_t observation, std::size_t action, std::size_t state)
         : network_(std::move(network)), observation_(observation), stored_(action), state_(state) {}
-    nn::Workspace<float> network_;
+    nn::Workspace<S> network_;
     std::vector<float> observation_;  // scaled
     std::vector<float> stored_;       // a sample before it is clipped or squashed
     std::vector<float> state_;
@@ -305,14 +125,14 @@ class InferencePolicy {
   };
 
   /// From a policy file or a full checkpoint. @throws IoError, CheckpointError
-  static InferencePolicy load(std::string_view path) { return read(io::Safetensors::open(std::string(path))); }
+  static BasicInferencePolicy load(std::string_view path) { return read(io::Safetensors::open(std::string(path))); }
   /// The same from memory, which is not kept. @throws CheckpointError
-  static InferencePolicy from_bytes(std::span<const std::byte> bytes) { return read(io::Safetensors::from_bytes(bytes)); }
+  static BasicInferencePolicy from_bytes(std::span<const std::byte> bytes) { return read(io::Safetensors::from_bytes(bytes)); }
 
   /// From parts, for learners. The store must have the layout of the graph.
-  InferencePolicy(nn::GraphSpec spec, const nn::ParameterStore<float>& parameters, PolicyLayout layout,
+  BasicInferencePolicy(nn::GraphSpec spec, const nn::ParameterStore<S>& parameters, PolicyLayout layout,
                   const RunningMeanStd* statistics)
-      : InferencePolicy(std::move(spec), std::move(layout)) {
+      : BasicInferencePolicy(std::move(spec), std::move(layout)) {
     if (parameters.layout() != store_.layout()) throw ShapeError("InferencePolicy: the parameters do not belong to this graph");
     std::copy(parameters.parameters().begin(), parameters.parameters().end(), store_.parameters().begin());
     if (statistics != nullptr) statistics_.set(statistics->mean(), statistics->variance(), statistics->count());
@@ -383,7 +203,7 @@ class InferencePolicy {
     const auto root = detail::JsonTree::object({{"format", detail::policy_format},
                                                 {"version", 1},
                                                 {"library", RLX_VERSION_STRING},
-                                                {"policy", detail::layout_to_json(layout)},
+                                                {"policy", detail::layout_to_json<detail::JsonTree>(layout)},
                                                 {"graph", nn::detail::graph_tree<detail::JsonTree>(spec_)}});
     std::vector<io::TensorView> tensors;
     detail::append_parameters(store_, tensors);
@@ -393,7 +213,7 @@ class InferencePolicy {
   }
 
  private:
-  InferencePolicy(nn::GraphSpec spec, PolicyLayout layout)
+  BasicInferencePolicy(nn::GraphSpec spec, PolicyLayout layout)
       : spec_(std::move(spec)),
         layout_(std::move(layout)),
         head_(detail::head_of(layout_)),
@@ -404,10 +224,10 @@ class InferencePolicy {
     value_ = graph_.output_index("value");
   }
 
-  nn::Graph<float> build_graph() {
+  nn::Graph<S> build_graph() {
     const std::size_t log_std = std::visit([](const auto& head) { return head.log_std_size(); }, head_);
     if (log_std > 0) store_.add("log_std", {log_std}, "actor");
-    nn::Graph<float> graph = nn::Graph<float>::build(spec_, store_);
+    nn::Graph<S> graph = nn::Graph<S>::build(spec_, store_);
     // Here, before memory is taken for the numbers that a file claims.
     if (graph.input_width() != layout_.observation_size || graph.output_width("action") != layout_.num_actions) {
       throw ShapeError("InferencePolicy: the graph maps " + std::to_string(graph.input_width()) + " inputs to " +
@@ -426,7 +246,7 @@ class InferencePolicy {
     detail::rescale_value_head(store_.tensor(head->weight), store_.tensor(head->bias), scale.mean(), scale.std(), 0.0, 1.0);
   }
 
-  static InferencePolicy read(const io::Safetensors& file) {
+  static BasicInferencePolicy read(const io::Safetensors& file) {
     const detail::JsonTree root = detail::read_metadata(file);
     try {
       detail::JsonTreeObject in(root, file.name());
@@ -437,7 +257,7 @@ class InferencePolicy {
       if (const auto version = in.get_or("version", detail::JsonTree()); version != 1) {
         throw CheckpointError(file.name() + ": version " + version.dump() + ", expected 1");
       }
-      InferencePolicy policy(nn::read_graph(in.value("graph"), file.name() + ".graph"),
+      BasicInferencePolicy policy(nn::read_graph(in.value("graph"), file.name() + ".graph"),
                              detail::layout_from_json(in.value("policy"), file.name()));
       detail::read_parameters(file, policy.store_);
       policy.unscale_values(file);
@@ -511,7 +331,7 @@ class InferencePolicy {
       scaling_.apply(statistics_, observation, workspace.observation_);
       row = workspace.observation_;
     }
-    nn::Recurrence<float> recurrence;
+    nn::Recurrence<S> recurrence;
     if (!workspace.state_.empty()) {
       recurrence.sequences = 1;
       recurrence.state = {workspace.state_.data(), 1, workspace.state_.size()};
@@ -535,8 +355,8 @@ class InferencePolicy {
   nn::GraphSpec spec_;
   PolicyLayout layout_;
   detail::AnyActionHead head_;
-  nn::ParameterStore<float> store_;
-  nn::Graph<float> graph_;
+  nn::ParameterStore<S> store_;
+  nn::Graph<S> graph_;
   RunningMeanStd statistics_;
   detail::ObservationScaling scaling_;
   std::size_t action_ = 0;

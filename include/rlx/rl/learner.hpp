@@ -14,8 +14,8 @@
 #include <string_view>
 #include <vector>
 
-#include <rlx/rl/inference_policy.hpp>
 #include <rlx/rl/logger.hpp>
+#include <rlx/rl/policy_layout.hpp>
 
 namespace rlx {
 

@@ -14,7 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include <rlx/io/jsonl.hpp>
-#include <rlx/rl/logger.hpp>
+#include <rlx/rl/log_outputs.hpp>
 
 namespace rlx {
 

@@ -23,9 +23,9 @@
 #include <rlx/nn/parameter_store.hpp>
 #include <rlx/rl/critic.hpp>
 #include <rlx/rl/detail/action_head.hpp>
+#include <rlx/rl/detail/observation_scaling.hpp>
 #include <rlx/rl/detail/on_policy_loss.hpp>
 #include <rlx/rl/detail/value_scale.hpp>
-#include <rlx/rl/inference_policy.hpp>
 #include <rlx/rl/rollout.hpp>
 
 namespace rlx::detail {

@@ -29,6 +29,8 @@
 #include <rlx/rl/detail/extension_state.hpp>
 #include <rlx/rl/detail/learner_notes.hpp>
 #include <rlx/rl/detail/on_policy_learner.hpp>
+#include <rlx/rl/detail/policy_file.hpp>
+#include <rlx/rl/detail/run_comparison.hpp>
 
 namespace rlx::detail {
 
@@ -95,7 +97,7 @@ JsonTree OnPolicyLearner<E, Rule, C, R, K>::metadata() const {
                                     {"run", run},
                                     {"run_sha256", sha256_hex(run.dump())},
                                     {"graph", nn::detail::graph_tree<JsonTree>(net_.spec)},
-                                    {"policy", layout_to_json(described_layout())},
+                                    {"policy", layout_to_json<JsonTree>(described_layout())},
                                     {"notes", notes},
                                     {"environment_state", VectorEnv<E>::saves_environments ? "present" : "absent"}});
   meta["counters"] = JsonTree::object({{"num_timesteps", num_timesteps_},
