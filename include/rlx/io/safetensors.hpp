@@ -144,8 +144,8 @@ struct SafetensorsParts {
   std::vector<std::span<const std::byte>> data;
 };
 
-inline SafetensorsParts safetensors_parts(const std::map<std::string, std::string>& metadata,
-                                          std::span<const TensorView> tensors) {
+template <class Texts>
+SafetensorsParts safetensors_parts(const Texts& metadata, std::span<const TensorView> tensors) {
   // Widest elements first, as the reference does, so that every tensor is aligned within the file.
   std::vector<const TensorView*> order;
   for (const TensorView& tensor : tensors) order.push_back(&tensor);
@@ -215,9 +215,9 @@ void write_safetensors(const std::string& path, const std::map<std::string, std:
   write_file_atomically(path, std::span<const std::span<const std::byte>>(parts.data), files);
 }
 
-/// The same bytes in memory.
-inline std::vector<std::byte> to_safetensors(const std::map<std::string, std::string>& metadata,
-                                             std::span<const TensorView> tensors) {
+/// The same bytes in memory. @tparam Texts  a map of texts; a parameter so that only programs that call this compile it
+template <class Texts = std::map<std::string, std::string>>
+std::vector<std::byte> to_safetensors(const Texts& metadata, std::span<const TensorView> tensors) {
   const detail::SafetensorsParts parts = detail::safetensors_parts(metadata, tensors);
   std::size_t size = parts.head.size();
   for (const auto chunk : parts.data) size += chunk.size();
@@ -237,27 +237,28 @@ enum class Digest : std::uint8_t {
 
 /// A safetensors file, checked completely before anything can be read from it. Every complaint is a CheckpointError that
 /// names the file and what differs. Nothing is allocated from a number in the file.
-class Safetensors {
+/// Called Safetensors. @tparam Bytes  std::span<const std::byte>; a parameter so that a program compiles only what it uses
+template <class Bytes>
+class BasicSafetensors {
  public:
   /// Maps the file; it stays open as long as the object. @throws IoError, CheckpointError
-  static Safetensors open(const std::string& path, Digest digest = Digest::required) {
-    Safetensors result;
+  static BasicSafetensors open(const std::string& path, Digest digest = Digest::required) {
+    BasicSafetensors result;
     result.name_ = path;
     result.file_.emplace(path);
     result.read(result.file_->bytes(), digest);
     return result;
   }
   /// Reads a file that is in memory already; `bytes` must outlive the object. @throws CheckpointError
-  static Safetensors from_bytes(std::span<const std::byte> bytes, Digest digest = Digest::required,
-                                std::string name = "safetensors") {
-    Safetensors result;
+  static BasicSafetensors from_bytes(Bytes bytes, Digest digest = Digest::required, std::string name = "safetensors") {
+    BasicSafetensors result;
     result.name_ = std::move(name);
     result.read(bytes, digest);
     return result;
   }
   /// A temporary would be gone before the first tensor is read.
   template <std::same_as<std::vector<std::byte>> Temporary>
-  static Safetensors from_bytes(Temporary&& bytes, Digest digest = Digest::required, std::string name = {}) = delete;
+  static BasicSafetensors from_bytes(Temporary&& bytes, Digest digest = Digest::required, std::string name = {}) = delete;
 
   /// Texts by key, without "sha256".
   const std::map<std::string, std::string>& metadata() const noexcept { return metadata_; }
@@ -316,7 +317,7 @@ class Safetensors {
   }
 
  private:
-  Safetensors() = default;
+  BasicSafetensors() = default;
 
   [[noreturn]] void fail(const std::string& what) const { throw CheckpointError(name_ + ": " + what); }
 
@@ -330,7 +331,7 @@ class Safetensors {
     return found;
   }
 
-  void read(std::span<const std::byte> bytes, Digest digest) {
+  void read(Bytes bytes, Digest digest) {
     std::uint64_t header_size = 0;
     if (bytes.size() < sizeof header_size)
       fail("truncated: " + std::to_string(bytes.size()) + " bytes, not even a header length");
@@ -341,8 +342,8 @@ class Safetensors {
     if (header_size > bytes.size() - sizeof header_size) {
       fail("truncated: the header is " + std::to_string(header_size) + " bytes, the file " + std::to_string(bytes.size()));
     }
-    const std::span<const std::byte> head = bytes.subspan(sizeof header_size, static_cast<std::size_t>(header_size));
-    const std::span<const std::byte> data = bytes.subspan(sizeof header_size + head.size());
+    const Bytes head = bytes.subspan(sizeof header_size, static_cast<std::size_t>(header_size));
+    const Bytes data = bytes.subspan(sizeof header_size + head.size());
     const std::string_view header(reinterpret_cast<const char*>(head.data()), head.size());
 
     detail::SafetensorsHeaderReader reader(header, name_);
@@ -354,7 +355,7 @@ class Safetensors {
     take_tensors(reader.tensors, data);
   }
 
-  void check_digest(std::string_view header, std::size_t position, std::span<const std::byte> data, Digest digest) {
+  void check_digest(std::string_view header, std::size_t position, Bytes data, Digest digest) {
     const auto found = metadata_.find("sha256");
     if (found == metadata_.end()) {
       if (digest == Digest::required) fail("metadata key 'sha256' is missing: damaged, or not written by this library");
@@ -362,7 +363,7 @@ class Safetensors {
     }
     sha256_ = std::move(found->second);
     metadata_.erase(found);
-    const std::array<std::span<const std::byte>, 1> chunks = {data};
+    const std::array<Bytes, 1> chunks = {data};
     // The size first: an escape inside the digest would make its place in the header longer than the digest.
     if (sha256_.size() != detail::digest_size || header.substr(position, detail::digest_size) != sha256_) {
       fail("metadata key 'sha256' is not a digest of 64 digits");
@@ -371,7 +372,7 @@ class Safetensors {
     if (computed != sha256_) fail("damaged: sha256 of the content is " + computed + ", the file says " + sha256_);
   }
 
-  void take_tensors(std::vector<detail::SafetensorsEntry>& entries, std::span<const std::byte> data) {
+  void take_tensors(std::vector<detail::SafetensorsEntry>& entries, Bytes data) {
     std::uint64_t offset = 0;
     tensors_.reserve(entries.size());
     for (detail::SafetensorsEntry& entry : entries) {
@@ -413,6 +414,9 @@ class Safetensors {
   std::vector<TensorView> tensors_;
   std::map<std::string_view, std::size_t> index_;  // name, owned by tensors_, to position in it
 };
+
+/// As files are read. @see BasicSafetensors
+using Safetensors = BasicSafetensors<std::span<const std::byte>>;
 
 }  // namespace rlx::io
 

@@ -83,13 +83,16 @@ S cloning_loss(std::span<const S> logits, nn::categorical::Mask mask, std::size_
 /// const auto result = cloning.fit();
 /// const rlx::InferencePolicy policy = cloning.policy();  // drawn from, it behaves as the log did
 /// @endcode
-class BehaviourCloning {
+/// Called BehaviourCloning. @tparam S  float, as policy files hold it; a parameter so that only what is used is compiled
+template <std::floating_point S>
+class BasicBehaviourCloning {
  public:
   /// @param config checked. @param network kept; its outputs "action" are the logits.
   /// @param data must outlive `fit`. @param threads likewise.
   /// @throws ConfigError for a setting out of its range or a tag that the dataset does not have; ShapeError if the network does
   ///         not fit the dataset
-  BehaviourCloning(BehaviourCloningConfig config, ActionNetwork<float> network, const OfflineDataset& data, ThreadPool& threads)
+  BasicBehaviourCloning(BehaviourCloningConfig config, ActionNetwork<S> network, const OfflineDataset& data,
+                        ThreadPool& threads)
       : config_(std::move(config)),
         network_(std::move(network)),
         data_(&data),
@@ -121,8 +124,8 @@ class BehaviourCloning {
   }
 
   /// @{ The network with the parameters kept.
-  ActionNetwork<float>& network() noexcept { return network_; }
-  const ActionNetwork<float>& network() const noexcept { return network_; }
+  ActionNetwork<S>& network() noexcept { return network_; }
+  const ActionNetwork<S>& network() const noexcept { return network_; }
   /// @}
 
   /// Trains until the held-out loss no longer falls, or for all epochs, and keeps the best parameters.
@@ -134,7 +137,7 @@ class BehaviourCloning {
   }
 
   /// The policy as it is now, for evaluation and files.
-  InferencePolicy policy() const { return detail::policy_of(network_, *data_, scaling_); }
+  BasicInferencePolicy<S> policy() const { return detail::policy_of(network_, *data_, scaling_); }
 
  private:
   struct Sums {
@@ -148,12 +151,12 @@ class BehaviourCloning {
   }
 
   BehaviourCloningResult fit(const OfflineDataset& train, const OfflineDataset* held_out) {
-    TransitionRows<float> rows(train, scaling_, config_.training);
-    std::optional<TransitionRows<float>> held_out_rows;
+    TransitionRows<S> rows(train, scaling_, config_.training);
+    std::optional<TransitionRows<S>> held_out_rows;
     if (held_out != nullptr) held_out_rows.emplace(*held_out, scaling_, config_.training);
     std::vector<std::uint32_t> order(train.size());
     std::vector<std::size_t> batch;
-    std::vector<float> best(network_.store().parameters().begin(), network_.store().parameters().end());
+    std::vector<S> best(network_.store().parameters().begin(), network_.store().parameters().end());
     BehaviourCloningResult result;
     const std::size_t size = config_.training.batch_size;
     for (std::size_t epoch = 0; epoch < config_.epochs && epoch - result.best_epoch < config_.patience; ++epoch) {
@@ -190,7 +193,7 @@ class BehaviourCloning {
   }
 
   /// Mean of -ln pi(a|s) and share of hits.
-  std::pair<double, double> judge(const OfflineDataset& data, TransitionRows<float>& rows) {
+  std::pair<double, double> judge(const OfflineDataset& data, TransitionRows<S>& rows) {
     Sums sums;
     std::vector<std::size_t> batch;
     constexpr std::size_t most = 1024;
@@ -205,17 +208,17 @@ class BehaviourCloning {
   }
 
   /// Sums of loss and weight over the rows; for training weighted and smoothed, with the gradient of the mean.
-  Sums pass(const OfflineDataset& data, TransitionRows<float>& buffers, std::span<const std::size_t> rows, bool train) {
-    const TransitionBatch<float> batch = buffers.gather(rows);
+  Sums pass(const OfflineDataset& data, TransitionRows<S>& buffers, std::span<const std::size_t> rows, bool train) {
+    const TransitionBatch<S> batch = buffers.gather(rows);
     const std::size_t shards = detail::shards_of(rows.size());
     if (train) gradient_.begin(network_.store(), shards);
     sums_.assign(shards, {});
     threads_->run(shards, [&](std::size_t s) {
       const auto [first, count] = detail::shard_range(s, rows.size());
-      nn::Workspace<float>& w = scratch_[ThreadPool::thread_index()];
+      nn::Workspace<S>& w = scratch_[ThreadPool::thread_index()];
       network_.forward(network_.store().parameters(), batch.observations.rows_range(first, count), w);
       for (std::size_t i = 0; i < count; ++i) {
-        const std::span<const float> logits = network_.action(w).row(i);
+        const std::span<const S> logits = network_.action(w).row(i);
         const auto action = static_cast<std::size_t>(batch.actions[first + i]);
         const auto mask = batch.mask(first + i);
         if (!train) {
@@ -225,9 +228,9 @@ class BehaviourCloning {
         }
         const auto tag = static_cast<std::size_t>(data.columns().tag[rows[first + i]]);
         const double weight = tag_weights_[tag];
-        const std::span<float> d_logits = network_.d_action(w).row(i);
-        const float loss = cloning_loss<float>(logits, mask, action, static_cast<float>(config_.label_smoothing), d_logits);
-        const auto scale = static_cast<float>(weight / static_cast<double>(rows.size()));
+        const std::span<S> d_logits = network_.d_action(w).row(i);
+        const S loss = cloning_loss<S>(logits, mask, action, static_cast<S>(config_.label_smoothing), d_logits);
+        const auto scale = static_cast<S>(weight / static_cast<double>(rows.size()));
         for (float& d : d_logits) d *= scale;
         sums_[s].loss += weight * static_cast<double>(loss);
         sums_[s].weight += weight;
@@ -240,16 +243,19 @@ class BehaviourCloning {
   }
 
   BehaviourCloningConfig config_;
-  ActionNetwork<float> network_;
+  ActionNetwork<S> network_;
   const OfflineDataset* data_;
   ThreadPool* threads_;
   TransitionScaling scaling_;
-  detail::BatchGradient<float> gradient_;
+  detail::BatchGradient<S> gradient_;
   std::vector<double> tag_weights_;
-  std::vector<nn::Workspace<float>> scratch_;
+  std::vector<nn::Workspace<S>> scratch_;
   std::vector<Sums> sums_;
   std::uint64_t updates_ = 0;
 };
+
+/// Of single precision, as policy files are. @see BasicBehaviourCloning
+using BehaviourCloning = BasicBehaviourCloning<float>;
 
 }  // namespace rlx
 

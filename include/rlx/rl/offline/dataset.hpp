@@ -131,27 +131,31 @@ inline std::string offline_number(double value) { return is_finite(value) ? Json
  * File: safetensors with the columns of OfflineColumns under their names and the metadata `schema_version`, `action_count`,
  * `observation_size`, `obs_spec_hash`, `gamma`, `tags` (JSON array), `currency`, `propensity_source`, `risk_names` (JSON
  * array). Saving and loading keeps every bit.
+ *
+ * Called OfflineDataset. @tparam Columns  OfflineColumns; a parameter so that a program compiles only what it uses
  */
-class OfflineDataset {
+template <class Columns>
+class BasicOfflineDataset {
  public:
   static constexpr std::string_view schema_version = "1";  ///< of the files that `save` writes
 
   /// Checks everything. @throws DataError that lists the first 20 faults with row, column and episode: columns of wrong length,
   /// an action out of range or masked, a propensity outside (0, 1], episodes that are not contiguous or do not end, time that
   /// does not rise, numbers that are not finite, no valid action where a row bootstraps. ConfigError for gamma
-  OfflineDataset(OfflineInfo info, OfflineColumns columns) : OfflineDataset(std::move(info), std::move(columns), "dataset") {}
+  BasicOfflineDataset(OfflineInfo info, Columns columns)
+      : BasicOfflineDataset(std::move(info), std::move(columns), "dataset") {}
 
   /// @throws IoError, CheckpointError for a damaged file; DataError for another schema version or rows as above
-  static OfflineDataset load(const std::string& path) { return from_safetensors(io::Safetensors::open(path)); }
+  static BasicOfflineDataset load(const std::string& path) { return from_safetensors(io::Safetensors::open(path)); }
   /// The same from memory.
-  static OfflineDataset from_safetensors(const io::Safetensors& file);
+  static BasicOfflineDataset from_safetensors(const io::Safetensors& file);
   /// Replaces the file as a whole. @throws IoError
   void save(const std::string& path) const;
 
   /// As checked.
   const OfflineInfo& info() const noexcept { return info_; }
   /// As checked.
-  const OfflineColumns& columns() const noexcept { return columns_; }
+  const Columns& columns() const noexcept { return columns_; }
   /// N
   std::size_t size() const noexcept { return columns_.action.size(); }
   /// D
@@ -225,21 +229,21 @@ class OfflineDataset {
   /// The rows of one strategy. A run of successive rows with the tag becomes an episode of its own, numbered from 0 in order; a
   /// run that another strategy follows is truncated there and bootstraps with the observation of the row that follows.
   /// @throws ConfigError for a name that `tags` does not have, or that no row has
-  OfflineDataset filter(StrategyTag tag) const;
+  BasicOfflineDataset filter(StrategyTag tag) const;
 
   /// Whole episodes in the given order, each at most once. @throws ConfigError for none, one out of range or one twice
-  OfflineDataset select(std::span<const std::size_t> episode_indices) const;
+  BasicOfflineDataset select(std::span<const std::size_t> episode_indices) const;
 
   /// The earlier and the later part of the episodes, by the time of their first row: the first ceil(fraction * E) are early.
   /// An early episode that ends less than `embargo_ns` before the first late one begins is left out of both.
   /// @param fraction  in (0, 1)   @param embargo_ns  at least 0
   /// @throws ConfigError, also if one of the parts would be empty
-  std::pair<OfflineDataset, OfflineDataset> split_chronological(double fraction, std::int64_t embargo_ns) const;
+  std::pair<BasicOfflineDataset, BasicOfflineDataset> split_chronological(double fraction, std::int64_t embargo_ns) const;
 
   /// The same rows with other propensities, as a model of the behaviour policy estimates them.
-  OfflineDataset with_propensities(std::vector<double> propensity, PropensitySource source) const {
+  BasicOfflineDataset with_propensities(std::vector<double> propensity, PropensitySource source) const {
     OfflineInfo info = info_;
-    OfflineColumns columns = columns_;
+    Columns columns = columns_;
     info.propensity_source = source;
     columns.propensity = std::move(propensity);
     columns.behaviour_probs.clear();
@@ -247,7 +251,7 @@ class OfflineDataset {
   }
 
  private:
-  OfflineDataset(OfflineInfo info, OfflineColumns columns, const std::string& where)
+  BasicOfflineDataset(OfflineInfo info, Columns columns, const std::string& where)
       : info_(std::move(info)), columns_(std::move(columns)) {
     check(where);
   }
@@ -261,10 +265,13 @@ class OfflineDataset {
   void check_rows(detail::OfflineErrors& errors) const;
 
   OfflineInfo info_;
-  OfflineColumns columns_;
+  Columns columns_;
   std::vector<EpisodeRange> episodes_;
   std::vector<std::size_t> episode_of_;
 };
+
+/// As the library uses it. @see BasicOfflineDataset
+using OfflineDataset = BasicOfflineDataset<OfflineColumns>;
 
 /// One decision for OfflineBuilder. Spans may be dropped after the call.
 struct OfflineRow {
@@ -284,10 +291,11 @@ struct OfflineRow {
 };
 
 /// Makes a dataset row by row. New tags are added to the list as they come.
-class OfflineBuilder {
+template <class Columns>
+class BasicOfflineBuilder {
  public:
   /// @param info  `tags` may be empty
-  explicit OfflineBuilder(OfflineInfo info) : info_(std::move(info)) {
+  explicit BasicOfflineBuilder(OfflineInfo info) : info_(std::move(info)) {
     for (std::size_t i = 0; i < info_.tags.size(); ++i) tag_index_[info_.tags[i]] = static_cast<std::int32_t>(i);
   }
 
@@ -298,7 +306,7 @@ class OfflineBuilder {
   void end_episode(std::span<const float> final_observation, std::span<const std::uint8_t> final_mask = {});
   std::size_t size() const noexcept { return columns_.action.size(); }  ///< rows so far
   /// The dataset; the builder is empty afterwards. @throws DataError
-  OfflineDataset build() { return {std::move(info_), std::move(columns_)}; }
+  BasicOfflineDataset<Columns> build() { return {std::move(info_), std::move(columns_)}; }
 
  private:
   static void require(std::size_t found, std::size_t expected, bool optional, const char* what) {
@@ -316,13 +324,17 @@ class OfflineBuilder {
   }
 
   OfflineInfo info_;
-  OfflineColumns columns_;
+  Columns columns_;
   std::map<std::string, std::int32_t, std::less<>> tag_index_;
 };
 
+/// As the library uses it. @see BasicOfflineBuilder
+using OfflineBuilder = BasicOfflineBuilder<OfflineColumns>;
+
 // ---- Implementation -----------------------------------------------------------------------------------------------------
 
-inline void OfflineDataset::check(const std::string& where) {
+template <class Columns>
+void BasicOfflineDataset<Columns>::check(const std::string& where) {
   if (!is_finite(info_.gamma) || info_.gamma < 0 || info_.gamma > 1) {
     throw ConfigError(where + ": gamma must lie in [0, 1], found " + detail::offline_number(info_.gamma));
   }
@@ -339,7 +351,7 @@ inline void OfflineDataset::check(const std::string& where) {
                  std::to_string(expected);
     }
   };
-  const OfflineColumns& c = columns_;
+  const Columns& c = columns_;
   const std::size_t d = info_.observation_size, a = info_.action_count;
   expect("obs", c.obs.size(), n * d);
   expect("reward", c.reward.size(), n);
@@ -367,7 +379,8 @@ inline void OfflineDataset::check(const std::string& where) {
   errors.throw_if_any();
 }
 
-inline void OfflineDataset::find_episodes(detail::OfflineErrors& errors) {
+template <class Columns>
+void BasicOfflineDataset<Columns>::find_episodes(detail::OfflineErrors& errors) {
   episodes_.clear();
   episode_of_.resize(size());
   std::unordered_map<std::int64_t, std::size_t> last_row;
@@ -390,8 +403,9 @@ inline void OfflineDataset::find_episodes(detail::OfflineErrors& errors) {
   }
 }
 
-inline void OfflineDataset::check_rows(detail::OfflineErrors& errors) const {
-  const OfflineColumns& c = columns_;
+template <class Columns>
+void BasicOfflineDataset<Columns>::check_rows(detail::OfflineErrors& errors) const {
+  const Columns& c = columns_;
   const auto a = static_cast<std::int64_t>(info_.action_count);
   const auto any = [](std::span<const std::uint8_t> bytes) {
     return std::any_of(bytes.begin(), bytes.end(), [](std::uint8_t byte) { return byte != 0; });
@@ -443,8 +457,9 @@ inline void OfflineDataset::check_rows(detail::OfflineErrors& errors) const {
   }
 }
 
-inline void OfflineDataset::save(const std::string& path) const {
-  const OfflineColumns& c = columns_;
+template <class Columns>
+void BasicOfflineDataset<Columns>::save(const std::string& path) const {
+  const Columns& c = columns_;
   const std::size_t n = size(), e = episodes_.size(), d = info_.observation_size, a = info_.action_count;
   std::vector<io::TensorView> tensors = {io::tensor_view("obs", c.obs, {n, d}),
                                          io::tensor_view("final_obs", c.final_obs, {e, d}),
@@ -474,7 +489,8 @@ inline void OfflineDataset::save(const std::string& path) const {
                         tensors);
 }
 
-inline OfflineDataset OfflineDataset::from_safetensors(const io::Safetensors& file) {
+template <class Columns>
+BasicOfflineDataset<Columns> BasicOfflineDataset<Columns>::from_safetensors(const io::Safetensors& file) {
   if (const std::string& version = file.metadata("schema_version"); version != schema_version) {
     throw DataError(file.name() + ": schema_version is '" + version + "', this library reads '" + std::string(schema_version) +
                     "'");
@@ -506,7 +522,7 @@ inline OfflineDataset OfflineDataset::from_safetensors(const io::Safetensors& fi
   if (!known) {
     throw DataError(file.name() + ": propensity_source is '" + source + "', expected logged, estimated or deterministic");
   }
-  OfflineColumns c;
+  Columns c;
   c.obs = file.values<float>("obs");
   c.final_obs = file.values<float>("final_obs");
   c.action = file.values<std::int32_t>("action");
@@ -525,7 +541,8 @@ inline OfflineDataset OfflineDataset::from_safetensors(const io::Safetensors& fi
   return {std::move(info), std::move(c), file.name()};
 }
 
-inline OfflineDataset OfflineDataset::filter(StrategyTag tag) const {
+template <class Columns>
+BasicOfflineDataset<Columns> BasicOfflineDataset<Columns>::filter(StrategyTag tag) const {
   const auto wanted = std::find(info_.tags.begin(), info_.tags.end(), tag.name);
   if (wanted == info_.tags.end()) {
     std::string names;
@@ -533,7 +550,7 @@ inline OfflineDataset OfflineDataset::filter(StrategyTag tag) const {
     throw ConfigError("OfflineDataset::filter: no tag '" + std::string(tag.name) + "'; there are: " + names);
   }
   const auto index = static_cast<std::int32_t>(wanted - info_.tags.begin());
-  OfflineBuilder builder(info_);
+  BasicOfflineBuilder<Columns> builder(info_);
   std::int64_t id = 0;
   for (const EpisodeRange& episode : episodes_) {
     for (std::size_t row = episode.begin; row < episode.end; ++row) {
@@ -562,16 +579,17 @@ inline OfflineDataset OfflineDataset::filter(StrategyTag tag) const {
   return builder.build();
 }
 
-inline OfflineDataset OfflineDataset::select(std::span<const std::size_t> episode_indices) const {
+template <class Columns>
+BasicOfflineDataset<Columns> BasicOfflineDataset<Columns>::select(std::span<const std::size_t> episode_indices) const {
   if (episode_indices.empty()) throw ConfigError("OfflineDataset::select: expected at least one episode, found none");
   std::vector<std::uint8_t> taken(episodes_.size(), 0);
-  OfflineColumns out;
+  Columns out;
   const auto copy = [](auto& to, const auto& from, std::size_t begin, std::size_t end, std::size_t width) {
     using Difference = std::ptrdiff_t;
     to.insert(to.end(), from.begin() + static_cast<Difference>(begin * width),
               from.begin() + static_cast<Difference>(end * width));
   };
-  const OfflineColumns& c = columns_;
+  const Columns& c = columns_;
   const std::size_t d = info_.observation_size, a = info_.action_count;
   for (const std::size_t e : episode_indices) {
     if (e >= episodes_.size() || taken[e] != 0) {
@@ -600,8 +618,9 @@ inline OfflineDataset OfflineDataset::select(std::span<const std::size_t> episod
   return {info_, std::move(out)};
 }
 
-inline std::pair<OfflineDataset, OfflineDataset> OfflineDataset::split_chronological(double fraction,
-                                                                                     std::int64_t embargo_ns) const {
+template <class Columns>
+std::pair<BasicOfflineDataset<Columns>, BasicOfflineDataset<Columns>> BasicOfflineDataset<Columns>::split_chronological(
+    double fraction, std::int64_t embargo_ns) const {
   if (!is_finite(fraction) || !(fraction > 0 && fraction < 1) || embargo_ns < 0) {
     throw ConfigError("OfflineDataset::split_chronological: expected fraction in (0, 1) and embargo_ns >= 0, found " +
                       detail::offline_number(fraction) + " and " + std::to_string(embargo_ns));
@@ -628,7 +647,8 @@ inline std::pair<OfflineDataset, OfflineDataset> OfflineDataset::split_chronolog
   return {select(early), select(late)};
 }
 
-inline void OfflineBuilder::add(std::int64_t id, const OfflineRow& row) {
+template <class Columns>
+void BasicOfflineBuilder<Columns>::add(std::int64_t id, const OfflineRow& row) {
   const std::size_t d = info_.observation_size, a = info_.action_count, r = info_.risk_names.size();
   require(row.observation.size(), d, false, "the observation");
   require(row.mask.size(), a, true, "the mask");
@@ -642,7 +662,7 @@ inline void OfflineBuilder::add(std::int64_t id, const OfflineRow& row) {
     info_.tags.emplace_back(row.tag);
     tag_index_[info_.tags.back()] = tag;
   }
-  OfflineColumns& c = columns_;
+  Columns& c = columns_;
   append(c.obs, row.observation, d, 0.0F);
   append(c.mask, row.mask, a, std::uint8_t{1});
   append(c.risk, row.risk, r, std::numeric_limits<float>::quiet_NaN());
@@ -658,7 +678,9 @@ inline void OfflineBuilder::add(std::int64_t id, const OfflineRow& row) {
   c.ts.push_back(row.ts);
 }
 
-inline void OfflineBuilder::end_episode(std::span<const float> final_observation, std::span<const std::uint8_t> final_mask) {
+template <class Columns>
+void BasicOfflineBuilder<Columns>::end_episode(std::span<const float> final_observation,
+                                               std::span<const std::uint8_t> final_mask) {
   require(final_observation.size(), info_.observation_size, false, "the final observation");
   require(final_mask.size(), info_.action_count, true, "the final mask");
   append(columns_.final_obs, final_observation, info_.observation_size, 0.0F);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -95,14 +96,15 @@ struct PolicyTable {
   }
 };
 
-/// A fitted Q-function; models ActionValues. In the units of the rewards.
-class FittedQ {
+/// A fitted Q-function; models ActionValues. In the units of the rewards. Called FittedQ. @tparam S  float
+template <std::floating_point S>
+class BasicFittedQ {
  public:
   /// Scratch of one thread.
-  using Workspace = ActionNetwork<float>::Workspace;
+  using Workspace = typename ActionNetwork<S>::Workspace;
 
   /// Q(s, b) = `scale` (value + action_b) of the network.
-  FittedQ(ActionNetwork<float> network, double scale) : network_(std::move(network)), scale_(scale) {}
+  BasicFittedQ(ActionNetwork<S> network, double scale) : network_(std::move(network)), scale_(scale) {}
 
   /// For one thread. Allocates.
   Workspace make_workspace() const { return network_.make_workspace(1); }
@@ -115,9 +117,11 @@ class FittedQ {
   }
 
  private:
-  ActionNetwork<float> network_;
+  ActionNetwork<S> network_;
   double scale_ = 1;
 };
+/// Of single precision. @see BasicFittedQ
+using FittedQ = BasicFittedQ<float>;
 static_assert(ActionValues<FittedQ>);
 
 /**
@@ -134,8 +138,9 @@ static_assert(ActionValues<FittedQ>);
  * @par Determinism a function of the arguments
  * @par Source      Le, Voloshin and Yue 2019, "Batch policy learning under constraints", arXiv:1903.08738, algorithm 3
  */
-inline FittedQ fit_q(const OfflineDataset& data, const PolicyTable& policy, const FqeConfig& config,
-                     std::span<const std::size_t> episodes = {}) {
+template <std::same_as<OfflineDataset> Data>
+FittedQ fit_q(const Data& data, const PolicyTable& policy, const FqeConfig& config,
+              std::span<const std::size_t> episodes = {}) {
   if (config.updates == 0 || config.batch_size == 0) throw ConfigError("FqeConfig: updates and batch_size must be at least 1");
   if (!(config.polyak > 0 && config.polyak <= 1) || !(config.learning_rate > 0) || !is_finite(config.learning_rate)) {
     throw ConfigError("FqeConfig: expected polyak in (0, 1] and learning_rate above 0, found " + std::to_string(config.polyak) +

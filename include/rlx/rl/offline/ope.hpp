@@ -378,9 +378,10 @@ inline double expected_value(std::span<const float> probabilities, std::span<con
 }
 
 /// One evaluation: the parts that the methods share.
+template <class Data>
 class OpeRun {
  public:
-  OpeRun(const OfflineDataset& data, PolicyTable table, const OpeConfig& config, ThreadPool* pool)
+  OpeRun(const Data& data, PolicyTable table, const OpeConfig& config, ThreadPool* pool)
       : data_(data), table_(std::move(table)), config_(config), pool_(pool), a_(data.action_count()) {
     if (!is_finite(config.min_support) || config.min_support < 0 || config.min_support > 1 || config.refits < 2) {
       throw ConfigError("OpeConfig: expected min_support in [0, 1] and refits of at least 2, found " +
@@ -566,7 +567,7 @@ class OpeRun {
     return result;
   }
 
-  const OfflineDataset& data_;
+  const Data& data_;
   PolicyTable table_;
   const OpeConfig& config_;
   ThreadPool* pool_;

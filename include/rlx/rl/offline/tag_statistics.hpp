@@ -5,6 +5,7 @@
 #define RLX_RL_OFFLINE_TAG_STATISTICS_HPP
 
 #include <algorithm>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -41,7 +42,8 @@ struct TagStatisticsConfig {
 /// One entry per tag that has rows, in the order of `OfflineInfo::tags`. Rows are taken as independent, as the legs of a ladder
 /// are; for long episodes compare episodes (`filter` and `evaluate_off_policy`) instead.
 /// @throws ConfigError (config)
-inline std::vector<TagStatistics> tag_statistics(const OfflineDataset& data, const TagStatisticsConfig& config = {}) {
+template <std::same_as<OfflineDataset> Data>
+std::vector<TagStatistics> tag_statistics(const Data& data, const TagStatisticsConfig& config = {}) {
   std::vector<std::vector<double>> rewards(data.info().tags.size());
   std::vector<TagStatistics> all(rewards.size());
   for (std::size_t row = 0; row < data.size(); ++row) {

@@ -71,7 +71,8 @@ class TransitionScaling {
   /// @param data  whose observations and rewards are measured; not kept. @param training  see there
   /// @param unscaled  columns that stay as they are: valid flags and categories, see nn::unscaled_columns
   /// @throws ConfigError for a setting out of its range
-  TransitionScaling(const OfflineDataset& data, const OfflineTraining& training, std::vector<std::size_t> unscaled)
+  template <std::same_as<OfflineDataset> Data>
+  TransitionScaling(const Data& data, const OfflineTraining& training, std::vector<std::size_t> unscaled)
       : statistics_(data.observation_size()),
         observations_{training.clip_obs, std::move(unscaled)},
         normalizes_(training.normalize_observation),
@@ -228,8 +229,9 @@ void require_fit(const char* learner, const F& f, const OfflineDataset& data) {
 }
 
 /// A trained network as a policy that takes raw observations.
-inline InferencePolicy policy_of(const ActionNetwork<float>& network, const OfflineDataset& data,
-                                 const TransitionScaling& scaling) {
+template <class S>
+BasicInferencePolicy<S> policy_of(const ActionNetwork<S>& network, const OfflineDataset& data,
+                                  const TransitionScaling& scaling) {
   PolicyLayout layout;
   layout.observation_size = network.observation_size();
   layout.num_actions = network.num_actions();
