@@ -131,7 +131,7 @@ class BasicInferencePolicy {
 
   /// From parts, for learners. The store must have the layout of the graph.
   BasicInferencePolicy(nn::GraphSpec spec, const nn::ParameterStore<S>& parameters, PolicyLayout layout,
-                  const RunningMeanStd* statistics)
+                       const RunningMeanStd* statistics)
       : BasicInferencePolicy(std::move(spec), std::move(layout)) {
     if (parameters.layout() != store_.layout()) throw ShapeError("InferencePolicy: the parameters do not belong to this graph");
     std::copy(parameters.parameters().begin(), parameters.parameters().end(), store_.parameters().begin());
@@ -258,7 +258,7 @@ class BasicInferencePolicy {
         throw CheckpointError(file.name() + ": version " + version.dump() + ", expected 1");
       }
       BasicInferencePolicy policy(nn::read_graph(in.value("graph"), file.name() + ".graph"),
-                             detail::layout_from_json(in.value("policy"), file.name()));
+                                  detail::layout_from_json(in.value("policy"), file.name()));
       detail::read_parameters(file, policy.store_);
       policy.unscale_values(file);
       if (policy.layout_.normalize_observation) detail::read_normalizer(file, "observation", policy.statistics_);

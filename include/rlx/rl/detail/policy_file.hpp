@@ -49,18 +49,18 @@ std::map<std::string, std::string> texts_from_json(const Json& json, const std::
 template <class Json>
 Json layout_to_json(const PolicyLayout& layout) {
   return Json::object({{"observation_size", layout.observation_size},
-                           {"num_actions", layout.num_actions},
-                           {"mask", layout.mask_required ? "required" : "none"},
-                           {"observation_names", layout.observation_names},
-                           {"action_names", layout.action_names},
-                           {"layout_sha256", layout.layout_sha256},
-                           {"distribution", layout.distribution},
-                           {"nvec", layout.nvec},
-                           {"low", layout.low},
-                           {"high", layout.high},
-                           {"normalize_observation", layout.normalize_observation},
-                           {"clip_obs", layout.clip_obs},
-                           {"info", layout.info}});
+                       {"num_actions", layout.num_actions},
+                       {"mask", layout.mask_required ? "required" : "none"},
+                       {"observation_names", layout.observation_names},
+                       {"action_names", layout.action_names},
+                       {"layout_sha256", layout.layout_sha256},
+                       {"distribution", layout.distribution},
+                       {"nvec", layout.nvec},
+                       {"low", layout.low},
+                       {"high", layout.high},
+                       {"normalize_observation", layout.normalize_observation},
+                       {"clip_obs", layout.clip_obs},
+                       {"info", layout.info}});
 }
 
 template <class Json>
