@@ -141,10 +141,22 @@ inline DataFile describe_file(const std::string& path, const std::string& direct
 
 namespace detail {
 
-inline nlohmann::json space_json(const Box& space) { return {{"type", "box"}, {"size", space.size()}}; }
-inline nlohmann::json space_json(const Discrete& space) { return {{"type", "discrete"}, {"n", space.n}}; }
-inline nlohmann::json space_json(const MultiDiscrete& space) { return {{"type", "multi_discrete"}, {"nvec", space.nvec}}; }
-inline nlohmann::json space_json(const Simplex& space) { return {{"type", "simplex"}, {"n", space.n}}; }
+template <class Json>
+Json space_json(const Box& space) {
+  return {{"type", "box"}, {"size", space.size()}};
+}
+template <class Json>
+Json space_json(const Discrete& space) {
+  return {{"type", "discrete"}, {"n", space.n}};
+}
+template <class Json>
+Json space_json(const MultiDiscrete& space) {
+  return {{"type", "multi_discrete"}, {"nvec", space.nvec}};
+}
+template <class Json>
+Json space_json(const Simplex& space) {
+  return {{"type", "simplex"}, {"n", space.n}};
+}
 
 }  // namespace detail
 
@@ -155,10 +167,12 @@ inline nlohmann::json space_json(const Simplex& space) { return {{"type", "simpl
 /// "finished", "stopped", "failed"), error, warnings, started_ms, steps, updates, episodes, wall_seconds, flops, best {metric,
 /// value, step, episode, file}, final, checkpoints, data_files. `describe` adds threads, shards, seeds, config, config_sha256,
 /// environment {name, seed, spaces, names, layout hash}, parameters, flops_per_row. Programs add: command.
-class RunManifest {
+/// Called RunManifest. @tparam Json  nlohmann::json; a parameter so that only what a program uses is compiled
+template <class Json>
+class BasicRunManifest {
  public:
   /// @param path file that is replaced at each write.
-  explicit RunManifest(std::string path) : path_(std::move(path)) {
+  explicit BasicRunManifest(std::string path) : path_(std::move(path)) {
     fields = {{"format", "rlx-manifest"},
               {"version", 1},
               {"library", RLX_VERSION_STRING},
@@ -169,12 +183,12 @@ class RunManifest {
               {"backend", nn::backend_name()},
               {"processor", processor_text()},
               {"status", "running"},
-              {"data_files", nlohmann::json::array()},
-              {"checkpoints", nlohmann::json::array()}};
+              {"data_files", Json::array()},
+              {"checkpoints", Json::array()}};
   }
 
   /// What `write` writes.
-  nlohmann::json fields;
+  Json fields;
 
   /// Records how the learner was set up. A program that trains with several seeds adds the others to `fields["seeds"]`.
   /// @tparam L      a learner such as `Ppo`: `config()` (with `config_to_json`; include the header of its
@@ -184,7 +198,7 @@ class RunManifest {
   /// @param learner,envs,threads  as the run uses them; only read
   template <class L, class V>
   void describe(const std::string& name, const L& learner, const V& envs, const ThreadPool& threads) {
-    const nlohmann::json config = config_to_json(learner.config());
+    const Json config = config_to_json(learner.config());
     const auto policy = learner.policy();
     const auto& layout = policy.layout();
     fields["threads"] = threads.size();
@@ -195,8 +209,8 @@ class RunManifest {
     fields["environment"] = {{"name", name},
                              {"copies", envs.num_envs()},
                              {"seed", envs.config().seed},
-                             {"observation_space", detail::space_json(envs.observation_space())},
-                             {"action_space", detail::space_json(envs.action_space())},
+                             {"observation_space", detail::space_json<Json>(envs.observation_space())},
+                             {"action_space", detail::space_json<Json>(envs.action_space())},
                              {"observation_names", layout.observation_names},
                              {"action_names", layout.action_names},
                              {"layout_sha256", layout.layout_sha256}};
@@ -205,7 +219,7 @@ class RunManifest {
   }
   /// Appends to `data_files`; the file is written at the next change of state.
   void add_data_file(const DataFile& file) {
-    nlohmann::json entry = {{"path", file.path}, {"bytes", file.bytes}, {"sha256", file.sha256}, {"rows", file.rows}};
+    Json entry = {{"path", file.path}, {"bytes", file.bytes}, {"sha256", file.sha256}, {"rows", file.rows}};
     if (file.first_time_ms) entry["first_time"] = io::format_time_ms(*file.first_time_ms);
     if (file.last_time_ms) entry["last_time"] = io::format_time_ms(*file.last_time_ms);
     fields["data_files"].push_back(std::move(entry));
@@ -259,9 +273,9 @@ class RunManifest {
 
   /// Replaces the file; numbers that are not finite become null. @throws IoError
   void write() const {
-    nlohmann::json text = fields;
+    Json text = fields;
     io::detail::replace_non_finite(text);
-    io::write_file_atomically(path_, text.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n');
+    io::write_file_atomically(path_, text.dump(2, ' ', false, Json::error_handler_t::replace) + '\n');
   }
   /// Of the file.
   const std::string& path() const noexcept { return path_; }
@@ -277,6 +291,9 @@ class RunManifest {
 
   std::string path_;
 };
+
+/// As programs use it. @see BasicRunManifest
+using RunManifest = BasicRunManifest<nlohmann::json>;
 
 /// Runs `train`, such as a call of `learn`, and returns its result. If it throws, the manifest says `failed` with the message,
 /// and the exception goes on.
@@ -300,14 +317,16 @@ decltype(auto) recording_failure(RunManifest& manifest, F&& train) {
 }
 
 /// Keeps a manifest up to date while `learn` runs. Place it behind the callbacks whose results it records.
-class ManifestCallback final : public Callback {
+/// Called ManifestCallback. @tparam Json  nlohmann::json
+template <class Json>
+class BasicManifestCallback final : public Callback {
  public:
   /// @param manifest    must outlive this object.
   /// @param best_file   named in the manifest when EvalCallback found a better model.
   /// @param checkpoints gives the files kept at present, such as `[&] { return checkpoints.saved(); }`; empty: the manifest's
   ///                    own list stands.
-  explicit ManifestCallback(RunManifest& manifest, std::string best_file = {},
-                            std::function<std::vector<std::string>()> checkpoints = {})
+  explicit BasicManifestCallback(BasicRunManifest<Json>& manifest, std::string best_file = {},
+                                 std::function<std::vector<std::string>()> checkpoints = {})
       : manifest_(&manifest), best_file_(std::move(best_file)), checkpoints_(std::move(checkpoints)) {}
 
   void on_training_start(Learner& learner) override {
@@ -332,11 +351,14 @@ class ManifestCallback final : public Callback {
     if (checkpoints_) manifest_->fields["checkpoints"] = checkpoints_();
   }
 
-  RunManifest* manifest_;
+  BasicRunManifest<Json>* manifest_;
   std::string best_file_;
   std::function<std::vector<std::string>()> checkpoints_;
   std::uint64_t best_step_ = 0;
 };
+
+/// As programs use it. @see BasicManifestCallback
+using ManifestCallback = BasicManifestCallback<nlohmann::json>;
 
 }  // namespace rlx
 
