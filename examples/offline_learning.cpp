@@ -294,7 +294,7 @@ int ladder(const Settings& s) {
        .updates = 6'000,
        .gamma = 0.9,
        .chance = 1.0,
-       .alpha = 0.002,
+       .alpha = 0.05,
        .beta = 100.0,
        .expectile = 0.7,
        .learning_rate = 1e-3},
