@@ -93,6 +93,19 @@ TEST_CASE("Rows ahead of the first snapshot are skipped and counted", "[kalshi][
   CHECK(session->data_quality_score(1) == 0.0);
 }
 
+TEST_CASE("The time between the first row and the first snapshot has no quality", "[kalshi][session_builder]") {
+  SessionBuilder builder;
+  builder.append("A", {t0 + ms, K::level_delta_yes, 4'500, 100});
+  builder.append("A", {t0, K::trade_yes, 4'500, 100});  // dated earlier than the row before it
+  builder.append("A", {t0 + 10 * ms, K::book_clear, 0, 0});
+  builder.append("A", {t0 + 10 * ms, K::level_set_yes, 4'500, 100});
+  builder.append("A", {t0 + 40 * ms, K::level_delta_yes, 4'500, 100});
+  const auto session = builder.finish();
+  CHECK(session->reports()[0].before_snapshot == 2);
+  CHECK(session->reports()[0].before_snapshot_us == 10 * ms);
+  CHECK(session->data_quality_score(0) == Approx(1.0 - 10.0 / 40.0));
+}
+
 TEST_CASE("A gap has one beginning, and one end in front of the next snapshot", "[kalshi][session_builder]") {
   SessionBuilder builder;
   builder.append("A", {t0, K::book_clear, 0, 0});

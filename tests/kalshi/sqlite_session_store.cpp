@@ -331,7 +331,7 @@ TEST_CASE("SQLite store: whatever a cell holds, a load gives a session or a data
       {"rl_orderbook_trades", {"market_ticker", "exchange_ts_us", "sequence_number", "taker_side", "yes_price", "size"}},
       {"rl_orderbook_gaps", {"market_ticker", "exchange_ts_us", "expected", "got"}},
       {"rl_markets", {"ticker", "close_us", "settlement_e4", "grid", "fee_type", "taker_rate_e6", "fee_rounding", "has_sizes"}},
-      {"rl_session_markets", {"duplicates", "backwards", "before_snapshot"}}};
+      {"rl_session_markets", {"duplicates", "backwards", "before_snapshot", "before_snapshot_us"}}};
   const std::vector<const char*> values = {"NULL",
                                            "0",
                                            "-1",

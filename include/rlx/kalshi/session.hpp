@@ -28,6 +28,7 @@ struct MarketReport {
   std::uint64_t backwards = 0;                           ///< times earlier than their predecessor, raised to it
   std::uint64_t duplicates = 0;                          ///< repeated rows, dropped
   std::uint64_t before_snapshot = 0;                     ///< rows ahead of the first snapshot, skipped
+  std::uint64_t before_snapshot_us = 0;                  ///< time from the first of these rows to the first snapshot
   std::uint64_t gaps = 0;                                ///< stretches with a broken book
   bool operator==(const MarketReport&) const = default;  ///< Memberwise.
 };
@@ -95,6 +96,7 @@ class SessionData {
       total.backwards += market.backwards;
       total.duplicates += market.duplicates;
       total.before_snapshot += market.before_snapshot;
+      total.before_snapshot_us += market.before_snapshot_us;
       total.gaps += market.gaps;
     }
     result.data_quality_score = data_quality_score();

@@ -124,6 +124,7 @@ class SessionBuilder {
       if (row.kind == EventKind::gap_begin) return false;  // there is no book that it could break
       if (strict_) fail(market, row, "comes before the market's first snapshot; expected a snapshot first");
       ++market.report.before_snapshot;
+      market.first_skipped_us = std::min(market.first_skipped_us.value_or(row.ts_us), row.ts_us);
       return false;
     }
     if (level && row.count == 0) return false;
@@ -144,7 +145,10 @@ class SessionBuilder {
         break;
       case EventKind::book_clear:
         if (std::exchange(market.in_gap, false)) market.rows.push_back({stored.ts_us, EventKind::gap_end, 0, 0});
-        ++market.report.snapshots;
+        if (market.report.snapshots++ == 0 && market.first_skipped_us) {
+          market.report.before_snapshot_us +=
+              static_cast<std::uint64_t>(std::max(row.ts_us - *market.first_skipped_us, Micros{0}));
+        }
         break;
       case EventKind::level_set_yes: {
         // NO levels may have come first; they are few and rare enough to be moved up.
@@ -175,8 +179,11 @@ class SessionBuilder {
   void count_duplicate(std::size_t handle, std::uint64_t rows = 1) { markets_[handle].report.duplicates += rows; }
   /// Counts rows of the market whose times somebody else raised to their predecessor's.
   void count_backwards(std::size_t handle, std::uint64_t rows = 1) { markets_[handle].report.backwards += rows; }
-  /// Counts rows of the market ahead of its first snapshot that somebody else left out.
-  void count_before_snapshot(std::size_t handle, std::uint64_t rows = 1) { markets_[handle].report.before_snapshot += rows; }
+  /// Counts rows of the market ahead of its first snapshot that somebody else left out, the first of them `us` before it.
+  void count_before_snapshot(std::size_t handle, std::uint64_t rows = 1, std::uint64_t us = 0) {
+    markets_[handle].report.before_snapshot += rows;
+    markets_[handle].report.before_snapshot_us += us;
+  }
 
   /// Makes the session and leaves the builder without markets, id, source and span. Replays every market once.
   /// @throws DataError naming the market for a level named twice in a snapshot or a size beyond max_level_size; if strict for
@@ -229,6 +236,7 @@ class SessionBuilder {
     MarketInfo info;
     MarketReport report;
     std::vector<EventRow> rows;
+    std::optional<Micros> first_skipped_us;  // ahead of the first snapshot
     bool described = false, in_gap = false;
     bool on_cents = true, on_tapered = true;  // all prices so far
   };

@@ -64,7 +64,7 @@ CREATE TABLE IF NOT EXISTS rl_markets(ticker TEXT PRIMARY KEY, event_ticker TEXT
   close_us INTEGER, settlement_e4 INTEGER, grid TEXT, fee_type TEXT, taker_rate_e6 INTEGER, maker_rate_e6 INTEGER,
   fee_rounding TEXT, member_precision INTEGER, has_sizes INTEGER);
 CREATE TABLE IF NOT EXISTS rl_session_markets(session_id INTEGER, market_ticker TEXT, duplicates INTEGER, backwards INTEGER,
-  before_snapshot INTEGER, PRIMARY KEY(session_id, market_ticker)) WITHOUT ROWID;
+  before_snapshot INTEGER, before_snapshot_us INTEGER, PRIMARY KEY(session_id, market_ticker)) WITHOUT ROWID;
 )sql";
 
 /// Columns that older files lack.
@@ -72,13 +72,14 @@ struct AddedColumn {
   const char *table, *name, *type;
 };
 /// Columns that this library adds to the older recorder's tables.
-inline constexpr std::array<AddedColumn, 6> added_columns = {{
+inline constexpr std::array<AddedColumn, 7> added_columns = {{
     {"rl_orderbook_sessions", "schema_version", "INTEGER"},
     {"rl_orderbook_sessions", "price_unit_e4", "INTEGER DEFAULT 100"},
     {"rl_orderbook_sessions", "count_unit_e2", "INTEGER DEFAULT 100"},
     {"rl_orderbook_sessions", "source", "TEXT"},
     {"rl_orderbook_snapshots", "exchange_ts_us", "INTEGER"},
     {"rl_orderbook_deltas", "exchange_ts_us", "INTEGER"},
+    {"rl_session_markets", "before_snapshot_us", "INTEGER DEFAULT 0"},
 }};
 
 /// Tables with indexes by session, market and time.
@@ -433,8 +434,10 @@ class SqliteSessionStore {
 
   void read_market_reports(Loading& loading) const {
     if (!has_column("rl_session_markets", "session_id")) return;
-    io::SqliteStatement rows = database_->prepare(
-        "SELECT market_ticker, duplicates, backwards, before_snapshot FROM rl_session_markets WHERE session_id = ?");
+    io::SqliteStatement rows =
+        database_->prepare("SELECT market_ticker, duplicates, backwards, before_snapshot, " +
+                           std::string(has_column("rl_session_markets", "before_snapshot_us") ? "before_snapshot_us" : "0") +
+                           " FROM rl_session_markets WHERE session_id = ?");
     rows.bind(1, loading.id);
     while (rows.step()) {
       const Place place{this, "rl_session_markets", loading.id};
@@ -449,7 +452,7 @@ class SqliteSessionStore {
       };
       loading.builder.count_duplicate(market, counted(1, "duplicates"));
       loading.builder.count_backwards(market, counted(2, "backwards"));
-      loading.builder.count_before_snapshot(market, counted(3, "before_snapshot"));
+      loading.builder.count_before_snapshot(market, counted(3, "before_snapshot"), counted(4, "before_snapshot_us"));
     }
   }
 
@@ -698,13 +701,14 @@ class SqliteSessionStore {
       }
     }
     std::string tickers_json = "[";
-    io::SqliteStatement counts = database_->prepare("INSERT INTO rl_session_markets VALUES(?, ?, ?, ?, ?)");
+    io::SqliteStatement counts = database_->prepare("INSERT INTO rl_session_markets VALUES(?, ?, ?, ?, ?, ?)");
     for (std::size_t m = 0; m < data.markets().size(); ++m) {
       const std::string& ticker = data.markets()[m].ticker;
       const MarketReport& report = data.reports()[m];
       if (m != 0) tickers_json += ',';
       detail::append_json_text(tickers_json, ticker);
-      counts.run(id, std::string_view(ticker), report.duplicates, report.backwards, report.before_snapshot);
+      counts.run(id, std::string_view(ticker), report.duplicates, report.backwards, report.before_snapshot,
+                 report.before_snapshot_us);
     }
     tickers_json += ']';
     const std::vector<std::int64_t> numbers = sequence_numbers(data);

@@ -27,9 +27,9 @@ constexpr double share(std::uint64_t part, std::uint64_t whole) noexcept {
 /**
  * @brief Replays a market's rows, counts the clamped deltas into `report` and gives the quality (1-g)(1-k)(1-n)(1-o).
  *
- * g: share of the time in gaps; k: share of the decision groups outside gaps that end crossed or locked; n: share of deltas
- * clamped; o: share of rows repeated or dated backwards. Groups at the end that leave both sides empty, the closing marker,
- * enter neither g nor k. 0 without a snapshot.
+ * g: share of the time in gaps or between the first row and the first snapshot; k: share of the decision groups outside gaps
+ * that end crossed or locked; n: share of deltas clamped; o: share of rows repeated or dated backwards. Groups at the end that
+ * leave both sides empty, the closing marker, enter neither g nor k. 0 without a snapshot.
  * @param book  only for its memory
  * @throws DataError for a level named twice in a snapshot, and as OrderBook::apply
  */
@@ -62,8 +62,9 @@ inline double measure_market(const EventColumns& rows, TickGrid grid, OrderBook&
   }
   report.clamped = book.clamped();
   if (report.snapshots == 0 || kept_groups == 0) return 0.0;
-  const Micros time = kept_end_us - rows.ts_us[0];
-  const double in_gaps = time == 0 ? 0.0 : static_cast<double>(kept_broken_us) / static_cast<double>(time);
+  const auto without_book = static_cast<Micros>(report.before_snapshot_us);
+  const Micros time = kept_end_us - rows.ts_us[0] + without_book;
+  const double in_gaps = time == 0 ? 0.0 : static_cast<double>(kept_broken_us + without_book) / static_cast<double>(time);
   return (1.0 - in_gaps) * (1.0 - share(kept_crossed, kept_groups)) * (1.0 - share(report.clamped, report.deltas)) *
          (1.0 - share(report.duplicates + report.backwards, report.events + report.duplicates));
 }
