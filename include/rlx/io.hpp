@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// @brief CSV, JSON lines, state files, safetensors, TensorBoard, npy, tables, charts, reports (components as io/gzip.hpp apart).
+/// @brief CSV, JSON lines, state files, safetensors, TensorBoard, npy, tables, charts, reports (components as io/gzip.hpp
+/// apart).
 #ifndef RLX_IO_HPP
 #define RLX_IO_HPP
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// @brief Risk measures, performance statistics, bootstrap intervals, scores of probabilities, sizing, projections, kill switch.
+/// @brief Risk measures, performance statistics, bootstrap intervals, scores of probabilities, sizing, projections, kill
+/// switch.
 #ifndef RLX_RISK_HPP
 #define RLX_RISK_HPP
 

@@ -8,7 +8,7 @@
 #include <concepts>
 #include <cstdint>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// A source of time. `now_ms()`: UTC in milliseconds since 1970-01-01. `monotonic_seconds()`: never goes back, any origin.
 ///
@@ -57,6 +57,6 @@ class ManualClock {
   std::int64_t advanced_ms_ = 0;
 };
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_CORE_CLOCK_HPP

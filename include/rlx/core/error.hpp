@@ -14,7 +14,7 @@
 #include <string>
 #include <utility>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// Base of everything the library throws on purpose.
 class Error : public std::runtime_error {
@@ -152,7 +152,7 @@ namespace detail {
 }
 }  // namespace detail
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 /// Precondition on a path where money moves: always on, throws `std::logic_error`.
 #define RLX_REQUIRE(condition, message)                                                         \

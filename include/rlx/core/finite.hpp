@@ -12,7 +12,7 @@
 #include <cstdint>
 #include <span>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// True unless `x` is NaN or an infinity. Right under every compiler flag; no allocation, never throws.
 constexpr bool is_finite(float x) noexcept { return (std::bit_cast<std::uint32_t>(x) & 0x7F800000U) != 0x7F800000U; }
@@ -53,6 +53,6 @@ inline std::size_t first_non_finite(std::span<const float> values) noexcept { re
 /// Index of the first number that is NaN or infinite, as for float.
 inline std::size_t first_non_finite(std::span<const double> values) noexcept { return detail::first_non_finite(values); }
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_CORE_FINITE_HPP

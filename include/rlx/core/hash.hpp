@@ -24,7 +24,7 @@
 #  define RLX_HASH_X86 0
 #endif
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 namespace detail {
 
 /// The constants K of FIPS 180-4, section 4.2.2.
@@ -278,7 +278,7 @@ inline std::uint32_t crc32c(std::span<const std::byte> bytes, std::uint32_t befo
   return ~detail::crc32c_portable(~before, bytes.data(), bytes.size());
 }
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #undef RLX_HASH_X86
 

@@ -19,7 +19,7 @@
 #include <rlx/core/error.hpp>
 #include <rlx/core/finite.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// The reader of nlohmann/json's objects.
 using JsonObject = BasicJsonObject<nlohmann::json>;
@@ -72,6 +72,6 @@ inline nlohmann::json parse_json(std::string_view text, const std::string& file,
   }
 }
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_CORE_JSON_HPP

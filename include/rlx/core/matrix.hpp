@@ -10,7 +10,7 @@
 
 #include <rlx/core/error.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// Row-major view of `rows` x `cols` numbers; row r starts at `data + r * stride`. Copies are views of the same numbers.
 template <class S>
@@ -58,6 +58,6 @@ class MatrixView {
   std::size_t stride_ = 0;
 };
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_CORE_MATRIX_HPP

@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// Number of insertions, deletions, replacements and swaps of neighbours that turn `a` into `b` (optimal string alignment).
 inline std::size_t edit_distance(std::string_view a, std::string_view b) {
@@ -62,6 +62,6 @@ inline std::string nearest(std::string_view word, std::initializer_list<std::str
   return nearest<std::initializer_list<std::string_view>>(word, candidates);
 }
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_CORE_NEAREST_HPP

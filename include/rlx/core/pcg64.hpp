@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <type_traits>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /**
  * @brief `numpy.random.SeedSequence(seed)` for an integer seed below 2^64: spreads its bits over a pool of 128.
@@ -100,6 +100,6 @@ class Pcg64 {
   Word increment_ = 0;
 };
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_CORE_PCG64_HPP

@@ -18,7 +18,7 @@
 
 #include <rlx/core/error.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// What a stream is drawn for; two purposes never share numbers. 128..255 are the user's: `Purpose(128 + k)`.
 enum class Purpose : std::uint8_t {
@@ -207,6 +207,6 @@ inline std::uint64_t episode_seed(std::uint64_t run_seed, std::uint32_t env, std
   return RandomStream({run_seed, Purpose::environment_reset, env, episode}).next_u64();
 }
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_CORE_RANDOM_HPP

@@ -9,7 +9,7 @@
 #include <cstddef>
 #include <span>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /**
  * @brief Elementwise sum of several buffers into the first one, over a fixed tree.
@@ -47,6 +47,6 @@ inline double tree_sum(std::span<double> values) noexcept {
   return values.empty() ? 0.0 : values[0];
 }
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_CORE_REDUCTION_HPP

@@ -18,7 +18,7 @@
 #include <rlx/core/matrix.hpp>
 #include <rlx/core/state.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /**
  * @brief Mean and (biased) variance of every column of all rows seen so far, in double.
@@ -190,6 +190,6 @@ class RunningMeanStd {
   bool frozen_ = false;
 };
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_CORE_RUNNING_MEAN_STD_HPP

@@ -6,7 +6,7 @@
 
 #include <cstddef>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// `count` slots of `width` floats each, the first at `offset`; a slot is taken iff its element `valid_column` is not 0.
 struct SlotBlock {
@@ -38,6 +38,6 @@ struct SlotLayout {
   std::size_t num_actions() const noexcept { return 1 + sizes * opportunities.count + positions.count; }
 };
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_CORE_SLOT_LAYOUT_HPP

@@ -14,7 +14,7 @@
 
 #include <rlx/core/finite.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 namespace detail {
 
 /// From here on eight terms of the asymptotic series of the gamma family reach the accuracy of double.
@@ -168,6 +168,6 @@ inline double normal_quantile(double p) noexcept {
   return q < 0 ? -size : size;
 }
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_CORE_SPECIAL_FUNCTIONS_HPP

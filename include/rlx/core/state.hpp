@@ -19,7 +19,7 @@
 
 #include <rlx/core/error.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 static_assert(std::endian::native == std::endian::little, "state bytes and checkpoints are little-endian");
 
@@ -160,6 +160,6 @@ class StateReader {
   std::size_t offset_ = 0;
 };
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_CORE_STATE_HPP

@@ -18,7 +18,7 @@
 
 #include <rlx/core/error.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /**
  * @brief A fixed set of threads; the caller of `run` is one of them.
@@ -193,6 +193,6 @@ class ThreadPool {
   std::vector<std::jthread> threads_;
 };
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_CORE_THREAD_POOL_HPP

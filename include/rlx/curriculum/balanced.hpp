@@ -16,7 +16,7 @@
 #include <rlx/curriculum/episode_info.hpp>
 #include <rlx/env/episode_sampler.hpp>
 
-namespace rlx::curriculum {
+namespace rlx::inline v0_1::curriculum {
 
 /// Settings of a BalancedSampler.
 struct BalancedConfig {
@@ -99,6 +99,6 @@ class BalancedSampler {
   std::vector<SamplerEvent> events_;
 };
 
-}  // namespace rlx::curriculum
+}  // namespace rlx::inline v0_1::curriculum
 
 #endif  // RLX_CURRICULUM_BALANCED_HPP

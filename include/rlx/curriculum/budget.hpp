@@ -18,7 +18,7 @@
 #include <rlx/core/finite.hpp>
 #include <rlx/curriculum/difficulty.hpp>
 
-namespace rlx::curriculum {
+namespace rlx::inline v0_1::curriculum {
 
 /// How often a pass visits each source.
 enum class BudgetKind : std::uint8_t {
@@ -95,6 +95,6 @@ inline std::vector<std::uint32_t> first_budget(std::span<const EpisodeInfo> sour
   return proportional_budget(lengths, config.episodes);
 }
 
-}  // namespace rlx::curriculum
+}  // namespace rlx::inline v0_1::curriculum
 
 #endif  // RLX_CURRICULUM_BUDGET_HPP

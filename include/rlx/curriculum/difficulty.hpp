@@ -16,7 +16,7 @@
 #include <rlx/core/matrix.hpp>
 #include <rlx/curriculum/episode_info.hpp>
 
-namespace rlx::curriculum {
+namespace rlx::inline v0_1::curriculum {
 
 /// F(x) = share of the given values below x plus half the share equal to x; the mean of F over those values is 1/2.
 /// Queries take O(log n) and allocate nothing; safe from any thread.
@@ -118,6 +118,6 @@ inline double DifficultyScale::operator()(std::span<const double> statistics) co
   return sum / total_weight_;
 }
 
-}  // namespace rlx::curriculum
+}  // namespace rlx::inline v0_1::curriculum
 
 #endif  // RLX_CURRICULUM_DIFFICULTY_HPP

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace rlx::curriculum {
+namespace rlx::inline v0_1::curriculum {
 
 /// One source of episodes: one market of one recorded session, one tape. Numbers only; no name reaches a sampler.
 struct EpisodeInfo {
@@ -76,6 +76,6 @@ concept ReportsEvents = requires(const P& sampler) {
   { sampler.events() } -> std::convertible_to<std::span<const SamplerEvent>>;
 };
 
-}  // namespace rlx::curriculum
+}  // namespace rlx::inline v0_1::curriculum
 
 #endif  // RLX_CURRICULUM_EPISODE_INFO_HPP

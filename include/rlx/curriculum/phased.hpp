@@ -19,7 +19,7 @@
 #include <rlx/curriculum/refinement.hpp>
 #include <rlx/env/episode_sampler.hpp>
 
-namespace rlx::curriculum {
+namespace rlx::inline v0_1::curriculum {
 
 /// A sampler that wants to know the episodes of the phases before its own.
 template <class P>
@@ -204,6 +204,6 @@ inline PhasedSampler schedule_sampler(std::span<const EpisodeInfo> sources, std:
                         Phase("balanced", BalancedSampler(sources, config.balanced), total_steps - 3 * quarter)});
 }
 
-}  // namespace rlx::curriculum
+}  // namespace rlx::inline v0_1::curriculum
 
 #endif  // RLX_CURRICULUM_PHASED_HPP

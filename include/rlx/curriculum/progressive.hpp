@@ -21,7 +21,7 @@
 #include <rlx/curriculum/episode_info.hpp>
 #include <rlx/env/episode_sampler.hpp>
 
-namespace rlx::curriculum {
+namespace rlx::inline v0_1::curriculum {
 
 /// Settings of a CurriculumSampler.
 struct CurriculumConfig {
@@ -177,6 +177,6 @@ class CurriculumSampler {
   std::vector<SamplerEvent> events_;
 };
 
-}  // namespace rlx::curriculum
+}  // namespace rlx::inline v0_1::curriculum
 
 #endif  // RLX_CURRICULUM_PROGRESSIVE_HPP

@@ -21,7 +21,7 @@
 #include <rlx/curriculum/episode_info.hpp>
 #include <rlx/env/episode_sampler.hpp>
 
-namespace rlx::curriculum {
+namespace rlx::inline v0_1::curriculum {
 
 /// Settings of a RefinementSampler.
 struct RefinementConfig {
@@ -137,6 +137,6 @@ class RefinementSampler {
   std::vector<std::uint8_t> struggling_;
 };
 
-}  // namespace rlx::curriculum
+}  // namespace rlx::inline v0_1::curriculum
 
 #endif  // RLX_CURRICULUM_REFINEMENT_HPP

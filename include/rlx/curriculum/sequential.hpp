@@ -21,7 +21,7 @@
 #include <rlx/curriculum/episode_info.hpp>
 #include <rlx/env/episode_sampler.hpp>
 
-namespace rlx::curriculum {
+namespace rlx::inline v0_1::curriculum {
 
 /// Settings of a SequentialSampler.
 struct SequentialConfig {
@@ -160,6 +160,6 @@ class SequentialSampler {
   std::vector<Passes> passes_;  // in order of position
 };
 
-}  // namespace rlx::curriculum
+}  // namespace rlx::inline v0_1::curriculum
 
 #endif  // RLX_CURRICULUM_SEQUENTIAL_HPP

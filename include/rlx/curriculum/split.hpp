@@ -20,7 +20,7 @@
 #include <rlx/core/random.hpp>
 #include <rlx/curriculum/episode_info.hpp>
 
-namespace rlx::curriculum {
+namespace rlx::inline v0_1::curriculum {
 
 /// Which sources are held out.
 enum class HoldOutKind : std::uint8_t {
@@ -218,6 +218,6 @@ inline Split hold_out(std::span<const EpisodeInfo> sources, const HoldOutConfig&
   return split;
 }
 
-}  // namespace rlx::curriculum
+}  // namespace rlx::inline v0_1::curriculum
 
 #endif  // RLX_CURRICULUM_SPLIT_HPP

@@ -19,7 +19,7 @@
 #include <rlx/env/environment.hpp>
 #include <rlx/env/space.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// Columns for an environment: `names()` has one entry per column, `source(environment, row)` writes all of them, finite
 /// numbers that are a function of what is known at the environment's current step. The same columns throughout. A model:
@@ -97,6 +97,6 @@ class AppendFeatures : public detail::EnvironmentWrapper<E> {
   std::vector<std::string> names_;
 };
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_ENV_APPEND_FEATURES_HPP

@@ -12,7 +12,7 @@
 #include <rlx/core/matrix.hpp>
 #include <rlx/env/space.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// `size()` environments in one object, usually as a structure of arrays, so that the compiler vectorises the step over them.
 ///
@@ -34,6 +34,6 @@ concept BatchEnvironment = requires(B& batch, const B& constant, std::size_t i, 
   { batch.step(actions, observations, rewards, terminated, truncated) } -> std::same_as<void>;
 };
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_ENV_BATCH_ENVIRONMENT_HPP

@@ -30,7 +30,7 @@
 #include <rlx/env/episode_statistics.hpp>
 #include <rlx/env/space.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// An error breaks the contract and a learner's result; a warning is probably a mistake.
 enum class CheckSeverity : std::uint8_t { error, warning };
@@ -708,6 +708,6 @@ void require_valid_env(Make&& make, const CheckOptions& options = {}) {
   }
 }
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_ENV_CHECK_ENV_HPP

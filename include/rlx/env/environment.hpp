@@ -13,7 +13,7 @@
 
 #include <rlx/env/space.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// What a step returns. `terminated`: the task ended (no value beyond it). `truncated`: it was cut by time or data, and the
 /// learner bootstraps with the value of the last observation. Both may be true; then `terminated` rules.
@@ -94,6 +94,6 @@ concept HasFuture = Environment<E> && requires(E& env, std::uint64_t seed) {
   env.corrupt_future(seed);
 };
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_ENV_ENVIRONMENT_HPP

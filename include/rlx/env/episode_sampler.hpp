@@ -15,7 +15,7 @@
 #include <rlx/core/state.hpp>
 #include <rlx/env/episode_statistics.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// The episode that is about to start.
 struct EpisodeKey {
@@ -130,6 +130,6 @@ class AnyEpisodeSampler {
   std::unique_ptr<Interface> held_;
 };
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_ENV_EPISODE_SAMPLER_HPP

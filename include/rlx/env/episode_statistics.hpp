@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <span>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// Most metrics that an environment may report.
 inline constexpr std::size_t max_episode_metrics = 16;
@@ -32,6 +32,6 @@ struct EpisodeStatistics {
   bool operator==(const EpisodeStatistics&) const = default;  ///< Memberwise.
 };
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_ENV_EPISODE_STATISTICS_HPP

@@ -20,7 +20,7 @@
 #include <rlx/env/environment.hpp>
 #include <rlx/env/space.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// An environment of MultiDiscrete actions as one of Discrete(nvec[0] * nvec[1] * ...) actions.
 ///
@@ -137,6 +137,6 @@ class FlattenMultiDiscrete : public detail::EnvironmentWrapper<E> {
   std::vector<std::string> names_;
 };
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_ENV_FLATTEN_MULTI_DISCRETE_HPP

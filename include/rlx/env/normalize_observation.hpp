@@ -19,7 +19,7 @@
 #include <rlx/env/space.hpp>
 #include <rlx/env/vector_env.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// Limit of the scaled numbers.
 struct NormalizeObservationConfig {
@@ -111,6 +111,6 @@ class NormalizeObservation : public detail::StatisticsWrapper<V> {
 template <class V>
 inline constexpr bool is_statistics_wrapper<NormalizeObservation<V>> = true;
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_ENV_NORMALIZE_OBSERVATION_HPP

@@ -20,7 +20,7 @@
 #include <rlx/env/detail/statistics_wrapper.hpp>
 #include <rlx/env/vector_env.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// Discount and limit of the scaled rewards.
 struct NormalizeRewardConfig {
@@ -119,6 +119,6 @@ class NormalizeReward : public detail::StatisticsWrapper<V> {
 template <class V>
 inline constexpr bool is_statistics_wrapper<NormalizeReward<V>> = true;
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_ENV_NORMALIZE_REWARD_HPP

@@ -21,7 +21,7 @@
 #include <rlx/env/environment.hpp>
 #include <rlx/env/space.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// The steps of one episode in rows that were allocated once. Row t of the observations and masks is what the agent saw when
 /// it chose action t; reward and flags t are what came of it.
@@ -200,6 +200,6 @@ class RecordEpisode : public detail::EnvironmentWrapper<E> {
   bool recording_ = false, has_episode_ = false;
 };
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_ENV_RECORD_EPISODE_HPP

@@ -21,7 +21,7 @@
 #include <rlx/env/environment.hpp>
 #include <rlx/env/space.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// Scale and quantile of what is shown.
 struct RunningReturnConfig {
@@ -124,6 +124,6 @@ class RunningReturn : public detail::EnvironmentWrapper<E> {
   double sum_ = 0.0;
 };
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_ENV_RUNNING_RETURN_HPP

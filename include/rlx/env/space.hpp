@@ -11,7 +11,7 @@
 #include <type_traits>
 #include <vector>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// One integer in [0, n).
 struct Discrete {
@@ -67,6 +67,6 @@ inline std::size_t mask_width(const MultiDiscrete& space) {
 inline std::size_t mask_width(const Box&) { return 0; }                                            ///< none
 inline std::size_t mask_width(const Simplex& space) { return static_cast<std::size_t>(space.n); }  ///< one per weight
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_ENV_SPACE_HPP

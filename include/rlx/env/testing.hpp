@@ -27,7 +27,7 @@
 #include <rlx/env/environment.hpp>
 #include <rlx/env/space.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 namespace detail {
 
@@ -462,6 +462,6 @@ class CartPoleWithoutVelocities {
   std::array<float, 4> full_{};
 };
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_ENV_TESTING_HPP

@@ -16,7 +16,7 @@
 #include <rlx/env/detail/environment_wrapper.hpp>
 #include <rlx/env/environment.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// An environment whose episodes are `truncated` at step `max_episode_steps`, whether or not that step also terminates.
 ///
@@ -78,6 +78,6 @@ class TimeLimit : public detail::EnvironmentWrapper<E> {
   std::uint64_t steps_ = 0;
 };
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_ENV_TIME_LIMIT_HPP

@@ -32,7 +32,7 @@
 #include <rlx/env/episode_statistics.hpp>
 #include <rlx/env/space.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// What happens at the step where an episode ends.
 enum class AutoresetMode : std::uint8_t {
@@ -751,6 +751,6 @@ template <class F>
 requires std::invocable<F&, std::size_t> VectorEnv(VectorEnvConfig, ThreadPool&, F)
 ->VectorEnv<std::remove_cvref_t<std::invoke_result_t<F&, std::size_t>>>;
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_ENV_VECTOR_ENV_HPP

@@ -15,7 +15,7 @@
 #include <rlx/core/error.hpp>
 #include <rlx/funding/observation_features.hpp>
 
-namespace rlx::funding {
+namespace rlx::inline v0_1::funding {
 
 /// HOLD 0 · ENTER SMALL 1..10 · ENTER MEDIUM 11..20 · ENTER LARGE 21..30 · EXIT 31..35.
 inline constexpr int n_actions = 36;
@@ -88,6 +88,6 @@ inline std::span<const std::string_view, static_cast<std::size_t>(n_actions)> ac
   return names;
 }
 
-}  // namespace rlx::funding
+}  // namespace rlx::inline v0_1::funding
 
 #endif  // RLX_FUNDING_ACTIONS_HPP

@@ -10,7 +10,7 @@
 #include <rlx/core/error.hpp>
 #include <rlx/market/ledger.hpp>
 
-namespace rlx::funding {
+namespace rlx::inline v0_1::funding {
 
 /// Number of a position within an episode, from 1; 0 means no position.
 using PositionId = std::uint64_t;
@@ -83,6 +83,6 @@ inline Attribution attribute(const market::Ledger& ledger, std::optional<Positio
   return sum;
 }
 
-}  // namespace rlx::funding
+}  // namespace rlx::inline v0_1::funding
 
 #endif  // RLX_FUNDING_ATTRIBUTION_HPP

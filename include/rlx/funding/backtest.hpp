@@ -24,7 +24,7 @@
 #include <rlx/funding/sizing.hpp>
 #include <rlx/funding/split.hpp>
 
-namespace rlx::funding {
+namespace rlx::inline v0_1::funding {
 
 /// What a policy did on a window.
 struct Backtest {
@@ -170,6 +170,6 @@ inline ClairvoyantResult clairvoyant_fixed_coins(const MarketTape& tape, const W
                            config.execution.grace_ms);
 }
 
-}  // namespace rlx::funding
+}  // namespace rlx::inline v0_1::funding
 
 #endif  // RLX_FUNDING_BACKTEST_HPP

@@ -20,7 +20,7 @@
 #include <rlx/funding/synthetic_tape.hpp>
 #include <rlx/funding/types.hpp>
 
-namespace rlx::funding {
+namespace rlx::inline v0_1::funding {
 
 namespace detail {
 
@@ -145,6 +145,6 @@ class PlantedOraclePolicy {
   std::span<const RegimeLabel> labels_;
 };
 
-}  // namespace rlx::funding
+}  // namespace rlx::inline v0_1::funding
 
 #endif  // RLX_FUNDING_BASELINES_HPP

@@ -31,7 +31,7 @@
 #include <rlx/funding/opportunity.hpp>
 #include <rlx/funding/types.hpp>
 
-namespace rlx::funding {
+namespace rlx::inline v0_1::funding {
 
 /// Values of the arcs of one directed pair over times 0..T. Entries that are not finite stand for "not possible".
 struct PairArcs {
@@ -375,6 +375,6 @@ inline ClairvoyantResult clairvoyant_bound(const MarketTape& tape, std::size_t b
   return clairvoyant_bound(tape, begin, end, k, costs, one_usd, grace_ms);
 }
 
-}  // namespace rlx::funding
+}  // namespace rlx::inline v0_1::funding
 
 #endif  // RLX_FUNDING_CLAIRVOYANT_HPP

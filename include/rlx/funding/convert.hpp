@@ -26,7 +26,7 @@
 #include <rlx/funding/venues.hpp>
 #include <rlx/io/csv.hpp>
 
-namespace rlx::funding {
+namespace rlx::inline v0_1::funding {
 
 namespace detail {
 // Coin-margined series are named `BTCUSDCM`, `BTCUSD_PERP` or `BTC-USD-SWAP`: quoted in USD, settled in the coin.
@@ -221,6 +221,6 @@ inline TapeData convert_settlements(const CsvText& file, const VenueTable& venue
   return data;
 }
 
-}  // namespace rlx::funding
+}  // namespace rlx::inline v0_1::funding
 
 #endif  // RLX_FUNDING_CONVERT_HPP

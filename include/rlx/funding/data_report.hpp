@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-namespace rlx::funding {
+namespace rlx::inline v0_1::funding {
 
 /// One file that went into a tape.
 struct DataFileNote {
@@ -113,7 +113,7 @@ inline bool fails_strict_check(const DataReport& report);
 /// The text that `validate-data` prints: one finding per line, then the warnings with their advice.
 inline std::string to_text(const DataReport& report);
 
-}  // namespace rlx::funding
+}  // namespace rlx::inline v0_1::funding
 
 #include <rlx/funding/detail/data_report_text.hpp>
 

@@ -21,7 +21,7 @@
 #include <rlx/funding/sizing.hpp>
 #include <rlx/funding/types.hpp>
 
-namespace rlx::funding {
+namespace rlx::inline v0_1::funding {
 
 /// A position slot at the decision time: the position as booked, and what the market shows of its pair.
 struct PositionState {
@@ -159,6 +159,6 @@ inline std::string why_forbidden(const DecisionState& state, int id) {
   return "";
 }
 
-}  // namespace rlx::funding
+}  // namespace rlx::inline v0_1::funding
 
 #endif  // RLX_FUNDING_DECISION_STATE_HPP

@@ -42,7 +42,7 @@
 #include <rlx/funding/venues.hpp>
 #include <rlx/io/iso8601.hpp>
 
-namespace rlx::funding {
+namespace rlx::inline v0_1::funding {
 
 /// Value of `schema` in every state.
 inline constexpr std::string_view decision_state_schema = "rlx.funding.state/1";
@@ -489,6 +489,6 @@ inline nlohmann::json to_json(const DecisionState& state, const MarketTape& tape
   return out;
 }
 
-}  // namespace rlx::funding
+}  // namespace rlx::inline v0_1::funding
 
 #endif  // RLX_FUNDING_DECISION_STATE_JSON_HPP

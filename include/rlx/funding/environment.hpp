@@ -34,7 +34,7 @@
 #include <rlx/funding/observation.hpp>
 #include <rlx/funding/portfolio.hpp>
 
-namespace rlx::funding {
+namespace rlx::inline v0_1::funding {
 
 /// Overrides of one reset; what is empty is drawn from the seed or taken from the configuration.
 struct ResetOptions {
@@ -875,6 +875,6 @@ static_assert(ReportsMetrics<FundingArbitrageEnv>);
 static_assert(NamedLayout<FundingArbitrageEnv>);
 static_assert(HasFuture<FundingArbitrageEnv>);
 
-}  // namespace rlx::funding
+}  // namespace rlx::inline v0_1::funding
 
 #endif  // RLX_FUNDING_ENVIRONMENT_HPP

@@ -16,7 +16,7 @@
 #include <rlx/funding/trading_config.hpp>
 #include <rlx/funding/types.hpp>
 
-namespace rlx::funding {
+namespace rlx::inline v0_1::funding {
 
 /// R = scale ln(E'/E) + scale shaping_scale (gamma Phi(s') - Phi(s)), Phi = funding accrued since the last stamps / E0.
 struct RewardConfig {
@@ -143,6 +143,6 @@ inline void EnvironmentConfig::validate() const {
           termination.min_equity_ratio, "a share in [0, 1)");
 }
 
-}  // namespace rlx::funding
+}  // namespace rlx::inline v0_1::funding
 
 #endif  // RLX_FUNDING_ENVIRONMENT_CONFIG_HPP

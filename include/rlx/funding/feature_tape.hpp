@@ -18,7 +18,7 @@
 #include <rlx/funding/sizing.hpp>
 #include <rlx/funding/types.hpp>
 
-namespace rlx::funding {
+namespace rlx::inline v0_1::funding {
 
 /// Immutable companion of one MarketTape, shared by all environments on it; 800 bytes per step. Refers to the tape's venue
 /// table, so the tape must outlive it (`of` ties their lives together).
@@ -63,6 +63,6 @@ class FeatureTape {
   std::vector<LegTerms> terms_;
 };
 
-}  // namespace rlx::funding
+}  // namespace rlx::inline v0_1::funding
 
 #endif  // RLX_FUNDING_FEATURE_TAPE_HPP

@@ -36,7 +36,7 @@
 #include <rlx/funding/types.hpp>
 #include <rlx/funding/venues.hpp>
 
-namespace rlx::funding {
+namespace rlx::inline v0_1::funding {
 
 struct OpportunityCsvOptions;
 
@@ -323,6 +323,6 @@ class MarketTape {
   mutable const void* derived_type_ = nullptr;  // the tag of its type
 };
 
-}  // namespace rlx::funding
+}  // namespace rlx::inline v0_1::funding
 
 #endif  // RLX_FUNDING_MARKET_TAPE_HPP

@@ -22,7 +22,7 @@
 #include <rlx/funding/decision_state.hpp>
 #include <rlx/funding/observation_features.hpp>
 
-namespace rlx::funding {
+namespace rlx::inline v0_1::funding {
 
 inline constexpr std::size_t config_offset = 0;        ///< 5 floats
 inline constexpr std::size_t portfolio_offset = 5;     ///< 10 floats
@@ -274,6 +274,6 @@ inline SlotLayout slots() {
           3};
 }
 
-}  // namespace rlx::funding
+}  // namespace rlx::inline v0_1::funding
 
 #endif  // RLX_FUNDING_OBSERVATION_HPP

@@ -15,7 +15,7 @@
 #include <rlx/core/finite.hpp>
 #include <rlx/funding/types.hpp>
 
-namespace rlx::funding {
+namespace rlx::inline v0_1::funding {
 
 inline constexpr std::size_t max_opportunities = 10;          ///< opportunity slots of the observation
 inline constexpr std::size_t max_position_slots = 5;          ///< position slots of the observation
@@ -89,6 +89,6 @@ inline void write_opportunity_features(const Opportunity& opportunity, std::int6
   set(19, 0.0);
 }
 
-}  // namespace rlx::funding
+}  // namespace rlx::inline v0_1::funding
 
 #endif  // RLX_FUNDING_OBSERVATION_FEATURES_HPP

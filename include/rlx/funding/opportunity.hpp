@@ -12,7 +12,7 @@
 #include <rlx/core/finite.hpp>
 #include <rlx/funding/types.hpp>
 
-namespace rlx::funding {
+namespace rlx::inline v0_1::funding {
 
 /// Rate per hour in bp of a decimal rate per interval of `interval_hours`.
 inline double rate_bph(double rate, double interval_hours) { return 1e4 * rate / interval_hours; }
@@ -68,6 +68,6 @@ inline double opportunity_score(double net_bph, double net24_bph, double round_t
   return 12.0 * (net_bph + net24_bph) - round_trip_bp;
 }
 
-}  // namespace rlx::funding
+}  // namespace rlx::inline v0_1::funding
 
 #endif  // RLX_FUNDING_OPPORTUNITY_HPP

@@ -36,7 +36,7 @@
 #include <rlx/io/csv.hpp>
 #include <rlx/io/iso8601.hpp>
 
-namespace rlx::funding {
+namespace rlx::inline v0_1::funding {
 
 /// How an opportunity CSV is read.
 struct OpportunityCsvOptions {
@@ -446,6 +446,6 @@ inline std::string opportunities_csv(const MarketTape& tape) {
   return csv.take();
 }
 
-}  // namespace rlx::funding
+}  // namespace rlx::inline v0_1::funding
 
 #endif  // RLX_FUNDING_OPPORTUNITY_CSV_HPP

@@ -22,7 +22,7 @@
 #include <rlx/funding/types.hpp>
 #include <rlx/risk/forecast_series.hpp>
 
-namespace rlx::funding {
+namespace rlx::inline v0_1::funding {
 
 /// What a forecast from a tape's own past is made of.
 struct PairHistory {
@@ -153,6 +153,6 @@ class PairTailFeatures {
   PairTailConfig config_;
 };
 
-}  // namespace rlx::funding
+}  // namespace rlx::inline v0_1::funding
 
 #endif  // RLX_FUNDING_PAIR_FORECASTS_HPP

@@ -28,7 +28,7 @@
 #include <rlx/funding/venues.hpp>
 #include <rlx/market/ledger.hpp>
 
-namespace rlx::funding {
+namespace rlx::inline v0_1::funding {
 
 using SlotId = std::size_t;  ///< index of a position slot, 0..4
 
@@ -654,6 +654,6 @@ class Portfolio {
   int open_ = 0;
 };
 
-}  // namespace rlx::funding
+}  // namespace rlx::inline v0_1::funding
 
 #endif  // RLX_FUNDING_PORTFOLIO_HPP

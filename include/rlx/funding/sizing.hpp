@@ -20,7 +20,7 @@
 #include <rlx/funding/types.hpp>
 #include <rlx/funding/venues.hpp>
 
-namespace rlx::funding {
+namespace rlx::inline v0_1::funding {
 
 /// The venue's terms for one instrument, resolved once so that no step compares names.
 struct LegTerms {
@@ -330,6 +330,6 @@ class EntryPlanner {
   mutable double leverage_ = 1.0, inverse_leverage_ = 1.0;
 };
 
-}  // namespace rlx::funding
+}  // namespace rlx::inline v0_1::funding
 
 #endif  // RLX_FUNDING_SIZING_HPP

@@ -17,7 +17,7 @@
 #include <rlx/io/iso8601.hpp>
 #include <rlx/io/number_text.hpp>
 
-namespace rlx::funding {
+namespace rlx::inline v0_1::funding {
 
 /// Grid steps [begin, end) of a tape.
 struct Window {
@@ -121,6 +121,6 @@ inline std::vector<Fold> split_by_time(std::size_t n_steps, std::int64_t step_ms
   return folds;
 }
 
-}  // namespace rlx::funding
+}  // namespace rlx::inline v0_1::funding
 
 #endif  // RLX_FUNDING_SPLIT_HPP

@@ -29,7 +29,7 @@
 #include <rlx/io/atomic_file.hpp>
 #include <rlx/io/csv.hpp>
 
-namespace rlx::funding {
+namespace rlx::inline v0_1::funding {
 
 /// `calibrated`: sizes measured on real venues. `planted`: regimes that are worth learning.
 enum class SyntheticPreset : std::uint8_t { calibrated, planted };
@@ -449,6 +449,6 @@ inline void write_csv(const SyntheticTape& synthetic, const std::string& directo
   io::write_file_atomically(directory + "/regimes.csv", regimes_csv(synthetic));
 }
 
-}  // namespace rlx::funding
+}  // namespace rlx::inline v0_1::funding
 
 #endif  // RLX_FUNDING_SYNTHETIC_TAPE_HPP

@@ -36,7 +36,7 @@
 #include <rlx/io/csv.hpp>
 #include <rlx/io/mapped_file.hpp>
 
-namespace rlx::funding {
+namespace rlx::inline v0_1::funding {
 
 /// A CSV text in memory and its name for messages. An empty name means that there is no such file.
 struct CsvText {
@@ -346,6 +346,6 @@ inline std::string funding_csv(const TapeData& data) {
   return csv.take();
 }
 
-}  // namespace rlx::funding
+}  // namespace rlx::inline v0_1::funding
 
 #endif  // RLX_FUNDING_TAPE_CSV_HPP

@@ -18,7 +18,7 @@
 #include <rlx/funding/types.hpp>
 #include <rlx/io/iso8601.hpp>
 
-namespace rlx::funding {
+namespace rlx::inline v0_1::funding {
 
 /// Limits below which a pair is not offered. A value that is missing passes.
 struct OpportunityFilter {
@@ -139,6 +139,6 @@ struct TapeData {
   DataReport report;                        ///< what reading found so far; the tape adds the rest
 };
 
-}  // namespace rlx::funding
+}  // namespace rlx::inline v0_1::funding
 
 #endif  // RLX_FUNDING_TAPE_DATA_HPP

@@ -15,7 +15,7 @@
 #include <rlx/core/finite.hpp>
 #include <rlx/core/random.hpp>
 
-namespace rlx::funding {
+namespace rlx::inline v0_1::funding {
 
 /// Five settings that an episode is traded under. The observation carries all of them, so one agent serves every setting.
 struct TradingConfig {
@@ -134,6 +134,6 @@ struct TradingConfig {
   }
 };
 
-}  // namespace rlx::funding
+}  // namespace rlx::inline v0_1::funding
 
 #endif  // RLX_FUNDING_TRADING_CONFIG_HPP

@@ -11,7 +11,7 @@
 #include <limits>
 #include <string>
 
-namespace rlx::funding {
+namespace rlx::inline v0_1::funding {
 
 using VenueId = std::uint16_t;       ///< index into the venue table
 using SymbolId = std::uint32_t;      ///< index into the tape's symbols, ascending by name
@@ -112,6 +112,6 @@ struct CostModel {
   bool operator==(const CostModel&) const = default;  ///< Memberwise.
 };
 
-}  // namespace rlx::funding
+}  // namespace rlx::inline v0_1::funding
 
 #endif  // RLX_FUNDING_TYPES_HPP

@@ -24,7 +24,7 @@
 #include <rlx/core/hash.hpp>
 #include <rlx/funding/types.hpp>
 
-namespace rlx::funding {
+namespace rlx::inline v0_1::funding {
 
 /// Which price the maintenance margin of a leg is taken on, and whether the closing fee is part of it.
 enum class LiquidationRule : std::uint8_t {
@@ -281,6 +281,6 @@ inline double maximum_buffered_leverage(double maintenance, double buffer) {
   return 1.0 / (maintenance + buffer * (1.0 + maintenance));
 }
 
-}  // namespace rlx::funding
+}  // namespace rlx::inline v0_1::funding
 
 #endif  // RLX_FUNDING_VENUES_HPP

@@ -29,7 +29,7 @@
 #include <rlx/funding/venues.hpp>
 #include <rlx/io/iso8601.hpp>
 
-namespace rlx::funding {
+namespace rlx::inline v0_1::funding {
 
 namespace detail {
 
@@ -171,6 +171,6 @@ inline std::string to_json_text(const VenueTable& table) {
   return json.dump(2) + '\n';
 }
 
-}  // namespace rlx::funding
+}  // namespace rlx::inline v0_1::funding
 
 #endif  // RLX_FUNDING_VENUES_JSON_HPP

@@ -25,7 +25,7 @@
 #include <rlx/core/error.hpp>
 #include <rlx/io/detail/system_text.hpp>
 
-namespace rlx::io {
+namespace rlx::inline v0_1::io {
 
 /**
  * @brief The system calls under a journal. A test passes a type of its own with these members, which loses, tears or refuses
@@ -337,6 +337,6 @@ void replace_file(const std::string& path, std::string_view text, Files& files) 
   if (files.sync_directory(directory_of(path)) != 0) detail::throw_io_error("flush the directory of", path, errno);
 }
 
-}  // namespace rlx::io
+}  // namespace rlx::inline v0_1::io
 
 #endif  // RLX_IO_APPEND_FILE_HPP

@@ -21,7 +21,7 @@
 #include <rlx/core/error.hpp>
 #include <rlx/io/detail/system_text.hpp>
 
-namespace rlx::io {
+namespace rlx::inline v0_1::io {
 
 /// The system calls that `write_file_atomically` makes. A test passes a type of its own with these members, which fails
 /// or ends the process at a chosen call; results and `errno` are those of the system calls.
@@ -152,6 +152,6 @@ void require_writable(const std::string& path, FileSystem&& files = {}) {
   const detail::TemporaryFile<std::remove_reference_t<FileSystem>> probe(path, files);
 }
 
-}  // namespace rlx::io
+}  // namespace rlx::inline v0_1::io
 
 #endif  // RLX_IO_ATOMIC_FILE_HPP

@@ -32,7 +32,7 @@
 #include <rlx/io/detail/parse_number.hpp>
 #include <rlx/io/detail/shown_text.hpp>
 
-namespace rlx::io {
+namespace rlx::inline v0_1::io {
 
 /// One column that a program reads.
 struct CsvColumn {
@@ -500,6 +500,6 @@ class CsvWriter {
   std::size_t row_begin_ = 0;
 };
 
-}  // namespace rlx::io
+}  // namespace rlx::inline v0_1::io
 
 #endif  // RLX_IO_CSV_HPP

@@ -15,7 +15,7 @@
 #include <rlx/core/error.hpp>
 #include <rlx/io/mapped_file.hpp>
 
-namespace rlx::io {
+namespace rlx::inline v0_1::io {
 
 /**
  * @brief Unpacks gzip data; several members one after the other give one text.
@@ -94,6 +94,6 @@ inline std::string gunzip_file(const std::string& path, std::size_t max_bytes = 
   return gunzip(file.bytes(), path, max_bytes);
 }
 
-}  // namespace rlx::io
+}  // namespace rlx::inline v0_1::io
 
 #endif  // RLX_IO_GZIP_HPP

@@ -17,7 +17,7 @@
 #include <rlx/io/detail/svg_canvas.hpp>
 #include <rlx/io/text_table.hpp>
 
-namespace rlx::io {
+namespace rlx::inline v0_1::io {
 
 /// How a verdict or a figure is meant. A sign beside the text says the same as the colour.
 enum class Tone : std::uint8_t { neutral, good, warning, bad };
@@ -275,6 +275,6 @@ footer{margin-top:40px;border-top:1px solid var(--edge);padding-top:12px}
   bool in_section_ = false;
 };
 
-}  // namespace rlx::io
+}  // namespace rlx::inline v0_1::io
 
 #endif  // RLX_IO_HTML_REPORT_HPP

@@ -16,7 +16,7 @@
 #include <variant>
 #include <vector>
 
-namespace rlx::io {
+namespace rlx::inline v0_1::io {
 
 /// How a request is made; `get` sends no body.
 enum class HttpMethod : std::uint8_t { get, post };
@@ -91,6 +91,6 @@ concept HttpTransport = requires(T& transport, const HttpRequest& request) {
 /// Whether a host can only be this machine.
 constexpr bool is_loopback_host(std::string_view host) { return host == "localhost" || host == "127.0.0.1" || host == "::1"; }
 
-}  // namespace rlx::io
+}  // namespace rlx::inline v0_1::io
 
 #endif  // RLX_IO_HTTP_HPP

@@ -37,7 +37,7 @@
 #include <rlx/core/version.hpp>
 #include <rlx/io/http.hpp>
 
-namespace rlx::io {
+namespace rlx::inline v0_1::io {
 namespace detail {
 
 /// Shuts a connection down when its deadline passes: the time-outs of cpp-httplib are for single reads, so a server that sends
@@ -379,6 +379,6 @@ class HttpsTransport {
 
 static_assert(HttpTransport<HttpsTransport>);
 
-}  // namespace rlx::io
+}  // namespace rlx::inline v0_1::io
 
 #endif  // RLX_IO_HTTPS_TRANSPORT_HPP

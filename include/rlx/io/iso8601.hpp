@@ -13,7 +13,7 @@
 #include <rlx/core/error.hpp>
 #include <rlx/io/detail/shown_text.hpp>
 
-namespace rlx::io {
+namespace rlx::inline v0_1::io {
 
 /// Order of the parts of a slash date such as 10/25/2025; such a date is never guessed.
 enum class DateOrder : std::uint8_t {
@@ -215,6 +215,6 @@ inline std::string time_ms_problem(std::int64_t value) {
   return shown + " is not a time in milliseconds between 2009 and 2100";
 }
 
-}  // namespace rlx::io
+}  // namespace rlx::inline v0_1::io
 
 #endif  // RLX_IO_ISO8601_HPP

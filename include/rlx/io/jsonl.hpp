@@ -13,7 +13,7 @@
 #include <rlx/io/detail/finite_json.hpp>
 #include <rlx/io/detail/line_file.hpp>
 
-namespace rlx::io {
+namespace rlx::inline v0_1::io {
 
 /// How a JsonlWriter treats its file.
 struct JsonlConfig {
@@ -53,6 +53,6 @@ class JsonlWriter {
   detail::LineFile file_;
 };
 
-}  // namespace rlx::io
+}  // namespace rlx::inline v0_1::io
 
 #endif  // RLX_IO_JSONL_HPP

@@ -19,7 +19,7 @@
 #include <rlx/core/error.hpp>
 #include <rlx/io/detail/system_text.hpp>
 
-namespace rlx::io {
+namespace rlx::inline v0_1::io {
 
 namespace detail {
 
@@ -117,6 +117,6 @@ inline std::string read_file(const std::string& path) {
   }
 }
 
-}  // namespace rlx::io
+}  // namespace rlx::inline v0_1::io
 
 #endif  // RLX_IO_MAPPED_FILE_HPP

@@ -22,7 +22,7 @@
 #include <rlx/io/detail/shown_text.hpp>
 #include <rlx/io/mapped_file.hpp>
 
-namespace rlx::io {
+namespace rlx::inline v0_1::io {
 
 static_assert(std::endian::native == std::endian::little, "only little-endian .npy files are supported");
 
@@ -212,6 +212,6 @@ xt::xtensor<T, N> load_npy(const std::string& path) {
   return array;
 }
 
-}  // namespace rlx::io
+}  // namespace rlx::inline v0_1::io
 
 #endif  // RLX_IO_NPY_HPP

@@ -19,7 +19,7 @@
 
 #include <rlx/core/finite.hpp>
 
-namespace rlx::io {
+namespace rlx::inline v0_1::io {
 
 /// What stands for a number that is not finite.
 inline constexpr std::string_view missing_number = "\xE2\x80\x93";
@@ -89,6 +89,6 @@ inline std::string duration_text(double seconds) {
   return two_units(total / 86'400, "d", total % 86'400 / 3'600, "h");
 }
 
-}  // namespace rlx::io
+}  // namespace rlx::inline v0_1::io
 
 #endif  // RLX_IO_NUMBER_TEXT_HPP

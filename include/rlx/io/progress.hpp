@@ -18,7 +18,7 @@
 #include <rlx/io/number_text.hpp>
 #include <rlx/io/text_table.hpp>
 
-namespace rlx::io {
+namespace rlx::inline v0_1::io {
 
 /// What a Progress shows and how often.
 struct ProgressConfig {
@@ -132,6 +132,6 @@ class Progress {
   bool finished_ = false;
 };
 
-}  // namespace rlx::io
+}  // namespace rlx::inline v0_1::io
 
 #endif  // RLX_IO_PROGRESS_HPP

@@ -34,7 +34,7 @@
 #include <rlx/io/detail/safetensors_header.hpp>
 #include <rlx/io/mapped_file.hpp>
 
-namespace rlx::io {
+namespace rlx::inline v0_1::io {
 
 static_assert(std::endian::native == std::endian::little, "safetensors files are little-endian; this machine is not");
 
@@ -418,6 +418,6 @@ class BasicSafetensors {
 /// As files are read. @see BasicSafetensors
 using Safetensors = BasicSafetensors<std::span<const std::byte>>;
 
-}  // namespace rlx::io
+}  // namespace rlx::inline v0_1::io
 
 #endif  // RLX_IO_SAFETENSORS_HPP

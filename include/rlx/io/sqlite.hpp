@@ -20,7 +20,7 @@
 
 #include <rlx/core/error.hpp>
 
-namespace rlx::io {
+namespace rlx::inline v0_1::io {
 
 /// How a database is opened.
 enum class SqliteMode : std::uint8_t {
@@ -226,6 +226,6 @@ class SqliteTransaction {
   SqliteDatabase* database_;
 };
 
-}  // namespace rlx::io
+}  // namespace rlx::inline v0_1::io
 
 #endif  // RLX_IO_SQLITE_HPP

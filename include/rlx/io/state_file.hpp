@@ -12,7 +12,7 @@
 
 #include <rlx/io/append_file.hpp>
 
-namespace rlx::io {
+namespace rlx::inline v0_1::io {
 
 /**
  * @brief One text in one file, the old or the new one at any moment, whenever the process or the machine ends.
@@ -46,6 +46,6 @@ class StateFile {
   std::string path_;
 };
 
-}  // namespace rlx::io
+}  // namespace rlx::inline v0_1::io
 
 #endif  // RLX_IO_STATE_FILE_HPP

@@ -25,7 +25,7 @@
 #include <rlx/io/detail/svg_canvas.hpp>
 #include <rlx/io/number_text.hpp>
 
-namespace rlx::io {
+namespace rlx::inline v0_1::io {
 
 /// What the numbers on a horizontal axis are.
 enum class AxisKind : std::uint8_t {
@@ -655,6 +655,6 @@ class IntervalChart {
   std::vector<Row> rows_;
 };
 
-}  // namespace rlx::io
+}  // namespace rlx::inline v0_1::io
 
 #endif  // RLX_IO_SVG_CHART_HPP

@@ -18,7 +18,7 @@
 #include <rlx/core/hash.hpp>
 #include <rlx/io/detail/output_file.hpp>
 
-namespace rlx::io {
+namespace rlx::inline v0_1::io {
 
 /// The checksum of a TFRecord: CRC-32C rotated right by 15 bits plus 0xa282ead8, so that data that hold their own checksum
 /// stay protected. "123456789" -> 0xc78ab0e5.
@@ -183,6 +183,6 @@ class TensorBoardWriter {
   std::vector<double> limits_, counts_;
 };
 
-}  // namespace rlx::io
+}  // namespace rlx::inline v0_1::io
 
 #endif  // RLX_IO_TENSORBOARD_HPP

@@ -15,7 +15,7 @@
 #include <rlx/core/error.hpp>
 #include <rlx/io/detail/utf8.hpp>
 
-namespace rlx::io {
+namespace rlx::inline v0_1::io {
 
 /**
  * @brief Columns that UTF-8 text takes on a terminal.
@@ -210,6 +210,6 @@ class TextTable {
   std::vector<std::size_t> rules_;  ///< a line stands before these rows
 };
 
-}  // namespace rlx::io
+}  // namespace rlx::inline v0_1::io
 
 #endif  // RLX_IO_TEXT_TABLE_HPP

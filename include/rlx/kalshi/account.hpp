@@ -14,7 +14,7 @@
 #include <rlx/kalshi/order_book.hpp>
 #include <rlx/kalshi/types.hpp>
 
-namespace rlx::kalshi {
+namespace rlx::inline v0_1::kalshi {
 
 /// One fill of an order.
 struct Fill {
@@ -145,6 +145,6 @@ class Account {
   Money basis_ = 0, realized_ = 0, fees_ = 0;
 };
 
-}  // namespace rlx::kalshi
+}  // namespace rlx::inline v0_1::kalshi
 
 #endif  // RLX_KALSHI_ACCOUNT_HPP

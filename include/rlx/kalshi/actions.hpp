@@ -22,7 +22,7 @@
 #include <rlx/kalshi/tick_grid.hpp>
 #include <rlx/kalshi/types.hpp>
 
-namespace rlx::kalshi {
+namespace rlx::inline v0_1::kalshi {
 
 /// Where an order stands: `bid` orders add YES, `ask` orders add NO. At most one live order each.
 enum class BookSlot : std::uint8_t {
@@ -368,6 +368,6 @@ inline void write_action_mask(const ActionLayout& layout, const DecisionState& s
   }
 }
 
-}  // namespace rlx::kalshi
+}  // namespace rlx::inline v0_1::kalshi
 
 #endif  // RLX_KALSHI_ACTIONS_HPP

@@ -8,7 +8,7 @@
 #include <rlx/kalshi/order_book.hpp>
 #include <rlx/kalshi/types.hpp>
 
-namespace rlx::kalshi {
+namespace rlx::inline v0_1::kalshi {
 
 /// Parts of a change of equity, micro-dollars.
 struct Attribution {
@@ -79,6 +79,6 @@ class AttributionMeter {
   Touch touch_;
 };
 
-}  // namespace rlx::kalshi
+}  // namespace rlx::inline v0_1::kalshi
 
 #endif  // RLX_KALSHI_ATTRIBUTION_HPP

@@ -27,7 +27,7 @@
 #include <rlx/kalshi/types.hpp>
 #include <rlx/kalshi/view_filter.hpp>
 
-namespace rlx::kalshi {
+namespace rlx::inline v0_1::kalshi {
 
 /// What a policy may look at when it decides.
 struct PolicyInput {
@@ -224,6 +224,6 @@ class Oracle {
 
 }  // namespace baselines
 
-}  // namespace rlx::kalshi
+}  // namespace rlx::inline v0_1::kalshi
 
 #endif  // RLX_KALSHI_BASELINES_HPP

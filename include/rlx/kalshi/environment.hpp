@@ -35,7 +35,7 @@
 #include <rlx/kalshi/types.hpp>
 #include <rlx/kalshi/view_filter.hpp>
 
-namespace rlx::kalshi {
+namespace rlx::inline v0_1::kalshi {
 
 /// What happens to a position at the last group when no result is paid.
 enum class EndOfData : std::uint8_t {
@@ -827,6 +827,6 @@ inline void MarketAgnosticKalshiEnv::corrupt_future(std::uint64_t seed) {
   info_.length = view.length();
 }
 
-}  // namespace rlx::kalshi
+}  // namespace rlx::inline v0_1::kalshi
 
 #endif  // RLX_KALSHI_ENVIRONMENT_HPP

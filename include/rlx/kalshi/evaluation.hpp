@@ -34,7 +34,7 @@
 #include <rlx/kalshi/view_filter.hpp>
 #include <rlx/risk/bootstrap.hpp>
 
-namespace rlx::kalshi {
+namespace rlx::inline v0_1::kalshi {
 
 /// A policy that sees observation and mask only, with a workspace per thread, such as a trained one. The last argument is
 /// whatever can be made of {deterministic, pointer to the decision's random numbers}.
@@ -706,6 +706,6 @@ EvaluationTable evaluate_markets(Policy&& policy, const ViewSet& views, KalshiEn
   return table;
 }
 
-}  // namespace rlx::kalshi
+}  // namespace rlx::inline v0_1::kalshi
 
 #endif  // RLX_KALSHI_EVALUATION_HPP

@@ -27,7 +27,7 @@
 #include <rlx/kalshi/order_book.hpp>
 #include <rlx/kalshi/types.hpp>
 
-namespace rlx::kalshi {
+namespace rlx::inline v0_1::kalshi {
 
 /// Floats of an observation.
 inline constexpr std::size_t feature_count = 52;
@@ -537,6 +537,6 @@ inline void write_account_features(const AccountFeatureInput& in, std::span<floa
   set(51, in.oldest_order_us ? std::max(0.02, clip01(logs[2] * detail::per_ln301)) : 0.0);
 }
 
-}  // namespace rlx::kalshi
+}  // namespace rlx::inline v0_1::kalshi
 
 #endif  // RLX_KALSHI_FEATURES_HPP

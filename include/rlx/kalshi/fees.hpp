@@ -12,7 +12,7 @@
 #include <rlx/kalshi/tick_grid.hpp>
 #include <rlx/kalshi/types.hpp>
 
-namespace rlx::kalshi {
+namespace rlx::inline v0_1::kalshi {
 
 /// Whether an order met a resting one on arrival or was itself resting.
 enum class Liquidity : std::uint8_t {
@@ -144,6 +144,6 @@ constexpr FeeCharge charge_fee(const FeeSchedule& fees, Liquidity liquidity, Mon
   return charge;
 }
 
-}  // namespace rlx::kalshi
+}  // namespace rlx::inline v0_1::kalshi
 
 #endif  // RLX_KALSHI_FEES_HPP

@@ -26,7 +26,7 @@
 #include <rlx/kalshi/tick_grid.hpp>
 #include <rlx/kalshi/types.hpp>
 
-namespace rlx::kalshi {
+namespace rlx::inline v0_1::kalshi {
 
 /// Assumptions about fills of resting orders.
 struct FillConfig {
@@ -650,6 +650,6 @@ inline void FillModel::load_state(StateReader& in) {
   schedule();
 }
 
-}  // namespace rlx::kalshi
+}  // namespace rlx::inline v0_1::kalshi
 
 #endif  // RLX_KALSHI_FILL_MODEL_HPP

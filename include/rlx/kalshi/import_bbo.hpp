@@ -29,7 +29,7 @@
 #include <rlx/kalshi/ticker.hpp>
 #include <rlx/kalshi/types.hpp>
 
-namespace rlx::kalshi {
+namespace rlx::inline v0_1::kalshi {
 
 /// How a top-of-book file is read.
 struct BboImportConfig {
@@ -293,6 +293,6 @@ inline void apply_results(const MarketResults& results, std::span<SessionBuilder
   }
 }
 
-}  // namespace rlx::kalshi
+}  // namespace rlx::inline v0_1::kalshi
 
 #endif  // RLX_KALSHI_IMPORT_BBO_HPP

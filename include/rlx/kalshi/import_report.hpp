@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-namespace rlx::kalshi {
+namespace rlx::inline v0_1::kalshi {
 
 /// Counts of one import. What a format does not have stays 0.
 struct ImportReport {
@@ -30,6 +30,6 @@ struct ImportReport {
   bool operator==(const ImportReport&) const = default;  ///< Memberwise.
 };
 
-}  // namespace rlx::kalshi
+}  // namespace rlx::inline v0_1::kalshi
 
 #endif  // RLX_KALSHI_IMPORT_REPORT_HPP

@@ -20,7 +20,7 @@
 #include <rlx/kalshi/types.hpp>
 #include <rlx/kalshi/wire.hpp>
 
-namespace rlx::kalshi {
+namespace rlx::inline v0_1::kalshi {
 
 namespace detail {
 
@@ -197,6 +197,6 @@ inline ImportReport import_ws_jsonl(std::istream& frames, const WireConfig& conf
   return import.finish();
 }
 
-}  // namespace rlx::kalshi
+}  // namespace rlx::inline v0_1::kalshi
 
 #endif  // RLX_KALSHI_IMPORT_WS_HPP

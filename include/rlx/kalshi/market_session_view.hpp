@@ -27,7 +27,7 @@
 #include <rlx/kalshi/ticker.hpp>
 #include <rlx/kalshi/types.hpp>
 
-namespace rlx::kalshi {
+namespace rlx::inline v0_1::kalshi {
 
 /// Start of the millisecond that a time lies in, microseconds.
 constexpr Micros millisecond_of(Micros ts_us) noexcept { return 1000 * detail::milliseconds_of(ts_us); }
@@ -386,6 +386,6 @@ inline MarketSessionView MarketSessionView::with_corrupted_future(std::size_t gr
   return view;
 }
 
-}  // namespace rlx::kalshi
+}  // namespace rlx::inline v0_1::kalshi
 
 #endif  // RLX_KALSHI_MARKET_SESSION_VIEW_HPP

@@ -17,7 +17,7 @@
 #include <rlx/kalshi/session_store.hpp>
 #include <rlx/kalshi/types.hpp>
 
-namespace rlx::kalshi {
+namespace rlx::inline v0_1::kalshi {
 
 /// Satisfies SessionStore. Not for use by several threads while one of them saves.
 class MemorySessionStore {
@@ -78,6 +78,6 @@ class MemorySessionStore {
 
 static_assert(SessionStore<MemorySessionStore>);
 
-}  // namespace rlx::kalshi
+}  // namespace rlx::inline v0_1::kalshi
 
 #endif  // RLX_KALSHI_MEMORY_SESSION_STORE_HPP

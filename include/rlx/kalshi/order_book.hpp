@@ -19,7 +19,7 @@
 #include <rlx/kalshi/tick_grid.hpp>
 #include <rlx/kalshi/types.hpp>
 
-namespace rlx::kalshi {
+namespace rlx::inline v0_1::kalshi {
 
 /// Best prices in YES terms; a side without levels is empty.
 struct Touch {
@@ -239,6 +239,6 @@ class OrderBook {
   bool broken_ = false;
 };
 
-}  // namespace rlx::kalshi
+}  // namespace rlx::inline v0_1::kalshi
 
 #endif  // RLX_KALSHI_ORDER_BOOK_HPP

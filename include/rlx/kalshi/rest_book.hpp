@@ -20,7 +20,7 @@
 #include <rlx/kalshi/ticker.hpp>
 #include <rlx/kalshi/types.hpp>
 
-namespace rlx::kalshi {
+namespace rlx::inline v0_1::kalshi {
 
 /// A level at its YES price.
 struct BookLevel {
@@ -165,6 +165,6 @@ inline ImportReport import_rest_json(std::string_view json, Micros taken_us, con
   return report;
 }
 
-}  // namespace rlx::kalshi
+}  // namespace rlx::inline v0_1::kalshi
 
 #endif  // RLX_KALSHI_REST_BOOK_HPP

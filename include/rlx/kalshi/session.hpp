@@ -16,7 +16,7 @@
 #include <rlx/core/hash.hpp>
 #include <rlx/kalshi/types.hpp>
 
-namespace rlx::kalshi {
+namespace rlx::inline v0_1::kalshi {
 
 /// Figures of one market's recording that say how far it can be trusted.
 struct MarketReport {
@@ -152,6 +152,6 @@ class SessionData {
   std::vector<Count> count_;
 };
 
-}  // namespace rlx::kalshi
+}  // namespace rlx::inline v0_1::kalshi
 
 #endif  // RLX_KALSHI_SESSION_HPP

@@ -25,7 +25,7 @@
 #include <rlx/kalshi/tick_grid.hpp>
 #include <rlx/kalshi/types.hpp>
 
-namespace rlx::kalshi {
+namespace rlx::inline v0_1::kalshi {
 
 /// First time that is believed, 2020-01-01, in microseconds.
 inline constexpr Micros first_believed_us = 1'577'836'800'000'000;
@@ -324,6 +324,6 @@ class SessionBuilder {
   std::unordered_map<std::string, std::size_t, TextHash, std::equal_to<>> index_;
 };
 
-}  // namespace rlx::kalshi
+}  // namespace rlx::inline v0_1::kalshi
 
 #endif  // RLX_KALSHI_SESSION_BUILDER_HPP

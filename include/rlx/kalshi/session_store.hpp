@@ -13,7 +13,7 @@
 #include <rlx/kalshi/session.hpp>
 #include <rlx/kalshi/types.hpp>
 
-namespace rlx::kalshi {
+namespace rlx::inline v0_1::kalshi {
 
 /// One session of a store, without its events.
 struct SessionSummary {
@@ -58,6 +58,6 @@ inline std::string no_session(SessionId id, const std::string& problem, const st
 }
 
 }  // namespace detail
-}  // namespace rlx::kalshi
+}  // namespace rlx::inline v0_1::kalshi
 
 #endif  // RLX_KALSHI_SESSION_STORE_HPP

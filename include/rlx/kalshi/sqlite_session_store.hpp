@@ -38,7 +38,7 @@
 #include <rlx/kalshi/ticker.hpp>
 #include <rlx/kalshi/types.hpp>
 
-namespace rlx::kalshi {
+namespace rlx::inline v0_1::kalshi {
 
 /// Version of the tables that this library writes; files of a newer one are refused.
 inline constexpr std::int64_t session_schema_version = 1;
@@ -849,6 +849,6 @@ class SqliteSessionStore {
 
 static_assert(SessionStore<SqliteSessionStore>);
 
-}  // namespace rlx::kalshi
+}  // namespace rlx::inline v0_1::kalshi
 
 #endif  // RLX_KALSHI_SQLITE_SESSION_STORE_HPP

@@ -19,7 +19,7 @@
 #include <rlx/kalshi/evaluation.hpp>
 #include <rlx/risk/bootstrap.hpp>
 
-namespace rlx::kalshi {
+namespace rlx::inline v0_1::kalshi {
 
 /// One update of the learner.
 struct UpdateRecord {
@@ -255,6 +255,6 @@ inline std::vector<Check> success_checks(const TrainingHistory& history, const E
   return detail::CheckList(history, train, held_out).run();
 }
 
-}  // namespace rlx::kalshi
+}  // namespace rlx::inline v0_1::kalshi
 
 #endif  // RLX_KALSHI_SUCCESS_CHECKS_HPP

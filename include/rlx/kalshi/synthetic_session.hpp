@@ -35,7 +35,7 @@
 #include <rlx/kalshi/session_builder.hpp>
 #include <rlx/kalshi/types.hpp>
 
-namespace rlx::kalshi {
+namespace rlx::inline v0_1::kalshi {
 
 /// Size and character of the synthetic exchange. Each session is one event, and its day is the UTC date of the event's close.
 struct SyntheticConfig {
@@ -567,6 +567,6 @@ inline std::vector<SyntheticSession> generate_sessions(const SyntheticConfig& co
   return sessions;
 }
 
-}  // namespace rlx::kalshi
+}  // namespace rlx::inline v0_1::kalshi
 
 #endif  // RLX_KALSHI_SYNTHETIC_SESSION_HPP

@@ -13,7 +13,7 @@
 #include <rlx/core/error.hpp>
 #include <rlx/kalshi/types.hpp>
 
-namespace rlx::kalshi {
+namespace rlx::inline v0_1::kalshi {
 
 /// Number of prices of the grid, 0 and 10,000 included.
 constexpr int tick_count(TickGrid grid) noexcept {
@@ -90,6 +90,6 @@ constexpr std::optional<Price> tick_below(TickGrid grid, Price price) {
   return tick_price(grid, index - 1);
 }
 
-}  // namespace rlx::kalshi
+}  // namespace rlx::inline v0_1::kalshi
 
 #endif  // RLX_KALSHI_TICK_GRID_HPP

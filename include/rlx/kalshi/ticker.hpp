@@ -16,7 +16,7 @@
 #include <rlx/io/iso8601.hpp>
 #include <rlx/kalshi/types.hpp>
 
-namespace rlx::kalshi {
+namespace rlx::inline v0_1::kalshi {
 
 /// The ticker without its last dash part; the whole of it if it has no dash.
 constexpr std::string_view event_of_ticker(std::string_view ticker) noexcept { return ticker.substr(0, ticker.rfind('-')); }
@@ -99,6 +99,6 @@ inline CloseRule parse_close_rule(std::string_view text) {
       io::detail::shown_text(text));
 }
 
-}  // namespace rlx::kalshi
+}  // namespace rlx::inline v0_1::kalshi
 
 #endif  // RLX_KALSHI_TICKER_HPP

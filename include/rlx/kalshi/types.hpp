@@ -13,7 +13,7 @@
 #include <string>
 #include <string_view>
 
-namespace rlx::kalshi {
+namespace rlx::inline v0_1::kalshi {
 
 using Price = std::int32_t;   ///< 1e-4 dollar, YES price, 0..10,000
 using Count = std::int64_t;   ///< 1e-2 contract
@@ -119,6 +119,6 @@ struct MarketInfo {
 /// Number of a recorded session; 0: none yet, a store gives one.
 using SessionId = std::int64_t;
 
-}  // namespace rlx::kalshi
+}  // namespace rlx::inline v0_1::kalshi
 
 #endif  // RLX_KALSHI_TYPES_HPP

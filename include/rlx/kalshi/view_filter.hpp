@@ -21,7 +21,7 @@
 #include <rlx/kalshi/market_session_view.hpp>
 #include <rlx/kalshi/session_store.hpp>
 
-namespace rlx::kalshi {
+namespace rlx::inline v0_1::kalshi {
 
 /// What a view must have to be traded. `create` already asks for 3 groups and a two-sided one.
 struct ViewFilter {
@@ -179,6 +179,6 @@ class ViewSet {
   TickGrid largest_grid_ = TickGrid::linear_cent;
 };
 
-}  // namespace rlx::kalshi
+}  // namespace rlx::inline v0_1::kalshi
 
 #endif  // RLX_KALSHI_VIEW_FILTER_HPP

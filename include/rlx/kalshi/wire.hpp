@@ -23,7 +23,7 @@
 #include <rlx/kalshi/ticker.hpp>
 #include <rlx/kalshi/types.hpp>
 
-namespace rlx::kalshi {
+namespace rlx::inline v0_1::kalshi {
 
 /// How frames are read and recordings of them imported.
 struct WireConfig {
@@ -330,6 +330,6 @@ class SequenceTracker {
   std::vector<Subscription> subscriptions_;  // a handful
 };
 
-}  // namespace rlx::kalshi
+}  // namespace rlx::inline v0_1::kalshi
 
 #endif  // RLX_KALSHI_WIRE_HPP

@@ -14,7 +14,7 @@
 
 #include <rlx/core/special_functions.hpp>
 
-namespace rlx::market {
+namespace rlx::inline v0_1::market {
 
 /// What the buyer may do with the underlying at the strike.
 enum class OptionType : std::uint8_t {
@@ -150,6 +150,6 @@ inline std::optional<double> implied_volatility(OptionType type, double forward,
   return {};
 }
 
-}  // namespace rlx::market
+}  // namespace rlx::inline v0_1::market
 
 #endif  // RLX_MARKET_BLACK76_HPP

@@ -18,7 +18,7 @@
 
 #include <rlx/core/error.hpp>
 
-namespace rlx::market {
+namespace rlx::inline v0_1::market {
 namespace detail {
 
 /// A product of two 64-bit numbers.
@@ -264,7 +264,7 @@ class Fixed8 {
   std::int64_t units_ = 0;
 };
 
-}  // namespace rlx::market
+}  // namespace rlx::inline v0_1::market
 
 /// @cond
 /// Of the count of 1e-8.

@@ -15,7 +15,7 @@
 
 #include <rlx/core/error.hpp>
 
-namespace rlx::market {
+namespace rlx::inline v0_1::market {
 
 /// Number of an account, in the order of `add_account`, from 0.
 using AccountId = std::uint32_t;
@@ -162,6 +162,6 @@ using LedgerEntry = BasicLedgerEntry<double>;
 /// In USD, as doubles.
 using Ledger = BasicLedger<double>;
 
-}  // namespace rlx::market
+}  // namespace rlx::inline v0_1::market
 
 #endif  // RLX_MARKET_LEDGER_HPP

@@ -17,7 +17,7 @@
 #include <rlx/nn/detail/simd.hpp>
 #include <rlx/nn/parameter_store.hpp>
 
-namespace rlx::nn {
+namespace rlx::inline v0_1::nn {
 
 /// Hyper-parameters of BasicAdam, checked when it is made; the defaults are PyTorch's but for epsilon.
 struct AdamConfig {
@@ -160,6 +160,6 @@ using Adam = BasicAdam<float>;
 extern template class BasicAdam<float>;
 #endif
 
-}  // namespace rlx::nn
+}  // namespace rlx::inline v0_1::nn
 
 #endif  // RLX_NN_ADAM_HPP

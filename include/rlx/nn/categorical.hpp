@@ -28,7 +28,7 @@
 #include <rlx/core/matrix.hpp>
 #include <rlx/nn/detail/simd.hpp>
 
-namespace rlx::nn::categorical {
+namespace rlx::inline v0_1::nn::categorical {
 
 /// One byte per action, non-zero = valid; empty: all are valid.
 using Mask = std::span<const std::uint8_t>;
@@ -342,6 +342,6 @@ void backward(MatrixView<const S> logits, MatrixView<const std::uint8_t> masks, 
   }
 }
 
-}  // namespace rlx::nn::categorical
+}  // namespace rlx::inline v0_1::nn::categorical
 
 #endif  // RLX_NN_CATEGORICAL_HPP

@@ -25,7 +25,7 @@
 #include <rlx/core/special_functions.hpp>
 #include <rlx/nn/categorical.hpp>
 
-namespace rlx::nn::dirichlet {
+namespace rlx::inline v0_1::nn::dirichlet {
 
 using categorical::Evaluation;
 using categorical::Mask;
@@ -211,6 +211,6 @@ void backward(const Row& z, Mask mask, const Weights& w, ScalarOf<Row> d_log_pro
   });
 }
 
-}  // namespace rlx::nn::dirichlet
+}  // namespace rlx::inline v0_1::nn::dirichlet
 
 #endif  // RLX_NN_DIRICHLET_HPP

@@ -21,7 +21,7 @@
 #include <rlx/core/random.hpp>
 #include <rlx/nn/categorical.hpp>
 
-namespace rlx::nn::gaussian {
+namespace rlx::inline v0_1::nn::gaussian {
 
 using categorical::Evaluation;
 using categorical::ScalarOf;
@@ -169,6 +169,6 @@ void clip(const Row& action, const Bounds& low, const Bounds& high, std::span<Sc
   for (std::size_t i = 0; i < a.size(); ++i) out[i] = std::clamp(a[i], static_cast<S>(lower[i]), static_cast<S>(upper[i]));
 }
 
-}  // namespace rlx::nn::gaussian
+}  // namespace rlx::inline v0_1::nn::gaussian
 
 #endif  // RLX_NN_GAUSSIAN_HPP

@@ -9,7 +9,7 @@
 #include <cstddef>
 #include <span>
 
-namespace rlx::nn {
+namespace rlx::inline v0_1::nn {
 
 /**
  * @brief Square root of the sum of squares, summed in double in a fixed order (16 interleaved sums, then their tree).
@@ -53,6 +53,6 @@ double clip_grad_norm(std::span<S> gradients, double max_norm) {
   return norm;
 }
 
-}  // namespace rlx::nn
+}  // namespace rlx::inline v0_1::nn
 
 #endif  // RLX_NN_GRAD_NORM_HPP

@@ -13,7 +13,7 @@
 
 #include <rlx/core/finite.hpp>
 
-namespace rlx::nn {
+namespace rlx::inline v0_1::nn {
 
 /// How gradient_check compares.
 struct GradientCheckOptions {
@@ -58,6 +58,6 @@ double gradient_check(F&& f, std::span<double> parameters, GradientCheckOptions 
   return worst;
 }
 
-}  // namespace rlx::nn
+}  // namespace rlx::inline v0_1::nn
 
 #endif  // RLX_NN_GRADIENT_CHECK_HPP

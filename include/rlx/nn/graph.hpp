@@ -25,7 +25,7 @@
 #include <rlx/nn/graph_spec.hpp>
 #include <rlx/nn/parameter_store.hpp>
 
-namespace rlx::nn {
+namespace rlx::inline v0_1::nn {
 
 template <std::floating_point S>
 class Graph;
@@ -970,6 +970,6 @@ class Graph {
 extern template class Graph<float>;
 #endif
 
-}  // namespace rlx::nn
+}  // namespace rlx::inline v0_1::nn
 
 #endif  // RLX_NN_GRAPH_HPP

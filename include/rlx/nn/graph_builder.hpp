@@ -14,7 +14,7 @@
 #include <rlx/core/error.hpp>
 #include <rlx/nn/graph_spec.hpp>
 
-namespace rlx::nn {
+namespace rlx::inline v0_1::nn {
 
 /// What a linear layer may deviate in.
 struct LinearOptions {
@@ -149,6 +149,6 @@ class GraphBuilder {
   std::string group_;
 };
 
-}  // namespace rlx::nn
+}  // namespace rlx::inline v0_1::nn
 
 #endif  // RLX_NN_GRAPH_BUILDER_HPP

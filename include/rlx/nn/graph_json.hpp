@@ -15,7 +15,7 @@
 #include <rlx/nn/detail/graph_tree.hpp>
 #include <rlx/nn/graph_spec.hpp>
 
-namespace rlx::nn {
+namespace rlx::inline v0_1::nn {
 
 /// Writes every field of every node. @tparam Json  nlohmann::json
 template <std::same_as<nlohmann::json> Json>
@@ -29,6 +29,6 @@ void from_json(const Json& json, GraphSpec& spec) {
   spec = read_graph(json);
 }
 
-}  // namespace rlx::nn
+}  // namespace rlx::inline v0_1::nn
 
 #endif  // RLX_NN_GRAPH_JSON_HPP

@@ -20,7 +20,7 @@
 
 #include <rlx/core/error.hpp>
 
-namespace rlx::nn {
+namespace rlx::inline v0_1::nn {
 
 /// The closed list of nodes. x is the (first) input; L = slots, E = width.
 enum class NodeKind : std::uint8_t {
@@ -400,6 +400,6 @@ inline std::vector<std::size_t> unscaled_columns(const GraphSpec& spec) {
   return columns;
 }
 
-}  // namespace rlx::nn
+}  // namespace rlx::inline v0_1::nn
 
 #endif  // RLX_NN_GRAPH_SPEC_HPP

@@ -17,7 +17,7 @@
 #include <rlx/nn/graph_spec.hpp>
 #include <rlx/nn/parameter_store.hpp>
 
-namespace rlx::nn {
+namespace rlx::inline v0_1::nn {
 
 /// How `initialize` draws the parameters.
 enum class Initialization : std::uint8_t {
@@ -123,6 +123,6 @@ void initialize(ParameterStore<S>& store, const GraphSpec& spec, Initialization 
 extern template void initialize<float>(ParameterStore<float>&, const GraphSpec&, Initialization, std::uint64_t);
 #endif
 
-}  // namespace rlx::nn
+}  // namespace rlx::inline v0_1::nn
 
 #endif  // RLX_NN_INITIALIZATION_HPP

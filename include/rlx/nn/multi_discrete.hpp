@@ -18,7 +18,7 @@
 #include <rlx/core/random.hpp>
 #include <rlx/nn/categorical.hpp>
 
-namespace rlx::nn::multi_discrete {
+namespace rlx::inline v0_1::nn::multi_discrete {
 
 using categorical::Evaluation;
 using categorical::Logits;
@@ -154,6 +154,6 @@ void backward(const Row& logits, Mask mask, std::span<const std::int64_t> nvec, 
   });
 }
 
-}  // namespace rlx::nn::multi_discrete
+}  // namespace rlx::inline v0_1::nn::multi_discrete
 
 #endif  // RLX_NN_MULTI_DISCRETE_HPP

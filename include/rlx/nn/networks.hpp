@@ -16,7 +16,7 @@
 #include <rlx/nn/graph_builder.hpp>
 #include <rlx/nn/graph_spec.hpp>
 
-namespace rlx::nn {
+namespace rlx::inline v0_1::nn {
 
 /// @{ Gains of the orthogonal initialisation of the two heads ("37 implementation details of PPO", detail 2).
 inline constexpr double policy_gain = 0.01;
@@ -267,6 +267,6 @@ inline GraphSpec pointer_actor_critic(const SlotLayout& layout) {
   return pointer_actor_critic(spec);
 }
 
-}  // namespace rlx::nn
+}  // namespace rlx::inline v0_1::nn
 
 #endif  // RLX_NN_NETWORKS_HPP

@@ -17,7 +17,7 @@
 #include <rlx/core/hash.hpp>
 #include <rlx/nn/detail/aligned.hpp>
 
-namespace rlx::nn {
+namespace rlx::inline v0_1::nn {
 
 /// A vector whose storage starts at a multiple of 64 bytes, for buffers of the parameters' layout.
 template <class T>
@@ -133,6 +133,6 @@ class ParameterStore {
 extern template class ParameterStore<float>;
 #endif
 
-}  // namespace rlx::nn
+}  // namespace rlx::inline v0_1::nn
 
 #endif  // RLX_NN_PARAMETER_STORE_HPP

@@ -16,7 +16,7 @@
 #include <rlx/nn/detail/simd.hpp>
 #include <rlx/nn/parameter_store.hpp>
 
-namespace rlx::nn {
+namespace rlx::inline v0_1::nn {
 
 /// Hyper-parameters of BasicRmsProp, checked when it is made; the defaults are those of SB3's A2C.
 struct RmsPropConfig {
@@ -114,6 +114,6 @@ using RmsProp = BasicRmsProp<float>;
 extern template class BasicRmsProp<float>;
 #endif
 
-}  // namespace rlx::nn
+}  // namespace rlx::inline v0_1::nn
 
 #endif  // RLX_NN_RMS_PROP_HPP

@@ -15,7 +15,7 @@
 #include <rlx/core/error.hpp>
 #include <rlx/core/finite.hpp>
 
-namespace rlx::nn {
+namespace rlx::inline v0_1::nn {
 
 /**
  * @brief Value as a function of `progress_remaining` p, 1 at the start of training and 0 at its end.
@@ -107,6 +107,6 @@ class Schedule {
   std::vector<Point> points_;
 };
 
-}  // namespace rlx::nn
+}  // namespace rlx::inline v0_1::nn
 
 #endif  // RLX_NN_SCHEDULE_HPP

@@ -23,7 +23,7 @@
 #include <rlx/core/random.hpp>
 #include <rlx/nn/gaussian.hpp>
 
-namespace rlx::nn::tanh_gaussian {
+namespace rlx::inline v0_1::nn::tanh_gaussian {
 
 using gaussian::Evaluation;
 using gaussian::ScalarOf;
@@ -122,6 +122,6 @@ void to_action(const Row& u, const Bounds& low, const Bounds& high, std::span<Sc
   }
 }
 
-}  // namespace rlx::nn::tanh_gaussian
+}  // namespace rlx::inline v0_1::nn::tanh_gaussian
 
 #endif  // RLX_NN_TANH_GAUSSIAN_HPP

@@ -11,7 +11,7 @@
 
 #include <rlx/market/fixed8.hpp>
 
-namespace rlx::options {
+namespace rlx::inline v0_1::options {
 
 /// `training_ladder` is a meta action: it is logged above the legs of a tick and can never be executed.
 enum class ActionType : std::uint8_t {
@@ -109,6 +109,6 @@ struct Action {
   bool operator==(const Action&) const = default;               ///< Memberwise.
 };
 
-}  // namespace rlx::options
+}  // namespace rlx::inline v0_1::options
 
 #endif  // RLX_OPTIONS_ACTION_HPP

@@ -45,7 +45,7 @@
 #include <rlx/options/training_policy.hpp>
 #include <rlx/options/venue.hpp>
 
-namespace rlx::options {
+namespace rlx::inline v0_1::options {
 
 /// Takes one line of text without its end. Empty: nothing is printed.
 using LineSink = std::function<void(std::string_view)>;
@@ -857,6 +857,6 @@ TickReport run_agent(Agent& agent, C& clock, std::uint64_t ticks = 0, const std:
   return report;
 }
 
-}  // namespace rlx::options
+}  // namespace rlx::inline v0_1::options
 
 #endif  // RLX_OPTIONS_AGENT_LOOP_HPP

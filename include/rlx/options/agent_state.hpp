@@ -15,7 +15,7 @@
 #include <rlx/options/instrument.hpp>
 #include <rlx/options/venue.hpp>
 
-namespace rlx::options {
+namespace rlx::inline v0_1::options {
 
 /// An own order of which it is not known whether the venue processed it. Until that is resolved it counts as an open short
 /// call.
@@ -57,6 +57,6 @@ struct AgentState {
   }
 };
 
-}  // namespace rlx::options
+}  // namespace rlx::inline v0_1::options
 
 #endif  // RLX_OPTIONS_AGENT_STATE_HPP

@@ -11,7 +11,7 @@
 
 #include <rlx/options/error.hpp>
 
-namespace rlx::options {
+namespace rlx::inline v0_1::options {
 
 /// Whose money a venue trades.
 enum class VenueEnvironment : std::uint8_t {
@@ -65,6 +65,6 @@ class Attestation {
   std::int64_t at_ms_;
 };
 
-}  // namespace rlx::options
+}  // namespace rlx::inline v0_1::options
 
 #endif  // RLX_OPTIONS_ATTESTATION_HPP

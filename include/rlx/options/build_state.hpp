@@ -26,7 +26,7 @@
 #include <rlx/options/training_profile.hpp>
 #include <rlx/options/venue.hpp>
 
-namespace rlx::options {
+namespace rlx::inline v0_1::options {
 
 /// Index samples by underlying.
 using IndexHistories = std::map<std::string, IndexHistory, std::less<>>;
@@ -158,6 +158,6 @@ inline void append_index(IndexHistories& histories, const AgentState& state) {
   }
 }
 
-}  // namespace rlx::options
+}  // namespace rlx::inline v0_1::options
 
 #endif  // RLX_OPTIONS_BUILD_STATE_HPP

@@ -12,7 +12,7 @@
 #include <rlx/market/fixed8.hpp>
 #include <rlx/options/instrument.hpp>
 
-namespace rlx::options {
+namespace rlx::inline v0_1::options {
 
 /// One candidate of one underlying, as `build_candidates` makes it from a chain.
 struct CandidateOption {
@@ -83,6 +83,6 @@ concept OptionCandidate = requires(const C& candidate) {
 
 static_assert(OptionCandidate<CandidateOption>);
 
-}  // namespace rlx::options
+}  // namespace rlx::inline v0_1::options
 
 #endif  // RLX_OPTIONS_CANDIDATE_OPTION_HPP

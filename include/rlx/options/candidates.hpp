@@ -22,7 +22,7 @@
 #include <rlx/options/instrument.hpp>
 #include <rlx/options/settings.hpp>
 
-namespace rlx::options {
+namespace rlx::inline v0_1::options {
 
 /// Closed ranges of one profile, or of the production policy.
 struct CandidateBand {
@@ -218,6 +218,6 @@ inline double atm_iv(const ChainSnapshot& chain, std::span<const Instrument> ins
   return iv;
 }
 
-}  // namespace rlx::options
+}  // namespace rlx::inline v0_1::options
 
 #endif  // RLX_OPTIONS_CANDIDATES_HPP

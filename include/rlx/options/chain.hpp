@@ -15,7 +15,7 @@
 #include <rlx/market/fixed8.hpp>
 #include <rlx/options/instrument.hpp>
 
-namespace rlx::options {
+namespace rlx::inline v0_1::options {
 
 /// What a chain says of one instrument. Prices in the settlement currency (coin for inverse options), exact.
 struct ChainQuote {
@@ -63,6 +63,6 @@ concept ChainSource = requires(const S& source, std::size_t i, std::string_view 
   { source.instruments(i, ccy) } -> std::convertible_to<std::span<const Instrument>>;
 };
 
-}  // namespace rlx::options
+}  // namespace rlx::inline v0_1::options
 
 #endif  // RLX_OPTIONS_CHAIN_HPP

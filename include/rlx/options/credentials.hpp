@@ -12,7 +12,7 @@
 #include <string_view>
 #include <utility>
 
-namespace rlx::options {
+namespace rlx::inline v0_1::options {
 
 /// A text that must not be seen: it prints as `***`, compares in constant time, is not copied, and is overwritten at its end.
 class Secret {
@@ -113,6 +113,6 @@ struct Credentials {
   Secret client_secret;   ///< signs, or is sent; see DeribitGrant
 };
 
-}  // namespace rlx::options
+}  // namespace rlx::inline v0_1::options
 
 #endif  // RLX_OPTIONS_CREDENTIALS_HPP

@@ -19,7 +19,7 @@
 #include <rlx/core/error.hpp>
 #include <rlx/options/credentials.hpp>
 
-namespace rlx::options {
+namespace rlx::inline v0_1::options {
 namespace detail {
 
 /// A text that is overwritten when its scope ends, however it ends.
@@ -138,6 +138,6 @@ Secret load_llm_key(const Map& variables) {
   return Secret(detail::variable(variables, "LLM_API_KEY"));
 }
 
-}  // namespace rlx::options
+}  // namespace rlx::inline v0_1::options
 
 #endif  // RLX_OPTIONS_CREDENTIALS_JSON_HPP

@@ -31,7 +31,7 @@
 #include <rlx/io/detail/json_text.hpp>
 #include <rlx/options/error.hpp>
 
-namespace rlx::options {
+namespace rlx::inline v0_1::options {
 
 /// What a line of the log is about.
 enum class RecordType : std::uint8_t {
@@ -487,6 +487,6 @@ class DecisionLog {
   std::string failure_;
 };
 
-}  // namespace rlx::options
+}  // namespace rlx::inline v0_1::options
 
 #endif  // RLX_OPTIONS_DECISION_LOG_HPP

@@ -38,7 +38,7 @@
 #include <rlx/options/rate_limiter.hpp>
 #include <rlx/options/venue.hpp>
 
-namespace rlx::options {
+namespace rlx::inline v0_1::options {
 
 /// How a token is asked for.
 enum class DeribitGrant : std::uint8_t {
@@ -570,6 +570,6 @@ class DeribitClient {
   std::int64_t us_out_ = 0;
 };
 
-}  // namespace rlx::options
+}  // namespace rlx::inline v0_1::options
 
 #endif  // RLX_OPTIONS_DERIBIT_CLIENT_HPP

@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace rlx::options {
+namespace rlx::inline v0_1::options {
 
 /// The classes that execution treats differently.
 enum class CodeClass : std::uint8_t {
@@ -55,6 +55,6 @@ inline constexpr int code_too_many_requests = 10028;       ///< a second one in 
 inline constexpr int code_settlement_in_progress = 10041;  ///< also pauses opens for a minute
 inline constexpr int code_post_only_reject = 11054;        ///< a post-only order would have crossed
 
-}  // namespace rlx::options
+}  // namespace rlx::inline v0_1::options
 
 #endif  // RLX_OPTIONS_DERIBIT_CODES_HPP

@@ -30,7 +30,7 @@
 #include <rlx/options/instrument.hpp>
 #include <rlx/options/venue.hpp>
 
-namespace rlx::options::deribit {
+namespace rlx::inline v0_1::options::deribit {
 
 /// The members around a result. Exactly one of `result_at` and the error is there.
 struct Envelope {
@@ -663,6 +663,6 @@ inline DeliveryPage read_deliveries(Cursor json) {
   return page;
 }
 
-}  // namespace rlx::options::deribit
+}  // namespace rlx::inline v0_1::options::deribit
 
 #endif  // RLX_OPTIONS_DERIBIT_JSON_HPP

@@ -14,7 +14,7 @@
 #include <rlx/options/attestation.hpp>
 #include <rlx/options/error.hpp>
 
-namespace rlx::options {
+namespace rlx::inline v0_1::options {
 
 /// Where requests go. Made by `HostPolicy::resolve` only.
 struct Endpoint {
@@ -117,6 +117,6 @@ class HostPolicy {
   std::string ca_file_;
 };
 
-}  // namespace rlx::options
+}  // namespace rlx::inline v0_1::options
 
 #endif  // RLX_OPTIONS_ENDPOINT_HPP

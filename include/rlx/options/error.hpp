@@ -6,7 +6,7 @@
 
 #include <rlx/core/error.hpp>
 
-namespace rlx::options {
+namespace rlx::inline v0_1::options {
 
 /// Settings that could touch the wrong exchange: training on mainnet, a host and an environment that disagree, an unknown host.
 class SafetyError : public Error {
@@ -44,6 +44,6 @@ class LogError : public Error {
   using Error::Error;
 };
 
-}  // namespace rlx::options
+}  // namespace rlx::inline v0_1::options
 
 #endif  // RLX_OPTIONS_ERROR_HPP

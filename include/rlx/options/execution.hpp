@@ -35,7 +35,7 @@
 #include <rlx/options/settings.hpp>
 #include <rlx/options/venue.hpp>
 
-namespace rlx::options {
+namespace rlx::inline v0_1::options {
 
 /// After this much server time beyond `valid_until` the venue cannot accept the order any more.
 inline constexpr std::int64_t valid_until_margin_ms = 500;
@@ -697,6 +697,6 @@ class Executor {
   bool must_stop_ = false;
 };
 
-}  // namespace rlx::options
+}  // namespace rlx::inline v0_1::options
 
 #endif  // RLX_OPTIONS_EXECUTION_HPP

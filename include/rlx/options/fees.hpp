@@ -16,7 +16,7 @@
 #include <rlx/market/fixed8.hpp>
 #include <rlx/options/instrument.hpp>
 
-namespace rlx::options {
+namespace rlx::inline v0_1::options {
 
 /// Whether an order met a resting one on arrival or was itself resting.
 enum class Liquidity : std::uint8_t {
@@ -163,6 +163,6 @@ inline market::Fixed8 delivery_fee(const FeeSchedule& schedule, const Instrument
   return min(multiply(rates.delivery, settlement_price, amount), multiply(rates.payoff_cap, value, amount));
 }
 
-}  // namespace rlx::options
+}  // namespace rlx::inline v0_1::options
 
 #endif  // RLX_OPTIONS_FEES_HPP

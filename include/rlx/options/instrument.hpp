@@ -21,7 +21,7 @@
 #include <rlx/market/black76.hpp>
 #include <rlx/market/fixed8.hpp>
 
-namespace rlx::options {
+namespace rlx::inline v0_1::options {
 
 using market::OptionType;
 
@@ -277,6 +277,6 @@ inline Instrument paper_instrument(std::string_view name, std::int64_t creation_
   return paper_instrument(parse_instrument_name(name), creation_ms);
 }
 
-}  // namespace rlx::options
+}  // namespace rlx::inline v0_1::options
 
 #endif  // RLX_OPTIONS_INSTRUMENT_HPP

@@ -22,7 +22,7 @@
 #include <rlx/options/venue.hpp>
 #include <rlx/risk/kill_latch.hpp>
 
-namespace rlx::options {
+namespace rlx::inline v0_1::options {
 
 /// What latches the switch, as KillRecord::reason has it.
 namespace kill_reason {
@@ -228,6 +228,6 @@ KillReport engage(V& venue, KillSwitch<Files>& kill, std::string_view reason, st
   return report;
 }
 
-}  // namespace rlx::options
+}  // namespace rlx::inline v0_1::options
 
 #endif  // RLX_OPTIONS_KILL_SWITCH_HPP

@@ -11,7 +11,7 @@
 #include <rlx/core/hash.hpp>
 #include <rlx/options/records.hpp>
 
-namespace rlx::options {
+namespace rlx::inline v0_1::options {
 
 /// Every order of this agent has a label that begins so; orders of others are recognised by its absence.
 inline constexpr std::string_view label_prefix = "rlx1-";
@@ -39,6 +39,6 @@ inline std::string make_label(std::string_view account, std::string_view run_id,
   return std::string(label_prefix) + hash.hex().substr(0, 40);
 }
 
-}  // namespace rlx::options
+}  // namespace rlx::inline v0_1::options
 
 #endif  // RLX_OPTIONS_LABEL_HPP

@@ -28,7 +28,7 @@
 #include <rlx/options/ladder_tape.hpp>
 #include <rlx/options/leg_mark.hpp>
 
-namespace rlx::options {
+namespace rlx::inline v0_1::options {
 
 /// One configuration of LadderEnv. An amount of 0 means the default of the underlying: BTC 1.5, 0.1 and 1; ETH 15, 1 and 10.
 struct LadderEnvConfig {
@@ -534,6 +534,6 @@ class LadderEnv {
   PickerScratch scratch_;
 };
 
-}  // namespace rlx::options
+}  // namespace rlx::inline v0_1::options
 
 #endif  // RLX_OPTIONS_LADDER_ENV_HPP

@@ -21,7 +21,7 @@
 #include <rlx/options/settings.hpp>
 #include <rlx/options/training_profile.hpp>
 
-namespace rlx::options {
+namespace rlx::inline v0_1::options {
 
 /// Caps and order of one pick. A cap of 0 or less allows no leg.
 struct LadderLimits {
@@ -303,6 +303,6 @@ std::vector<ProfilePicks> pick_candidates_for_all_profiles(std::span<const Train
   return result;
 }
 
-}  // namespace rlx::options
+}  // namespace rlx::inline v0_1::options
 
 #endif  // RLX_OPTIONS_LADDER_PICKER_HPP

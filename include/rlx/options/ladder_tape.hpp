@@ -30,7 +30,7 @@
 #include <rlx/options/realized_vol.hpp>
 #include <rlx/options/training_profile.hpp>
 
-namespace rlx::options {
+namespace rlx::inline v0_1::options {
 
 /// A candidate of a snapshot in the form that the picker reads; the symbol lives in the tape's instrument table.
 struct LadderCandidate {
@@ -367,6 +367,6 @@ inline LadderTape LadderTape::with_corrupt_future(std::size_t i, std::uint64_t s
   return copy;
 }
 
-}  // namespace rlx::options
+}  // namespace rlx::inline v0_1::options
 
 #endif  // RLX_OPTIONS_LADDER_TAPE_HPP

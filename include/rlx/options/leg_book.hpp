@@ -22,7 +22,7 @@
 #include <rlx/options/leg_state.hpp>
 #include <rlx/options/records.hpp>
 
-namespace rlx::options {
+namespace rlx::inline v0_1::options {
 
 /// What writes the agent's records. `write` throws LogError when a record could not be written; plan, decision, start, kill and
 /// stop records are on the device when it returns, the others need not be.
@@ -201,6 +201,6 @@ class Journal {
   LegBook& book_;
 };
 
-}  // namespace rlx::options
+}  // namespace rlx::inline v0_1::options
 
 #endif  // RLX_OPTIONS_LEG_BOOK_HPP

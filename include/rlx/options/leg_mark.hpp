@@ -12,7 +12,7 @@
 #include <rlx/options/chain.hpp>
 #include <rlx/options/instrument.hpp>
 
-namespace rlx::options {
+namespace rlx::inline v0_1::options {
 
 /// A valuation of one contract; also what the next valuation starts from.
 struct LegMark {
@@ -77,6 +77,6 @@ inline LegMark value_leg(const ChainSnapshot& snapshot, std::span<const Instrume
   return value_leg(snapshot.ts_ms, snapshot.index, snapshot.quotes, table, position, last);
 }
 
-}  // namespace rlx::options
+}  // namespace rlx::inline v0_1::options
 
 #endif  // RLX_OPTIONS_LEG_MARK_HPP

@@ -9,7 +9,7 @@
 #include <rlx/core/error.hpp>
 #include <rlx/options/records.hpp>
 
-namespace rlx::options {
+namespace rlx::inline v0_1::options {
 
 /**
  * @brief Whether a leg may go from one state to another.
@@ -52,6 +52,6 @@ inline void require_change(LegState from, LegState to, const std::string& label)
   }
 }
 
-}  // namespace rlx::options
+}  // namespace rlx::inline v0_1::options
 
 #endif  // RLX_OPTIONS_LEG_STATE_HPP

@@ -19,7 +19,7 @@
 #include <rlx/options/detail/llm_url.hpp>
 #include <rlx/options/llm_policy.hpp>
 
-namespace rlx::options {
+namespace rlx::inline v0_1::options {
 namespace detail {
 
 /// Where an allowed URL points to.
@@ -106,6 +106,6 @@ class LlmHttp {
   Secret key_;
 };
 
-}  // namespace rlx::options
+}  // namespace rlx::inline v0_1::options
 
 #endif  // RLX_OPTIONS_LLM_HTTP_HPP

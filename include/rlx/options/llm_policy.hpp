@@ -30,7 +30,7 @@
 #include <rlx/options/production_policy.hpp>
 #include <rlx/options/settings.hpp>
 
-namespace rlx::options {
+namespace rlx::inline v0_1::options {
 
 /// How long a model may take.
 inline constexpr int llm_timeout_ms = 10'000;
@@ -358,6 +358,6 @@ ProductionDecision llm_decide_action(const AgentState& state, const Settings& se
   return decision;
 }
 
-}  // namespace rlx::options
+}  // namespace rlx::inline v0_1::options
 
 #endif  // RLX_OPTIONS_LLM_POLICY_HPP

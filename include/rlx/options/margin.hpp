@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-namespace rlx::options {
+namespace rlx::inline v0_1::options {
 
 /// Margin of one contract in the settlement currency of inverse options (coin per coin).
 struct MarginRates {
@@ -24,6 +24,6 @@ inline MarginRates short_call_margin(double index, double strike, double mark) n
   return {std::max(0.15 - out_of_the_money / index, 0.10) + mark, 0.075 + mark};
 }
 
-}  // namespace rlx::options
+}  // namespace rlx::inline v0_1::options
 
 #endif  // RLX_OPTIONS_MARGIN_HPP

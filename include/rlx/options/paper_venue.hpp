@@ -28,7 +28,7 @@
 #include <rlx/options/margin.hpp>
 #include <rlx/options/venue.hpp>
 
-namespace rlx::options {
+namespace rlx::inline v0_1::options {
 
 /// What the paper venue starts with and how it fills.
 struct PaperVenueConfig {
@@ -552,6 +552,6 @@ class PaperVenue {
   std::uint64_t trades_ = 0;
 };
 
-}  // namespace rlx::options
+}  // namespace rlx::inline v0_1::options
 
 #endif  // RLX_OPTIONS_PAPER_VENUE_HPP

@@ -21,7 +21,7 @@
 #include <rlx/options/detail/order_size.hpp>
 #include <rlx/options/settings.hpp>
 
-namespace rlx::options {
+namespace rlx::inline v0_1::options {
 
 /**
  * @brief Score of a candidate: ln(1 + premium_usd) - 5(delta - d)^2 - 2((dte - D)/max(D, 1))^2 + max(ivrv - ivrv_min, 0).
@@ -236,6 +236,6 @@ inline Action rule_decide_action(const AgentState& state, const Settings& settin
   return detail::RuleDecision(state, settings, random).run();
 }
 
-}  // namespace rlx::options
+}  // namespace rlx::inline v0_1::options
 
 #endif  // RLX_OPTIONS_PRODUCTION_POLICY_HPP

@@ -30,7 +30,7 @@
 #include <rlx/risk/bootstrap.hpp>
 #include <rlx/risk/tail.hpp>
 
-namespace rlx::options {
+namespace rlx::inline v0_1::options {
 
 /// Figures of the rewards of finished legs (settled or closed). NaN where there are too few.
 struct RewardFigures {
@@ -524,6 +524,6 @@ inline nlohmann::ordered_json report_json(const ProfileReport& report) {
           {"seed", report.config.seed}};
 }
 
-}  // namespace rlx::options
+}  // namespace rlx::inline v0_1::options
 
 #endif  // RLX_OPTIONS_PROFILE_REPORT_HPP

@@ -14,7 +14,7 @@
 #include <rlx/core/clock.hpp>
 #include <rlx/core/error.hpp>
 
-namespace rlx::options {
+namespace rlx::inline v0_1::options {
 
 /// Lets time pass: a clock that offers `wait_ms` or `advance_ms` (ManualClock) is moved, with any other the thread sleeps.
 template <Clock C>
@@ -100,6 +100,6 @@ inline constexpr double instruments_rate = 0.8;
 /// The part of a venue's limits that is used.
 inline constexpr double used_part_of_limits = 0.8;
 
-}  // namespace rlx::options
+}  // namespace rlx::inline v0_1::options
 
 #endif  // RLX_OPTIONS_RATE_LIMITER_HPP

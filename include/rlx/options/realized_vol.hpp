@@ -18,7 +18,7 @@
 #include <rlx/market/black76.hpp>
 #include <rlx/options/chain.hpp>
 
-namespace rlx::options {
+namespace rlx::inline v0_1::options {
 
 /// Which samples make a realised volatility, and how many it takes.
 struct RealizedVolConfig {
@@ -142,6 +142,6 @@ class IndexHistory {
   std::int64_t keep_ms_;
 };
 
-}  // namespace rlx::options
+}  // namespace rlx::inline v0_1::options
 
 #endif  // RLX_OPTIONS_REALIZED_VOL_HPP

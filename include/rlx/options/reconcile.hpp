@@ -23,7 +23,7 @@
 #include <rlx/options/settings.hpp>
 #include <rlx/options/venue.hpp>
 
-namespace rlx::options {
+namespace rlx::inline v0_1::options {
 
 /// What the venue has of one underlying.
 struct VenueBook {
@@ -210,6 +210,6 @@ std::size_t settle_expired(V& venue, Journal<L>& journal, const Settings& settin
   return due.size();
 }
 
-}  // namespace rlx::options
+}  // namespace rlx::inline v0_1::options
 
 #endif  // RLX_OPTIONS_RECONCILE_HPP

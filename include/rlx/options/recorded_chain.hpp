@@ -37,7 +37,7 @@
 #include <rlx/options/instrument.hpp>
 #include <rlx/options/realized_vol.hpp>
 
-namespace rlx::options {
+namespace rlx::inline v0_1::options {
 
 /// The layouts of recorded files, told apart by their header.
 enum class RecordedKind : std::uint8_t {
@@ -622,6 +622,6 @@ RecordedChain load_recorded_chain(std::span<const std::string> paths, const Reco
 
 static_assert(ChainSource<RecordedChain>);
 
-}  // namespace rlx::options
+}  // namespace rlx::inline v0_1::options
 
 #endif  // RLX_OPTIONS_RECORDED_CHAIN_HPP

@@ -17,7 +17,7 @@
 #include <rlx/options/candidate_option.hpp>
 #include <rlx/options/venue.hpp>
 
-namespace rlx::options {
+namespace rlx::inline v0_1::options {
 
 /// What an order of a leg is for.
 enum class LegRole : std::uint8_t {
@@ -333,6 +333,6 @@ struct StopRecord {
   bool operator==(const StopRecord&) const = default;  ///< Memberwise.
 };
 
-}  // namespace rlx::options
+}  // namespace rlx::inline v0_1::options
 
 #endif  // RLX_OPTIONS_RECORDS_HPP

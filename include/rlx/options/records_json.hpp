@@ -26,7 +26,7 @@
 #include <rlx/options/instrument.hpp>
 #include <rlx/options/records.hpp>
 
-namespace rlx::options {
+namespace rlx::inline v0_1::options {
 
 namespace detail {
 
@@ -833,6 +833,6 @@ LogSummary for_each_record(const LogReader& log, F&& each) {
   });
 }
 
-}  // namespace rlx::options
+}  // namespace rlx::inline v0_1::options
 
 #endif  // RLX_OPTIONS_RECORDS_JSON_HPP

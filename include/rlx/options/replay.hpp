@@ -23,7 +23,7 @@
 #include <rlx/options/records_json.hpp>
 #include <rlx/options/settings.hpp>
 
-namespace rlx::options {
+namespace rlx::inline v0_1::options {
 
 /// What a replay is run with, beside settings and policies.
 struct ReplayConfig {
@@ -102,6 +102,6 @@ ReplayReport replay(const S& source, Settings settings, P policies, const std::s
   return report;
 }
 
-}  // namespace rlx::options
+}  // namespace rlx::inline v0_1::options
 
 #endif  // RLX_OPTIONS_REPLAY_HPP

@@ -28,7 +28,7 @@
 #include <rlx/options/records.hpp>
 #include <rlx/options/settings.hpp>
 
-namespace rlx::options {
+namespace rlx::inline v0_1::options {
 
 /// The only reason of a check whose limits were skipped.
 inline constexpr std::string_view training_skip_reason = "training_mode on testnet: risk checks skipped";
@@ -592,6 +592,6 @@ inline void project_close(ProjectedState& projected, const AgentState& state, co
   projected.legs.push_back({action.underlying, action.symbol, instrument->expiry_ms, -filled, position->delta, -margin});
 }
 
-}  // namespace rlx::options
+}  // namespace rlx::inline v0_1::options
 
 #endif  // RLX_OPTIONS_RISK_ENGINE_HPP

@@ -25,7 +25,7 @@
 #include <rlx/options/settings.hpp>
 #include <rlx/options/venue.hpp>
 
-namespace rlx::options {
+namespace rlx::inline v0_1::options {
 
 /// The ExecutionGate of an agent, for one tick: every order is checked at its own quote against everything that the tick has
 /// sent before. There is none without an attestation. All references must outlive it.
@@ -159,6 +159,6 @@ ExecutionRecord execute_ladder(V& venue, Journal<L>& journal, std::span<const Pl
   return Executor(venue, journal, settings, clock, gate, memory).execute(legs);
 }
 
-}  // namespace rlx::options
+}  // namespace rlx::inline v0_1::options
 
 #endif  // RLX_OPTIONS_RISK_GATE_HPP

@@ -14,7 +14,7 @@
 #include <rlx/options/action.hpp>
 #include <rlx/options/endpoint.hpp>
 
-namespace rlx::options {
+namespace rlx::inline v0_1::options {
 
 /// Who decides outside of training when a language model is enabled.
 enum class DecisionMode : std::uint8_t {
@@ -160,6 +160,6 @@ struct Settings {
   bool operator==(const Settings&) const = default;  ///< Memberwise.
 };
 
-}  // namespace rlx::options
+}  // namespace rlx::inline v0_1::options
 
 #endif  // RLX_OPTIONS_SETTINGS_HPP

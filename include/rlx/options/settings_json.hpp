@@ -45,7 +45,7 @@
 #include <rlx/options/settings.hpp>
 #include <rlx/options/training_profile.hpp>
 
-namespace rlx::options {
+namespace rlx::inline v0_1::options {
 
 /// The environment of a process as a value: the library reads none by itself.
 using EnvironmentVariables = std::map<std::string, std::string, std::less<>>;
@@ -634,6 +634,6 @@ inline nlohmann::ordered_json config_snapshot(const Settings& settings) {
   return writer.take();
 }
 
-}  // namespace rlx::options
+}  // namespace rlx::inline v0_1::options
 
 #endif  // RLX_OPTIONS_SETTINGS_JSON_HPP

@@ -26,7 +26,7 @@
 #include <rlx/options/chain.hpp>
 #include <rlx/options/instrument.hpp>
 
-namespace rlx::options {
+namespace rlx::inline v0_1::options {
 
 /// Bids and asks of calls with a delta in [min_delta, max_delta] are multiplied by `factor`; marks stay. For tests that ask
 /// whether a learner finds money that is certainly there.
@@ -461,6 +461,6 @@ class SyntheticChain {
 
 static_assert(ChainSource<SyntheticChain>);
 
-}  // namespace rlx::options
+}  // namespace rlx::inline v0_1::options
 
 #endif  // RLX_OPTIONS_SYNTHETIC_CHAIN_HPP

@@ -30,7 +30,7 @@
 #include <rlx/options/leg_book.hpp>
 #include <rlx/options/records_json.hpp>
 
-namespace rlx::options {
+namespace rlx::inline v0_1::options {
 
 /// What was decided, in the words of the dataset.
 enum class ExampleAction : std::uint8_t { sell_call, roll_call, close_call, do_nothing };
@@ -815,6 +815,6 @@ inline std::vector<CandidateExample> import_candidates(std::string_view text, Ex
   return detail::import_rows<CandidateExample>(text, format, file);
 }
 
-}  // namespace rlx::options
+}  // namespace rlx::inline v0_1::options
 
 #endif  // RLX_OPTIONS_TRAINING_DATASET_HPP

@@ -30,7 +30,7 @@
 #include <rlx/options/settings.hpp>
 #include <rlx/options/training_profile.hpp>
 
-namespace rlx::options {
+namespace rlx::inline v0_1::options {
 
 /// The caps and the order of the settings.
 inline LadderLimits ladder_limits(const Settings& settings) {
@@ -147,6 +147,6 @@ inline std::vector<Action> propose_training_ladder(const AgentState& state, cons
   return build_training_actions(state, settings, profiles);
 }
 
-}  // namespace rlx::options
+}  // namespace rlx::inline v0_1::options
 
 #endif  // RLX_OPTIONS_TRAINING_POLICY_HPP

@@ -18,7 +18,7 @@
 #include <rlx/core/finite.hpp>
 #include <rlx/core/nearest.hpp>
 
-namespace rlx::options {
+namespace rlx::inline v0_1::options {
 
 /// Closed ranges that a leg of the profile must lie in, and how many legs it may have per tick.
 struct TrainingProfile {
@@ -140,6 +140,6 @@ inline TrainingProfiles select_training_profiles(std::span<const std::string> na
   return chosen;
 }
 
-}  // namespace rlx::options
+}  // namespace rlx::inline v0_1::options
 
 #endif  // RLX_OPTIONS_TRAINING_PROFILE_HPP

@@ -19,7 +19,7 @@
 #include <rlx/core/json.hpp>
 #include <rlx/options/training_profile.hpp>
 
-namespace rlx::options {
+namespace rlx::inline v0_1::options {
 
 namespace detail {
 
@@ -66,6 +66,6 @@ inline TrainingProfiles training_profiles_from_json(const nlohmann::json& json) 
   return profiles;
 }
 
-}  // namespace rlx::options
+}  // namespace rlx::inline v0_1::options
 
 #endif  // RLX_OPTIONS_TRAINING_PROFILE_JSON_HPP

@@ -18,7 +18,7 @@
 #include <rlx/options/chain.hpp>
 #include <rlx/options/instrument.hpp>
 
-namespace rlx::options {
+namespace rlx::inline v0_1::options {
 
 /// What is known of a request after it was sent.
 enum class OutcomeKind : std::uint8_t {
@@ -221,6 +221,6 @@ concept Venue = requires(V venue, std::string_view ccy, std::string_view text, C
   { venue.margins(text, amount, price) } -> std::same_as<Outcome<Margins>>;
 };
 
-}  // namespace rlx::options
+}  // namespace rlx::inline v0_1::options
 
 #endif  // RLX_OPTIONS_VENUE_HPP

@@ -26,7 +26,7 @@
 #include <rlx/risk/interval.hpp>
 #include <rlx/risk/tail.hpp>
 
-namespace rlx::risk {
+namespace rlx::inline v0_1::risk {
 
 /// How the ends of an interval follow from the replicates.
 enum class BootstrapMethod : std::uint8_t {
@@ -473,6 +473,6 @@ requires std::invocable<F&, std::span<const double>> Interval bootstrap_interval
       config);
 }
 
-}  // namespace rlx::risk
+}  // namespace rlx::inline v0_1::risk
 
 #endif  // RLX_RISK_BOOTSTRAP_HPP

@@ -21,7 +21,7 @@
 #include <rlx/risk/detail/number_text.hpp>
 #include <rlx/risk/projection.hpp>
 
-namespace rlx::risk {
+namespace rlx::inline v0_1::risk {
 
 /// What ConstraintSet::project did.
 struct ProjectionReport {
@@ -205,6 +205,6 @@ static_assert(DifferentiableProjection<CappedSimplex> && DifferentiableProjectio
               DifferentiableProjection<GroupGross> && DifferentiableProjection<Box> && DifferentiableProjection<Slab> &&
               Projection<ConstraintSet>);
 
-}  // namespace rlx::risk
+}  // namespace rlx::inline v0_1::risk
 
 #endif  // RLX_RISK_CONSTRAINT_SET_HPP

@@ -14,7 +14,7 @@
 #include <rlx/core/matrix.hpp>
 #include <rlx/risk/detail/checks.hpp>
 
-namespace rlx::risk {
+namespace rlx::inline v0_1::risk {
 
 /// A symmetric matrix of n x n numbers and how it was made.
 struct Covariance {
@@ -108,6 +108,6 @@ inline Covariance ledoit_wolf(MatrixView<const double> returns) {
   return result;
 }
 
-}  // namespace rlx::risk
+}  // namespace rlx::inline v0_1::risk
 
 #endif  // RLX_RISK_COVARIANCE_HPP

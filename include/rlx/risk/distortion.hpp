@@ -18,7 +18,7 @@
 #include <rlx/risk/detail/checks.hpp>
 #include <rlx/risk/tail.hpp>
 
-namespace rlx::risk {
+namespace rlx::inline v0_1::risk {
 
 /**
  * @brief A non-decreasing function G of [0, 1] onto itself, applied to the distribution function of OUTCOMES.
@@ -254,6 +254,6 @@ inline void Distortion::influence(std::span<const double> atoms, std::span<const
   for (std::size_t j = 0; j < y.size(); ++j) out[j] = table.utility(atoms, std::span<const double>(utilities), y[j]);
 }
 
-}  // namespace rlx::risk
+}  // namespace rlx::inline v0_1::risk
 
 #endif  // RLX_RISK_DISTORTION_HPP

@@ -19,7 +19,7 @@
 #include <rlx/risk/detail/checks.hpp>
 #include <rlx/risk/tail.hpp>
 
-namespace rlx::risk {
+namespace rlx::inline v0_1::risk {
 
 /// How a path grows and what a drawdown is measured in.
 enum class DrawdownKind : std::uint8_t {
@@ -229,6 +229,6 @@ class DrawdownTracker {
   std::uint64_t duration_ = 0, longest_ = 0, count_ = 0;
 };
 
-}  // namespace rlx::risk
+}  // namespace rlx::inline v0_1::risk
 
 #endif  // RLX_RISK_DRAWDOWN_HPP

@@ -16,7 +16,7 @@
 #include <rlx/risk/quantile_forecast.hpp>
 #include <rlx/risk/tail.hpp>
 
-namespace rlx::risk {
+namespace rlx::inline v0_1::risk {
 
 /// The tail of one forecast distribution, as losses: positive is bad.
 struct TailForecast {
@@ -73,6 +73,6 @@ class ForecastSeries {
   std::vector<double> scratch_;
 };
 
-}  // namespace rlx::risk
+}  // namespace rlx::inline v0_1::risk
 
 #endif  // RLX_RISK_FORECAST_SERIES_HPP

@@ -13,7 +13,7 @@
 #include <rlx/core/error.hpp>
 #include <rlx/core/finite.hpp>
 
-namespace rlx::risk {
+namespace rlx::inline v0_1::risk {
 
 /// An estimate and the interval around it.
 struct Interval {
@@ -51,6 +51,6 @@ inline Interval wilson_interval(std::size_t count, std::size_t n, double z = nor
   return {p, std::max(0.0, (middle - half) / scale), std::min(1.0, (middle + half) / scale)};
 }
 
-}  // namespace rlx::risk
+}  // namespace rlx::inline v0_1::risk
 
 #endif  // RLX_RISK_INTERVAL_HPP

@@ -17,7 +17,7 @@
 
 #include <rlx/core/error.hpp>
 
-namespace rlx::risk {
+namespace rlx::inline v0_1::risk {
 
 /**
  * @brief Where one short text survives the end of the process; io::StateFile is a model.
@@ -135,6 +135,6 @@ class KillLatch {
   bool latched_ = false, durable_ = false;
 };
 
-}  // namespace rlx::risk
+}  // namespace rlx::inline v0_1::risk
 
 #endif  // RLX_RISK_KILL_LATCH_HPP

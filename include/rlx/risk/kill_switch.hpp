@@ -28,7 +28,7 @@
 #include <rlx/risk/kill_latch.hpp>
 #include <rlx/risk/tail_tests.hpp>
 
-namespace rlx::risk {
+namespace rlx::inline v0_1::risk {
 
 /// In order of severity.
 enum class KillState : std::uint8_t {
@@ -615,6 +615,6 @@ class KillSwitch {
   bool armed_ = false, damaged_ = false, dirty_ = false, operator_allows_reducing_ = false;
 };
 
-}  // namespace rlx::risk
+}  // namespace rlx::inline v0_1::risk
 
 #endif  // RLX_RISK_KILL_SWITCH_HPP

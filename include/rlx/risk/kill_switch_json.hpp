@@ -17,7 +17,7 @@
 #include <rlx/core/json.hpp>
 #include <rlx/risk/kill_switch.hpp>
 
-namespace rlx::risk {
+namespace rlx::inline v0_1::risk {
 
 namespace detail {
 /// SHA-256 of the members but `sha256`, as written without spaces.
@@ -156,6 +156,6 @@ class KillRecordJson {
   Text* sequence_;
 };
 
-}  // namespace rlx::risk
+}  // namespace rlx::inline v0_1::risk
 
 #endif  // RLX_RISK_KILL_SWITCH_JSON_HPP

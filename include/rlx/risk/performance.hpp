@@ -20,7 +20,7 @@
 #include <rlx/risk/drawdown.hpp>
 #include <rlx/risk/tail.hpp>
 
-namespace rlx::risk {
+namespace rlx::inline v0_1::risk {
 
 /// Log return of every step of an equity curve: n values of equity give n - 1 log returns; fewer than two give none.
 /// @param equity  above 0, in one currency. @throws NumericError naming the first value that is not finite or not above 0
@@ -447,6 +447,6 @@ inline double turnover(MatrixView<const double> weights, MatrixView<const double
   return total / static_cast<double>(weights.rows() - 1);
 }
 
-}  // namespace rlx::risk
+}  // namespace rlx::inline v0_1::risk
 
 #endif  // RLX_RISK_PERFORMANCE_HPP

@@ -21,7 +21,7 @@
 #include <rlx/core/special_functions.hpp>
 #include <rlx/risk/interval.hpp>
 
-namespace rlx::risk {
+namespace rlx::inline v0_1::risk {
 
 namespace detail {
 inline void check_probabilities(std::span<const double> p, std::span<const double> y, const char* who) {
@@ -187,6 +187,6 @@ inline double population_stability_index(std::span<const double> before, std::sp
   return sum;
 }
 
-}  // namespace rlx::risk
+}  // namespace rlx::inline v0_1::risk
 
 #endif  // RLX_RISK_PROBABILITY_METRICS_HPP

@@ -22,7 +22,7 @@
 #include <rlx/core/finite.hpp>
 #include <rlx/risk/detail/checks.hpp>
 
-namespace rlx::risk {
+namespace rlx::inline v0_1::risk {
 
 /**
  * @brief A closed convex set of vectors with its Euclidean projection.
@@ -506,6 +506,6 @@ class Slab {
   double squares_ = 0;
 };
 
-}  // namespace rlx::risk
+}  // namespace rlx::inline v0_1::risk
 
 #endif  // RLX_RISK_PROJECTION_HPP

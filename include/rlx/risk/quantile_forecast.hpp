@@ -18,7 +18,7 @@
 #include <rlx/risk/detail/checks.hpp>
 #include <rlx/risk/tail.hpp>
 
-namespace rlx::risk {
+namespace rlx::inline v0_1::risk {
 
 /**
  * @brief A distribution given by some of its quantiles.
@@ -118,6 +118,6 @@ inline TailMass recalibrated(std::span<const double> probabilities, TailMass mas
   return {std::clamp(linear_quantile(copy, mass.alpha), 1e-9, 1 - 1e-9)};
 }
 
-}  // namespace rlx::risk
+}  // namespace rlx::inline v0_1::risk
 
 #endif  // RLX_RISK_QUANTILE_FORECAST_HPP

@@ -16,7 +16,7 @@
 #include <rlx/core/finite.hpp>
 #include <rlx/risk/detail/checks.hpp>
 
-namespace rlx::risk {
+namespace rlx::inline v0_1::risk {
 
 /// A fifth of the Kelly fraction, clamp(0.2 * edge / sigma^2, 0, cap): (0.002, 0.08) gives 0.0625. 0 if sigma <= 0 or anything
 /// is not finite.
@@ -96,6 +96,6 @@ inline double concentration(std::span<const double> weights) {
   return sum;
 }
 
-}  // namespace rlx::risk
+}  // namespace rlx::inline v0_1::risk
 
 #endif  // RLX_RISK_SIZING_HPP

@@ -23,7 +23,7 @@
 #include <rlx/core/special_functions.hpp>
 #include <rlx/risk/detail/checks.hpp>
 
-namespace rlx::risk {
+namespace rlx::inline v0_1::risk {
 
 /// Share of the worst outcomes that counts as the tail, in (0, 1].
 struct TailMass {
@@ -436,6 +436,6 @@ inline double normal_cvar(double mu, double sigma, TailMass mass) {
   return sigma * normal_pdf(normal_quantile(mass.alpha)) / mass.alpha - mu;
 }
 
-}  // namespace rlx::risk
+}  // namespace rlx::inline v0_1::risk
 
 #endif  // RLX_RISK_TAIL_HPP

@@ -17,7 +17,7 @@
 #include <rlx/risk/probability_metrics.hpp>
 #include <rlx/risk/tail.hpp>
 
-namespace rlx::risk {
+namespace rlx::inline v0_1::risk {
 
 namespace detail {
 inline void require_pairs(std::size_t outcomes, std::size_t forecasts, const char* function) {
@@ -120,6 +120,6 @@ inline ChristoffersenResult christoffersen(std::span<const std::uint8_t> hits, T
   return result;
 }
 
-}  // namespace rlx::risk
+}  // namespace rlx::inline v0_1::risk
 
 #endif  // RLX_RISK_TAIL_TESTS_HPP

@@ -16,7 +16,7 @@
 #include <rlx/rl/detail/on_policy_checkpoint.hpp>
 #include <rlx/rl/detail/on_policy_learner.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 namespace detail {
 
@@ -71,6 +71,6 @@ requires(!detail::is_vector_env<V>) A2c(A2cConfig, V&, nn::GraphSpec, ThreadPool
 ->A2c<detail::NoVectorEnv<V>>;
 /// @endcond
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_A2C_HPP

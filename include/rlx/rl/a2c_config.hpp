@@ -12,7 +12,7 @@
 #include <rlx/nn/schedule.hpp>
 #include <rlx/rl/detail/config_checks.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// Configuration of `A2c`. A schedule is a number or a function of the progress remaining (1 at the start, 0 at the end); it is
 /// evaluated after each rollout, before its update.
@@ -93,6 +93,6 @@ inline void validate(const A2cConfig& config, std::size_t num_envs) {
   }
 }
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_A2C_CONFIG_HPP

@@ -15,7 +15,7 @@
 #include <rlx/io/detail/line_file.hpp>
 #include <rlx/rl/learner.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// How an ActionLog writes.
 struct ActionLogConfig {
@@ -95,6 +95,6 @@ class ActionLog final : public Callback {
   io::detail::LineFile out_;
 };
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_ACTION_LOG_HPP

@@ -14,7 +14,7 @@
 #include <rlx/core/finite.hpp>
 #include <rlx/risk/tail.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// Weights of the parts of `PortfolioLoss`.
 struct PortfolioLossConfig {
@@ -150,6 +150,6 @@ class PortfolioLoss {
   PortfolioLossConfig config_;
 };
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_BATCH_CVAR_HPP

@@ -31,7 +31,7 @@
 #include <rlx/rl/learner.hpp>
 #include <rlx/rl/statistics.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// What a frequency counts.
 enum class CountUnit : std::uint8_t { timesteps, episodes };
@@ -441,6 +441,6 @@ class ProgressBar final : public Callback {
   std::size_t width_ = 0;
 };
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_CALLBACKS_HPP

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// How strictly `load` compares.
 struct LoadOptions {
@@ -26,6 +26,6 @@ inline std::string description_path(const std::string& checkpoint) {
   return checkpoint.substr(0, checkpoint.size() - (has ? extension.size() : 0)) + ".json";
 }
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_CHECKPOINT_HPP

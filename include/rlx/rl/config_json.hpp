@@ -21,7 +21,7 @@
 #include <rlx/rl/detail/config_tree.hpp>
 #include <rlx/rl/ppo_config.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// A constant is a number; `{"kind": "linear", "start": a, "end": b}`, the same for cosine; `{"kind": "piecewise", "points":
 /// [[1, a], [0.5, b], ...]}` with the progress remaining first.
@@ -94,6 +94,6 @@ inline A2cConfig a2c_config_from_json(const nlohmann::json& json, const std::str
 /// SHA-256 of the configuration: equal configurations have equal digests.
 inline std::string config_hash(const nlohmann::json& config) { return sha256_hex(config.dump()); }
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_CONFIG_JSON_HPP

@@ -13,7 +13,7 @@
 #include <rlx/rl/losses.hpp>
 #include <rlx/rl/rollout.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// Outputs of the value head for one row, K numbers.
 using CriticRow = std::span<const float>;
@@ -91,6 +91,6 @@ struct ScalarCritic {
 
 static_assert(Critic<ScalarCritic>);
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_CRITIC_HPP

@@ -19,7 +19,7 @@
 #include <rlx/rl/risk_report.hpp>
 #include <rlx/rl/rollout.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// The bound on the tail and how fast the weight moves towards it.
 struct CvarConstraintConfig {
@@ -99,6 +99,6 @@ class CvarConstraint {
 
 static_assert(RiskObjective<CvarConstraint>);
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_CVAR_CONSTRAINT_HPP

@@ -27,7 +27,7 @@
 #include <rlx/risk/bootstrap.hpp>
 #include <rlx/risk/tail.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// One training of a sweep.
 struct SweepCell {
@@ -320,6 +320,6 @@ inline std::string frontier_svg(const Frontier& frontier, double alpha, const Fr
   return chart.svg();
 }
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_CVAR_SWEEP_HPP

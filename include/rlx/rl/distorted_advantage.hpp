@@ -20,7 +20,7 @@
 #include <rlx/rl/risk_objective.hpp>
 #include <rlx/rl/rollout.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /**
  * @brief Replaces the advantages by the influence function of rho_G: `Ppo<E, QuantileCritic, DistortedAdvantage>`.
@@ -117,6 +117,6 @@ class DistortedAdvantage {
 
 static_assert(RiskObjective<DistortedAdvantage>);
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_DISTORTED_ADVANTAGE_HPP

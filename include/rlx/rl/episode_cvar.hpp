@@ -26,7 +26,7 @@
 #include <rlx/rl/risk_report.hpp>
 #include <rlx/rl/rollout.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// Tail, weight and sample of an `EpisodeCvar`.
 struct EpisodeCvarConfig {
@@ -231,6 +231,6 @@ class EpisodeCvar {
 
 static_assert(RiskObjective<EpisodeCvar>);
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_EPISODE_CVAR_HPP

@@ -24,7 +24,7 @@
 #include <rlx/rl/policy.hpp>
 #include <rlx/rl/statistics.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// How `evaluate_policy` plays.
 struct EvaluationConfig {
@@ -199,6 +199,6 @@ EvaluationPair evaluate_both(const P& policy, MakeEnv&& make_env, EvaluationConf
   return pair;
 }
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_EVALUATION_HPP

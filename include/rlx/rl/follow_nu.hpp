@@ -9,7 +9,7 @@
 #include <rlx/core/finite.hpp>
 #include <rlx/rl/learner.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /**
  * @brief Callback: before each rollout the environments, which are `RunningReturn`s, get the nu that the objective last
@@ -37,6 +37,6 @@ class FollowNu final : public Callback {
   V* envs_;
 };
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_FOLLOW_NU_HPP

@@ -24,7 +24,7 @@
 #  define RLX_DETAIL_EXACT_MATH
 #endif
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// One rollout, time-major: element (t, n) stands at t * N + n.
 /// @tparam S float in the learner, double in tests.
@@ -163,7 +163,7 @@ void compute_gae(const GaeInput<S>& in, std::type_identity_t<S> gamma, std::type
   }
 }
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #undef RLX_DETAIL_EXACT_MATH
 

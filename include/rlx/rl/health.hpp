@@ -19,7 +19,7 @@
 #include <rlx/io/number_text.hpp>
 #include <rlx/rl/learner.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// Limits and advice. The texts name the program's own flags or fields, so a program sets its own. A limit of NaN is off.
 struct HealthLimits {
@@ -190,6 +190,6 @@ class HealthCallback final : public Callback {
   bool bad_return_ = false, stuck_ = false, kl_ = false, clip_low_ = false, clip_high_ = false, value_ = false, flat_ = false;
 };
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_HEALTH_HPP

@@ -36,7 +36,7 @@
 #include <rlx/rl/policy.hpp>
 #include <rlx/rl/policy_layout.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// What is known of one decision.
 struct Decision {
@@ -363,6 +363,6 @@ class BasicInferencePolicy {
   std::size_t value_ = 0;
 };
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_INFERENCE_POLICY_HPP

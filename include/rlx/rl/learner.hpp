@@ -17,7 +17,7 @@
 #include <rlx/rl/logger.hpp>
 #include <rlx/rl/policy_layout.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// Figures of one update: means over the minibatches whose loss was computed.
 struct UpdateMetrics {
@@ -133,6 +133,6 @@ struct LearnResult {
   bool stopped = false;             ///< by a callback or the stop flag
 };
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_LEARNER_HPP

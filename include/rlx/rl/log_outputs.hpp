@@ -31,7 +31,7 @@
 #include <rlx/io/tensorboard.hpp>
 #include <rlx/rl/logger.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// Stable-Baselines3's table, one section per part before the slash.
 class ConsoleTable final : public LogOutput {
@@ -252,6 +252,6 @@ class TensorBoardOutput final : public LogOutput {
   std::vector<double> returns_;  // of the episodes since the last dump
 };
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_LOG_OUTPUTS_HPP

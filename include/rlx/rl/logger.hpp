@@ -16,7 +16,7 @@
 
 #include <rlx/env/episode_statistics.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// One dump: every key recorded since the one before, sorted by name.
 struct LogRow {
@@ -124,6 +124,6 @@ class Logger {
   std::map<std::string, double, std::less<>> values_;
 };
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_LOGGER_HPP

@@ -16,7 +16,7 @@
 #include <rlx/io/jsonl.hpp>
 #include <rlx/rl/log_outputs.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// `progress.jsonl` with one line per dump and, if named, `episodes.jsonl` with one line per finished episode. Numbers that are
 /// not finite are null.
@@ -79,6 +79,6 @@ class JsonlOutput final : public LogOutput {
   std::unique_ptr<io::JsonlWriter> progress_, episodes_;
 };
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_LOGGER_JSON_HPP

@@ -21,7 +21,7 @@
 #include <rlx/core/finite.hpp>
 #include <rlx/nn/detail/simd.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// How a value clip range works: `sb3` moves the target of the gradient, `max` takes the larger of both errors (PPO2).
 enum class ValueClip : std::uint8_t { sb3, max };
@@ -246,6 +246,6 @@ double explained_variance(std::span<const S> values, std::span<const S> returns)
   return var_return == 0.0 ? std::numeric_limits<double>::quiet_NaN() : 1.0 - var_error / var_return;
 }
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_LOSSES_HPP

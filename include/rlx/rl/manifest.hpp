@@ -34,7 +34,7 @@
 #include <rlx/io/mapped_file.hpp>
 #include <rlx/rl/learner.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// The compiler that built the program, such as "g++ 12.2.0".
 inline std::string compiler_text() {
@@ -360,6 +360,6 @@ class BasicManifestCallback final : public Callback {
 /// As programs use it. @see BasicManifestCallback
 using ManifestCallback = BasicManifestCallback<nlohmann::json>;
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_MANIFEST_HPP

@@ -10,7 +10,7 @@
 
 #include <rlx/core/random.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// How an action is chosen.
 struct ActOptions {
@@ -40,6 +40,6 @@ concept Policy = requires(const P& policy, std::span<const float> observation, s
   requires requires(typename P::Workspace & workspace) { policy.act(observation, mask, action, workspace, options); };
 };
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_POLICY_HPP

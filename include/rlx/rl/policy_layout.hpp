@@ -13,7 +13,7 @@
 
 #include <rlx/core/hash.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 template <class S>
 class BasicInferencePolicy;
@@ -57,6 +57,6 @@ inline std::string layout_hash(const PolicyLayout& layout) {
   return sha256_hex(text);
 }
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_POLICY_LAYOUT_HPP

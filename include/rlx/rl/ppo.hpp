@@ -17,7 +17,7 @@
 #include <rlx/rl/detail/on_policy_learner.hpp>
 #include <rlx/rl/ppo_config.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 namespace detail {
 
@@ -91,6 +91,6 @@ requires(!detail::is_vector_env<V>) Ppo(PpoConfig, V&, nn::GraphSpec, ThreadPool
 ->Ppo<detail::NoVectorEnv<V>>;
 /// @endcond
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_PPO_HPP

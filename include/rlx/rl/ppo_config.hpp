@@ -18,7 +18,7 @@
 #include <rlx/rl/detail/config_checks.hpp>
 #include <rlx/rl/losses.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// Configuration of `Ppo`. A schedule is a number or a function of the progress remaining (1 at the start, 0 at the end); it is
 /// evaluated after each rollout, before its update.
@@ -126,6 +126,6 @@ inline std::vector<std::string> config_warnings(const PpoConfig& config, std::si
   return found;
 }
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_PPO_CONFIG_HPP

@@ -32,7 +32,7 @@
 #include <rlx/rl/losses.hpp>
 #include <rlx/rl/rollout.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// Atoms of the raw outputs of a quantile head, ascending, with mean z_1. K = 3, increments (1, 3), z_1 = 1: (-2/3, 1/3, 10/3).
 /// @param outputs  K >= 1 raw numbers. @param atoms  K. @throws ShapeError. @par Complexity O(K), no allocation
@@ -257,6 +257,6 @@ class QuantileCritic {
 
 static_assert(Critic<QuantileCritic>);
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_QUANTILE_CRITIC_HPP

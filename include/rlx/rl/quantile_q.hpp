@@ -31,7 +31,7 @@
 #include <rlx/rl/losses.hpp>
 #include <rlx/rl/quantile_critic.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// Sizes and training of a `QuantileQ`.
 struct QuantileQConfig {
@@ -325,6 +325,6 @@ struct RiskVeto {
   }
 };
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_QUANTILE_Q_HPP

@@ -13,7 +13,7 @@
 #include <rlx/env/record_episode.hpp>
 #include <rlx/io/jsonl.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// Appends one line per kept step, then one line about the whole episode.
 ///
@@ -53,6 +53,6 @@ void write_episode(const std::string& path, const RecordedEpisode<S>& episode) {
   out.flush();
 }
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_RECORD_HPP

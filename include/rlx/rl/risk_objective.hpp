@@ -12,7 +12,7 @@
 #include <rlx/core/matrix.hpp>
 #include <rlx/rl/rollout.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 class Logger;
 
@@ -74,6 +74,6 @@ struct ExpectedReturn {
 
 static_assert(RiskObjective<ExpectedReturn>);
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_RISK_OBJECTIVE_HPP

@@ -9,7 +9,7 @@
 #include <rlx/core/state.hpp>
 #include <rlx/rl/logger.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// Figures of the last rollout, logged as `risk/<name>`. `var` and `cvar` are losses in the units of the raw rewards: positive
 /// is bad. NaN before the first rollout and where there were too few outcomes.
@@ -38,6 +38,6 @@ struct RiskReport {
   }
 };
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_RISK_REPORT_HPP

@@ -12,7 +12,7 @@
 
 #include <rlx/core/matrix.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// A part of one environment's rollout that belongs to one episode: steps [begin, end).
 struct EpisodeSlice {
@@ -200,6 +200,6 @@ struct Rollout {
   }
 };
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_ROLLOUT_HPP

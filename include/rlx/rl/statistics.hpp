@@ -10,7 +10,7 @@
 
 #include <rlx/risk/bootstrap.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 using risk::bootstrap_interval;
 using risk::BootstrapConfig;
@@ -36,6 +36,6 @@ inline double population_std(std::span<const double> values) {
   return values.empty() ? 0.0 : std::sqrt(squares / static_cast<double>(values.size()));
 }
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_STATISTICS_HPP

@@ -23,7 +23,7 @@
 #include <rlx/rl/risk_report.hpp>
 #include <rlx/rl/rollout.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// Tail, weight and outcomes of a `StepCvar`.
 struct StepCvarConfig {
@@ -133,6 +133,6 @@ class StepCvar {
 
 static_assert(RiskObjective<StepCvar>);
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_STEP_CVAR_HPP

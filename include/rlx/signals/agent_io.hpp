@@ -29,7 +29,7 @@
 #include <rlx/signals/records.hpp>
 #include <rlx/signals/records_json.hpp>
 
-namespace rlx::signals {
+namespace rlx::inline v0_1::signals {
 
 /// What an agent is asked about, by reference: a signal (strategy, risk) or a command (execution). JSON is made on demand only.
 class RequestPayload {
@@ -497,6 +497,6 @@ class MockAgents {
 
 static_assert(AgentTransport<MockAgents>);
 
-}  // namespace rlx::signals
+}  // namespace rlx::inline v0_1::signals
 
 #endif  // RLX_SIGNALS_AGENT_IO_HPP

@@ -15,7 +15,7 @@
 #include <rlx/core/random.hpp>
 #include <rlx/signals/logistic_regression.hpp>
 
-namespace rlx::signals {
+namespace rlx::inline v0_1::signals {
 
 /// ln(p / (1 - p)), p clipped to [1e-12, 1 - 1e-12].
 inline double logit(double p) noexcept {
@@ -58,6 +58,6 @@ inline PlattCalibration fit_platt(std::span<const double> p, std::span<const dou
   return {regression.coefficients()[0], regression.intercept(), false};
 }
 
-}  // namespace rlx::signals
+}  // namespace rlx::inline v0_1::signals
 
 #endif  // RLX_SIGNALS_CALIBRATION_HPP

@@ -15,7 +15,7 @@
 
 #include <rlx/core/clock.hpp>
 
-namespace rlx::signals {
+namespace rlx::inline v0_1::signals {
 
 /// A duration, or a time since 1970-01-01 UTC.
 using Seconds = double;
@@ -88,6 +88,6 @@ class ClockRef {
   const Calls* calls_;
 };
 
-}  // namespace rlx::signals
+}  // namespace rlx::inline v0_1::signals
 
 #endif  // RLX_SIGNALS_CLOCK_HPP

@@ -36,7 +36,7 @@
 #include <rlx/signals/detail/canonical_json.hpp>
 #include <rlx/signals/records.hpp>
 
-namespace rlx::signals {
+namespace rlx::inline v0_1::signals {
 
 /// What a record is about; one for each `log_*` method.
 enum class LogKind : std::uint8_t {
@@ -689,6 +689,6 @@ class CoreAgentLogger {
   std::string line_, fields_, failure_;
 };
 
-}  // namespace rlx::signals
+}  // namespace rlx::inline v0_1::signals
 
 #endif  // RLX_SIGNALS_CORE_AGENT_LOGGER_HPP

@@ -35,7 +35,7 @@
 #include <rlx/signals/records.hpp>
 #include <rlx/signals/records_json.hpp>
 
-namespace rlx::signals {
+namespace rlx::inline v0_1::signals {
 
 /// What a model predicts.
 enum class Target : std::uint8_t { rejected, profitable };
@@ -367,6 +367,6 @@ inline ContextSnapshot merge_history(ContextSnapshot journal, ContextSnapshot me
   return journal;
 }
 
-}  // namespace rlx::signals
+}  // namespace rlx::inline v0_1::signals
 
 #endif  // RLX_SIGNALS_DATASET_HPP

@@ -18,7 +18,7 @@
 #include <rlx/core/special_functions.hpp>
 #include <rlx/risk/probability_metrics.hpp>
 
-namespace rlx::signals {
+namespace rlx::inline v0_1::signals {
 
 /// Bins of one feature and the share of the training block in each.
 struct FeatureBins {
@@ -191,6 +191,6 @@ inline DriftReport detect_drift(const DriftReference& reference, MatrixView<cons
   return report;
 }
 
-}  // namespace rlx::signals
+}  // namespace rlx::inline v0_1::signals
 
 #endif  // RLX_SIGNALS_DRIFT_HPP

@@ -27,7 +27,7 @@
 #include <rlx/signals/recent_context.hpp>
 #include <rlx/signals/records.hpp>
 
-namespace rlx::signals {
+namespace rlx::inline v0_1::signals {
 
 /// What the features are measured against. Keep it equal to the limits of the flow manager.
 struct FeatureConfig {
@@ -404,6 +404,6 @@ class FeatureBuilder {
   std::string name_;
 };
 
-}  // namespace rlx::signals
+}  // namespace rlx::inline v0_1::signals
 
 #endif  // RLX_SIGNALS_FEATURES_HPP

@@ -26,7 +26,7 @@
 #include <rlx/signals/records.hpp>
 #include <rlx/signals/records_json.hpp>
 
-namespace rlx::signals {
+namespace rlx::inline v0_1::signals {
 
 /// What an agent may do at most. Money is in the quote currency.
 struct FlowLimits {
@@ -543,6 +543,6 @@ class FlowManager {
   bool used_ = false;
 };
 
-}  // namespace rlx::signals
+}  // namespace rlx::inline v0_1::signals
 
 #endif  // RLX_SIGNALS_FLOW_MANAGER_HPP

@@ -37,7 +37,7 @@
 #include <rlx/signals/records.hpp>
 #include <rlx/signals/records_json.hpp>
 
-namespace rlx::signals {
+namespace rlx::inline v0_1::signals {
 
 /// One line of an outbox or inbox.
 struct JournalLine {
@@ -307,6 +307,6 @@ class JournalTransport {
   std::vector<PendingExecution> executed_before_;
 };
 
-}  // namespace rlx::signals
+}  // namespace rlx::inline v0_1::signals
 
 #endif  // RLX_SIGNALS_JOURNAL_TRANSPORT_HPP

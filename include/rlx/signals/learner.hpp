@@ -15,7 +15,7 @@
 #include <rlx/core/random.hpp>
 #include <rlx/signals/records.hpp>
 
-namespace rlx::signals {
+namespace rlx::inline v0_1::signals {
 
 /// What a fit says about itself.
 struct FitReport {
@@ -45,6 +45,6 @@ concept SignalLearner = std::movable<L> && std::default_initializable<L> &&
   { L::name() } -> std::convertible_to<std::string_view>;
 };
 
-}  // namespace rlx::signals
+}  // namespace rlx::inline v0_1::signals
 
 #endif  // RLX_SIGNALS_LEARNER_HPP

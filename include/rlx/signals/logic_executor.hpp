@@ -18,7 +18,7 @@
 #include <rlx/signals/records_json.hpp>
 #include <rlx/signals/signal_filter.hpp>
 
-namespace rlx::signals {
+namespace rlx::inline v0_1::signals {
 
 /// Scores a sound signal, such as a ModelFilter (give it as `std::ref(filter)`): nothing where there is no model; `passed`
 /// false refuses the signal as `model_filtered`.
@@ -115,6 +115,6 @@ class LogicExecutor {
   ExecutorStats stats_;
 };
 
-}  // namespace rlx::signals
+}  // namespace rlx::inline v0_1::signals
 
 #endif  // RLX_SIGNALS_LOGIC_EXECUTOR_HPP

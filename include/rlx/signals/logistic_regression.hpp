@@ -22,7 +22,7 @@
 #include <rlx/core/random.hpp>
 #include <rlx/signals/learner.hpp>
 
-namespace rlx::signals {
+namespace rlx::inline v0_1::signals {
 
 /// 1 / (1 + exp(-z)) without overflow.
 inline double sigmoid(double z) noexcept {
@@ -301,6 +301,6 @@ class LogisticRegression {
 
 static_assert(SignalLearner<LogisticRegression>);
 
-}  // namespace rlx::signals
+}  // namespace rlx::inline v0_1::signals
 
 #endif  // RLX_SIGNALS_LOGISTIC_REGRESSION_HPP

@@ -16,7 +16,7 @@
 #include <rlx/signals/records.hpp>
 #include <rlx/signals/training_module.hpp>
 
-namespace rlx::signals {
+namespace rlx::inline v0_1::signals {
 
 /// What the model may do.
 enum class FilterMode : std::uint8_t {
@@ -88,6 +88,6 @@ class ModelFilter {
   std::atomic<std::uint64_t> calls_{0};
 };
 
-}  // namespace rlx::signals
+}  // namespace rlx::inline v0_1::signals
 
 #endif  // RLX_SIGNALS_MODEL_FILTER_HPP

@@ -34,7 +34,7 @@
 #include <rlx/signals/drift.hpp>
 #include <rlx/signals/learner.hpp>
 
-namespace rlx::signals {
+namespace rlx::inline v0_1::signals {
 
 /// A learner with everything that is needed to use, judge and trace it. Constant once it is in the registry.
 template <SignalLearner Learner>
@@ -396,6 +396,6 @@ class ModelRegistry {
   std::vector<std::string> notes_;
 };
 
-}  // namespace rlx::signals
+}  // namespace rlx::inline v0_1::signals
 
 #endif  // RLX_SIGNALS_MODEL_REGISTRY_HPP

@@ -16,7 +16,7 @@
 #include <rlx/core/random.hpp>
 #include <rlx/risk/probability_metrics.hpp>
 
-namespace rlx::signals {
+namespace rlx::inline v0_1::signals {
 
 /// Length of the blocks of time that are resampled together: the cube root of the number of rows.
 inline std::size_t block_length(std::size_t rows) {
@@ -84,6 +84,6 @@ inline Comparison compare_predictions(std::span<const double> challenger, std::s
   return result;
 }
 
-}  // namespace rlx::signals
+}  // namespace rlx::inline v0_1::signals
 
 #endif  // RLX_SIGNALS_PROMOTION_HPP

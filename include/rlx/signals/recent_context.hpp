@@ -24,7 +24,7 @@
 #include <rlx/signals/detail/huge_pages.hpp>
 #include <rlx/signals/records.hpp>
 
-namespace rlx::signals {
+namespace rlx::inline v0_1::signals {
 
 /// "All of them" for the getters of RecentContext.
 inline constexpr std::size_t npos = std::numeric_limits<std::size_t>::max();
@@ -467,6 +467,6 @@ class RecentContext {
   ContextObserver observer_;
 };
 
-}  // namespace rlx::signals
+}  // namespace rlx::inline v0_1::signals
 
 #endif  // RLX_SIGNALS_RECENT_CONTEXT_HPP

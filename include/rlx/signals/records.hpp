@@ -19,7 +19,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-namespace rlx::signals {
+namespace rlx::inline v0_1::signals {
 
 /// The JSON value of the library.
 using Json = nlohmann::json;
@@ -284,6 +284,6 @@ struct SignalScore {
 template <std::same_as<Json> J>
 Signal signal_from_json(const J& json);
 
-}  // namespace rlx::signals
+}  // namespace rlx::inline v0_1::signals
 
 #endif  // RLX_SIGNALS_RECORDS_HPP

@@ -19,7 +19,7 @@
 #include <rlx/signals/detail/canonical_json.hpp>
 #include <rlx/signals/records.hpp>
 
-namespace rlx::signals {
+namespace rlx::inline v0_1::signals {
 
 /// What text from outside may be. More than this is refused before it is understood.
 struct JsonLimits {
@@ -332,6 +332,6 @@ inline SignalScore signal_score_from_json(const Json& json) {
           in.boolean_or("passed", true), in.count_or("version", 0), in.number("timestamp")};
 }
 
-}  // namespace rlx::signals
+}  // namespace rlx::inline v0_1::signals
 
 #endif  // RLX_SIGNALS_RECORDS_JSON_HPP

@@ -31,7 +31,7 @@
 #include <rlx/signals/recent_context.hpp>
 #include <rlx/signals/records.hpp>
 
-namespace rlx::signals {
+namespace rlx::inline v0_1::signals {
 
 /// A count, its share of the whole and Wilson's 95 % interval of it.
 struct ShareStats {
@@ -365,6 +365,6 @@ class ResearchEngine {
   RecentContext* context_;
 };
 
-}  // namespace rlx::signals
+}  // namespace rlx::inline v0_1::signals
 
 #endif  // RLX_SIGNALS_RESEARCH_ENGINE_HPP

@@ -27,7 +27,7 @@
 #include <rlx/signals/recent_context.hpp>
 #include <rlx/signals/training_module.hpp>
 
-namespace rlx::signals {
+namespace rlx::inline v0_1::signals {
 
 /// When a training is due.
 struct RetrainingConfig {
@@ -211,6 +211,6 @@ class RetrainingLoop {
   std::atomic<std::size_t> rounds_{0};
 };
 
-}  // namespace rlx::signals
+}  // namespace rlx::inline v0_1::signals
 
 #endif  // RLX_SIGNALS_RETRAINING_LOOP_HPP

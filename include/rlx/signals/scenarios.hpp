@@ -36,7 +36,7 @@
 #include <rlx/signals/signal_filter.hpp>
 #include <rlx/signals/validation.hpp>
 
-namespace rlx::signals {
+namespace rlx::inline v0_1::signals {
 
 /// How a market behaves.
 enum class Regime : std::uint8_t { calm, volatile_market, gap, no_liquidity, stale };
@@ -495,6 +495,6 @@ ValidationReport validate_logic(LogicExecutor<T>& executor, std::span<const Sign
   return report;
 }
 
-}  // namespace rlx::signals
+}  // namespace rlx::inline v0_1::signals
 
 #endif  // RLX_SIGNALS_SCENARIOS_HPP

@@ -20,7 +20,7 @@
 #include <rlx/signals/clock.hpp>
 #include <rlx/signals/records.hpp>
 
-namespace rlx::signals {
+namespace rlx::inline v0_1::signals {
 
 /// What a sound signal is.
 struct FilterConfig {
@@ -221,6 +221,6 @@ class SignalFilter {
   FilterConfig config_;
 };
 
-}  // namespace rlx::signals
+}  // namespace rlx::inline v0_1::signals
 
 #endif  // RLX_SIGNALS_SIGNAL_FILTER_HPP

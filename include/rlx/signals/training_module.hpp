@@ -39,7 +39,7 @@
 #include <rlx/signals/promotion.hpp>
 #include <rlx/signals/recent_context.hpp>
 
-namespace rlx::signals {
+namespace rlx::inline v0_1::signals {
 
 /// How models are trained, judged and kept.
 struct TrainingConfig {
@@ -510,6 +510,6 @@ TrainingModule(RecentContext&, TrainingConfig)->TrainingModule<LogisticRegressio
 /// The built-in learner, unless another is named.
 TrainingModule(RecentContext&, TrainingConfig, CoreAgentLogger*)->TrainingModule<LogisticRegression>;
 
-}  // namespace rlx::signals
+}  // namespace rlx::inline v0_1::signals
 
 #endif  // RLX_SIGNALS_TRAINING_MODULE_HPP

@@ -19,7 +19,7 @@
 #include <rlx/signals/core_agent_logger.hpp>
 #include <rlx/signals/records.hpp>
 
-namespace rlx::signals {
+namespace rlx::inline v0_1::signals {
 
 /// A scenario whose outcome was not the expected one.
 struct Mismatch {
@@ -82,6 +82,6 @@ struct ValidationReport {
   }
 };
 
-}  // namespace rlx::signals
+}  // namespace rlx::inline v0_1::signals
 
 #endif  // RLX_SIGNALS_VALIDATION_HPP

@@ -22,7 +22,7 @@
 #include <rlx/core/error.hpp>
 #include <rlx/core/finite.hpp>
 
-namespace rlx::detail {
+namespace rlx::inline v0_1::detail {
 
 struct JsonMember;
 
@@ -477,6 +477,6 @@ inline JsonTree JsonTree::parse(std::string_view text, const std::string& file, 
   return JsonTreeParser(text, file, max_depth).whole();
 }
 
-}  // namespace rlx::detail
+}  // namespace rlx::inline v0_1::detail
 
 #endif  // RLX_CORE_DETAIL_JSON_TREE_HPP

@@ -22,7 +22,7 @@
 #include <rlx/core/finite.hpp>
 #include <rlx/core/nearest.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 namespace detail {
 
 /// A JSON value of either kind as one line.
@@ -259,6 +259,6 @@ class JsonTree;
 using JsonTreeObject = BasicJsonObject<JsonTree>;
 }  // namespace detail
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_CORE_DETAIL_STRICT_JSON_HPP

@@ -8,7 +8,7 @@
 
 #include <rlx/core/random.hpp>
 
-namespace rlx::curriculum::detail {
+namespace rlx::inline v0_1::curriculum::detail {
 
 /// Environment number of the streams that belong to a whole pass; no run has so many environments.
 inline constexpr std::uint32_t pass_stream = 0xFFFFFFFFU;
@@ -29,6 +29,6 @@ inline std::uint64_t permuted(std::uint64_t x, std::uint64_t n, std::uint64_t se
   return x;
 }
 
-}  // namespace rlx::curriculum::detail
+}  // namespace rlx::inline v0_1::curriculum::detail
 
 #endif  // RLX_CURRICULUM_DETAIL_KEYED_PERMUTATION_HPP

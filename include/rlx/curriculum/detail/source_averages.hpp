@@ -11,7 +11,7 @@
 #include <rlx/core/finite.hpp>
 #include <rlx/core/state.hpp>
 
-namespace rlx::curriculum::detail {
+namespace rlx::inline v0_1::curriculum::detail {
 
 /// Exponential averages of each entry's return and success (return > 0).
 class SourceAverages {
@@ -48,6 +48,6 @@ class SourceAverages {
   std::vector<double> returns_, success_;
 };
 
-}  // namespace rlx::curriculum::detail
+}  // namespace rlx::inline v0_1::curriculum::detail
 
 #endif  // RLX_CURRICULUM_DETAIL_SOURCE_AVERAGES_HPP

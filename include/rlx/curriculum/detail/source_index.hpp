@@ -15,7 +15,7 @@
 #include <rlx/curriculum/episode_info.hpp>
 #include <rlx/env/episode_sampler.hpp>
 
-namespace rlx::curriculum::detail {
+namespace rlx::inline v0_1::curriculum::detail {
 
 /// Source numbers of a sampler's entries, both ways.
 class SourceIndex {
@@ -77,6 +77,6 @@ class SourceIndex {
   std::vector<std::pair<std::size_t, std::size_t>> sorted_;  // (source, entry)
 };
 
-}  // namespace rlx::curriculum::detail
+}  // namespace rlx::inline v0_1::curriculum::detail
 
 #endif  // RLX_CURRICULUM_DETAIL_SOURCE_INDEX_HPP

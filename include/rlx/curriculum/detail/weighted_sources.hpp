@@ -15,7 +15,7 @@
 #include <rlx/core/random.hpp>
 #include <rlx/curriculum/detail/source_index.hpp>
 
-namespace rlx::curriculum::detail {
+namespace rlx::inline v0_1::curriculum::detail {
 
 /// Draws a source with given masses, after no session's share exceeds its cap.
 class WeightedSources {
@@ -119,6 +119,6 @@ class WeightedSources {
   std::size_t last_ = 0;
 };
 
-}  // namespace rlx::curriculum::detail
+}  // namespace rlx::inline v0_1::curriculum::detail
 
 #endif  // RLX_CURRICULUM_DETAIL_WEIGHTED_SOURCES_HPP

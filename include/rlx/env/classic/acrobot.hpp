@@ -20,7 +20,7 @@
 #include <rlx/env/environment.hpp>
 #include <rlx/env/space.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// The time limit.
 struct AcrobotConfig {
@@ -160,6 +160,6 @@ class Acrobot {
 /// Gymnasium's name: the limit of 500 steps is built in.
 using AcrobotV1 = Acrobot;
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_ENV_CLASSIC_ACROBOT_HPP

@@ -23,7 +23,7 @@
 #include <rlx/env/environment.hpp>
 #include <rlx/env/space.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// Start states and time limit.
 struct CartPoleConfig {
@@ -161,6 +161,6 @@ class CartPole {
 /// Gymnasium's name: the limit of 500 steps is built in.
 using CartPoleV1 = CartPole;
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_ENV_CLASSIC_CART_POLE_HPP

@@ -18,7 +18,7 @@
 #include <rlx/env/detail/guard.hpp>
 #include <rlx/env/space.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// `CartPole`'s dynamics in float for n poles at once; one step from the same state differs from `CartPole` by at most 1e-5
 /// per component. Resets draw from the library's own streams, so episodes are not Gymnasium's. Truncated after 500 steps.
@@ -115,6 +115,6 @@ class CartPoleBatch {
   Discrete actions_{2};
 };
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_ENV_CLASSIC_CART_POLE_BATCH_HPP

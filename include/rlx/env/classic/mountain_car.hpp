@@ -20,7 +20,7 @@
 #include <rlx/env/environment.hpp>
 #include <rlx/env/space.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// Start positions, goal and time limit.
 struct MountainCarConfig {
@@ -115,6 +115,6 @@ class MountainCar {
 /// Gymnasium's name: the limit of 200 steps is built in.
 using MountainCarV0 = MountainCar;
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_ENV_CLASSIC_MOUNTAIN_CAR_HPP

@@ -23,7 +23,7 @@
 #include <rlx/env/environment.hpp>
 #include <rlx/env/space.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// Start states, gravity and time limit.
 struct PendulumConfig {
@@ -137,6 +137,6 @@ class Pendulum {
 /// Gymnasium's name: the limit of 200 steps is built in.
 using PendulumV1 = Pendulum;
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_ENV_CLASSIC_PENDULUM_HPP

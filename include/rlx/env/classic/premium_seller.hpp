@@ -20,7 +20,7 @@
 #include <rlx/env/environment.hpp>
 #include <rlx/env/space.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// Money per step; all finite.
 struct PremiumSellerConfig {
@@ -149,6 +149,6 @@ class PremiumSeller {
   detail::EpisodePhase phase_ = detail::EpisodePhase::fresh;
 };
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_ENV_CLASSIC_PREMIUM_SELLER_HPP

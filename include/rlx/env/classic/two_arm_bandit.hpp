@@ -17,7 +17,7 @@
 #include <rlx/env/environment.hpp>
 #include <rlx/env/space.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// One step: action 0 pays +1 with probability 0.9 and -5 with 0.1, action 1 pays 0.2 for sure. Then the episode terminates.
 ///
@@ -81,6 +81,6 @@ class TwoArmBandit {
   detail::EpisodePhase phase_ = detail::EpisodePhase::fresh;
 };
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_ENV_CLASSIC_TWO_ARM_BANDIT_HPP

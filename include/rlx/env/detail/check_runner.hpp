@@ -26,7 +26,7 @@
 #include <rlx/env/environment.hpp>
 #include <rlx/env/space.hpp>
 
-namespace rlx::detail {
+namespace rlx::inline v0_1::detail {
 
 /// Two signalling nans that no arithmetic produces: contents of rows before they are written.
 inline constexpr std::array<std::uint32_t, 2> payloads = {0x7FA1B2C3U, 0x7FB4D5E6U};
@@ -462,6 +462,6 @@ Trace<E> run_to_end(E& env, const RunnerConfig& config) {
   return runner.trace();
 }
 
-}  // namespace rlx::detail
+}  // namespace rlx::inline v0_1::detail
 
 #endif  // RLX_ENV_DETAIL_CHECK_RUNNER_HPP

@@ -14,7 +14,7 @@
 #include <rlx/env/detail/guard.hpp>
 #include <rlx/env/environment.hpp>
 
-namespace rlx::detail {
+namespace rlx::inline v0_1::detail {
 
 template <std::size_t N>
 struct ClassicState {
@@ -49,6 +49,6 @@ struct ClassicState {
   }
 };
 
-}  // namespace rlx::detail
+}  // namespace rlx::inline v0_1::detail
 
 #endif  // RLX_ENV_DETAIL_CLASSIC_STATE_HPP

@@ -22,7 +22,7 @@
 #include <rlx/env/environment.hpp>
 #include <rlx/env/space.hpp>
 
-namespace rlx::detail {
+namespace rlx::inline v0_1::detail {
 
 /// `action_mask` without a usable `action_masks`: the masks would silently be ignored.
 template <class E>
@@ -186,6 +186,6 @@ void check_equal_spaces(std::size_t env, const Box& observations, const Box& exp
                    shape(mask_width == 0 ? 0 : rows, mask_width));
 }
 
-}  // namespace rlx::detail
+}  // namespace rlx::inline v0_1::detail
 
 #endif  // RLX_ENV_DETAIL_DESCRIBE_HPP

@@ -12,7 +12,7 @@
 #include <rlx/env/environment.hpp>
 #include <rlx/env/space.hpp>
 
-namespace rlx::detail {
+namespace rlx::inline v0_1::detail {
 
 template <class E>
 inline constexpr bool names_action_scalar = requires {
@@ -55,6 +55,6 @@ struct EnvironmentMembers {
   static_assert(offers_info<E>, "rlx: the environment has no `const Info& info() const`");
 };
 
-}  // namespace rlx::detail
+}  // namespace rlx::inline v0_1::detail
 
 #endif  // RLX_ENV_DETAIL_ENVIRONMENT_MEMBERS_HPP

@@ -15,7 +15,7 @@
 #include <rlx/env/detail/flags.hpp>
 #include <rlx/env/environment.hpp>
 
-namespace rlx::detail {
+namespace rlx::inline v0_1::detail {
 
 /// Holds an environment and offers each of its abilities under its own name. A wrapper derives from it, hides what it changes
 /// and writes `reset` and `step`.
@@ -57,6 +57,6 @@ class EnvironmentWrapper {
   E environment_;
 };
 
-}  // namespace rlx::detail
+}  // namespace rlx::inline v0_1::detail
 
 #endif  // RLX_ENV_DETAIL_ENVIRONMENT_WRAPPER_HPP

@@ -4,7 +4,7 @@
 #ifndef RLX_ENV_DETAIL_FLAGS_HPP
 #define RLX_ENV_DETAIL_FLAGS_HPP
 
-namespace rlx::detail {
+namespace rlx::inline v0_1::detail {
 
 /// `static constexpr bool accepts_invalid_actions = true`: an action that the mask forbids gives an ordinary transition.
 template <class E>
@@ -24,6 +24,6 @@ inline constexpr bool flag_metrics_may_be_nan = [] {
     return false;
 }();
 
-}  // namespace rlx::detail
+}  // namespace rlx::inline v0_1::detail
 
 #endif  // RLX_ENV_DETAIL_FLAGS_HPP

@@ -13,7 +13,7 @@
 #include <rlx/core/finite.hpp>
 #include <rlx/core/state.hpp>
 
-namespace rlx::detail {
+namespace rlx::inline v0_1::detail {
 
 enum class EpisodePhase : std::uint8_t { fresh, running, ended };
 
@@ -72,6 +72,6 @@ inline float require_number(const char* name, std::span<const float> action, std
   return action[component];
 }
 
-}  // namespace rlx::detail
+}  // namespace rlx::inline v0_1::detail
 
 #endif  // RLX_ENV_DETAIL_GUARD_HPP

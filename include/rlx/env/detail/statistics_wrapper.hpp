@@ -15,7 +15,7 @@
 #include <rlx/core/state.hpp>
 #include <rlx/env/detail/vector_wrapper.hpp>
 
-namespace rlx::detail {
+namespace rlx::inline v0_1::detail {
 
 /// Running statistics beside a vector environment, and their state.
 template <class V>
@@ -71,6 +71,6 @@ class StatisticsWrapper : public VectorWrapper<V> {
   RunningMeanStd statistics_;
 };
 
-}  // namespace rlx::detail
+}  // namespace rlx::inline v0_1::detail
 
 #endif  // RLX_ENV_DETAIL_STATISTICS_WRAPPER_HPP

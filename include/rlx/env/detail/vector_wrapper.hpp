@@ -16,7 +16,7 @@
 #include <rlx/env/space.hpp>
 #include <rlx/env/vector_env.hpp>
 
-namespace rlx::detail {
+namespace rlx::inline v0_1::detail {
 
 /// Refers to a vector environment (or a wrapper of one) and offers its members under their own names. A wrapper derives from
 /// it, hides what it changes and writes `reset` and `step`. There is no `for_each_shard`: step-wise statistics need all rows of
@@ -71,6 +71,6 @@ class VectorWrapper {
   V* inner_;
 };
 
-}  // namespace rlx::detail
+}  // namespace rlx::inline v0_1::detail
 
 #endif  // RLX_ENV_DETAIL_VECTOR_WRAPPER_HPP

@@ -14,7 +14,7 @@
 #include <rlx/io/iso8601.hpp>
 #include <rlx/io/number_text.hpp>
 
-namespace rlx::funding {
+namespace rlx::inline v0_1::funding {
 
 namespace detail {
 
@@ -192,6 +192,6 @@ inline std::string to_text(const DataReport& r) {
   return text;
 }
 
-}  // namespace rlx::funding
+}  // namespace rlx::inline v0_1::funding
 
 #endif  // RLX_FUNDING_DETAIL_DATA_REPORT_TEXT_HPP

@@ -21,7 +21,7 @@
 #include <rlx/funding/types.hpp>
 #include <rlx/funding/venues.hpp>
 
-namespace rlx::funding::detail {
+namespace rlx::inline v0_1::funding::detail {
 
 inline void measure_gaps(DataReport& report, const Instrument& instrument, std::span<const PriceRow> rows,
                          std::int64_t max_age) {
@@ -173,6 +173,6 @@ inline void measure(DataReport& report, std::span<const Instrument> instruments,
   measure_spreads(report, instruments, rows, row_counts, start_ms, config.step_ms, config.max_price_age_ms);
 }
 
-}  // namespace rlx::funding::detail
+}  // namespace rlx::inline v0_1::funding::detail
 
 #endif  // RLX_FUNDING_DETAIL_MEASURE_DATA_HPP

@@ -20,7 +20,7 @@
 #include <rlx/funding/data_report.hpp>
 #include <rlx/funding/types.hpp>
 
-namespace rlx::funding::detail {
+namespace rlx::inline v0_1::funding::detail {
 
 /// The rates of one instrument by settlement: `values[i]` belongs to settlement `first + i`, counted in intervals since 1970.
 struct RateSeries {
@@ -159,6 +159,6 @@ inline void measure_rates(DataReport& report, std::span<const Instrument> instru
   }
 }
 
-}  // namespace rlx::funding::detail
+}  // namespace rlx::inline v0_1::funding::detail
 
 #endif  // RLX_FUNDING_DETAIL_MEASURE_RATES_HPP

@@ -16,7 +16,7 @@
 #include <rlx/funding/data_report.hpp>
 #include <rlx/funding/types.hpp>
 
-namespace rlx::funding::detail {
+namespace rlx::inline v0_1::funding::detail {
 
 /// The prices of one instrument on the grid: rows, and how many of them are usable at each step.
 struct GridPrices {
@@ -97,6 +97,6 @@ inline void measure_spreads(DataReport& report, std::span<const Instrument> inst
     }
 }
 
-}  // namespace rlx::funding::detail
+}  // namespace rlx::inline v0_1::funding::detail
 
 #endif  // RLX_FUNDING_DETAIL_MEASURE_SPREADS_HPP

@@ -22,7 +22,7 @@
 #include <rlx/funding/types.hpp>
 #include <rlx/io/iso8601.hpp>
 
-namespace rlx::funding::detail {
+namespace rlx::inline v0_1::funding::detail {
 
 inline std::string number_text(double value) {
   std::array<char, 32> buffer{};
@@ -178,6 +178,6 @@ struct RowSorter {
   }
 };
 
-}  // namespace rlx::funding::detail
+}  // namespace rlx::inline v0_1::funding::detail
 
 #endif  // RLX_FUNDING_DETAIL_SORT_ROWS_HPP

@@ -31,7 +31,7 @@
 #include <rlx/funding/venues.hpp>
 #include <rlx/io/iso8601.hpp>
 
-namespace rlx::funding::detail {
+namespace rlx::inline v0_1::funding::detail {
 
 inline constexpr std::size_t min_spread_samples = 3;
 
@@ -675,6 +675,6 @@ inline TapeData TapeCore::corrupted_after(std::size_t k, std::uint64_t seed) con
   return data;
 }
 
-}  // namespace rlx::funding::detail
+}  // namespace rlx::inline v0_1::funding::detail
 
 #endif  // RLX_FUNDING_DETAIL_TAPE_CORE_HPP

@@ -16,7 +16,7 @@
 
 #include <rlx/io/number_text.hpp>
 
-namespace rlx::io::detail {
+namespace rlx::inline v0_1::io::detail {
 
 struct Tick {
   double value = 0;
@@ -168,6 +168,6 @@ inline Axis time_axis(double low_ms, double high_ms, std::size_t most_ticks) {
   }
 }
 
-}  // namespace rlx::io::detail
+}  // namespace rlx::inline v0_1::io::detail
 
 #endif  // RLX_IO_DETAIL_CHART_AXIS_HPP

@@ -8,7 +8,7 @@
 
 #include <rlx/core/finite.hpp>
 
-namespace rlx::io::detail {
+namespace rlx::inline v0_1::io::detail {
 
 /// Replaces every number that is not finite by null, found by its bits, so that this holds under fast-math too.
 inline void replace_non_finite(nlohmann::json& value) {
@@ -19,6 +19,6 @@ inline void replace_non_finite(nlohmann::json& value) {
   }
 }
 
-}  // namespace rlx::io::detail
+}  // namespace rlx::inline v0_1::io::detail
 
 #endif  // RLX_IO_DETAIL_FINITE_JSON_HPP

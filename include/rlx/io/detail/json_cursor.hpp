@@ -12,7 +12,7 @@
 #include <rlx/core/error.hpp>
 #include <rlx/io/detail/shown_text.hpp>
 
-namespace rlx::io::detail {
+namespace rlx::inline v0_1::io::detail {
 
 /// A position in JSON text (RFC 8259). Every complaint is a DataError `file:line:column`, the column being a byte of the text.
 /// Values nested deeper than 64 are refused. Bytes above 0x7F pass unread.
@@ -216,6 +216,6 @@ class JsonCursor {
   std::size_t line_;
 };
 
-}  // namespace rlx::io::detail
+}  // namespace rlx::inline v0_1::io::detail
 
 #endif  // RLX_IO_DETAIL_JSON_CURSOR_HPP

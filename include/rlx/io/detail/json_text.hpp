@@ -16,7 +16,7 @@
 
 #include <rlx/core/finite.hpp>
 
-namespace rlx::io::detail {
+namespace rlx::inline v0_1::io::detail {
 
 /// The shortest decimal that reads back to the same double, without exponent where that is readable; `null` where the number
 /// is not finite.
@@ -111,6 +111,6 @@ void append_json(std::string& text, const Json& value) {
   append_json(text, value, [](const std::string&) { return false; });
 }
 
-}  // namespace rlx::io::detail
+}  // namespace rlx::inline v0_1::io::detail
 
 #endif  // RLX_IO_DETAIL_JSON_TEXT_HPP

@@ -10,7 +10,7 @@
 
 #include <rlx/io/detail/output_file.hpp>
 
-namespace rlx::io::detail {
+namespace rlx::inline v0_1::io::detail {
 
 /// See JsonlWriter. A file that ends in a torn line gets a line end first, so the damage stays on that line.
 class LineFile {
@@ -46,6 +46,6 @@ class LineFile {
   std::size_t lines_ = 0;
 };
 
-}  // namespace rlx::io::detail
+}  // namespace rlx::inline v0_1::io::detail
 
 #endif  // RLX_IO_DETAIL_LINE_FILE_HPP

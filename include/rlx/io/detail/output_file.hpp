@@ -16,7 +16,7 @@
 
 #include <rlx/core/error.hpp>
 
-namespace rlx::io::detail {
+namespace rlx::inline v0_1::io::detail {
 
 [[noreturn]] inline void output_failed(std::string_view what, const std::string& path) {
   const int code = errno;
@@ -63,6 +63,6 @@ class OutputFile {
   std::unique_ptr<std::FILE, Close> file_;
 };
 
-}  // namespace rlx::io::detail
+}  // namespace rlx::inline v0_1::io::detail
 
 #endif  // RLX_IO_DETAIL_OUTPUT_FILE_HPP

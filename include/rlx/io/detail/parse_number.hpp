@@ -12,7 +12,7 @@
 #include <string_view>
 #include <system_error>
 
-namespace rlx::io::detail {
+namespace rlx::inline v0_1::io::detail {
 
 /// Why a text is not a number; `ok` if it is one.
 enum class NumberStatus : std::uint8_t { ok, malformed, out_of_range };
@@ -105,6 +105,6 @@ inline NumberStatus parse_double(std::string_view text, double& value) noexcept 
   return NumberStatus::ok;
 }
 
-}  // namespace rlx::io::detail
+}  // namespace rlx::inline v0_1::io::detail
 
 #endif  // RLX_IO_DETAIL_PARSE_NUMBER_HPP

@@ -18,7 +18,7 @@
 #include <rlx/core/error.hpp>
 #include <rlx/io/detail/shown_text.hpp>
 
-namespace rlx::io::detail {
+namespace rlx::inline v0_1::io::detail {
 
 /// One tensor as the header describes it; nothing is checked yet.
 struct SafetensorsEntry {
@@ -235,6 +235,6 @@ inline void append_header_string(std::string& out, std::string_view text) {
   out += '"';
 }
 
-}  // namespace rlx::io::detail
+}  // namespace rlx::inline v0_1::io::detail
 
 #endif  // RLX_IO_DETAIL_SAFETENSORS_HEADER_HPP

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace rlx::io::detail {
+namespace rlx::inline v0_1::io::detail {
 
 /// `text` with control characters as \xNN, cut after `limit` bytes.
 inline std::string printable(std::string_view text, std::size_t limit) {
@@ -34,6 +34,6 @@ inline std::string shown_text(std::string_view text, std::size_t limit = 60) {
   return shown += '\'';
 }
 
-}  // namespace rlx::io::detail
+}  // namespace rlx::inline v0_1::io::detail
 
 #endif  // RLX_IO_DETAIL_SHOWN_TEXT_HPP

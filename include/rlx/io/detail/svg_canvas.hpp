@@ -13,7 +13,7 @@
 #include <rlx/io/detail/utf8.hpp>
 #include <rlx/io/number_text.hpp>
 
-namespace rlx::io::detail {
+namespace rlx::inline v0_1::io::detail {
 
 /// Text as it may stand in markup and in quoted attributes. Control characters, which XML forbids, become spaces, and bytes
 /// that are not UTF-8 question marks.
@@ -199,6 +199,6 @@ class SvgCanvas {
   std::string body_;
 };
 
-}  // namespace rlx::io::detail
+}  // namespace rlx::inline v0_1::io::detail
 
 #endif  // RLX_IO_DETAIL_SVG_CANVAS_HPP

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace rlx::io::detail {
+namespace rlx::inline v0_1::io::detail {
 
 struct CodePoint {
   std::uint32_t value = 0;  ///< the byte itself where `valid` is false
@@ -36,6 +36,6 @@ inline CodePoint decode_utf8(std::string_view text, std::size_t at) {
   return {value, length, true};
 }
 
-}  // namespace rlx::io::detail
+}  // namespace rlx::inline v0_1::io::detail
 
 #endif  // RLX_IO_DETAIL_UTF8_HPP

@@ -13,7 +13,7 @@
 #include <rlx/io/iso8601.hpp>
 #include <rlx/kalshi/types.hpp>
 
-namespace rlx::kalshi::detail {
+namespace rlx::inline v0_1::kalshi::detail {
 
 /// The whole of `text` as a number times 10^places: an optional minus, up to 15 digits, optionally a point and 1 to `places`
 /// digits. Empty for anything else: an exponent, a plus, "nan", further decimals.
@@ -74,6 +74,6 @@ inline std::string format_time_us(Micros us) {
   return text.append(6 - digits.size(), '0') + digits + 'Z';
 }
 
-}  // namespace rlx::kalshi::detail
+}  // namespace rlx::inline v0_1::kalshi::detail
 
 #endif  // RLX_KALSHI_DETAIL_DECIMAL_HPP

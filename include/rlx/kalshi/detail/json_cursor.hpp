@@ -6,10 +6,10 @@
 
 #include <rlx/io/detail/json_cursor.hpp>
 
-namespace rlx::kalshi::detail {
+namespace rlx::inline v0_1::kalshi::detail {
 
 using io::detail::JsonCursor;
 
-}  // namespace rlx::kalshi::detail
+}  // namespace rlx::inline v0_1::kalshi::detail
 
 #endif  // RLX_KALSHI_DETAIL_JSON_CURSOR_HPP

@@ -14,7 +14,7 @@
 #include <rlx/kalshi/session.hpp>
 #include <rlx/kalshi/types.hpp>
 
-namespace rlx::kalshi::detail {
+namespace rlx::inline v0_1::kalshi::detail {
 
 /// Whole milliseconds of a time; the events of one decision group share them.
 constexpr std::int64_t milliseconds_of(Micros us) noexcept { return us / 1'000 - (us % 1'000 < 0 ? 1 : 0); }
@@ -69,6 +69,6 @@ inline double measure_market(const EventColumns& rows, TickGrid grid, OrderBook&
          (1.0 - share(report.duplicates + report.backwards, report.events + report.duplicates));
 }
 
-}  // namespace rlx::kalshi::detail
+}  // namespace rlx::inline v0_1::kalshi::detail
 
 #endif  // RLX_KALSHI_DETAIL_MARKET_QUALITY_HPP

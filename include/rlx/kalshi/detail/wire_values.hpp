@@ -19,7 +19,7 @@
 #include <rlx/kalshi/tick_grid.hpp>
 #include <rlx/kalshi/types.hpp>
 
-namespace rlx::kalshi::detail {
+namespace rlx::inline v0_1::kalshi::detail {
 
 /// How a value is written.
 enum class WireForm : std::uint8_t {
@@ -123,6 +123,6 @@ class WireValues {
   bool is_text_ = false;
 };
 
-}  // namespace rlx::kalshi::detail
+}  // namespace rlx::inline v0_1::kalshi::detail
 
 #endif  // RLX_KALSHI_DETAIL_WIRE_VALUES_HPP

@@ -8,7 +8,7 @@
 #include <new>
 #include <vector>
 
-namespace rlx::nn::detail {
+namespace rlx::inline v0_1::nn::detail {
 
 inline constexpr std::size_t alignment = 64;
 
@@ -33,6 +33,6 @@ constexpr std::size_t padded(std::size_t n) {
   return (n + line - 1) / line * line;
 }
 
-}  // namespace rlx::nn::detail
+}  // namespace rlx::inline v0_1::nn::detail
 
 #endif  // RLX_NN_DETAIL_ALIGNED_HPP

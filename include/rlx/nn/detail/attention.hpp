@@ -17,7 +17,7 @@
 #include <rlx/nn/detail/kernels.hpp>
 #include <rlx/nn/detail/simd.hpp>
 
-namespace rlx::nn::detail {
+namespace rlx::inline v0_1::nn::detail {
 
 template <class S>
 struct AttentionShape {
@@ -154,6 +154,6 @@ void attention_backward(const AttentionShape<S>& shape, std::span<const std::uin
   }
 }
 
-}  // namespace rlx::nn::detail
+}  // namespace rlx::inline v0_1::nn::detail
 
 #endif  // RLX_NN_DETAIL_ATTENTION_HPP

@@ -21,7 +21,7 @@
 
 #include <rlx/nn/detail/simd.hpp>
 
-namespace rlx::nn {
+namespace rlx::inline v0_1::nn {
 
 /// What computes the matrix products, for the record of a run: "rlx", or "blas" (OpenBLAS adds build and threads).
 /// @note allocates
@@ -35,9 +35,9 @@ inline std::string backend_name() {
 #endif
 }
 
-}  // namespace rlx::nn
+}  // namespace rlx::inline v0_1::nn
 
-namespace rlx::nn::detail {
+namespace rlx::inline v0_1::nn::detail {
 
 /// What happens to a result element after its sum is complete.
 enum class Epilogue { none, relu };
@@ -329,6 +329,6 @@ void product_abt(std::size_t m, std::size_t n, std::size_t k, const S* a, std::s
                            Epilogue::none);
 }
 
-}  // namespace rlx::nn::detail
+}  // namespace rlx::inline v0_1::nn::detail
 
 #endif  // RLX_NN_DETAIL_GEMM_HPP

@@ -17,7 +17,7 @@
 #include <rlx/core/nearest.hpp>
 #include <rlx/nn/graph_spec.hpp>
 
-namespace rlx::nn {
+namespace rlx::inline v0_1::nn {
 
 /// Kind of a name; ConfigError with the nearest one if there is none.
 inline NodeKind node_kind_from(std::string_view name, const std::string& where) {
@@ -136,6 +136,6 @@ GraphSpec read_graph(const Json& json, const std::string& where = "graph") {
   return spec;
 }
 
-}  // namespace rlx::nn
+}  // namespace rlx::inline v0_1::nn
 
 #endif  // RLX_NN_DETAIL_GRAPH_TREE_HPP

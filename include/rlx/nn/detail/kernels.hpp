@@ -13,7 +13,7 @@
 #include <rlx/nn/detail/simd.hpp>
 #include <rlx/nn/graph_spec.hpp>
 
-namespace rlx::nn::detail {
+namespace rlx::inline v0_1::nn::detail {
 
 /// A matrix inside a workspace.
 template <class S>
@@ -219,6 +219,6 @@ void layer_norm_backward(std::size_t rows, std::size_t width, Rows<const S> x, c
   }
 }
 
-}  // namespace rlx::nn::detail
+}  // namespace rlx::inline v0_1::nn::detail
 
 #endif  // RLX_NN_DETAIL_KERNELS_HPP

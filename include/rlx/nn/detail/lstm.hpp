@@ -9,7 +9,7 @@
 #include <rlx/nn/detail/kernels.hpp>
 #include <rlx/nn/detail/simd.hpp>
 
-namespace rlx::nn::detail {
+namespace rlx::inline v0_1::nn::detail {
 
 /**
  * @brief c = sigmoid(f) c_before + sigmoid(i) tanh(g), h = sigmoid(o) tanh(c).
@@ -59,6 +59,6 @@ void lstm_backward(std::size_t hidden, const S* gates, const S* c_before, const 
   });
 }
 
-}  // namespace rlx::nn::detail
+}  // namespace rlx::inline v0_1::nn::detail
 
 #endif  // RLX_NN_DETAIL_LSTM_HPP

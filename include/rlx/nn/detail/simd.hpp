@@ -28,7 +28,7 @@
 #  define RLX_NN_UNROLL _Pragma("GCC unroll 16")
 #endif
 
-namespace rlx::nn::detail {
+namespace rlx::inline v0_1::nn::detail {
 
 /// The value, opaque to the optimiser: what was summed first stays summed first, also with -ffast-math.
 template <class T>
@@ -247,6 +247,6 @@ RLX_NN_INLINE Vec<double> square_root(Vec<double> x) {
   return x;
 }
 
-}  // namespace rlx::nn::detail
+}  // namespace rlx::inline v0_1::nn::detail
 
 #endif  // RLX_NN_DETAIL_SIMD_HPP

@@ -14,7 +14,7 @@
 
 #include <rlx/core/hash.hpp>
 
-namespace rlx::options::detail {
+namespace rlx::inline v0_1::options::detail {
 
 /// The authentication code of `text` under `key`, as 64 lower-case hexadecimal digits.
 inline std::string hmac_sha256_hex(std::string_view key, std::string_view text) {
@@ -37,6 +37,6 @@ inline std::string hmac_sha256_hex(std::string_view key, std::string_view text) 
   return start(std::byte{0x5C}).update(digest).hex();
 }
 
-}  // namespace rlx::options::detail
+}  // namespace rlx::inline v0_1::options::detail
 
 #endif  // RLX_OPTIONS_DETAIL_HMAC_HPP

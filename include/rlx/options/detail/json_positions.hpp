@@ -14,7 +14,7 @@
 
 #include <nlohmann/json.hpp>
 
-namespace rlx::options::detail {
+namespace rlx::inline v0_1::options::detail {
 
 /// 1-based; 0 where unknown. Columns count bytes.
 struct TextPosition {
@@ -104,6 +104,6 @@ inline JsonPositions locate_json(std::string_view text) {
   return found;
 }
 
-}  // namespace rlx::options::detail
+}  // namespace rlx::inline v0_1::options::detail
 
 #endif  // RLX_OPTIONS_DETAIL_JSON_POSITIONS_HPP

@@ -6,7 +6,7 @@
 
 #include <string_view>
 
-namespace rlx::options::detail {
+namespace rlx::inline v0_1::options::detail {
 
 /// https to any host, http to loopback only; neither user name nor password, and no characters that end a request line.
 constexpr bool is_allowed_llm_url(std::string_view url) noexcept {
@@ -28,6 +28,6 @@ constexpr bool is_allowed_llm_url(std::string_view url) noexcept {
   return secure || host == "localhost" || host == "127.0.0.1" || host == "[::1]";
 }
 
-}  // namespace rlx::options::detail
+}  // namespace rlx::inline v0_1::options::detail
 
 #endif  // RLX_OPTIONS_DETAIL_LLM_URL_HPP

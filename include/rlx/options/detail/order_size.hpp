@@ -11,7 +11,7 @@
 #include <rlx/options/agent_state.hpp>
 #include <rlx/options/instrument.hpp>
 
-namespace rlx::options::detail {
+namespace rlx::inline v0_1::options::detail {
 
 /// Contracts; 0 where neither is known, which the risk engine denies.
 inline market::Fixed8 order_size(const std::optional<double>& setting, const UnderlyingState& state, std::string_view symbol) {
@@ -22,6 +22,6 @@ inline market::Fixed8 order_size(const std::optional<double>& setting, const Und
   return {};
 }
 
-}  // namespace rlx::options::detail
+}  // namespace rlx::inline v0_1::options::detail
 
 #endif  // RLX_OPTIONS_DETAIL_ORDER_SIZE_HPP

@@ -15,7 +15,7 @@
 #include <rlx/io/detail/parse_number.hpp>
 #include <rlx/market/fixed8.hpp>
 
-namespace rlx::options::detail {
+namespace rlx::inline v0_1::options::detail {
 
 using io::detail::JsonCursor;
 
@@ -117,6 +117,6 @@ class WireFields {
   std::array<std::size_t, N> at_;
 };
 
-}  // namespace rlx::options::detail
+}  // namespace rlx::inline v0_1::options::detail
 
 #endif  // RLX_OPTIONS_DETAIL_WIRE_FIELDS_HPP

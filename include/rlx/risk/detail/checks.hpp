@@ -12,7 +12,7 @@
 #include <rlx/core/error.hpp>
 #include <rlx/core/finite.hpp>
 
-namespace rlx::risk::detail {
+namespace rlx::inline v0_1::risk::detail {
 
 /// @throws NumericError that names the first number that is not finite as `what[index]`
 inline void require_finite(std::span<const double> values, std::string_view what) {
@@ -44,6 +44,6 @@ inline void require_argument(bool inside, std::string_view name, double value, c
   }
 }
 
-}  // namespace rlx::risk::detail
+}  // namespace rlx::inline v0_1::risk::detail
 
 #endif  // RLX_RISK_DETAIL_CHECKS_HPP

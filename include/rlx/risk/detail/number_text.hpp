@@ -7,7 +7,7 @@
 #include <cstdio>
 #include <string>
 
-namespace rlx::risk::detail {
+namespace rlx::inline v0_1::risk::detail {
 
 /// Six digits of a number.
 inline std::string shown(double value) {
@@ -16,6 +16,6 @@ inline std::string shown(double value) {
   return text;
 }
 
-}  // namespace rlx::risk::detail
+}  // namespace rlx::inline v0_1::risk::detail
 
 #endif  // RLX_RISK_DETAIL_NUMBER_TEXT_HPP

@@ -33,7 +33,7 @@
 #include <rlx/nn/multi_discrete.hpp>
 #include <rlx/nn/tanh_gaussian.hpp>
 
-namespace rlx::detail {
+namespace rlx::inline v0_1::detail {
 
 /// What the distribution of one row is made from. An empty mask: all valid.
 template <std::floating_point S>
@@ -297,6 +297,6 @@ class DirichletHead {
 
 using AnyActionHead = std::variant<CategoricalHead, MultiCategoricalHead, GaussianHead, DirichletHead>;
 
-}  // namespace rlx::detail
+}  // namespace rlx::inline v0_1::detail
 
 #endif  // RLX_RL_DETAIL_ACTION_HEAD_HPP

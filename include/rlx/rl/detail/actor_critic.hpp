@@ -28,7 +28,7 @@
 #include <rlx/rl/detail/value_scale.hpp>
 #include <rlx/rl/rollout.hpp>
 
-namespace rlx::detail {
+namespace rlx::inline v0_1::detail {
 
 inline CategoricalHead make_head(const Discrete& space, bool) { return CategoricalHead(static_cast<std::size_t>(space.n)); }
 inline MultiCategoricalHead make_head(const MultiDiscrete& space, bool) { return MultiCategoricalHead(space.nvec); }
@@ -204,6 +204,6 @@ struct ActorCritic {
   }
 };
 
-}  // namespace rlx::detail
+}  // namespace rlx::inline v0_1::detail
 
 #endif  // RLX_RL_DETAIL_ACTOR_CRITIC_HPP

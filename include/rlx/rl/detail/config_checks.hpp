@@ -15,7 +15,7 @@
 #include <rlx/core/finite.hpp>
 #include <rlx/nn/schedule.hpp>
 
-namespace rlx::detail {
+namespace rlx::inline v0_1::detail {
 
 /// 0 chooses clamp(rows / 32, 1, 8) for rows, clamp(sequences / 8, 1, 8) for the sequences of an lstm: its products have one
 /// row per sequence, so few sequences to a shard would starve them.
@@ -88,6 +88,6 @@ class ConfigChecks {
   std::string type_;
 };
 
-}  // namespace rlx::detail
+}  // namespace rlx::inline v0_1::detail
 
 #endif  // RLX_RL_DETAIL_CONFIG_CHECKS_HPP

@@ -12,7 +12,7 @@
 #include <rlx/nn/schedule.hpp>
 #include <rlx/rl/losses.hpp>
 
-namespace rlx::detail {
+namespace rlx::inline v0_1::detail {
 
 /// See `schedule_to_json`.
 template <class Json>
@@ -60,6 +60,6 @@ Json config_tree(const Config& config) {
   return json;
 }
 
-}  // namespace rlx::detail
+}  // namespace rlx::inline v0_1::detail
 
 #endif  // RLX_RL_DETAIL_CONFIG_TREE_HPP

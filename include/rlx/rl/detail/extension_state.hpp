@@ -10,7 +10,7 @@
 #include <rlx/core/state.hpp>
 #include <rlx/io/safetensors.hpp>
 
-namespace rlx::detail {
+namespace rlx::inline v0_1::detail {
 
 template <class X>
 inline constexpr bool can_save = requires(const X& constant, StateWriter& out) {
@@ -65,6 +65,6 @@ X load_extension(X extension, const io::Safetensors& file, const char* name) {
   return extension;
 }
 
-}  // namespace rlx::detail
+}  // namespace rlx::inline v0_1::detail
 
 #endif  // RLX_RL_DETAIL_EXTENSION_STATE_HPP

@@ -15,7 +15,7 @@
 #include <rlx/core/thread_pool.hpp>
 #include <rlx/nn/parameter_store.hpp>
 
-namespace rlx::detail {
+namespace rlx::inline v0_1::detail {
 
 /// Sum of squares in double, eight interleaved partial sums in a fixed order.
 inline double sum_of_squares(std::span<const float> values) noexcept {
@@ -76,6 +76,6 @@ class GradientShards {
   std::vector<double> squares_;
 };
 
-}  // namespace rlx::detail
+}  // namespace rlx::inline v0_1::detail
 
 #endif  // RLX_RL_DETAIL_GRADIENT_SHARDS_HPP

@@ -9,7 +9,7 @@
 #include <rlx/env/environment.hpp>
 #include <rlx/env/vector_env.hpp>
 
-namespace rlx::detail {
+namespace rlx::inline v0_1::detail {
 
 template <class V>
 inline constexpr bool is_vector_env = false;
@@ -37,6 +37,6 @@ struct TrainableEnvironment<NoVectorEnv<V>> {
                 "rlx: a learner trains on a VectorEnv; pass `rlx::VectorEnv envs({.num_envs = 8}, pool, make)` instead");
 };
 
-}  // namespace rlx::detail
+}  // namespace rlx::inline v0_1::detail
 
 #endif  // RLX_RL_DETAIL_LEARNER_ENVIRONMENT_HPP

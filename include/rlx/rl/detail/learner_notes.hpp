@@ -13,7 +13,7 @@
 #include <rlx/core/error.hpp>
 #include <rlx/rl/learner.hpp>
 
-namespace rlx::detail {
+namespace rlx::inline v0_1::detail {
 
 /// null stands for none.
 inline JsonTree best_to_json(const std::optional<BestScore>& best) {
@@ -37,6 +37,6 @@ void read_note(const std::string& name, const std::string& text, F&& read) {
   }
 }
 
-}  // namespace rlx::detail
+}  // namespace rlx::inline v0_1::detail
 
 #endif  // RLX_RL_DETAIL_LEARNER_NOTES_HPP

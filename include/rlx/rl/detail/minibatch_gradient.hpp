@@ -25,7 +25,7 @@
 #include <rlx/rl/risk_objective.hpp>
 #include <rlx/rl/rollout.hpp>
 
-namespace rlx::detail {
+namespace rlx::inline v0_1::detail {
 
 /// A minibatch whose forward pass takes fewer operations in matrix products stays on the calling thread. Its gradient takes 15
 /// us (two 64-64 networks, 8 rows) to 50 us (two 16-16 networks, 110 rows) in all; waking others for each minibatch would cost
@@ -216,6 +216,6 @@ class MinibatchGradient {
   std::vector<std::uint32_t> rows_;  // of a minibatch of sequences
 };
 
-}  // namespace rlx::detail
+}  // namespace rlx::inline v0_1::detail
 
 #endif  // RLX_RL_DETAIL_MINIBATCH_GRADIENT_HPP

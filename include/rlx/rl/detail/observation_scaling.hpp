@@ -11,7 +11,7 @@
 
 #include <rlx/core/running_mean_std.hpp>
 
-namespace rlx::detail {
+namespace rlx::inline v0_1::detail {
 
 /// How observations reach the network: scaled by running statistics and clipped, except the columns that say whether
 /// a slot is filled and those that hold categories.
@@ -37,6 +37,6 @@ inline float mean_output(std::span<const float> outputs) {
   return outputs.size() == 1 ? outputs[0] : sum / static_cast<float>(outputs.size());
 }
 
-}  // namespace rlx::detail
+}  // namespace rlx::inline v0_1::detail
 
 #endif  // RLX_RL_DETAIL_OBSERVATION_SCALING_HPP

@@ -32,7 +32,7 @@
 #include <rlx/rl/detail/policy_file.hpp>
 #include <rlx/rl/detail/run_comparison.hpp>
 
-namespace rlx::detail {
+namespace rlx::inline v0_1::detail {
 
 inline std::string environment_tensor(std::size_t e) { return "environment/" + std::to_string(e); }
 
@@ -310,6 +310,6 @@ void OnPolicyLearner<E, Rule, C, R, K>::load(std::string_view path_view, const L
   }
 }
 
-}  // namespace rlx::detail
+}  // namespace rlx::inline v0_1::detail
 
 #endif  // RLX_RL_DETAIL_ON_POLICY_CHECKPOINT_HPP

@@ -72,7 +72,7 @@
 #include <rlx/rl/risk_objective.hpp>
 #include <rlx/rl/rollout.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// What `predict` returns. @tparam Action an integer for Discrete actions, else a vector of the numbers of one action
 template <class Action = std::int32_t>
@@ -631,6 +631,6 @@ class OnPolicyLearner : public Learner {
 };
 
 }  // namespace detail
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_DETAIL_ON_POLICY_LEARNER_HPP

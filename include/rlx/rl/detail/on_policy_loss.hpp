@@ -21,7 +21,7 @@
 #include <rlx/rl/losses.hpp>
 #include <rlx/rl/risk_objective.hpp>
 
-namespace rlx::detail {
+namespace rlx::inline v0_1::detail {
 
 /// What the policy's loss is made of.
 enum class Surrogate : std::uint8_t {
@@ -145,6 +145,6 @@ LossSums on_policy_loss(const Head& head, const LossRows<S, typename Head::templ
   return sums;
 }
 
-}  // namespace rlx::detail
+}  // namespace rlx::inline v0_1::detail
 
 #endif  // RLX_RL_DETAIL_ON_POLICY_LOSS_HPP

@@ -15,7 +15,7 @@
 #include <rlx/nn/adam.hpp>
 #include <rlx/nn/rms_prop.hpp>
 
-namespace rlx::detail {
+namespace rlx::inline v0_1::detail {
 
 class Optimizer {
  public:
@@ -67,6 +67,6 @@ class Optimizer {
   double rate_ = 0.0, scale_ = 1.0;
 };
 
-}  // namespace rlx::detail
+}  // namespace rlx::inline v0_1::detail
 
 #endif  // RLX_RL_DETAIL_OPTIMIZER_HPP

@@ -23,7 +23,7 @@
 #include <rlx/rl/detail/value_scale.hpp>
 #include <rlx/rl/policy_layout.hpp>
 
-namespace rlx::detail {
+namespace rlx::inline v0_1::detail {
 
 inline constexpr std::string_view policy_format = "rlx-policy";
 inline constexpr std::string_view checkpoint_format = "rlx-checkpoint";
@@ -152,6 +152,6 @@ inline void append_normalizer(const std::string& name, const RunningMeanStd& sta
   tensors.push_back(io::tensor_view("normalizer/" + name + "/count", std::span<const double>(&count, 1)));
 }
 
-}  // namespace rlx::detail
+}  // namespace rlx::inline v0_1::detail
 
 #endif  // RLX_RL_DETAIL_POLICY_FILE_HPP

@@ -19,7 +19,7 @@
 #include <rlx/core/finite.hpp>
 #include <rlx/nn/detail/simd.hpp>
 
-namespace rlx::detail {
+namespace rlx::inline v0_1::detail {
 
 /// Atoms of one row fit on the stack up to this number.
 inline constexpr std::size_t max_atoms = 512;
@@ -149,6 +149,6 @@ void quantile_head_backward(std::span<const S> slopes, std::span<const S> d_atom
   }
 }
 
-}  // namespace rlx::detail
+}  // namespace rlx::inline v0_1::detail
 
 #endif  // RLX_RL_DETAIL_QUANTILE_HEAD_HPP

@@ -13,7 +13,7 @@
 #include <rlx/core/running_mean_std.hpp>
 #include <rlx/rl/rollout.hpp>
 
-namespace rlx::detail {
+namespace rlx::inline v0_1::detail {
 
 /// The statistics that `NormalizeReward` keeps step by step, merged time-step by time-step in order.
 struct RewardScale {
@@ -41,6 +41,6 @@ struct RewardScale {
   }
 };
 
-}  // namespace rlx::detail
+}  // namespace rlx::inline v0_1::detail
 
 #endif  // RLX_RL_DETAIL_REWARD_SCALE_HPP

@@ -23,7 +23,7 @@
 #include <rlx/rl/detail/actor_critic.hpp>
 #include <rlx/rl/rollout.hpp>
 
-namespace rlx::detail {
+namespace rlx::inline v0_1::detail {
 
 /// A metric of every step of a rollout, for an objective that may ask for one.
 struct StepMetric {
@@ -276,6 +276,6 @@ class RolloutCollector {
   std::vector<Collected> shards_;
 };
 
-}  // namespace rlx::detail
+}  // namespace rlx::inline v0_1::detail
 
 #endif  // RLX_RL_DETAIL_ROLLOUT_COLLECTOR_HPP

@@ -13,7 +13,7 @@
 #include <rlx/core/error.hpp>
 #include <rlx/io/safetensors.hpp>
 
-namespace rlx::detail {
+namespace rlx::inline v0_1::detail {
 
 /// Lists every key on which two flat JSON objects differ, "key: saved 1, here 2", except the allowed ones.
 inline void list_differences(const JsonTree& saved, const JsonTree& here, const std::vector<std::string>& allow,
@@ -52,6 +52,6 @@ inline void refuse_other_tensors(const io::Safetensors& file, const std::vector<
   }
 }
 
-}  // namespace rlx::detail
+}  // namespace rlx::inline v0_1::detail
 
 #endif  // RLX_RL_DETAIL_RUN_COMPARISON_HPP

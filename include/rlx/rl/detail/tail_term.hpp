@@ -15,7 +15,7 @@
 #include <rlx/core/state.hpp>
 #include <rlx/risk/tail.hpp>
 
-namespace rlx::detail {
+namespace rlx::inline v0_1::detail {
 
 /// (nu - C) - (nu - x)+ / alpha: an outcome's share of the tail mean. Its mean over the outcomes that gave nu and C is 0.
 struct TailTerm {
@@ -59,6 +59,6 @@ void expect_saved(StateReader& reader, std::string_view name, T own) {
   }
 }
 
-}  // namespace rlx::detail
+}  // namespace rlx::inline v0_1::detail
 
 #endif  // RLX_RL_DETAIL_TAIL_TERM_HPP

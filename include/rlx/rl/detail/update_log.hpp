@@ -16,7 +16,7 @@
 #include <rlx/rl/learner.hpp>
 #include <rlx/rl/logger.hpp>
 
-namespace rlx::detail {
+namespace rlx::inline v0_1::detail {
 
 /// Return and length of the last episodes, and how many there were since the count began.
 struct EpisodeWindow {
@@ -124,6 +124,6 @@ inline void record_progress(Logger& log, const Learner& learner, std::uint64_t s
   log.record("time/fps", seconds > 0.0 ? static_cast<double>(steps) / seconds : 0.0);
 }
 
-}  // namespace rlx::detail
+}  // namespace rlx::inline v0_1::detail
 
 #endif  // RLX_RL_DETAIL_UPDATE_LOG_HPP

@@ -13,7 +13,7 @@
 #include <rlx/nn/graph_spec.hpp>
 #include <rlx/nn/parameter_store.hpp>
 
-namespace rlx::detail {
+namespace rlx::inline v0_1::detail {
 
 /// Bias-corrected exponential averages (rate 0.1 per rollout) of the mean and the variance of the returns. The value head
 /// learns (R - mean) / std. @par Source van Hasselt et al. 2016, arXiv:1602.07714, with the averages per rollout
@@ -70,6 +70,6 @@ inline void rescale_value_head(std::span<float> weight, std::span<float> bias, d
   for (float& b : bias) b = static_cast<float>((std * static_cast<double>(b) + mean - new_mean) / new_std);
 }
 
-}  // namespace rlx::detail
+}  // namespace rlx::inline v0_1::detail
 
 #endif  // RLX_RL_DETAIL_VALUE_SCALE_HPP

@@ -23,7 +23,7 @@
 #include <rlx/nn/initialization.hpp>
 #include <rlx/nn/parameter_store.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// A differentiable function of observation rows. Const members may run on several threads, each with a workspace of its own.
 /// `ActionNetwork` is a model; `forward` computes rows into the workspace, `backward` adds the parameters' gradients of those
@@ -170,6 +170,6 @@ class ActionNetwork {
 
 static_assert(ActionFunction<ActionNetwork<float>>);
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_OFFLINE_ACTION_NETWORK_HPP

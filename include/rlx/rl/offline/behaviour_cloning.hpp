@@ -30,7 +30,7 @@
 #include <rlx/rl/offline/detail/batch_gradient.hpp>
 #include <rlx/rl/offline/transitions.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// What `BehaviourCloning` is told.
 struct BehaviourCloningConfig {
@@ -257,6 +257,6 @@ class BasicBehaviourCloning {
 /// Of single precision, as policy files are. @see BasicBehaviourCloning
 using BehaviourCloning = BasicBehaviourCloning<float>;
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_OFFLINE_BEHAVIOUR_CLONING_HPP

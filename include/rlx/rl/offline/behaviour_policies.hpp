@@ -16,7 +16,7 @@
 #include <rlx/rl/inference_policy.hpp>
 #include <rlx/rl/offline/masked_policy.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// The most probable valid action of a trained policy with probability 1, as `act` with `deterministic` chooses it.
 class GreedyPolicy {
@@ -99,6 +99,6 @@ class ExploringPolicy {
   double share_;
 };
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_OFFLINE_BEHAVIOUR_POLICIES_HPP

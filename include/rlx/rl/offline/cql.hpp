@@ -38,7 +38,7 @@
 #include <rlx/rl/offline/detail/batch_gradient.hpp>
 #include <rlx/rl/offline/transitions.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// What `DiscreteCql` is told.
 struct CqlConfig {
@@ -350,6 +350,6 @@ class DiscreteCql {
 /// From a graph, whose parameters are drawn with seed 0.
 DiscreteCql(CqlConfig, nn::GraphSpec, const OfflineDataset&, ThreadPool&)->DiscreteCql<ActionNetwork<float>>;
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_OFFLINE_CQL_HPP

@@ -26,7 +26,7 @@
 #include <rlx/core/matrix.hpp>
 #include <rlx/io/safetensors.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// Where the probabilities of the logged actions come from.
 enum class PropensitySource : std::uint8_t {
@@ -687,6 +687,6 @@ void BasicOfflineBuilder<Columns>::end_episode(std::span<const float> final_obse
   append(columns_.final_mask, final_mask, info_.action_count, std::uint8_t{1});
 }
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_OFFLINE_DATASET_HPP

@@ -32,7 +32,7 @@
 #include <rlx/rl/risk_objective.hpp>
 #include <rlx/rl/rollout.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 // ---- Going online -------------------------------------------------------------------------------------------------------
 
@@ -532,6 +532,6 @@ class KlReference final : public Callback {
   KlReferenceConfig config_;
 };
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_OFFLINE_FINE_TUNE_HPP

@@ -25,7 +25,7 @@
 #include <rlx/rl/offline/dataset.hpp>
 #include <rlx/rl/offline/masked_policy.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// How a Q-function is fitted.
 struct FqeConfig {
@@ -211,6 +211,6 @@ FittedQ fit_q(const Data& data, const PolicyTable& policy, const FqeConfig& conf
   return {std::move(network), scale};
 }
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_OFFLINE_FQE_HPP

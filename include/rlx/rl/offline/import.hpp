@@ -29,7 +29,7 @@
 #include <rlx/io/iso8601.hpp>
 #include <rlx/rl/offline/dataset.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// A dataset and what was left out of it.
 struct OfflineImport {
@@ -531,6 +531,6 @@ inline OfflineImport import_decision_log(std::string_view lines, const std::stri
   return import.finish();
 }
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_OFFLINE_IMPORT_HPP

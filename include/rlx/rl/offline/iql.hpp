@@ -34,7 +34,7 @@
 #include <rlx/rl/offline/detail/batch_gradient.hpp>
 #include <rlx/rl/offline/transitions.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// What `DiscreteIql` is told.
 struct IqlConfig {
@@ -279,6 +279,6 @@ class DiscreteIql {
 /// From the graphs of Q and of the policy.
 DiscreteIql(IqlConfig, nn::GraphSpec, nn::GraphSpec, const OfflineDataset&, ThreadPool&)->DiscreteIql<ActionNetwork<float>>;
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_OFFLINE_IQL_HPP

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 namespace detail {
 /// Digest of the observations and actions that a policy was made for, or that the policy inside was; empty: unknown.
@@ -99,6 +99,6 @@ struct UniformPolicy {
 };
 static_assert(MaskedPolicy<UniformPolicy>);
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_OFFLINE_MASKED_POLICY_HPP

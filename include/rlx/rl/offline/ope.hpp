@@ -25,7 +25,7 @@
 #include <rlx/rl/offline/fqe.hpp>
 #include <rlx/rl/offline/masked_policy.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 // ---- Estimators on numbers ----------------------------------------------------------------------------------------------
 
@@ -646,6 +646,6 @@ OpeResult evaluate_off_policy(const OfflineDataset& data, const P& target, const
   return run(q_of, fqe);
 }
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_OFFLINE_OPE_HPP

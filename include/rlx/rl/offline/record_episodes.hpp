@@ -25,7 +25,7 @@
 #include <rlx/rl/offline/masked_policy.hpp>
 #include <rlx/rl/policy.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// What is recorded besides observation, mask, action, reward and flags. The functions are asked at every decision and may be
 /// empty. @tparam E the environment
@@ -161,6 +161,6 @@ requires MaskedPolicy<P> || Policy<P> OfflineDataset record_episodes(E& env, con
   return builder.build();
 }
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_OFFLINE_RECORD_EPISODES_HPP

@@ -17,7 +17,7 @@
 #include <rlx/risk/tail.hpp>
 #include <rlx/rl/offline/dataset.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// Figures of the rows of one strategy.
 struct TagStatistics {
@@ -74,6 +74,6 @@ std::vector<TagStatistics> tag_statistics(const Data& data, const TagStatisticsC
   return found;
 }
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_OFFLINE_TAG_STATISTICS_HPP

@@ -27,7 +27,7 @@
 #include <rlx/rl/offline/action_network.hpp>
 #include <rlx/rl/offline/dataset.hpp>
 
-namespace rlx {
+namespace rlx::inline v0_1 {
 
 /// What all offline learners are told.
 struct OfflineTraining {
@@ -246,6 +246,6 @@ BasicInferencePolicy<S> policy_of(const ActionNetwork<S>& network, const Offline
 
 }  // namespace detail
 
-}  // namespace rlx
+}  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_OFFLINE_TRANSITIONS_HPP

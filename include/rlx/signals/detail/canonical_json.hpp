@@ -13,7 +13,7 @@
 
 #include <rlx/io/detail/json_text.hpp>
 
-namespace rlx::signals::detail {
+namespace rlx::inline v0_1::signals::detail {
 
 /// Equal up to the case of ASCII letters; `lower` is in lower case.
 inline bool equals_ignoring_case(std::string_view text, std::string_view lower) {
@@ -42,6 +42,6 @@ inline std::string canonical_text(const nlohmann::json& value) {
   return text;
 }
 
-}  // namespace rlx::signals::detail
+}  // namespace rlx::inline v0_1::signals::detail
 
 #endif  // RLX_SIGNALS_DETAIL_CANONICAL_JSON_HPP

@@ -9,7 +9,7 @@
 
 #include <sys/mman.h>
 
-namespace rlx::signals::detail {
+namespace rlx::inline v0_1::signals::detail {
 
 /**
  * @brief Asks the kernel to back memory that was reserved but not yet written with huge pages.
@@ -26,6 +26,6 @@ inline void advise_huge_pages([[maybe_unused]] const void* data, [[maybe_unused]
 #endif
 }
 
-}  // namespace rlx::signals::detail
+}  // namespace rlx::inline v0_1::signals::detail
 
 #endif  // RLX_SIGNALS_DETAIL_HUGE_PAGES_HPP

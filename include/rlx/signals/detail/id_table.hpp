@@ -15,7 +15,7 @@
 #include <string_view>
 #include <vector>
 
-namespace rlx::signals::detail {
+namespace rlx::inline v0_1::signals::detail {
 
 /**
  * @brief The position of each record's `signal_id`, built once; of equal ids the first counts.
@@ -108,6 +108,6 @@ class IdTable {
   bool unique_ = true;
 };
 
-}  // namespace rlx::signals::detail
+}  // namespace rlx::inline v0_1::signals::detail
 
 #endif  // RLX_SIGNALS_DETAIL_ID_TABLE_HPP

@@ -14,7 +14,7 @@
 #include <rlx/core/error.hpp>
 #include <rlx/io/append_file.hpp>
 
-namespace rlx::signals::detail {
+namespace rlx::inline v0_1::signals::detail {
 
 /// Holds `<directory>/<name>`; the id is taken out again at the end, so one that is found belongs to a process that ended
 /// early.
@@ -57,6 +57,6 @@ class WriterLock {
   std::optional<std::string> stale_;
 };
 
-}  // namespace rlx::signals::detail
+}  // namespace rlx::inline v0_1::signals::detail
 
 #endif  // RLX_SIGNALS_DETAIL_WRITER_LOCK_HPP

@@ -20,7 +20,7 @@
 #include <rlx/nn/parameter_store.hpp>
 #include <rlx/rl/offline/transitions.hpp>
 
-namespace rlx::detail {
+namespace rlx::inline v0_1::detail {
 
 /// Rows of one part. The parts do not depend on the number of threads, so neither do the sums.
 inline constexpr std::size_t rows_per_shard = 64;
@@ -96,6 +96,6 @@ inline double learning_rate_at(const OfflineTraining& training, std::size_t i, s
                      "loss", update);
 }
 
-}  // namespace rlx::detail
+}  // namespace rlx::inline v0_1::detail
 
 #endif  // RLX_RL_OFFLINE_DETAIL_BATCH_GRADIENT_HPP
