@@ -44,8 +44,19 @@ std::string belongs_elsewhere(const std::string& flag, const std::string& asked,
   return fmt::format("{} belongs to {}: {} does not take it (--help lists all)", flag, listed(owners), asked);
 }
 
+/// An empty value is a variable of the shell that is not set, not a wish for the default. @throws UsageError
+void refuse_empty_values(const CLI::App& command) {
+  for (const CLI::Option* option : command.get_options()) {
+    const std::vector<std::string>& values = option->results();
+    if (std::find(values.begin(), values.end(), "") == values.end()) continue;
+    throw UsageError(
+        fmt::format("{}: expected a value, found an empty one; leave the flag out for its default", option->get_name()));
+  }
+}
+
 /// One value of the file as the text the command line would hold.
 std::string argument_text(const std::string& key, const nlohmann::json& value, const std::string& path) {
+  if (value == "") throw UsageError(fmt::format("{}: '{}' is empty; leave it out for its default", path, key));
   if (value.is_string()) return value.get<std::string>();
   if (value.is_number() || value.is_boolean()) return value.dump();
   throw UsageError(
@@ -157,6 +168,7 @@ CLI::App* parse_command_line(CLI::App& app, std::vector<std::string> arguments, 
       expanded.insert(expanded.end(), at + 1, arguments.end());
       command = parse(expanded);
     }
+    refuse_empty_values(*command);
     return command;
   } catch (const CLI::Success& success) {  // --help, --version
     app.exit(success);

@@ -85,6 +85,11 @@ case $case_name in
     refuse 2 'taken-at' import --format rest-json books.json
     refuse 2 'utc-offset has no effect with --format ws-jsonl' import --format ws-jsonl --utc-offset -08:00 f.jsonl
     refuse 2 'events has no effect with --store' inspect --store x.db --events 3
+    # A variable of the shell that is not set: never the embedded set in place of the user's store.
+    for flag in --store --config --market; do refuse 2 "$flag: expected a value, found an empty one" inspect $flag ""; done
+    refuse 2 '--resume: expected a value' train --resume ""
+    echo '{"store": ""}' >config.json
+    refuse 2 "config.json: 'store' is empty" inspect --config config.json
     refuse 2 '--utc-offset belongs to import: inspect does not take it' inspect --utc-offset -08:00
     refuse 2 'events.*-5' inspect --events -5
     refuse 2 "unknown command 'trian'.*train" trian
