@@ -87,7 +87,7 @@ struct Task {
 enum class Learner { cql, iql };
 
 template <class E, class P>
-double mean_return(const P& policy, std::size_t episodes, std::uint64_t seed, E env = {}) {
+double mean_return(const P& policy, std::size_t episodes, std::uint64_t seed, E env = E()) {
   const rlx::OfflineDataset played =
       rlx::record_episodes(env, policy, rlx::RecordOptions<E>{.episodes = episodes, .seed = seed, .behaviour_probs = false});
   double sum = 0.0;
