@@ -25,6 +25,9 @@ TEST_CASE("Differences are listed key by key, except the allowed ones", "[rl][ch
   REQUIRE_NOTHROW(rlx::detail::refuse_differences("file", differences));
   REQUIRE_THROWS_WITH(rlx::detail::refuse_differences("file", {"gamma: saved 1, here 2"}),
                       ContainsSubstring("LoadOptions.allow"));
+  // A damaged or hostile file may hold anything there.
+  rlx::detail::list_differences(std::vector<int>{1, 2, 3}, JsonTree::object({{"gamma", 0.9}}), {}, differences);
+  REQUIRE(differences == std::vector<std::string>{"gamma: saved nothing, here 0.9"});
 }
 
 TEST_CASE("Tensors that a learner did not write are refused", "[rl][checkpoint]") {

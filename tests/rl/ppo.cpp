@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
 #include <unistd.h>
 #include <limits>
@@ -231,6 +232,7 @@ TEST_CASE("A checkpoint of another version or with other tensors is refused by i
   refused([](auto& meta, auto&, auto) { meta["version"] = 2; }, "checkpoint of version 1, found");
   refused([](auto& meta, auto&, auto) { meta["format"] = "rlx-policy"; }, "found format \"rlx-policy\"");
   refused([](auto& meta, auto&, auto) { meta.erase("counters"); }, "counters");
+  refused([](auto& meta, auto&, auto) { meta["run"] = nlohmann::json::array({1, 2}); }, "gamma: saved nothing");
   refused([](auto&, auto& tensors, auto m) { tensors.erase(m); }, "'optimizer/m'");
   refused([](auto&, auto&, auto m) { m->name = "stray"; }, "'stray' does not belong to this learner");
   refused(
@@ -306,6 +308,34 @@ TEST_CASE("Callbacks and logs change nothing", "[rl][ppo]") {
   }
   REQUIRE(rlx::is_finite(logger.value("train/loss")));
   REQUIRE(logger.value("time/total_timesteps") == 3.0 * 24 * 16);
+}
+
+TEST_CASE("Episodes of unequal lengths are reported in (time, environment) order", "[rl][ppo]") {
+  struct Watch final : rlx::Callback {
+    std::vector<rlx::EpisodeStatistics> seen;
+    bool on_episode(rlx::Learner&, const rlx::EpisodeRecord& record) override {
+      seen.push_back(record.statistics);
+      return true;
+    }
+  } watch;
+  rlx::PpoConfig config = small_config();
+  config.n_steps = 64;
+  rlx::ThreadPool pool(3);
+  rlx::VectorEnv<rlx::CartPole> envs({.num_envs = 20, .seed = 2}, pool, [](std::size_t) { return rlx::CartPole(); });
+  rlx::Ppo<rlx::CartPole> ppo(config, envs, rlx::nn::mlp_actor_critic({.observation = 4, .action = 2}), pool);
+  ppo.learn(3 * config.n_steps * 20, {.callbacks = {&watch}});
+  std::vector<std::uint64_t> clock(20, 0), episodes(20, watch.seen.at(0).episode);
+  std::pair<std::uint64_t, std::size_t> last{0, 0};
+  for (const rlx::EpisodeStatistics& episode : watch.seen) {
+    REQUIRE(episode.episode == episodes[episode.env]++);
+    clock[episode.env] += episode.length;
+    const std::pair<std::uint64_t, std::size_t> now{clock[episode.env], episode.env};
+    REQUIRE(last < now);
+    last = now;
+  }
+  REQUIRE(watch.seen.size() > 60);
+  // Some environment is an episode ahead of another, so that (episode, environment) would be another order.
+  REQUIRE(!std::ranges::is_sorted(watch.seen, {}, &rlx::EpisodeStatistics::episode));
 }
 
 TEST_CASE("A stop flag ends after the current update", "[rl][ppo]") {

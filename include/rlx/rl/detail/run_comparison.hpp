@@ -29,9 +29,9 @@ inline void list_differences(const JsonTree& saved, const JsonTree& here, const 
       out.push_back(key + ": saved " + other->dump() + ", here " + here[i].dump());
     }
   }
-  for (std::size_t i = 0; i < saved.size(); ++i) {
-    const std::string& key = saved.keys()[i];
-    if (here.find(key) == here.end() && !allowed(key)) out.push_back(key + ": saved " + saved[i].dump() + ", here nothing");
+  for (const std::string& key : saved.keys()) {  // none if the file holds no object
+    if (here.find(key) == here.end() && !allowed(key))
+      out.push_back(key + ": saved " + saved.find(key)->dump() + ", here nothing");
   }
 }
 
