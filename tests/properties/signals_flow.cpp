@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <rlx/core/random.hpp>
+#include <rlx/signals/records_json.hpp>
 
 #include "rlx_catch.hpp"
 

@@ -2,6 +2,8 @@
 // How often chance is promoted, and how often a better model is, over many trainings.
 #include <rlx/signals/training_module.hpp>
 
+#include <rlx/signals/records_json.hpp>
+
 #include "rlx_catch.hpp"
 
 #include <cmath>

@@ -6,6 +6,8 @@
 #include <thread>
 #include <vector>
 
+#include <rlx/signals/records_json.hpp>
+
 #include "options/memory_files.hpp"
 #include "rlx_catch.hpp"
 

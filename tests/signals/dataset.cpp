@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include <rlx/core/random.hpp>
+#include <rlx/signals/records_json.hpp>
 
 using namespace rlx;
 using namespace rlx::signals;

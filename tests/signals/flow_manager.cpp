@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include <rlx/signals/records_json.hpp>
+
 #include "rlx_catch.hpp"
 
 using namespace rlx::signals;

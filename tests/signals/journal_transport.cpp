@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include <rlx/signals/records_json.hpp>
+
 #include "options/memory_files.hpp"
 #include "rlx_catch.hpp"
 

@@ -4,6 +4,7 @@
 #include "rlx_catch.hpp"
 
 #include <rlx/signals/logistic_regression.hpp>
+#include <rlx/signals/records_json.hpp>
 
 using namespace rlx::signals;
 

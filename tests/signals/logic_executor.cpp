@@ -3,6 +3,8 @@
 
 #include <string>
 
+#include <rlx/signals/records_json.hpp>
+
 #include "rlx_catch.hpp"
 
 using namespace rlx::signals;

@@ -8,6 +8,7 @@
 #include <limits>
 #include <string>
 
+#include <rlx/signals/records_json.hpp>
 #include <rlx/signals/scenarios.hpp>
 
 #include "planted.hpp"

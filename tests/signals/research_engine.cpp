@@ -12,6 +12,7 @@
 
 #include <rlx/core/clock.hpp>
 #include <rlx/core/random.hpp>
+#include <rlx/signals/records_json.hpp>
 
 using namespace rlx;
 using namespace rlx::signals;

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include <rlx/core/clock.hpp>
+#include <rlx/signals/records_json.hpp>
 
 #include "planted.hpp"
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <rlx/signals/scenarios.hpp>
 
+#include <rlx/signals/records_json.hpp>
+
 #include "rlx_catch.hpp"
 
 #include <cmath>

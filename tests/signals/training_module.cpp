@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include <rlx/core/clock.hpp>
+#include <rlx/signals/records_json.hpp>
 
 #include "planted.hpp"
 

@@ -18,16 +18,14 @@
 #include <variant>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
 #include <rlx/core/error.hpp>
 #include <rlx/core/finite.hpp>
 #include <rlx/core/random.hpp>
 #include <rlx/signals/clock.hpp>
 #include <rlx/signals/core_agent_logger.hpp>
+#include <rlx/signals/detail/records_tree.hpp>
 #include <rlx/signals/recent_context.hpp>
 #include <rlx/signals/records.hpp>
-#include <rlx/signals/records_json.hpp>
 
 namespace rlx::inline v0_1::signals {
 
@@ -47,11 +45,11 @@ class RequestPayload {
   /// Amount times price of a command, quote currency; 0 where the caller did not tell.
   double notional() const noexcept { return notional_; }
   /// The signal; or `{"command": {...}, "notional": n}`. @throws DataError if `params.extra` is not an object
-  template <std::same_as<Json> J = Json>
+  template <AnyJson J = Json>
   J to_json() const {
     if (signal_ != nullptr) return signals::to_json<J>(*signal_);
     if (command_ == nullptr) return J::object();
-    return {{"command", signals::to_json<J>(*command_)}, {"notional", notional_}};
+    return detail::any_object<J>({{"command", signals::to_json<J>(*command_)}, {"notional", notional_}});
   }
 
  private:
@@ -123,11 +121,11 @@ struct ExecutionAnswer {
 inline std::variant<AgentVerdict, AgentFailure> parse_answer(std::string_view text, Topic topic, JsonLimits limits = {}) {
   constexpr std::array<const char*, num_topics> verdict_keys = {"approved", "passed", "executed"};
   const std::string where = "answer of the " + std::string(name_of(topic)) + " agent";
-  const Json json = parse_untrusted(text, where, limits);
+  const auto json = parse_untrusted<detail::Tree>(text, where, limits);
   const detail::RecordReader in(json, where);
   if (in.find("error") != nullptr) return AgentFailure{in.text("error")};
   const char* const key = verdict_keys[static_cast<std::size_t>(topic)];
-  const Json& verdict = in.value(key);
+  const detail::Tree& verdict = in.value(key);
   if (!verdict.is_boolean()) in.wrong(key, "true or false", verdict);
   return AgentVerdict{verdict.get<bool>(), in.text("signal_id"), in.text_or("reason", {})};
 }
@@ -172,10 +170,10 @@ class AgentIO {
   /// @throws IoError  the log cannot be written; then nothing was sent
   ExecutionAnswer send_command(const TradeCommand& command, double notional = 0.0) {
     Answer got = ask(Topic::execution, command.signal_id, RequestPayload(command, notional), [&] {
-      logger_->log_trade_command("send_command", {{"correlation_id", next_id_},
-                                                  {"signal_id", command.signal_id},
-                                                  {"command", to_json(command)},
-                                                  {"notional", notional}});
+      logger_->log_trade_command("send_command", LogFields::object({{"correlation_id", next_id_},
+                                                                    {"signal_id", command.signal_id},
+                                                                    {"command", to_json<LogFields>(command)},
+                                                                    {"notional", notional}}));
     });
     ExecutionAnswer answer;
     answer.status = got.status;
@@ -204,7 +202,7 @@ class AgentIO {
   Answer ask(Topic topic, const Signal& signal) {
     return ask(topic, signal.signal_id, RequestPayload(signal), [&] {
       logger_->log_agent_coordination(topic == Topic::risk ? "request_risk_check" : "request_strategy_approval",
-                                      {{"correlation_id", next_id_}, {"signal_id", signal.signal_id}});
+                                      LogFields::object({{"correlation_id", next_id_}, {"signal_id", signal.signal_id}}));
     });
   }
 
@@ -240,7 +238,7 @@ class AgentIO {
       try {
         logger_->log_agent_coordination(
             "ignored_response",
-            {{"correlation_id", stray.correlation_id}, {"topic", name_of(stray.topic)}, {"why", stray.why}});
+            LogFields::object({{"correlation_id", stray.correlation_id}, {"topic", name_of(stray.topic)}, {"why", stray.why}}));
       } catch (const IoError&) {
       }
     }

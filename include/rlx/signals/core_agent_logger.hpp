@@ -21,18 +21,19 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include <unistd.h>
 
-#include <nlohmann/json.hpp>
-
+#include <rlx/core/detail/json_tree.hpp>
 #include <rlx/core/error.hpp>
 #include <rlx/core/hash.hpp>
 #include <rlx/io/append_file.hpp>
 #include <rlx/io/iso8601.hpp>
 #include <rlx/signals/clock.hpp>
+#include <rlx/signals/detail/any_json.hpp>
 #include <rlx/signals/detail/canonical_json.hpp>
 #include <rlx/signals/records.hpp>
 
@@ -77,14 +78,25 @@ struct LogLine {
   std::size_t line = 0;     ///< 1-based
 
   /// The record as an object. @throws DataError with file and line if it is not JSON
-  template <std::same_as<Json> J = Json>
+  template <AnyJson J = Json>
   J json() const {
-    const std::string text = std::string(record) + '}';
-    J result = J::parse(text.data(), text.data() + text.size(), nullptr, false);
-    if (!result.is_object()) throw DataError(std::string(file), line, 0, "the record is not a JSON object");
+    try {
+      return detail::any_of_tree<J>(tree());
+    } catch (const DataError&) {
+      throw DataError(std::string(file), line, 0, "the record is not a JSON object");
+    }
+  }
+
+ private:
+  rlx::detail::JsonTree tree() const {
+    rlx::detail::JsonTree result = rlx::detail::JsonTree::parse(std::string(record) + '}', std::string(file));
+    if (!result.is_object()) throw DataError("an object was expected");
     return result;
   }
 };
+
+/// The fields of a record that a sink asks for: `LogFields::object({{"files", 3}, {"last_file", name}})`.
+using LogFields = rlx::detail::JsonTree;
 
 /// The first record of a log that is not as it was written.
 struct BadRecord {
@@ -259,10 +271,15 @@ LogVerification read_log(const std::string& directory, Files& files, F&& each) {
         }
       }
       if (gap && record.find(detail::anchor_name) != std::string_view::npos) {
-        const Json json = entry.json();
-        const Json fields = json.value("fields", Json::object());
-        if (json.value("name", "") == detail::anchor_name && fields.value("last_seq", std::uint64_t{0}) == gap->first &&
-            fields.value("last_hash", "") == gap->second) {
+        using detail::Tree;
+        const auto equals = [](const Tree& object, std::string_view key, const Tree& expected) {
+          const Tree* const found = object.find(key);
+          return found != object.end() && *found == expected;
+        };
+        const auto json = entry.template json<Tree>();
+        const Tree* const fields = json.find("fields");
+        if (fields != json.end() && equals(json, "name", detail::anchor_name) && equals(*fields, "last_seq", gap->first) &&
+            equals(*fields, "last_hash", gap->second)) {
           gap.reset();
         }
       }
@@ -302,7 +319,7 @@ class LogSink {
   /// A record that the logger writes on behalf of its sink.
   struct Note {
     std::string name;  ///< of the record
-    Json fields;       ///< an object
+    LogFields fields;  ///< an object
   };
   /// Where the chain stands.
   struct End {
@@ -367,7 +384,7 @@ class LogDirectory : public LogSink {
     }
     const std::string lock_path = directory_ + "/core_agent.lock";
     if (const std::string old = files.exists(lock_path) == 0 ? "" : io::read_all(lock_path, files); !old.empty()) {
-      notes_.push_back({"stale_lock", {{"process", old.substr(0, 20)}}});
+      notes_.push_back({"stale_lock", LogFields::object({{"process", old.substr(0, 20)}})});
     }
     holder_.emplace(lock_path, files);
     holder_->cut(0);
@@ -401,11 +418,10 @@ class LogDirectory : public LogSink {
     if (numbers_.size() <= config_.max_files) return std::nullopt;
     const std::size_t going = numbers_.size() - config_.max_files;
     const End& last = lasts_[going - 1];
-    return Note{std::string(detail::anchor_name),
-                {{"files", going},
-                 {"last_file", detail::agent_log_name(numbers_[going - 1])},
-                 {"last_seq", last.next_seq - 1},
-                 {"last_hash", last.last_hash}}};
+    return Note{std::string(detail::anchor_name), LogFields::object({{"files", going},
+                                                                     {"last_file", detail::agent_log_name(numbers_[going - 1])},
+                                                                     {"last_seq", last.next_seq - 1},
+                                                                     {"last_hash", last.last_hash}})};
   }
   void remove_old() override {
     while (numbers_.size() > config_.max_files) {
@@ -467,9 +483,9 @@ class LogDirectory : public LogSink {
     const std::string mark = '.' + std::to_string(end_.next_seq) + ".torn";
     for (const std::string& name : log.torn ? io::list_directory(directory_, *files_) : names) {
       // A torn line whose record was not written: the process ended between the two.
-      if (name.ends_with(mark)) notes_.insert(notes_.begin(), {"torn_line", {{"kept_as", name}}});
+      if (name.ends_with(mark)) notes_.insert(notes_.begin(), {"torn_line", LogFields::object({{"kept_as", name}})});
     }
-    if (end_.next_seq == 0) notes_.insert(notes_.begin(), {"open_log", {{"schema", 1}}});
+    if (end_.next_seq == 0) notes_.insert(notes_.begin(), {"open_log", LogFields::object({{"schema", 1}})});
     if (!numbers_.empty()) {
       open_file(numbers_.back());
       file_->sync();  // what this process builds upon must not vanish behind its own durable records
@@ -549,46 +565,88 @@ class CoreAgentLogger {
     begin();
   }
 
-  /// One record each. `name` says what was done or found, `fields` is an object with the details.
+  /// One record each. `name` says what was done or found, `fields` is an object with the details: Json, in braces too, or
+  /// LogFields; nullptr: none.
   /// @throws IoError if the record could not be written; DataError if `fields` is neither an object nor null
-  void log_action(std::string_view name, const Json& fields = nullptr) { write(LogKind::action, name, fields); }
+  template <class Fields = Json>
+  void log_action(std::string_view name, const Fields& fields) {
+    write(LogKind::action, name, fields);
+  }
+  /// Without fields.
+  void log_action(std::string_view name) { write(LogKind::action, name, nullptr); }
   /// As `log_action`, of another kind.
-  void log_error(std::string_view name, const Json& fields = nullptr) { write(LogKind::error, name, fields); }
+  template <class Fields = Json>
+  void log_error(std::string_view name, const Fields& fields) {
+    write(LogKind::error, name, fields);
+  }
+  /// Without fields.
+  void log_error(std::string_view name) { write(LogKind::error, name, nullptr); }
   /// As `log_action`, of another kind.
-  void log_info(std::string_view name, const Json& fields = nullptr) { write(LogKind::info, name, fields); }
+  template <class Fields = Json>
+  void log_info(std::string_view name, const Fields& fields) {
+    write(LogKind::info, name, fields);
+  }
+  /// Without fields.
+  void log_info(std::string_view name) { write(LogKind::info, name, nullptr); }
   /// As `log_action`, with a member "value" added to the fields.
-  void log_metric(std::string_view name, double value, const Json& fields = nullptr) {
-    Json all = fields.is_null() ? Json::object() : fields;
+  template <class Fields = Json>
+  void log_metric(std::string_view name, double value, const Fields& fields) {
+    std::conditional_t<AnyJson<Fields>, Fields, typename detail::JsonOf<Fields>::type> all = fields;
+    if (all.is_null()) all = decltype(all)::object();
     if (all.is_object()) all["value"] = value;
     write(LogKind::metric, name, all);
   }
+  /// Without other fields.
+  void log_metric(std::string_view name, double value) { write(LogKind::metric, name, LogFields::object({{"value", value}})); }
   /// As `log_action`, of another kind.
-  void log_signal_processing(std::string_view name, const Json& fields = nullptr) {
+  template <class Fields = Json>
+  void log_signal_processing(std::string_view name, const Fields& fields) {
     write(LogKind::signal_processing, name, fields);
   }
+  /// Without fields.
+  void log_signal_processing(std::string_view name) { write(LogKind::signal_processing, name, nullptr); }
   /// As `log_action`, of another kind.
-  void log_signal_filtering(std::string_view name, const Json& fields = nullptr) {
+  template <class Fields = Json>
+  void log_signal_filtering(std::string_view name, const Fields& fields) {
     write(LogKind::signal_filtering, name, fields);
   }
+  /// Without fields.
+  void log_signal_filtering(std::string_view name) { write(LogKind::signal_filtering, name, nullptr); }
   /// As `log_action`, of another kind.
-  void log_agent_coordination(std::string_view name, const Json& fields = nullptr) {
+  template <class Fields = Json>
+  void log_agent_coordination(std::string_view name, const Fields& fields) {
     write(LogKind::agent_coordination, name, fields);
   }
+  /// Without fields.
+  void log_agent_coordination(std::string_view name) { write(LogKind::agent_coordination, name, nullptr); }
   /// As `log_action`, of another kind.
-  void log_trade_command(std::string_view name, const Json& fields = nullptr) { write(LogKind::trade_command, name, fields); }
+  template <class Fields = Json>
+  void log_trade_command(std::string_view name, const Fields& fields) {
+    write(LogKind::trade_command, name, fields);
+  }
+  /// Without fields.
+  void log_trade_command(std::string_view name) { write(LogKind::trade_command, name, nullptr); }
   /// As `log_action`, of another kind.
-  void log_flow_management(std::string_view name, const Json& fields = nullptr) {
+  template <class Fields = Json>
+  void log_flow_management(std::string_view name, const Fields& fields) {
     write(LogKind::flow_management, name, fields);
   }
+  /// Without fields.
+  void log_flow_management(std::string_view name) { write(LogKind::flow_management, name, nullptr); }
   /// As `log_action`, of another kind.
-  void log_system_operation(std::string_view name, const Json& fields = nullptr) {
+  template <class Fields = Json>
+  void log_system_operation(std::string_view name, const Fields& fields) {
     write(LogKind::system_operation, name, fields);
   }
+  /// Without fields.
+  void log_system_operation(std::string_view name) { write(LogKind::system_operation, name, nullptr); }
 
   /// Records actions by name and subject, one record each: `context.set_observer(logger.recorder())`. The logger must outlive
   /// it.
   auto recorder() {
-    return [this](std::string_view action, std::string_view subject) { log_action(action, {{"id", subject}}); };
+    return [this](std::string_view action, std::string_view subject) {
+      log_action(action, LogFields::object({{"id", subject}}));
+    };
   }
 
   /// Everything logged so far survives a power cut once this returns. @throws IoError
@@ -623,19 +681,30 @@ class CoreAgentLogger {
     for (const LogSink::Note& note : sink_->opening_notes()) write(LogKind::system_operation, note.name, note.fields);
   }
 
-  void write(LogKind kind, std::string_view name, const Json& fields) {
-    if (!fields.is_object() && !fields.is_null()) {
-      throw DataError(std::string("log record '") + std::string(name) + "': expected fields that are an object, found " +
-                      fields.type_name());
+  template <class Fields>
+  void write(LogKind kind, std::string_view name, const Fields& fields) {
+    if constexpr (std::same_as<Fields, std::nullptr_t>) {
+      write_fields(kind, name, [](std::string& text) { text = "{}"; });
+    } else if constexpr (!AnyJson<Fields>) {  // what Json is made of without a word
+      const typename detail::JsonOf<Fields>::type json = fields;
+      write(kind, name, json);
+    } else if (fields.is_null()) {
+      write(kind, name, nullptr);
+    } else {
+      if (!fields.is_object()) {
+        throw DataError(std::string("log record '") + std::string(name) + "': expected fields that are an object, found " +
+                        fields.type_name());
+      }
+      write_fields(kind, name, [&](std::string& text) { detail::append_canonical(text, fields, config_.redact); });
     }
+  }
+
+  template <class Append>
+  void write_fields(LogKind kind, std::string_view name, const Append& append_fields) {
     const std::scoped_lock lock(mutex_);
     guarded([&] {
       fields_.clear();
-      if (fields.is_null()) {
-        fields_ = "{}";
-      } else {
-        detail::append_canonical(fields_, fields, config_.redact);
-      }
+      append_fields(fields_);
       // A record is at most this much longer than its fields and name.
       constexpr std::size_t frame = 400;
       const auto note = sink_->make_room(fields_.size() + name.size() + frame, {chain_.next_seq, chain_.last_hash});

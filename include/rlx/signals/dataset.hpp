@@ -20,20 +20,17 @@
 #include <utility>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
 #include <rlx/core/error.hpp>
 #include <rlx/core/finite.hpp>
 #include <rlx/core/hash.hpp>
-#include <rlx/core/json.hpp>
 #include <rlx/core/matrix.hpp>
 #include <rlx/io/append_file.hpp>
 #include <rlx/signals/detail/canonical_json.hpp>
 #include <rlx/signals/detail/huge_pages.hpp>
+#include <rlx/signals/detail/records_tree.hpp>
 #include <rlx/signals/features.hpp>
 #include <rlx/signals/recent_context.hpp>
 #include <rlx/signals/records.hpp>
-#include <rlx/signals/records_json.hpp>
 
 namespace rlx::inline v0_1::signals {
 
@@ -73,14 +70,18 @@ struct SignalDataset {
   /// Features as [rows][columns]; valid while the dataset stays as it is.
   MatrixView<const double> x() const { return {features.data(), rows.size(), schema.size()}; }
   /// SHA-256 of the schema's hash and of all rows in canonical JSON, features included. O(n), not kept.
-  template <std::same_as<Json> J = Json>
+  template <AnyJson J = detail::Tree>
   std::string hash() const {
     Sha256 sum;
     sum.update(schema.hash);
     for (std::size_t i = 0; i < rows.size(); ++i) {
       const SignalRow& row = rows[i];
-      J json = {{"signal", to_json<J>(row.signal)}, {"rejected", row.rejected}, {"rejection_reason", row.rejection_reason},
-                {"label_time", row.label_time},     {"weight", row.weight},     {"pnl_final", row.pnl_final}};
+      J json = detail::any_object<J>({{"signal", to_json<J>(row.signal)},
+                                      {"rejected", row.rejected},
+                                      {"rejection_reason", row.rejection_reason},
+                                      {"label_time", row.label_time},
+                                      {"weight", row.weight},
+                                      {"pnl_final", row.pnl_final}});
       if (row.pnl) json["pnl"] = *row.pnl;
       if (row.label) json["label"] = *row.label;
       const std::span<const double> x_row = x().row(i);
@@ -273,7 +274,8 @@ class HistoryJournal {
     std::size_t count = 0;
     const auto add = [&](std::string_view kind, const auto& records) {
       for (const auto& record : records) {
-        const std::string line = detail::canonical_text({{"kind", kind}, {"record", to_json(record)}, {"schema", 1}});
+        const std::string line = detail::canonical_text(
+            detail::Tree::object({{"kind", kind}, {"record", to_json<detail::Tree>(record)}, {"schema", 1}}));
         if (!lines_.insert(sha256_hex(line)).second) continue;
         text.append(line).append(1, '\n');
         ++count;
@@ -300,9 +302,9 @@ class HistoryJournal {
     read(path, [&](const std::string& line, std::size_t) {
       ++number;
       try {
-        const Json json = parse_json(line, path);
-        JsonObject in(json, "record");
-        const Json& value = in.value("record");
+        const auto json = detail::Tree::parse(line, path);
+        rlx::detail::JsonTreeObject in(json, "record");
+        const detail::Tree& value = in.value("record");
         const auto kind = in.get<std::string>("kind");
         if (in.get<int>("schema") != 1) throw DataError("expected a record of schema 1");
         if (kind == "signal")
@@ -355,7 +357,7 @@ inline ContextSnapshot merge_history(ContextSnapshot journal, ContextSnapshot me
       if (known.insert(key(record)).second) into.push_back(std::move(record));
     }
   };
-  const auto whole = [](const auto& record) { return detail::canonical_text(to_json(record)); };
+  const auto whole = [](const auto& record) { return detail::canonical_text(to_json<detail::Tree>(record)); };
   merge(journal.signals, memory.signals, [](const Signal& signal) { return signal.signal_id; });
   merge(journal.rejections, memory.rejections, whole);
   merge(journal.pnl, memory.pnl, whole);

@@ -22,9 +22,9 @@
 #include <rlx/signals/agent_io.hpp>
 #include <rlx/signals/clock.hpp>
 #include <rlx/signals/core_agent_logger.hpp>
+#include <rlx/signals/detail/records_tree.hpp>
 #include <rlx/signals/recent_context.hpp>
 #include <rlx/signals/records.hpp>
-#include <rlx/signals/records_json.hpp>
 
 namespace rlx::inline v0_1::signals {
 
@@ -126,8 +126,8 @@ class FlowManager {
   void restore(const ContextSnapshot& records) {
     if (used_) throw DataError("restore: expected a flow manager that has seen no signal, found one in use");
     if (logger_ != nullptr) {
-      logger_->log_flow_management("restore",
-                                   {{"executions", records.executions.size()}, {"pnl_snapshots", records.pnl.size()}});
+      logger_->log_flow_management(
+          "restore", LogFields::object({{"executions", records.executions.size()}, {"pnl_snapshots", records.pnl.size()}}));
     }
     roll_day();
     struct Past {
@@ -229,7 +229,8 @@ class FlowManager {
     if (find_unresolved(id) == unresolved_.end()) {
       throw DataError("resolve: expected the id of an unresolved command, found '" + std::string(id.substr(0, 128)) + '\'');
     }
-    if (logger_ != nullptr) logger_->log_flow_management("resolve", {{"signal_id", id}, {"outcome", name_of(outcome)}});
+    if (logger_ != nullptr)
+      logger_->log_flow_management("resolve", LogFields::object({{"signal_id", id}, {"outcome", name_of(outcome)}}));
     settle_fate(std::string(id), outcome);
   }
 
@@ -242,7 +243,7 @@ class FlowManager {
       throw NumericError("pnl of '" + snapshot.signal_id.substr(0, 128) + "': expected finite numbers, found pnl " +
                          std::to_string(snapshot.pnl) + " at " + std::to_string(snapshot.timestamp));
     }
-    if (logger_ != nullptr) logger_->log_flow_management("settle", to_json(snapshot));
+    if (logger_ != nullptr) logger_->log_flow_management("settle", to_json<LogFields>(snapshot));
     const std::optional<PnlSnapshot> known = context_->find_pnl(snapshot.signal_id);
     const bool counts = snapshot.final && !(known && known->final);
     if (counts) {
@@ -328,7 +329,7 @@ class FlowManager {
   Seconds now() {
     const Seconds time = clock_.now();
     if (time < last_now_ && logger_ != nullptr) {
-      logger_->log_error("clock_went_back", {{"from", last_now_}, {"to", time}});
+      logger_->log_error("clock_went_back", LogFields::object({{"from", last_now_}, {"to", time}}));
     }
     last_now_ = time;
     return time;
@@ -461,8 +462,9 @@ class FlowManager {
 
   void log_end(const Signal& signal, const FlowResult& result, const std::optional<double>& gap) {
     if (logger_ == nullptr) return;
-    Json fields = {{"signal_id", signal.signal_id}, {"outcome", name_of(result.outcome)}, {"notional", result.notional}};
-    if (result.rejection) fields["rejection"] = to_json(*result.rejection);
+    auto fields = LogFields::object(
+        {{"signal_id", signal.signal_id}, {"outcome", name_of(result.outcome)}, {"notional", result.notional}});
+    if (result.rejection) fields["rejection"] = to_json<LogFields>(*result.rejection);
     if (gap) fields["price_gap"] = *gap;
     logger_->log_flow_management("coordinate_agents", fields);
   }
@@ -517,7 +519,8 @@ class FlowManager {
     context_->store_rejection({id, "Execution unknown", RejectionCode::execution_unknown, Stage::execution, pending.sent_at});
     unresolved_.push_back(std::move(pending.command));
     if (logger_ != nullptr) {
-      logger_->log_flow_management("adopt_pending_execution", {{"signal_id", id}, {"notional", pending.notional}});
+      logger_->log_flow_management("adopt_pending_execution",
+                                   LogFields::object({{"signal_id", id}, {"notional", pending.notional}}));
     }
     if (pending.executed) settle_fate(id, *pending.executed ? ExecutionOutcome::executed : ExecutionOutcome::failed);
   }

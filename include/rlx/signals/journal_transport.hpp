@@ -25,28 +25,29 @@
 #include <variant>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
 #include <rlx/core/error.hpp>
 #include <rlx/core/hash.hpp>
 #include <rlx/io/append_file.hpp>
 #include <rlx/signals/agent_io.hpp>
 #include <rlx/signals/clock.hpp>
 #include <rlx/signals/detail/canonical_json.hpp>
+#include <rlx/signals/detail/records_tree.hpp>
 #include <rlx/signals/flow_manager.hpp>
 #include <rlx/signals/records.hpp>
-#include <rlx/signals/records_json.hpp>
 
 namespace rlx::inline v0_1::signals {
 
 /// One line of an outbox or inbox.
-struct JournalLine {
+template <AnyJson J>
+struct BasicJournalLine {
   std::uint64_t seq = 0;             ///< number of the line in its file, from 0 in an outbox
   std::uint64_t correlation_id = 0;  ///< of the request
   Topic topic = Topic::strategy;     ///< of the request
   double ts = 0.0;                   ///< seconds since 1970 UTC
-  Json payload{};                    ///< the request, or the answer to it
+  J payload{};                       ///< the request, or the answer to it
 };
+/// The line whose payload is Json; who uses it includes records_json.hpp.
+using JournalLine = BasicJournalLine<Json>;
 
 namespace detail {
 
@@ -61,25 +62,29 @@ inline std::string journal_crc(std::string_view text) {
 }  // namespace detail
 
 /// The text of a line with its crc and line end; what an agent writes to the inbox.
-inline std::string to_text(const JournalLine& line) {
-  Json json = {
-      {"schema", 1},   {"seq", line.seq},        {"correlation_id", line.correlation_id}, {"topic", name_of(line.topic)},
-      {"ts", line.ts}, {"payload", line.payload}};
+template <AnyJson J = Json>
+std::string to_text(const BasicJournalLine<J>& line) {
+  J json = detail::any_object<J>({{"schema", 1},
+                                  {"seq", line.seq},
+                                  {"correlation_id", line.correlation_id},
+                                  {"topic", name_of(line.topic)},
+                                  {"ts", line.ts},
+                                  {"payload", line.payload}});
   json["crc32c"] = detail::journal_crc(detail::canonical_text(json));
   return detail::canonical_text(json) + '\n';
 }
 
 /// A line without its line end. @throws DataError beginning with `where`, such as "inbox.jsonl:7"
-inline JournalLine parse_journal_line(std::string_view text, const std::string& where, JsonLimits limits = {}) {
-  Json json = parse_untrusted(text, where, limits);
+template <AnyJson J = Json>
+BasicJournalLine<J> parse_journal_line(std::string_view text, const std::string& where, JsonLimits limits = {}) {
+  const J json = parse_untrusted<J>(text, where, limits);
   const detail::RecordReader in(json, where);
   const std::string crc = in.text("crc32c");
-  JournalLine line{in.count_or("seq", 0), in.count_or("correlation_id", 0), in.name<Topic>("topic", num_topics),
-                   in.number("ts"), in.value("payload")};
+  BasicJournalLine<J> line{in.count_or("seq", 0), in.count_or("correlation_id", 0),
+                           in.template name<Topic>("topic", num_topics), in.number("ts"), in.value("payload")};
   if (in.find("correlation_id") == nullptr) throw DataError(where + ": expected a correlation_id, found none");
   if (in.find("schema") != nullptr && in.count_or("schema", 0) != 1) throw DataError(where + ": expected schema 1");
-  json.erase("crc32c");
-  const std::string wanted = detail::journal_crc(detail::canonical_text(json));
+  const std::string wanted = detail::journal_crc(detail::canonical_text(detail::any_without<J>(json, "crc32c")));
   if (crc != wanted) {
     throw DataError(where + ": the line does not match its crc32c: expected " + wanted + ", found " + crc.substr(0, 16));
   }
@@ -132,7 +137,7 @@ class JournalTransport {
   void send(const AgentRequest& request) {
     if (!failure_.empty()) throw IoError("outbox: stopped after an earlier failure (" + failure_ + "); open it anew");
     const std::string text =
-        to_text({next_seq_, request.correlation_id, request.topic, request.sent_at, request.payload.to_json()});
+        to_text<Tree>({next_seq_, request.correlation_id, request.topic, request.sent_at, request.payload.to_json<Tree>()});
     failure_ = "a write was interrupted";
     try {
       outbox_.append(text);
@@ -155,7 +160,7 @@ class JournalTransport {
         const std::string where = "inbox.jsonl:" + std::to_string(inbox_line_);
         AgentResponse response{correlation_id, Topic::strategy, clock.now(), {}};
         try {
-          JournalLine parsed = parse_journal_line(*line, where, config_.limits);
+          const auto parsed = parse_journal_line<Tree>(*line, where, config_.limits);
           response.correlation_id = parsed.correlation_id;
           response.topic = parsed.topic;
           response.body = detail::canonical_text(parsed.payload);
@@ -175,6 +180,8 @@ class JournalTransport {
   const std::string& directory() const noexcept { return directory_; }
 
  private:
+  using Tree = detail::Tree;
+
   static io::PosixFiles& posix() {
     static io::PosixFiles files;  // stateless
     return files;
@@ -195,7 +202,7 @@ class JournalTransport {
     for (std::size_t end = 0; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1) {
       const std::string where = "outbox.jsonl:" + std::to_string(next_seq_ + 1);
       // A request may be as long as its signal; only its nesting is limited.
-      JournalLine line = parse_journal_line(std::string_view(text).substr(begin, end - begin), where, {npos, 200});
+      const auto line = parse_journal_line<Tree>(std::string_view(text).substr(begin, end - begin), where, {npos, 200});
       if (line.seq != next_seq_) {
         throw DataError(where + ": expected seq " + std::to_string(next_seq_) + ", found " + std::to_string(line.seq));
       }
@@ -253,7 +260,7 @@ class JournalTransport {
   // The answer to one of `executions_`, whose id goes to `answered_`; nothing for any other line, also a damaged one.
   std::optional<bool> answer_in(std::string_view text, const std::string& where) {
     try {
-      const JournalLine line = parse_journal_line(text, where, config_.limits);
+      const auto line = parse_journal_line<Tree>(text, where, config_.limits);
       const auto request = executions_.find(line.correlation_id);
       if (line.topic != Topic::execution || request == executions_.end()) return std::nullopt;
       const auto answer = parse_answer(detail::canonical_text(line.payload), Topic::execution, config_.limits);

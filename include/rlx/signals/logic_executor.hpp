@@ -12,10 +12,10 @@
 #include <string>
 #include <utility>
 
+#include <rlx/signals/detail/records_tree.hpp>
 #include <rlx/signals/flow_manager.hpp>
 #include <rlx/signals/recent_context.hpp>
 #include <rlx/signals/records.hpp>
-#include <rlx/signals/records_json.hpp>
 #include <rlx/signals/signal_filter.hpp>
 
 namespace rlx::inline v0_1::signals {
@@ -48,7 +48,8 @@ class LogicExecutor {
   /// Asks `score` about every sound signal from now on, and stores what it says; an empty function switches the model off.
   /// @throws IoError  the log cannot be written; then nothing has changed
   void set_model_filter(SignalScorer score) {
-    if (logger_ != nullptr) logger_->log_system_operation("set_model_filter", {{"on", static_cast<bool>(score)}});
+    if (logger_ != nullptr)
+      logger_->log_system_operation("set_model_filter", LogFields::object({{"on", static_cast<bool>(score)}}));
     score_ = std::move(score);
   }
 
@@ -89,20 +90,21 @@ class LogicExecutor {
   }
 
   void log_arrival(const Signal& signal, const ValidationResult& validation) {
-    Json failures = Json::array();
+    LogFields failures = LogFields::array();
     for (const ValidationFailure& failure : validation.failures) {
-      failures.push_back({{"field", failure.field}, {"code", name_of(failure.code)}, {"detail", failure.detail}});
+      failures.push_back(
+          LogFields::object({{"field", failure.field}, {"code", name_of(failure.code)}, {"detail", failure.detail}}));
     }
     logger_->log_signal_processing(
         "execute_logic_tree",
-        {{"signal_id", signal.signal_id}, {"strategy", signal.strategy}, {"failures", std::move(failures)}});
+        LogFields::object({{"signal_id", signal.signal_id}, {"strategy", signal.strategy}, {"failures", std::move(failures)}}));
   }
 
   bool passes_model(const Signal& signal) {
     std::optional<SignalScore> score = score_(signal);
     if (!score) return true;
     const bool passed = score->passed;
-    if (!passed && logger_ != nullptr) logger_->log_signal_filtering("model_filtered", to_json(*score));
+    if (!passed && logger_ != nullptr) logger_->log_signal_filtering("model_filtered", to_json<LogFields>(*score));
     context_->store_score(std::move(*score));
     return passed;
   }

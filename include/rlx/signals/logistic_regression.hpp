@@ -13,13 +13,13 @@
 #include <utility>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
+#include <rlx/core/detail/json_tree.hpp>
+#include <rlx/core/detail/strict_json.hpp>
 #include <rlx/core/error.hpp>
 #include <rlx/core/finite.hpp>
-#include <rlx/core/json.hpp>
 #include <rlx/core/matrix.hpp>
 #include <rlx/core/random.hpp>
+#include <rlx/signals/detail/any_json.hpp>
 #include <rlx/signals/learner.hpp>
 
 namespace rlx::inline v0_1::signals {
@@ -213,29 +213,31 @@ class LogisticRegression {
   const LogisticRegressionConfig& config() const noexcept { return config_; }
 
   /// As `SignalLearner` asks: configuration and parameters.
-  Json to_json() const {
-    return {{"l2", config_.l2},
-            {"use_intercept", config_.intercept},
-            {"standardize", config_.standardize},
-            {"max_iterations", config_.max_iterations},
-            {"coefficients", coefficients_},
-            {"intercept", intercept_},
-            {"mean", mean_},
-            {"scale", scale_}};
+  template <AnyJson J = Json>
+  J to_json() const {
+    return detail::any_object<J>({{"l2", config_.l2},
+                                  {"use_intercept", config_.intercept},
+                                  {"standardize", config_.standardize},
+                                  {"max_iterations", config_.max_iterations},
+                                  {"coefficients", coefficients_},
+                                  {"intercept", intercept_},
+                                  {"mean", mean_},
+                                  {"scale", scale_}});
   }
   /// @throws ConfigError naming the key
-  static LogisticRegression from_json(const Json& json) {
-    JsonObject in(json, std::string(name()));
+  template <AnyJson J>
+  static LogisticRegression from_json(const J& json) {
+    BasicJsonObject<J> in(json, std::string(name()));
     LogisticRegressionConfig config;
-    config.l2 = in.get<double>("l2");
-    config.intercept = in.get<bool>("use_intercept");
-    config.standardize = in.get<bool>("standardize");
-    config.max_iterations = in.get<std::size_t>("max_iterations");
+    config.l2 = in.template get<double>("l2");
+    config.intercept = in.template get<bool>("use_intercept");
+    config.standardize = in.template get<bool>("standardize");
+    config.max_iterations = in.template get<std::size_t>("max_iterations");
     LogisticRegression learner(config);
-    learner.coefficients_ = in.get<std::vector<double>>("coefficients");
-    learner.intercept_ = in.get<double>("intercept");
-    learner.mean_ = in.get<std::vector<double>>("mean");
-    learner.scale_ = in.get<std::vector<double>>("scale");
+    learner.coefficients_ = in.template get<std::vector<double>>("coefficients");
+    learner.intercept_ = in.template get<double>("intercept");
+    learner.mean_ = in.template get<std::vector<double>>("mean");
+    learner.scale_ = in.template get<std::vector<double>>("scale");
     in.finish();
     const std::size_t width = learner.coefficients_.size();
     if (learner.mean_.size() != width || learner.scale_.size() != width) {
@@ -298,8 +300,6 @@ class LogisticRegression {
   std::vector<double> mean_;
   std::vector<double> scale_;  // 1 / deviation, or 0
 };
-
-static_assert(SignalLearner<LogisticRegression>);
 
 }  // namespace rlx::inline v0_1::signals
 

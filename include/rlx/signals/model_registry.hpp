@@ -19,16 +19,16 @@
 #include <utility>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
+#include <rlx/core/detail/json_tree.hpp>
+#include <rlx/core/detail/strict_json.hpp>
 #include <rlx/core/error.hpp>
 #include <rlx/core/finite.hpp>
 #include <rlx/core/hash.hpp>
-#include <rlx/core/json.hpp>
 #include <rlx/core/matrix.hpp>
 #include <rlx/io/append_file.hpp>
 #include <rlx/signals/calibration.hpp>
 #include <rlx/signals/dataset.hpp>
+#include <rlx/signals/detail/any_json.hpp>
 #include <rlx/signals/detail/canonical_json.hpp>
 #include <rlx/signals/detail/writer_lock.hpp>
 #include <rlx/signals/drift.hpp>
@@ -39,6 +39,8 @@ namespace rlx::inline v0_1::signals {
 /// A learner with everything that is needed to use, judge and trace it. Constant once it is in the registry.
 template <SignalLearner Learner>
 struct TrainedModel {
+  /// nlohmann::json, whose header who uses a model includes.
+  using Json = typename detail::JsonOf<Learner>::type;
   std::uint64_t version = 0;         ///< counts from 1 over all targets
   std::uint64_t parent = 0;          ///< the version that was active before; 0: none
   Target target = Target::rejected;  ///< what it predicts
@@ -96,31 +98,35 @@ struct TrainedModel {
       if (sha256_hex(detail::canonical_text(json)) != written) {
         throw DataError("the contents do not match \"sha256\": the file was changed or is damaged");
       }
-      JsonObject in(json, "model");
-      if (in.get<int>("schema") != 1) throw DataError("expected a model of schema 1");
-      if (const auto name = in.get<std::string>("learner"); name != Learner::name()) {
+      using Object = BasicJsonObject<Json>;
+      Object in(json, "model");
+      if (in.template get<int>("schema") != 1) throw DataError("expected a model of schema 1");
+      if (const auto name = in.template get<std::string>("learner"); name != Learner::name()) {
         throw DataError("it is of learner '" + name + "', expected '" + std::string(Learner::name()) + '\'');
       }
       TrainedModel model;
-      model.version = in.get<std::uint64_t>("version");
-      model.parent = in.get<std::uint64_t>("parent");
-      model.target = in.get<std::string>("target") == name_of(Target::profitable) ? Target::profitable : Target::rejected;
+      model.version = in.template get<std::uint64_t>("version");
+      model.parent = in.template get<std::uint64_t>("parent");
+      model.target =
+          in.template get<std::string>("target") == name_of(Target::profitable) ? Target::profitable : Target::rejected;
       model.learner = Learner::from_json(in.value("parameters"));
-      JsonObject calibration = in.object("calibration");
-      model.calibration = {calibration.get<double>("a"), calibration.get<double>("b"), calibration.get<bool>("identity")};
+      Object calibration = in.object("calibration");
+      model.calibration = {calibration.template get<double>("a"), calibration.template get<double>("b"),
+                           calibration.template get<bool>("identity")};
       calibration.finish();
-      model.schema = {in.get<std::vector<std::string>>("feature_names"), in.get<std::string>("schema_hash")};
-      model.dataset_hash = in.get<std::string>("dataset_hash");
-      model.data_until = in.get<double>("data_until");
-      model.base_rate = in.get<double>("base_rate");
-      JsonObject drift = in.object("drift");
-      model.drift.rows = drift.get<std::size_t>("rows");
-      model.drift.rejected = drift.get<std::size_t>("rejected");
-      model.drift.effective = drift.get<double>("effective");
+      model.schema = {in.template get<std::vector<std::string>>("feature_names"), in.template get<std::string>("schema_hash")};
+      model.dataset_hash = in.template get<std::string>("dataset_hash");
+      model.data_until = in.template get<double>("data_until");
+      model.base_rate = in.template get<double>("base_rate");
+      Object drift = in.object("drift");
+      model.drift.rows = drift.template get<std::size_t>("rows");
+      model.drift.rejected = drift.template get<std::size_t>("rejected");
+      model.drift.effective = drift.template get<double>("effective");
       for (const Json& entry : drift.value("features")) {
-        JsonObject bins(entry, "model.drift.features");
-        model.drift.features.push_back(
-            {bins.get<std::vector<double>>("edges"), bins.get<std::vector<double>>("shares"), bins.get<double>("effective")});
+        Object bins(entry, "model.drift.features");
+        model.drift.features.push_back({bins.template get<std::vector<double>>("edges"),
+                                        bins.template get<std::vector<double>>("shares"),
+                                        bins.template get<double>("effective")});
         bins.finish();
       }
       drift.finish();
@@ -283,7 +289,8 @@ class ModelRegistry {
   std::string path_of(Target target, std::uint64_t version) const {
     return directory_ + '/' + std::string(name_of(target)) + '-' + std::to_string(version) + ".json";
   }
-  void write(const std::string& path, const Json& json) {
+  template <class J>
+  void write(const std::string& path, const J& json) {
     io::replace_file(path, detail::canonical_text(json) + '\n', *files_);
   }
 
@@ -292,14 +299,18 @@ class ModelRegistry {
     std::set<std::string> all_refused = refused_;
     if (!refused.empty()) all_refused.insert(refused);
     if (!directory_.empty()) {
-      Json json = {{"schema", 1}, {"refused", all_refused}, {"next_version", next_version_}};
+      auto json = detail::Tree::object({{"schema", 1},
+                                        {"refused", std::vector<std::string>(all_refused.begin(), all_refused.end())},
+                                        {"next_version", next_version_}});
       for (const Target each : {Target::rejected, Target::profitable}) {
         const State& of = each == target ? next : state(each);
-        Json versions = Json::array();
+        auto versions = detail::Tree::array();
         for (const ModelEntry& entry : of.entries) {
-          versions.push_back({{"version", entry.version}, {"parameters", entry.parameters}, {"withdrawn", entry.withdrawn}});
+          versions.push_back(detail::Tree::object(
+              {{"version", entry.version}, {"parameters", entry.parameters}, {"withdrawn", entry.withdrawn}}));
         }
-        json[std::string(name_of(each))] = {{"active", of.active == nullptr ? 0 : of.active->version}, {"versions", versions}};
+        const std::uint64_t active = of.active == nullptr ? 0 : of.active->version;
+        json[name_of(each)] = detail::Tree::object({{"active", active}, {"versions", versions}});
       }
       write(directory_ + "/active.json", json);
     }
@@ -323,7 +334,8 @@ class ModelRegistry {
     if (directory_.empty()) return nullptr;
     const std::string path = path_of(target, version);
     try {
-      auto model = std::make_shared<Model>(Model::from_json(parse_json(io::read_all(path, *files_), path), path));
+      auto model = std::make_shared<Model>(
+          Model::from_json(detail::any_parse<typename Model::Json>(io::read_all(path, *files_), path), path));
       if (model->schema.hash != schema_hash_) {
         throw DataError(path, 0, 0,
                         "model file: its features have the hash " + model->schema.hash + ", those in use " + schema_hash_);
@@ -348,16 +360,16 @@ class ModelRegistry {
     const std::string path = directory_ + "/active.json";
     if (files_->exists(path) == 0) return;
     try {
-      const Json json = parse_json(io::read_all(path, *files_), path);
-      JsonObject in(json, "active");
+      const auto json = detail::Tree::parse(io::read_all(path, *files_), path);
+      rlx::detail::JsonTreeObject in(json, "active");
       if (in.get<int>("schema") != 1) throw DataError("expected schema 1");
       for (std::string& hash : in.get<std::vector<std::string>>("refused")) refused_.insert(std::move(hash));
       next_version_ = std::max(next_version_, in.get<std::uint64_t>("next_version"));
       for (const Target target : {Target::rejected, Target::profitable}) {
-        JsonObject of = in.object(name_of(target));
+        rlx::detail::JsonTreeObject of = in.object(name_of(target));
         State loaded;
-        for (const Json& version : of.value("versions")) {
-          JsonObject entry(version, "active.versions");
+        for (const detail::Tree& version : of.value("versions")) {
+          rlx::detail::JsonTreeObject entry(version, "active.versions");
           loaded.entries.push_back(
               {entry.get<std::uint64_t>("version"), entry.get<std::string>("parameters"), entry.get<bool>("withdrawn")});
           entry.finish();

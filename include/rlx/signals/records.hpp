@@ -19,10 +19,18 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+namespace rlx::inline v0_1::detail {
+class JsonTree;
+}
+
 namespace rlx::inline v0_1::signals {
 
-/// The JSON value of the library.
+/// The JSON value of the library. Who makes or reads one includes records_json.hpp.
 using Json = nlohmann::json;
+
+/// Json, or what the library uses of its own, which costs less to compile.
+template <class J>
+concept AnyJson = std::same_as<J, Json> || std::same_as<J, rlx::detail::JsonTree>;
 
 /// A field of a JSON signal that has no place in the record: absent, or a value of another type. Kept, so that storing a signal
 /// loses nothing and validation can name it.
@@ -281,7 +289,7 @@ struct SignalScore {
 };
 
 /// A signal of its JSON form; defined in records_json.hpp, which a caller includes.
-template <std::same_as<Json> J>
+template <AnyJson J>
 Signal signal_from_json(const J& json);
 
 }  // namespace rlx::inline v0_1::signals

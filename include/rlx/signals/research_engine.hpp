@@ -17,8 +17,6 @@
 #include <utility>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
 #include <rlx/core/error.hpp>
 #include <rlx/core/finite.hpp>
 #include <rlx/io/append_file.hpp>
@@ -26,6 +24,7 @@
 #include <rlx/risk/probability_metrics.hpp>
 #include <rlx/risk/tail.hpp>
 #include <rlx/signals/core_agent_logger.hpp>
+#include <rlx/signals/detail/any_json.hpp>
 #include <rlx/signals/detail/id_table.hpp>
 #include <rlx/signals/features.hpp>
 #include <rlx/signals/recent_context.hpp>
@@ -90,36 +89,44 @@ struct BehaviorAnalysis {
   std::uint64_t orphan_pnl = 0;                            ///< of ids that were not remembered
 
   /// All of it; what is not finite becomes null when written.
-  template <std::same_as<Json> J = Json>
+  template <AnyJson J = Json>
   J to_json() const {
-    J json = {{"rejection_summary", rejection_summary},
-              {"signal_summary", signal_summary},
-              {"total_signals", total_signals},
-              {"total_rejections", total_rejections},
-              {"frequent", frequent},
-              {"orphan_rejections", orphan_rejections},
-              {"orphan_pnl", orphan_pnl}};
+    J json = detail::any_object<J>({{"rejection_summary", detail::any_counts<J>(rejection_summary)},
+                                    {"signal_summary", detail::any_counts<J>(signal_summary)},
+                                    {"total_signals", total_signals},
+                                    {"total_rejections", total_rejections},
+                                    {"frequent", frequent},
+                                    {"orphan_rejections", orphan_rejections},
+                                    {"orphan_pnl", orphan_pnl}});
     for (const auto& [key, shares] :
          {std::pair("rejection_shares", &rejection_shares), std::pair("by_code", &by_code), std::pair("by_stage", &by_stage)}) {
       json[key] = J::object();
       for (const auto& [name, s] : *shares) {
-        json[key][name] = {{"count", s.count}, {"share", s.share}, {"low", s.low}, {"high", s.high}};
+        json[key][name] = detail::any_object<J>({{"count", s.count}, {"share", s.share}, {"low", s.low}, {"high", s.high}});
       }
     }
     json["by_strategy"] = J::object();
     for (const auto& [name, s] : by_strategy) {
-      json["by_strategy"][name] = {
-          {"signals", s.signals}, {"rejections", s.rejections}, {"rate", s.rate},          {"low", s.low},
-          {"high", s.high},       {"pnl_mean", s.pnl_mean},     {"pnl_count", s.pnl_count}};
+      json["by_strategy"][name] = detail::any_object<J>({{"signals", s.signals},
+                                                         {"rejections", s.rejections},
+                                                         {"rate", s.rate},
+                                                         {"low", s.low},
+                                                         {"high", s.high},
+                                                         {"pnl_mean", s.pnl_mean},
+                                                         {"pnl_count", s.pnl_count}});
     }
     json["agents"] = J::object();
     for (const auto& [name, a] : agents) {
-      json["agents"][name] = {
-          {"requests", a.requests}, {"timeouts", a.timeouts}, {"errors", a.errors}, {"p50_ms", a.p50_ms}, {"p99_ms", a.p99_ms}};
+      json["agents"][name] = detail::any_object<J>({{"requests", a.requests},
+                                                    {"timeouts", a.timeouts},
+                                                    {"errors", a.errors},
+                                                    {"p50_ms", a.p50_ms},
+                                                    {"p99_ms", a.p99_ms}});
     }
     json["trends"] = J::array();
     for (const Trend& t : trends) {
-      json["trends"].push_back({{"subject", t.subject}, {"z", t.z}, {"p_value", t.p_value}, {"significant", t.significant}});
+      json["trends"].push_back(
+          detail::any_object<J>({{"subject", t.subject}, {"z", t.z}, {"p_value", t.p_value}, {"significant", t.significant}}));
     }
     return json;
   }
@@ -205,18 +212,24 @@ class ResearchEngine {
     LogSummary summary;
     io::PosixFiles files;
     summary.verification = read_log(directory, files, [&](const LogLine& line) {
-      const Json json = line.json();
-      const std::string kind = json.value("kind", std::string()), name = json.value("name", std::string());
+      using detail::Tree;
+      const auto json = line.json<Tree>();
+      const auto text_of = [&](const char* key) {
+        const Tree* const found = json.find(key);
+        return found == json.end() ? std::string() : found->get<std::string>();
+      };
+      const std::string kind = text_of("kind"), name = text_of("name");
       ++summary.by_kind[kind];
       ++summary.by_name[name];
-      const std::string time = json.value("ts", std::string());
+      const std::string time = text_of("ts");
       if (summary.first_time.empty()) summary.first_time = time;
       summary.last_time = time;
       if (kind != "error") return;
-      const Json fields = json.value("fields", Json::object());
+      const Tree* const fields = json.find("fields");
       std::string text = name;
       for (const char* key : {"problem", "reason"}) {
-        if (const auto found = fields.find(key); found != fields.end() && found->is_string()) {
+        if (fields == json.end()) break;
+        if (const Tree* const found = fields->find(key); found != fields->end() && found->is_string()) {
           text += ": " + found->get<std::string>();
           break;
         }

@@ -17,8 +17,6 @@
 #include <string_view>
 #include <utility>
 
-#include <nlohmann/json.hpp>
-
 #include <rlx/core/error.hpp>
 #include <rlx/core/finite.hpp>
 #include <rlx/signals/clock.hpp>
@@ -106,7 +104,7 @@ class RetrainingLoop {
       result.error = error.what();
       ++failures_;
       if (CoreAgentLogger* const logger = training_->logger()) {
-        logger->log_error("run_retraining", {{"problem", error.what()}, {"failures", failures_.load()}});
+        logger->log_error("run_retraining", LogFields::object({{"problem", error.what()}, {"failures", failures_.load()}}));
       }
     }
     ++rounds_;
@@ -131,7 +129,8 @@ class RetrainingLoop {
     }
     if (failed()) {
       if (CoreAgentLogger* const logger = training_->logger()) {
-        logger->log_error("run_retraining", {{"problem", "stopped after failures in a row"}, {"failures", failures_.load()}});
+        logger->log_error("run_retraining",
+                          LogFields::object({{"problem", "stopped after failures in a row"}, {"failures", failures_.load()}}));
       }
     }
   }
@@ -154,7 +153,7 @@ class RetrainingLoop {
     const SignalDataset dataset = training_->prepare_dataset(config_.target);
     if (dataset.rows.empty()) {
       if (CoreAgentLogger* const logger = training_->logger()) {
-        logger->log_info("run_retraining", {{"skipped", "the memory holds no signal"}});
+        logger->log_info("run_retraining", LogFields::object({{"skipped", "the memory holds no signal"}}));
       }
       return;
     }
@@ -195,7 +194,7 @@ class RetrainingLoop {
     const Seconds now = clock_.now(), monotonic = clock_.monotonic_seconds();
     const Seconds back = (monotonic - seen_monotonic_) - (now - seen_);
     if (CoreAgentLogger* const logger = training_->logger(); logger != nullptr && back > 1) {
-      logger->log_error("clock_went_back", {{"seconds", back}, {"now", now}});
+      logger->log_error("clock_went_back", LogFields::object({{"seconds", back}, {"now", now}}));
     }
     seen_ = now;
     seen_monotonic_ = monotonic;

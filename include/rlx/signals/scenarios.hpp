@@ -19,8 +19,6 @@
 #include <utility>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
 #include <rlx/core/clock.hpp>
 #include <rlx/core/error.hpp>
 #include <rlx/core/finite.hpp>
@@ -28,11 +26,11 @@
 #include <rlx/signals/agent_io.hpp>
 #include <rlx/signals/clock.hpp>
 #include <rlx/signals/core_agent_logger.hpp>
+#include <rlx/signals/detail/records_tree.hpp>
 #include <rlx/signals/flow_manager.hpp>
 #include <rlx/signals/logic_executor.hpp>
 #include <rlx/signals/recent_context.hpp>
 #include <rlx/signals/records.hpp>
-#include <rlx/signals/records_json.hpp>
 #include <rlx/signals/signal_filter.hpp>
 #include <rlx/signals/validation.hpp>
 
@@ -256,7 +254,7 @@ inline std::vector<SignalScenario> generate_scenarios(const ScenarioConfig& conf
 }
 
 /// The cases that went wrong in earlier systems, each with the outcome that the rules demand. Run them with `run_scenario`.
-template <std::same_as<Json> J = Json>
+template <AnyJson J = detail::Tree>
 std::vector<SignalScenario> edge_cases() {
   constexpr double now = detail::edge_case_time;
   const auto good = [](std::string id, double at = detail::edge_case_time) {
@@ -453,9 +451,9 @@ ScenarioResult run_scenario(const SignalScenario& scenario, CoreAgentLogger* log
 }
 
 /// Checks each scenario in a world of its own.
-template <class Agents = MockAgents>
-ValidationReport validate_logic(std::span<const SignalScenario> scenarios) {
-  ValidationReport report;
+template <class Agents = MockAgents, AnyJson J = Json>
+BasicValidationReport<J> validate_logic(std::span<const SignalScenario> scenarios) {
+  BasicValidationReport<J> report;
   for (const SignalScenario& scenario : scenarios) {
     const ScenarioResult result = run_scenario<Agents>(scenario);
     report.add(scenario.name, scenario.signal.signal_id, scenario.expected.code, scenario.expected.reason, result.rejection);
@@ -464,9 +462,9 @@ ValidationReport validate_logic(std::span<const SignalScenario> scenarios) {
 }
 
 /// Checks scenarios in a runner, one after another, each position settled before the next.
-template <class Agents>
-ValidationReport validate_logic(BasicScenarioRunner<Agents>& runner, std::span<const SignalScenario> scenarios) {
-  ValidationReport report;
+template <class Agents, AnyJson J = Json>
+BasicValidationReport<J> validate_logic(BasicScenarioRunner<Agents>& runner, std::span<const SignalScenario> scenarios) {
+  BasicValidationReport<J> report;
   for (const SignalScenario& scenario : scenarios) {
     const ScenarioResult result = runner.run(scenario);
     report.add(scenario.name, scenario.signal.signal_id, scenario.expected.code, scenario.expected.reason, result.rejection);
@@ -480,10 +478,10 @@ ValidationReport validate_logic(BasicScenarioRunner<Agents>& runner, std::span<c
  * @param scenarios  signals and their expected outcomes
  * @param prepare  called before each scenario: sets the clock, the prices and the agents of the caller's world
  */
-template <AgentTransport T>
-ValidationReport validate_logic(LogicExecutor<T>& executor, std::span<const SignalScenario> scenarios,
-                                const std::function<void(const SignalScenario&)>& prepare = {}) {
-  ValidationReport report;
+template <AgentTransport T, AnyJson J = Json>
+BasicValidationReport<J> validate_logic(LogicExecutor<T>& executor, std::span<const SignalScenario> scenarios,
+                                        const std::function<void(const SignalScenario&)>& prepare = {}) {
+  BasicValidationReport<J> report;
   for (const SignalScenario& scenario : scenarios) {
     if (prepare) prepare(scenario);
     std::optional<Rejection> rejection;

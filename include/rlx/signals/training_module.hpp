@@ -20,8 +20,6 @@
 #include <utility>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
 #include <rlx/core/error.hpp>
 #include <rlx/core/finite.hpp>
 #include <rlx/core/matrix.hpp>
@@ -87,32 +85,32 @@ struct TrainReport {
   std::string schema_hash{};   ///< SHA-256 of the names of its columns
 
   /// All members by name, of `mcnemar` the statistic.
-  template <std::same_as<Json> J = Json>
+  template <AnyJson J = Json>
   J to_json() const {
-    J json = {{"dataset_size", dataset_size},
-              {"accuracy", accuracy},
-              {"updated", updated},
-              {"failed", failed},
-              {"reason", reason},
-              {"version", version},
-              {"brier", brier},
-              {"log_loss", log_loss},
-              {"auc", auc},
-              {"ece", ece},
-              {"majority_share", majority_share},
-              {"baseline_brier", baseline_brier},
-              {"champion_brier", champion_brier},
-              {"champion_auc", champion_auc},
-              {"p_value", p_value},
-              {"mcnemar", mcnemar.statistic},
-              {"calibrated", calibrated},
-              {"rounds", rounds},
-              {"rows_train", rows_train},
-              {"rows_calibrate", rows_calibrate},
-              {"rows_test", rows_test},
-              {"purged", purged},
-              {"dataset_hash", dataset_hash},
-              {"schema_hash", schema_hash}};
+    J json = detail::any_object<J>({{"dataset_size", dataset_size},
+                                    {"accuracy", accuracy},
+                                    {"updated", updated},
+                                    {"failed", failed},
+                                    {"reason", reason},
+                                    {"version", version},
+                                    {"brier", brier},
+                                    {"log_loss", log_loss},
+                                    {"auc", auc},
+                                    {"ece", ece},
+                                    {"majority_share", majority_share},
+                                    {"baseline_brier", baseline_brier},
+                                    {"champion_brier", champion_brier},
+                                    {"champion_auc", champion_auc},
+                                    {"p_value", p_value},
+                                    {"mcnemar", mcnemar.statistic},
+                                    {"calibrated", calibrated},
+                                    {"rounds", rounds},
+                                    {"rows_train", rows_train},
+                                    {"rows_calibrate", rows_calibrate},
+                                    {"rows_test", rows_test},
+                                    {"purged", purged},
+                                    {"dataset_hash", dataset_hash},
+                                    {"schema_hash", schema_hash}});
     return json;
   }
 };
@@ -204,7 +202,7 @@ class TrainingModule {
         logger_(logger),
         schema_(feature_schema(config_.features)),
         registry_(config_.model_directory, schema_.hash, config_.keep, posix()) {
-    for (const std::string& note : registry_.notes()) log_error("load_models", {{"problem", note}});
+    for (const std::string& note : registry_.notes()) log_error("load_models", LogFields::object({{"problem", note}}));
   }
 
   /// One row for each signal on record, the journal's before the memory's. @throws IoError, DataError for the journal
@@ -244,7 +242,7 @@ class TrainingModule {
       report.reason = error.what();
     }
     if (!challenger) {
-      const Json fields = log_fields(report, dataset.target, trigger);
+      const LogFields fields = log_fields(report, dataset.target, trigger);
       if (report.failed)
         log_error("train_model", fields);
       else
@@ -253,9 +251,9 @@ class TrainingModule {
     }
     report.updated = true;
     report.version = registry_.next_version();
-    challenger->metrics = report.to_json();
+    challenger->metrics = report.to_json<typename Model::Json>();
     registry_.promote(std::move(*challenger), [&](const Model& model) {
-      Json fields = log_fields(report, model.target, trigger);
+      LogFields fields = log_fields(report, model.target, trigger);
       fields["parent"] = model.parent;
       fields["parameters_hash"] = model.parameters_hash();
       log_action("train_model", fields);
@@ -304,11 +302,11 @@ class TrainingModule {
   bool rollback(std::string reason, Target target = Target::rejected) {
     const std::scoped_lock lock(training_);
     return registry_.rollback(target, [&](const Model& withdrawn, const Model& back) {
-      log_action("rollback", {{"reason", reason},
-                              {"target", name_of(target)},
-                              {"withdrawn", withdrawn.version},
-                              {"version", back.version},
-                              {"parameters_hash", withdrawn.parameters_hash()}});
+      log_action("rollback", LogFields::object({{"reason", reason},
+                                                {"target", name_of(target)},
+                                                {"withdrawn", withdrawn.version},
+                                                {"version", back.version},
+                                                {"parameters_hash", withdrawn.parameters_hash()}}));
       if (logger_ != nullptr) logger_->sync();
     });
   }
@@ -419,7 +417,7 @@ class TrainingModule {
     RandomStream random({config_.seed, Purpose::initialisation, 0, registry_.next_version()});
     std::vector<double> p(blocks.calibrate.rows());
     double best = std::numeric_limits<double>::infinity();
-    Json best_learner;
+    typename Model::Json best_learner;
     for (report.rounds = 0; report.rounds < config_.max_rounds;) {
       const FitReport fitted = learner.fit(blocks.train.view(), blocks.train.y, blocks.train.w, random);
       ++report.rounds;
@@ -481,17 +479,17 @@ class TrainingModule {
     return model;
   }
 
-  Json log_fields(const TrainReport& report, Target target, std::string_view trigger) const {
-    Json fields = report.to_json();
+  LogFields log_fields(const TrainReport& report, Target target, std::string_view trigger) const {
+    LogFields fields = report.to_json<LogFields>();
     fields["target"] = name_of(target);
     fields["trigger"] = trigger;
     fields["learner"] = Learner::name();
     return fields;
   }
-  void log_action(std::string_view name, const Json& fields) {
+  void log_action(std::string_view name, const LogFields& fields) {
     if (logger_ != nullptr) logger_->log_action(name, fields);
   }
-  void log_error(std::string_view name, const Json& fields) {
+  void log_error(std::string_view name, const LogFields& fields) {
     if (logger_ != nullptr) logger_->log_error(name, fields);
   }
 
@@ -504,11 +502,14 @@ class TrainingModule {
 };
 
 /// The built-in learner, unless another is named.
-TrainingModule(RecentContext&)->TrainingModule<LogisticRegression>;
+template <std::same_as<RecentContext> C, class L = LogisticRegression>
+TrainingModule(C&) -> TrainingModule<L>;
 /// The built-in learner, unless another is named.
-TrainingModule(RecentContext&, TrainingConfig)->TrainingModule<LogisticRegression>;
+template <std::same_as<RecentContext> C, class L = LogisticRegression>
+TrainingModule(C&, TrainingConfig) -> TrainingModule<L>;
 /// The built-in learner, unless another is named.
-TrainingModule(RecentContext&, TrainingConfig, CoreAgentLogger*)->TrainingModule<LogisticRegression>;
+template <std::same_as<RecentContext> C, class L = LogisticRegression>
+TrainingModule(C&, TrainingConfig, CoreAgentLogger*) -> TrainingModule<L>;
 
 }  // namespace rlx::inline v0_1::signals
 

@@ -13,10 +13,9 @@
 #include <utility>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
 #include <rlx/risk/interval.hpp>
 #include <rlx/signals/core_agent_logger.hpp>
+#include <rlx/signals/detail/any_json.hpp>
 #include <rlx/signals/records.hpp>
 
 namespace rlx::inline v0_1::signals {
@@ -29,15 +28,16 @@ struct Mismatch {
   std::string found{};      ///< the same of what happened
 };
 
-/// What validation found. `validate_logic` fills the table; the rest is the caller's to add.
-struct ValidationReport {
+/// What validation found. `validate_logic` fills the table; the rest is the caller's to add. Include records_json.hpp too.
+template <AnyJson J>
+struct BasicValidationReport {
   /// Scenarios by (expected, actual); an outcome is "accepted" or the code of the rejection.
   std::map<std::pair<std::string, std::string>, std::size_t> outcomes{};
   std::vector<Mismatch> mismatches{};                                   ///< in the order of the scenarios
   std::size_t scenarios = 0;                                            ///< counted by `add`
   std::size_t rejected = 0;                                             ///< of them
   double training_accuracy = std::numeric_limits<double>::quiet_NaN();  ///< of the newest training, on later data
-  Json active_model = nullptr;                                          ///< metrics of the active model; null: none
+  J active_model = nullptr;                                             ///< metrics of the active model; null: none
   std::optional<LogVerification> log{};                                 ///< of the agent's log
 
   /// Every outcome as expected, and a log, if there is one, that is whole.
@@ -61,26 +61,30 @@ struct ValidationReport {
   }
 
   /// All of it; what is not finite becomes null when written.
-  template <std::same_as<Json> J = Json>
   J to_json() const {
     J table = J::array(), wrong = J::array();
     for (const auto& [key, count] : outcomes)
-      table.push_back({{"expected", key.first}, {"actual", key.second}, {"count", count}});
+      table.push_back(detail::any_object<J>({{"expected", key.first}, {"actual", key.second}, {"count", count}}));
     for (const Mismatch& m : mismatches) {
-      wrong.push_back({{"scenario", m.scenario}, {"signal_id", m.signal_id}, {"expected", m.expected}, {"found", m.found}});
+      wrong.push_back(detail::any_object<J>(
+          {{"scenario", m.scenario}, {"signal_id", m.signal_id}, {"expected", m.expected}, {"found", m.found}}));
     }
     const risk::Interval rate = rejection_rate();
-    J json = {{"scenarios", scenarios},
-              {"outcomes", table},
-              {"mismatches", wrong},
-              {"rejection_rate", {{"share", rate.estimate}, {"low", rate.low}, {"high", rate.high}}},
-              {"training_accuracy", training_accuracy},
-              {"active_model", active_model}};
+    J json = detail::any_object<J>(
+        {{"scenarios", scenarios},
+         {"outcomes", table},
+         {"mismatches", wrong},
+         {"rejection_rate", detail::any_object<J>({{"share", rate.estimate}, {"low", rate.low}, {"high", rate.high}})},
+         {"training_accuracy", training_accuracy},
+         {"active_model", active_model}});
     if (log)
-      json["log"] = {{"ok", log->ok}, {"records", log->records}, {"problem", log->bad ? log->bad->problem : std::string()}};
+      json["log"] = detail::any_object<J>(
+          {{"ok", log->ok}, {"records", log->records}, {"problem", log->bad ? log->bad->problem : std::string()}});
     return json;
   }
 };
+/// The report whose model is Json.
+using ValidationReport = BasicValidationReport<Json>;
 
 }  // namespace rlx::inline v0_1::signals
 

@@ -12,8 +12,7 @@
 #include <string>
 #include <string_view>
 
-#include <nlohmann/json.hpp>
-
+#include <rlx/core/detail/json_tree.hpp>
 #include <rlx/core/finite.hpp>
 
 namespace rlx::inline v0_1::io::detail {
@@ -41,12 +40,32 @@ void append_json_integer(std::string& text, Integer value) {
   text.append(buffer.data(), std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr);
 }
 
+/// The text with a replacement character in place of each part that is not UTF-8: the longest beginning of a character, or one
+/// byte (Unicode 15, table 3-8).
+inline std::string whole_utf8(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size();) {
+    std::size_t length = rlx::detail::utf8_length(text, i);
+    if (length != 0) {
+      out += text.substr(i, length);
+    } else {
+      out += "\xEF\xBF\xBD";
+      for (length = 3; length > 1; --length) {  // bytes that could begin a character
+        const std::string begun = std::string(text.substr(i, length)) + "\x80\x80";
+        if (i + length <= text.size() && rlx::detail::utf8_length(begun, 0) > length) break;
+      }
+    }
+    i += length;
+  }
+  return out;
+}
+
 inline void append_json_string(std::string& text, std::string_view value) {
   for (const char c : value) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte >= 0x20 && byte < 0x7F && c != '"' && c != '\\') continue;
     // Escapes and UTF-8 are rare here; bytes that are not UTF-8 become replacement characters.
-    text += nlohmann::json(value).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    text += rlx::detail::JsonTree(whole_utf8(value)).dump();
     return;
   }
   text += '"';
@@ -56,8 +75,49 @@ inline void append_json_string(std::string& text, std::string_view value) {
 
 /// Appends `value` as JSON. The value must not be nested deeper than the stack allows; what this library writes is at most ten
 /// levels deep.
-/// @tparam Json      nlohmann::json (keys sorted) or nlohmann::ordered_json (in their order)
+/// @tparam Json      nlohmann::json or JsonTree (keys sorted), or nlohmann::ordered_json (in their order)
 /// @param is_secret  key -> bool: the member is written as "***", whatever it holds and at any depth
+template <class Json, class IsSecret>
+void append_json(std::string& text, const Json& value, const IsSecret& is_secret);
+/// As the other.
+template <class IsSecret>
+void append_json(std::string& text, const rlx::detail::JsonTree& value, const IsSecret& is_secret) {
+  if (value.is_object()) {
+    char separator = '{';
+    for (std::size_t i = 0; i < value.size(); ++i) {
+      const std::string& key = value.keys()[i];
+      text += separator;
+      append_json_string(text, key);
+      text += ':';
+      if (is_secret(key)) {
+        text += "\"***\"";
+      } else {
+        append_json(text, value[i], is_secret);
+      }
+      separator = ',';
+    }
+    text += separator == '{' ? "{}" : "}";
+  } else if (value.is_array()) {
+    char separator = '[';
+    for (const rlx::detail::JsonTree& element : value) {
+      text += separator;
+      append_json(text, element, is_secret);
+      separator = ',';
+    }
+    text += separator == '[' ? "[]" : "]";
+  } else if (value.is_string()) {
+    append_json_string(text, value.get<std::string_view>());
+  } else if (value.is_number_unsigned()) {
+    append_json_integer(text, value.get<std::uint64_t>());
+  } else if (value.is_number_integer()) {
+    append_json_integer(text, value.get<std::int64_t>());
+  } else if (value.is_number()) {
+    append_json_number(text, value.get<double>());
+  } else {
+    text += value.is_null() ? "null" : value.get<bool>() ? "true" : "false";
+  }
+}
+
 template <class Json, class IsSecret>
 void append_json(std::string& text, const Json& value, const IsSecret& is_secret) {
   using Type = typename Json::value_t;

@@ -9,8 +9,6 @@
 #include <string>
 #include <string_view>
 
-#include <nlohmann/json.hpp>
-
 #include <rlx/io/detail/json_text.hpp>
 
 namespace rlx::inline v0_1::signals::detail {
@@ -26,7 +24,8 @@ inline bool equals_ignoring_case(std::string_view text, std::string_view lower) 
 }
 
 /// Appends `value`; members of objects at any depth whose key is one of `redacted` (lower case) are written as "***".
-inline void append_canonical(std::string& text, const nlohmann::json& value, std::span<const std::string> redacted = {}) {
+template <class Json>
+void append_canonical(std::string& text, const Json& value, std::span<const std::string> redacted = {}) {
   io::detail::append_json(text, value, [redacted](const std::string& key) {
     for (const std::string& name : redacted) {
       if (equals_ignoring_case(key, name)) return true;
@@ -35,8 +34,9 @@ inline void append_canonical(std::string& text, const nlohmann::json& value, std
   });
 }
 
-/// The canonical text of a value.
-inline std::string canonical_text(const nlohmann::json& value) {
+/// The canonical text of a value. @tparam Json  nlohmann::json or JsonTree
+template <class Json>
+std::string canonical_text(const Json& value) {
   std::string text;
   append_canonical(text, value);
   return text;
