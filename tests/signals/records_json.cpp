@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include <rlx/signals/records_json.hpp>
 
+#include <limits>
 #include <string>
+#include <vector>
+
+#include <rlx/core/detail/json_tree.hpp>
+#include <rlx/core/random.hpp>
+#include <rlx/signals/detail/canonical_json.hpp>
 
 #include "rlx_catch.hpp"
 
@@ -93,4 +99,43 @@ TEST_CASE("records json: text from outside has limits", "[signals]") {
   REQUIRE_THROWS_AS(parse_untrusted("__import__('os')", "agent"), rlx::DataError);
   REQUIRE_THROWS_AS(parse_untrusted(R"({"a":1,"a":2})", "agent"), rlx::DataError);
   REQUIRE_THROWS_AS(parse_untrusted("1e999", "agent"), rlx::DataError);
+}
+
+TEST_CASE("records json: the library's own value writes the bytes that nlohmann/json writes", "[signals]") {
+  using Tree = rlx::detail::JsonTree;
+  // Whole characters of 1 to 4 bytes, beginnings of some, bytes that begin none, escapes.
+  const std::vector<std::string> parts = {
+      "a",    "\"",   "\\",       "\n",           "\x01", "\x7F", "\xC3\xA9",         "\xE2\x82\xAC",
+      "\xC3", "\xE2", "\xE2\x82", "\xF0\x9F\x98", "\x80", "\xFF", "\xF0\x9F\x98\x80", "\xED\xA0"};
+  rlx::RandomStream random({1, rlx::Purpose::user});
+  for (int i = 0; i < 2000; ++i) {
+    std::string text;
+    for (std::uint64_t n = random.bounded(6); n > 0; --n) text += parts[random.bounded(parts.size())];
+    std::string written;
+    rlx::io::detail::append_json_string(written, text);
+    REQUIRE(written == Json(text).dump(-1, ' ', false, Json::error_handler_t::replace));
+  }
+
+  const auto same = [](const auto& record) {
+    const std::string text = detail::canonical_text(to_json(record));
+    REQUIRE(detail::canonical_text(to_json<Tree>(record)) == text);
+    REQUIRE(detail::canonical_text(Json::parse(text)) == detail::canonical_text(Tree::parse(text, "record")));
+  };
+  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+  for (const double number : {0.0, -0.0, 1.0, 0.1, -2.5, 1e-10, 1e15, 1e300, 123456789.125, nan}) {
+    const Signal signal{
+        "s", "momentum", {number, "BTC", "USDT", {}, R"({"a":[1,-2,3.5,1e30,null,true,"\u00e9"],"b":{}})"}, number, {}};
+    same(signal);
+    same(Rejection{"s", "why \xE2\x82\xAC", RejectionCode::max_loss, Stage::risk, number});
+    same(PnlSnapshot{"s", number, 1.0, false});
+    same(MarketSnapshot{"BTC/USDT", 1.0, number, number, number, number});
+    const TradeCommand command{"s", "momentum", signal.params, {number}};
+    same(command);
+    same(PipelinePackage{command, 1.0, number});
+    same(AgentExchange{18446744073709551615U, Topic::risk, "s", AnswerStatus::timeout, number, 2.0, ""});
+    same(Execution{"s", ExecutionOutcome::unknown, number, 1.0});
+    same(SignalScore{"s", 0.5, number, true, 3, 1.0});
+  }
+  Signal malformed{"s", "", {}, 0.0, {{"timestamp", ""}, {"params.amount", "\"1\""}, {"strategy", "7"}}};
+  same(malformed);
 }

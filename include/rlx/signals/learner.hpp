@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// @file
 /// @brief What the learning layer asks of a learner of probabilities.
+///
+/// Learners and model files speak nlohmann::json: a program that trains includes records_json.hpp, or nlohmann/json.hpp, too.
 #ifndef RLX_SIGNALS_LEARNER_HPP
 #define RLX_SIGNALS_LEARNER_HPP
 

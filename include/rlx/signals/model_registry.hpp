@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// @file
 /// @brief The trained models of a core agent: files, versions, the one that is active, the way back.
+///
+/// Learners and model files speak nlohmann::json: a program that trains includes records_json.hpp, or nlohmann/json.hpp, too.
 #ifndef RLX_SIGNALS_MODEL_REGISTRY_HPP
 #define RLX_SIGNALS_MODEL_REGISTRY_HPP
 

@@ -2,6 +2,8 @@
 /// @file
 /// @brief Trains a model of "will this signal be rejected" (or "will it earn") and replaces the active one only by a better
 /// one.
+///
+/// Learners and model files speak nlohmann::json: a program that trains includes records_json.hpp, or nlohmann/json.hpp, too.
 #ifndef RLX_SIGNALS_TRAINING_MODULE_HPP
 #define RLX_SIGNALS_TRAINING_MODULE_HPP
 
