@@ -5,6 +5,7 @@
 #  error "inference_policy.hpp must not include a learner"
 #endif
 
+#include <array>
 #include <cmath>
 #include <cstdio>
 #include <limits>
@@ -421,6 +422,64 @@ TEST_CASE("Layouts that contradict themselves or the tensors are refused with th
   refused([](Json& p) { p["high"] = "1"; }, "expected an array of numbers or null");
   refused([](Json& p) { p["num_actions"] = 4; }, "low and high have 3 and 3 bounds, num_actions is 4");
   refused([](Json& p) { p["nvec"] = {3}; }, "it has no nvec, found 1 entries");
+}
+
+TEST_CASE("A graph that claims more numbers than its file holds is refused before memory is taken for them",
+          "[rl][inference][errors]") {
+  const rlx::nn::GraphSpec spec = rlx::nn::mlp_actor_critic({.observation = 4, .action = 2, .pi = {8, 8}, .vf = {8}});
+  rlx::nn::ParameterStore<float> store;
+  static_cast<void>(rlx::nn::Graph<float>::build(spec, store));
+  rlx::PolicyLayout layout;
+  layout.observation_size = 4;
+  layout.num_actions = 2;
+  const ScratchFile good("graph_good");
+  rlx::InferencePolicy(spec, store, layout, nullptr).save(good.path);
+  const auto file = rlx::io::Safetensors::open(good.path);
+  const auto load_with = [&](const auto& change) {
+    nlohmann::json root = nlohmann::json::parse(file.metadata("rlx"));
+    change(root["graph"]["nodes"]);
+    return rlx::InferencePolicy::from_bytes(rlx::io::to_safetensors({{"rlx", root.dump()}}, file.tensors()));
+  };
+  REQUIRE(load_with([](auto&) {}).parameter_count() == store.count());
+  REQUIRE_THROWS_AS(load_with([](auto& nodes) {
+                      for (auto& node : nodes)
+                        if (node["kind"] == "linear" && node["width"] == 8) node["width"] = 1 << 20;  // 4 TB of weights
+                    }),
+                    rlx::CheckpointError);
+}
+
+TEST_CASE("A policy whose scaled observations have no limit is loaded, one with a limit of 0 is refused", "[rl][inference]") {
+  const rlx::nn::GraphSpec spec = rlx::nn::mlp_actor_critic({.observation = 2, .action = 3, .pi = {4}, .vf = {4}});
+  rlx::nn::ParameterStore<float> store;
+  static_cast<void>(rlx::nn::Graph<float>::build(spec, store));
+  rlx::nn::initialize(store, spec, rlx::nn::Initialization::orthogonal, 1);
+  rlx::RunningMeanStd statistics(2);
+  const std::array<float, 4> rows{0.0F, 1.0F, 2.0F, 5.0F};
+  statistics.update(rlx::MatrixView<const float>(rows.data(), 2, 2));
+  rlx::PolicyLayout layout;
+  layout.observation_size = 2;
+  layout.num_actions = 3;
+  layout.normalize_observation = true;
+  const std::array<float, 2> far{1000.0F, -1000.0F};  // some 1,000 deviations from the mean
+  const auto probabilities = [&](const rlx::InferencePolicy& policy) {
+    std::vector<float> p(3);
+    auto workspace = policy.make_workspace();
+    policy.probabilities(far, {}, p, workspace);
+    return p;
+  };
+  const ScratchFile file("no_limit");
+  layout.clip_obs = std::numeric_limits<double>::infinity();
+  const rlx::InferencePolicy unlimited(spec, store, layout, &statistics);
+  unlimited.save(file.path);
+  const rlx::InferencePolicy loaded = rlx::InferencePolicy::load(file.path);
+  REQUIRE(loaded.layout().clip_obs > 1e300);
+  REQUIRE(probabilities(loaded) == probabilities(unlimited));
+  layout.clip_obs = 0.5;
+  rlx::InferencePolicy(spec, store, layout, &statistics).save(file.path);
+  REQUIRE(probabilities(rlx::InferencePolicy::load(file.path)) != probabilities(unlimited));
+  layout.clip_obs = 0.0;
+  rlx::InferencePolicy(spec, store, layout, &statistics).save(file.path);
+  REQUIRE_THROWS_AS(rlx::InferencePolicy::load(file.path), rlx::CheckpointError);
 }
 
 TEST_CASE("A policy with an lstm remembers the episode of its workspace, and nothing else", "[rl][inference][recurrent]") {

@@ -257,8 +257,9 @@ class BasicInferencePolicy {
       if (const auto version = in.get_or("version", detail::JsonTree()); version != 1) {
         throw CheckpointError(file.name() + ": version " + version.dump() + ", expected 1");
       }
-      BasicInferencePolicy policy(nn::read_graph(in.value("graph"), file.name() + ".graph"),
-                                  detail::layout_from_json(in.value("policy"), file.name()));
+      nn::GraphSpec graph = nn::read_graph(in.value("graph"), file.name() + ".graph");
+      detail::require_parameters(file, graph);
+      BasicInferencePolicy policy(std::move(graph), detail::layout_from_json(in.value("policy"), file.name()));
       detail::read_parameters(file, policy.store_);
       policy.unscale_values(file);
       if (policy.layout_.normalize_observation) detail::read_normalizer(file, "observation", policy.statistics_);

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <limits>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,6 +20,7 @@
 #include <rlx/core/finite.hpp>
 #include <rlx/core/running_mean_std.hpp>
 #include <rlx/io/safetensors.hpp>
+#include <rlx/nn/graph_spec.hpp>
 #include <rlx/nn/parameter_store.hpp>
 #include <rlx/rl/detail/value_scale.hpp>
 #include <rlx/rl/policy_layout.hpp>
@@ -81,7 +83,11 @@ PolicyLayout layout_from_json(const Json& json, const std::string& where) {
   if (object.read("low", low)) layout.low = bounds_from_json(low, -infinity, where + ".low");
   if (object.read("high", high)) layout.high = bounds_from_json(high, infinity, where + ".high");
   object.read("normalize_observation", layout.normalize_observation);
-  object.read("clip_obs", layout.clip_obs);
+  if (object.has("clip_obs")) {  // null stands for no limit
+    const auto limit = object.template get<std::optional<double>>("clip_obs");
+    layout.clip_obs = limit.value_or(std::numeric_limits<double>::infinity());
+    if (limit && *limit <= 0.0) throw CheckpointError(where + ".clip_obs: expected a number above 0 or null");
+  }
   if (object.read("info", info)) layout.info = texts_from_json(info, where + ".info");
   object.finish();
   if (mask != "required" && mask != "none")
@@ -96,6 +102,21 @@ inline JsonTree read_metadata(const io::Safetensors& file) {
     return JsonTree::parse(file.metadata("rlx"), file.name());
   } catch (const DataError& error) {
     throw CheckpointError(file.name() + ": the metadata is not readable: " + error.what());
+  }
+}
+
+/// Before memory is taken for what a graph claims: the file has all its tensors, in these shapes. @throws CheckpointError
+inline void require_parameters(const io::Safetensors& file, const nn::GraphSpec& spec) {
+  const std::vector<nn::NodeShape> shapes = nn::infer_shapes(spec);
+  for (const nn::NodeSpec& node : spec.nodes) {
+    if (node.inputs.empty()) continue;
+    for (const nn::TensorSpec& tensor : nn::tensors_of(node, shapes[node.inputs[0]])) {
+      const io::TensorView& found = file.at("policy/" + node.name + '.' + std::string(tensor.suffix));
+      if (found.shape != tensor.shape) {
+        throw CheckpointError(file.name() + ": tensor '" + found.name + "' has shape " + io::detail::shape_text(found.shape) +
+                              ", expected " + io::detail::shape_text(tensor.shape));
+      }
+    }
   }
 }
 
