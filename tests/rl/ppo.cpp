@@ -2,6 +2,7 @@
 #include <rlx/rl/ppo.hpp>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cmath>
 #include <cstdint>
@@ -149,6 +150,47 @@ TEST_CASE("Saving, loading and learning on equals learning without interruption"
   REQUIRE(second.ppo.state_hash() == whole.ppo.state_hash());
   REQUIRE(second.ppo.mean_episode_return() == whole.ppo.mean_episode_return());
   REQUIRE(second.ppo.last_update().learning_rate == whole.ppo.last_update().learning_rate);
+}
+
+TEST_CASE("A checkpoint from before the first step continues as the run itself did", "[rl][ppo][resume]") {
+  const TemporaryFile file("start");
+  struct Save final : rlx::Callback {
+    explicit Save(std::string to) : path(std::move(to)) {}
+    std::string path;
+    void on_training_start(rlx::Learner& learner) override { learner.save(path); }
+  } save(file.path);
+  Run whole;
+  whole.ppo.learn(3 * whole.rollout(), {.callbacks = {&save}});
+
+  Run resumed(small_config(), 2);
+  resumed.ppo.load(file.path);
+  resumed.ppo.learn(3 * resumed.rollout(), {.reset_num_timesteps = false});
+  REQUIRE(resumed.ppo.state_hash() == whole.ppo.state_hash());  // the first observations are counted, once
+}
+
+TEST_CASE("A second training from 0 begins with new episodes and their returns at 0", "[rl][ppo]") {
+  const TemporaryFile file("again");
+  rlx::PpoConfig config = small_config();
+  config.n_steps = 8;  // episodes have 11 steps, so none ends
+  config.batch_size = 16;
+  Run run(config, 1, 4);
+  run.ppo.learn(run.rollout());
+  run.ppo.learn(run.rollout());
+  const auto& rewards = run.ppo.rollout().rewards;
+  std::array<double, 4> sums{}, discounted{};
+  for (std::size_t row = 0; row < rewards.size(); ++row) {
+    sums[row % 4] += static_cast<double>(rewards[row]);
+    discounted[row % 4] = config.gamma * discounted[row % 4] + static_cast<double>(rewards[row]);
+  }
+  REQUIRE(*std::max_element(sums.begin(), sums.end()) > 0.0);
+  run.ppo.save(file.path);
+  const rlx::io::Safetensors saved = rlx::io::Safetensors::open(file.path);
+  const auto returns = saved.values<double>("rollout/episode_returns");
+  const auto scaling = saved.values<double>("rollout/discounted_returns");
+  for (std::size_t e = 0; e < 4; ++e) {
+    REQUIRE(returns[e] == sums[e]);
+    REQUIRE_THAT(scaling[e], WithinAbs(discounted[e], 1e-12));
+  }
 }
 
 TEST_CASE("A checkpoint has one tensor for each environment and its metadata, indented, beside it", "[rl][ppo][resume]") {
