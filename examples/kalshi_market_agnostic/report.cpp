@@ -158,9 +158,10 @@ void add_agent(io::HtmlReport& page, const kalshi::EvaluationTable& agent) {
 void write_report(const std::string& path, const ReportInput& input) {
   const kalshi::EvaluationTable& agent = input.rows.front().table;
   io::HtmlReport page(input.title, input.subtitle);
-  page.verdict(tone_of(agent.total.mean), input.verdict,
-               fmt::format("{} views of {} events; mean reward {} $ per market", agent.total.views, agent.events.size(),
-                           text_of(agent.total.mean)));
+  const PolicyRow& judged = input.rows[input.judged];
+  page.verdict(tone_of(judged.table.total.mean), input.verdict,
+               fmt::format("{}: {} views of {} events; mean reward {} $ per market", judged.name, judged.table.total.views,
+                           judged.table.events.size(), text_of(judged.table.total.mean)));
   add_cards(page, input);
   for (const PolicyRow& row : input.rows)
     for (const kalshi::Alarm& alarm : row.table.alarms)

@@ -6,6 +6,7 @@
 
 #include "scoring.hpp"
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <utility>
@@ -16,6 +17,7 @@ namespace app {
 struct ReportInput {
   std::string title, subtitle, verdict;
   std::vector<PolicyRow> rows;  ///< the first one is the agent
+  std::size_t judged = 0;       ///< the row that the verdict is about
   std::optional<kalshi::EvaluationTable> train;
   kalshi::TrainingHistory history;
   std::vector<kalshi::Check> checks;
