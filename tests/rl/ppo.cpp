@@ -19,6 +19,7 @@
 #include <rlx/env/testing.hpp>
 #include <rlx/io/mapped_file.hpp>
 #include <rlx/nn/networks.hpp>
+#include <rlx/rl/inference_policy.hpp>
 #include <rlx/rl/log_outputs.hpp>
 #include <rlx/rl/manifest.hpp>
 
@@ -166,6 +167,44 @@ TEST_CASE("A checkpoint from before the first step continues as the run itself d
   resumed.ppo.load(file.path);
   resumed.ppo.learn(3 * resumed.rollout(), {.reset_num_timesteps = false});
   REQUIRE(resumed.ppo.state_hash() == whole.ppo.state_hash());  // the first observations are counted, once
+}
+
+TEST_CASE("Actions come from the streams of their steps, observations are counted once, sums end with their episodes",
+          "[rl][ppo]") {
+  const TemporaryFile file("streams");
+  Run run(small_config(), 2);
+  struct Watch final : rlx::Callback {
+    explicit Watch(const Run<>& of) : run(&of) {}
+    const Run<>* run;
+    std::uint64_t rollouts = 0;
+    bool on_rollout_end(rlx::Learner& learner) override {  // before the update: the parameters that the actions were drawn with
+      const auto& rollout = run->ppo.rollout();
+      const rlx::InferencePolicy policy = learner.policy();
+      auto workspace = policy.make_workspace();
+      for (std::size_t row = 0; row < rollout.rows(); ++row) {
+        rlx::RandomStream random(
+            {5, rlx::Purpose::action, static_cast<std::uint32_t>(row % 16), rollouts * 24 + row / 16});  // seed, env, step
+        std::int32_t action = -1;
+        policy.act(rollout.observation(row), rollout.mask(row), {&action, 1}, workspace, {false, &random});
+        REQUIRE(action == rollout.action(row)[0]);
+      }
+      ++rollouts;
+      return true;
+    }
+  } watch(run);
+  run.ppo.learn(3 * run.rollout(), {.callbacks = {&watch}});
+  REQUIRE(watch.rollouts == 3);
+
+  run.ppo.save(file.path);
+  const rlx::io::Safetensors saved = rlx::io::Safetensors::open(file.path);
+  REQUIRE_THAT(saved.values<double>("normalizer/observation/count")[0], WithinAbs((1 + 3 * 24) * 16, 0.5));
+  const auto& rewards = run.ppo.rollout().rewards;
+  const auto returns = saved.values<double>("rollout/episode_returns");
+  for (std::size_t e = 0; e < 16; ++e) {
+    double sum = 0.0;  // 72 steps are 6 episodes of 11 and 6 steps
+    for (std::size_t t = 24 - 6; t < 24; ++t) sum += static_cast<double>(rewards[t * 16 + e]);
+    REQUIRE(returns[e] == sum);
+  }
 }
 
 TEST_CASE("A second training from 0 begins with new episodes and their returns at 0", "[rl][ppo]") {
