@@ -18,9 +18,11 @@ trap 'rm -rf "$work"' EXIT
 budget() {  # of a header or program; 0: none, printed only (io/, the domains, programs)
   case $1 in
     rlx/core/*json.hpp | rlx/risk/*_json.hpp | rlx/nn/*_json.hpp | rlx/rl/*_json.hpp) echo 1.6 ;;  # nlohmann/json.hpp: 1.26
+    rlx/signals/recent_context.hpp) echo 1.0 ;;
+    rlx/signals/*) echo 1.6 ;;
     rlx/core/* | rlx/env/* | rlx/market/* | rlx/risk/*) echo 1.0 ;;
     rlx/nn/* | rlx/rl/*) echo 1.3 ;;
-    rlx/core.hpp | rlx/env.hpp | rlx/nn.hpp | rlx/risk.hpp | rlx/rl.hpp | rlx/rlx.hpp) echo 3.0 ;;
+    rlx/core.hpp | rlx/env.hpp | rlx/nn.hpp | rlx/risk.hpp | rlx/rl.hpp | rlx/signals.hpp | rlx/rlx.hpp) echo 3.0 ;;
     *) echo 0 ;;
   esac
 }
