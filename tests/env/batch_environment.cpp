@@ -41,7 +41,7 @@ struct Counters {
       rows(i, 0) = static_cast<float>(++counts[i]);
       if (broken && i == 1 && counts[i] == 2) rows(i, 0) = std::numeric_limits<float>::quiet_NaN();
       if (a(i, 0) > 1) throw rlx::InvalidActionError("Counters: action");
-      rewards[i] = a(i, 0);
+      rewards[i] = 0.1 * a(i, 0);
       terminated[i] = counts[i] == 3 ? 1 : 0;
       truncated[i] = 0;
     }
@@ -69,7 +69,7 @@ TEST_CASE("VectorEnv of batches: autoreset, final observations and statistics as
       REQUIRE(done.env == e);
       REQUIRE(done.episode == static_cast<std::uint64_t>(round));
       REQUIRE(done.seed == rlx::episode_seed(2, static_cast<std::uint32_t>(e), done.episode));
-      REQUIRE(done.episode_return == 3.0);
+      REQUIRE(done.episode_return == 0.1 + 0.1 + 0.1);  // in double
       REQUIRE(done.length == 3);
       REQUIRE(done.terminated);
     }
@@ -94,6 +94,7 @@ TEST_CASE("VectorEnv of batches: errors and impossible configurations", "[env]")
   REQUIRE_THROWS_WITH(envs.step({actions.data(), 4, 1}),
                       ContainsSubstring("environment 2, episode 0, step 0: step of its batch"));
   actions[3] = 1;
+  REQUIRE_THROWS_WITH(envs.step({actions.data(), 4, 1}), ContainsSubstring("environment 2 has no running episode"));
   envs.environment(0).broken = true;
   envs.reset();
   envs.step({actions.data(), 4, 1});

@@ -571,6 +571,53 @@ TEST_CASE("VectorEnv: a saved state continues exactly, in the middle of episodes
   REQUIRE_THROWS_WITH(other.load_state(again), ContainsSubstring("seed is 77 in the file and 78 here"));
 }
 
+TEST_CASE("VectorEnv: an environment that refuses its state leaves the others as they were", "[env]") {
+  struct Picky : rlx::CountEnv {
+    explicit Picky(bool refuse) : CountEnv(5), refuses(refuse) {}
+    bool refuses;
+    void load_state(std::span<const std::byte> bytes) {
+      if (refuses) throw rlx::CheckpointError("not mine");
+      CountEnv::load_state(bytes);
+    }
+  };
+  rlx::ThreadPool pool(1);
+  rlx::VectorEnv envs({.num_envs = 3}, pool, [](std::size_t e) { return Picky(e == 2); });
+  static_assert(decltype(envs)::saves_environments);
+  const std::vector<std::int32_t> actions(3, 1);
+  const auto state = [&] {
+    std::vector<std::byte> bytes;
+    rlx::StateWriter writer(bytes);
+    envs.save_state(writer);
+    return bytes;
+  };
+  envs.reset();
+  const std::vector<std::byte> first = state();
+  envs.step(column(actions));
+  const std::vector<std::byte> second = state();
+  REQUIRE(first != second);
+  rlx::StateReader reader(first);
+  REQUIRE_THROWS_AS(envs.load_state(reader), rlx::CheckpointError);
+  REQUIRE(state() == second);
+}
+
+TEST_CASE("VectorEnv: returns are sums in double of rewards that nothing rounds", "[env]") {
+  struct Tenths : rlx::CountEnv {
+    Tenths() : CountEnv(3) {}
+    rlx::Transition step(std::span<const std::int32_t> action, std::span<float> row) {
+      rlx::Transition transition = CountEnv::step(action, row);
+      transition.reward *= 0.1;
+      return transition;
+    }
+  };
+  rlx::ThreadPool pool(1);
+  rlx::VectorEnv envs({.num_envs = 2}, pool, [](std::size_t) { return Tenths(); });
+  const std::vector<std::int32_t> actions(2, 1);
+  envs.reset();
+  for (int i = 0; i < 3; ++i) envs.step(column(actions));
+  REQUIRE(envs.finished().size() == 2);
+  REQUIRE(envs.finished()[1].episode_return == 0.1 + 0.1 + 0.1);
+}
+
 TEST_CASE("VectorEnv: an environment without state starts its next episode after a load", "[env]") {
   rlx::ThreadPool pool(1);
   const auto make = [](std::size_t) { return Probe(); };
