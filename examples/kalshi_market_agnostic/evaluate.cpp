@@ -26,18 +26,43 @@ std::string info_of(const rlx::InferencePolicy& policy, const char* key) {
   return found == policy.layout().info.end() ? std::string() : found->second;
 }
 
-/// What a checkpoint knows of its run; empty for an exported policy.
-kalshi::TrainingHistory history_of(const std::string& path) {
+/// What a checkpoint knows of its run.
+struct RunNotes {
+  kalshi::TrainingHistory history;
+  bool is_best = false;  ///< saved on the way, at the evaluation with the highest score so far
+};
+
+/// Empty for an exported policy.
+RunNotes notes_of(const std::string& path) {
   const rlx::io::Safetensors file = rlx::io::Safetensors::open(path);
   const auto found = file.metadata().find("rlx");
   if (found == file.metadata().end()) return {};
   try {
-    const nlohmann::json notes = nlohmann::json::parse(found->second).value("notes", nlohmann::json::object());
-    return notes.contains("history") ? history_from_json(nlohmann::json::parse(notes["history"].get<std::string>()))
-                                     : kalshi::TrainingHistory();
+    RunNotes run;
+    const nlohmann::json json = nlohmann::json::parse(found->second);
+    const nlohmann::json notes = json.value("notes", nlohmann::json::object());
+    if (notes.contains("history")) run.history = history_from_json(nlohmann::json::parse(notes["history"].get<std::string>()));
+    const nlohmann::json &best = json.at("best"), &counters = json.at("counters");
+    const auto steps = counters.at("num_timesteps").get<std::uint64_t>();
+    run.is_best = !best.is_null() && best.at("num_timesteps").get<std::uint64_t>() == steps &&
+                  steps < counters.at("total_timesteps").get<std::uint64_t>();
+    return run;
   } catch (const nlohmann::json::exception& error) {
     throw rlx::CheckpointError(fmt::format("{}: the history of the run is damaged: {}", path, error.what()));
   }
+}
+
+/// Why nothing can be concluded from these views about a model: they trained it, or they chose it; empty if neither did.
+std::string bias_of(const rlx::InferencePolicy& policy, const std::string& path, const Recordings& recordings,
+                    const Options& o) {
+  if (info_of(policy, "store_sha256") != recordings.sha256) return {};
+  if (o.views != "held_out")
+    return fmt::format("no verdict: {} was trained on views of these; judge it on --views held_out or on other sessions", path);
+  if (!notes_of(path).is_best) return {};
+  return fmt::format(
+      "no verdict: these views chose {} among the models of its run; judge the final model, or this one on "
+      "other sessions",
+      path);
 }
 
 /// Held-out views are only held out if the model was not trained on them.
@@ -130,6 +155,8 @@ int evaluate(const Options& o) {
                o.views);
 
   ReportInput report;
+  for (std::size_t i = 0; i < members.size() && report.bias.empty(); ++i)
+    report.bias = bias_of(members[i], o.checkpoints[i], recordings, o);
   const auto play = [&](const Selection& chosen, bool deterministic) {
     kalshi::EvaluationConfig config = evaluation_config(o, chosen, threads);
     config.deterministic = deterministic;
@@ -158,14 +185,14 @@ int evaluate(const Options& o) {
   }
   if (o.views == "held_out") {
     report.train = play(*training, o.policy != "sampled");
-    if (members.size() == 1) report.history = history_of(o.checkpoints.front());
-    if (!report.history.updates.empty()) {
+    if (members.size() == 1) report.history = notes_of(o.checkpoints.front()).history;
+    if (!report.history.updates.empty() && report.bias.empty()) {
       report.checks = kalshi::success_checks(report.history, *report.train, table);
       fmt::print("\n{}", check_table(report.checks).to_string());
     }
   }
   if (!o.record.empty()) record_episodes(o.record, agent, selection, o);
-  report.verdict = verdict(table);
+  report.verdict = report.bias.empty() ? verdict(table) : report.bias;
   if (!o.report.empty()) {
     report.title = "Kalshi, market-agnostic: evaluation";
     report.subtitle = fmt::format("{}; {} views ({})", recordings.origin, numbers.size(), o.views);

@@ -159,7 +159,7 @@ void write_report(const std::string& path, const ReportInput& input) {
   const kalshi::EvaluationTable& agent = input.rows.front().table;
   io::HtmlReport page(input.title, input.subtitle);
   const PolicyRow& judged = input.rows[input.judged];
-  page.verdict(tone_of(judged.table.total.mean), input.verdict,
+  page.verdict(input.bias.empty() ? tone_of(judged.table.total.mean) : io::Tone::warning, input.verdict,
                fmt::format("{}: {} views of {} events; mean reward {} $ per market", judged.name, judged.table.total.views,
                            judged.table.events.size(), text_of(judged.table.total.mean)));
   add_cards(page, input);

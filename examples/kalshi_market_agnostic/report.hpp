@@ -18,6 +18,7 @@ struct ReportInput {
   std::string title, subtitle, verdict;
   std::vector<PolicyRow> rows;  ///< the first one is the agent
   std::size_t judged = 0;       ///< the row that the verdict is about
+  std::string bias;             ///< why these views give no verdict; empty: they do
   std::optional<kalshi::EvaluationTable> train;
   kalshi::TrainingHistory history;
   std::vector<kalshi::Check> checks;

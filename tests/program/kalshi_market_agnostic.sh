@@ -333,7 +333,6 @@ case $case_name in
     has out '^agent, sampled '
     has out '^passive maker '
     has out '^ *0.50 '
-    has out '^(PASS|FAIL)  strong generalisation'
     has report.html 'How much depends on assumed fills'
     grep -q '<script' report.html && fail "the report has a script"
     views=$(sed -n 's/^views *\([0-9]*\) .*/\1/p' out)
@@ -342,6 +341,27 @@ case $case_name in
     for views in train all; do run evaluate --checkpoint $model --events 20 --views $views; done
     run evaluate --checkpoint $model --checkpoint run/final_model.safetensors --events 20
     has out '^ensemble '
+    # No verdict from the views that chose the model (here before the end of its run) or trained it; the final model has one.
+    run train --events 20 --seed 2 --total-timesteps 8000 --n-steps 128 --n-envs 8 --eval-every 2000 --output chosen
+    best=$(sed -n 's/^best model: step \([0-9]*\),.*/\1/p' out)
+    [ "$best" -lt 8000 ] || fail "the best model is the final one: choose another seed"
+    for other in "" "--checkpoint chosen/final_model.safetensors"; do
+      run evaluate --checkpoint chosen/best_model.safetensors $other --events 20 --seed 2 --report chosen.html
+      tail -1 out | grep -Eq '^no verdict: these views chose chosen/best_model.safetensors.*final model.*other sessions$' ||
+        fail "the last line does not say that these views chose the model"
+      grep -Eq '^(PASS|FAIL) ' out && fail "success checks on the views that chose the model"
+      has out '^passive maker '
+      has chosen.html 'no verdict: these views chose'
+    done
+    for views in train all; do
+      run evaluate --checkpoint chosen/final_model.safetensors --events 20 --seed 2 --views $views
+      tail -1 out | grep -q '^no verdict: chosen/final_model.safetensors was trained on' || fail "a verdict on training views"
+    done
+    run evaluate --checkpoint chosen/final_model.safetensors --events 20 --seed 2
+    has out '^(PASS|FAIL)  strong generalisation'
+    tail -1 out | grep -Eq 'HOLD|nothing is claimed' || fail "no verdict of the final model"
+    run evaluate --checkpoint chosen/best_model.safetensors --events 20 --data-seed 9
+    tail -1 out | grep -Eq 'HOLD|nothing is claimed' || fail "no verdict on other sessions"
     # Other sessions are new to the model, another split of its own is not.
     run evaluate --checkpoint $model --events 10 --data-seed 9
     refuse 5 'trained on other views' evaluate --checkpoint $model --events 20 --hold-out 0.4
