@@ -19,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include <rlx/core/detail/utf8.hpp>
 #include <rlx/core/error.hpp>
 #include <rlx/core/finite.hpp>
 
@@ -410,22 +411,6 @@ class JsonTreeParser {
       fail("a \\u escape without four hexadecimal digits");
     at_ += 4;
     return code;
-  }
-  static void append_utf8(std::string& out, unsigned code) {
-    const auto put = [&out](unsigned byte) { out += static_cast<char>(static_cast<unsigned char>(byte)); };
-    if (code < 0x80) return put(code);
-    if (code < 0x800) {
-      put(0xC0 | code >> 6);
-    } else {
-      if (code < 0x10000) {
-        put(0xE0 | code >> 12);
-      } else {
-        put(0xF0 | code >> 18);
-        put(0x80 | (code >> 12 & 0x3F));
-      }
-      put(0x80 | (code >> 6 & 0x3F));
-    }
-    put(0x80 | (code & 0x3F));
   }
   void escape(std::string& out) {
     const char escaped = peek();

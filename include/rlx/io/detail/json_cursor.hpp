@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include <rlx/core/detail/utf8.hpp>
 #include <rlx/core/error.hpp>
 #include <rlx/io/detail/shown_text.hpp>
 
@@ -177,7 +178,7 @@ class JsonCursor {
           code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
         }
         if (code >= 0xD800 && code <= 0xDFFF) fail("expected both halves of a surrogate pair before this");
-        append_utf8(code, decoded);
+        rlx::detail::append_utf8(decoded, code);
       } else {
         fail("expected an escape such as \\n or \\u0041");
       }
@@ -191,22 +192,6 @@ class JsonCursor {
       value = value * 16 + static_cast<std::uint32_t>(digit < 16 ? digit : digit - 6);
     }
     return value;
-  }
-  static void append_utf8(std::uint32_t code, std::string& out) {
-    const auto byte = [&out](std::uint32_t value) { out += static_cast<char>(static_cast<unsigned char>(value)); };
-    if (code < 0x80) return byte(code);
-    if (code < 0x800) {
-      byte(0xC0 | code >> 6);
-    } else {
-      if (code < 0x10000) {
-        byte(0xE0 | code >> 12);
-      } else {
-        byte(0xF0 | code >> 18);
-        byte(0x80 | (code >> 12 & 0x3F));
-      }
-      byte(0x80 | (code >> 6 & 0x3F));
-    }
-    byte(0x80 | (code & 0x3F));
   }
 
   const char* begin_;

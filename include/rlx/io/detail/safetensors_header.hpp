@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include <rlx/core/detail/utf8.hpp>
 #include <rlx/core/error.hpp>
 #include <rlx/io/detail/shown_text.hpp>
 
@@ -157,25 +158,6 @@ class SafetensorsHeaderReader {
     return code;
   }
 
-  static void append_utf8(std::string& out, unsigned code) {
-    const auto put = [&out](unsigned byte) { out += static_cast<char>(static_cast<unsigned char>(byte)); };
-    if (code < 0x80) {
-      put(code);
-    } else if (code < 0x800) {
-      put(0xC0 | code >> 6);
-      put(0x80 | (code & 0x3F));
-    } else if (code < 0x10000) {
-      put(0xE0 | code >> 12);
-      put(0x80 | (code >> 6 & 0x3F));
-      put(0x80 | (code & 0x3F));
-    } else {
-      put(0xF0 | code >> 18);
-      put(0x80 | (code >> 12 & 0x3F));
-      put(0x80 | (code >> 6 & 0x3F));
-      put(0x80 | (code & 0x3F));
-    }
-  }
-
   std::string string() {
     expect('"');
     std::string out;
@@ -205,7 +187,7 @@ class SafetensorsHeaderReader {
       } else if (code >= 0xD800 && code <= 0xDFFF) {
         fail("half of a surrogate pair");
       }
-      append_utf8(out, code);
+      rlx::detail::append_utf8(out, code);
     }
   }
 
