@@ -11,8 +11,12 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
 #include <vector>
 
+#include <rlx/core/detail/json_escape.hpp>
 #include <rlx/core/detail/json_tree.hpp>
 #include <rlx/core/finite.hpp>
 #include <rlx/core/random.hpp>
@@ -330,4 +334,64 @@ TEST_CASE("JsonTree keeps keys in order, compares numbers by value and is read s
   CHECK_THROWS_WITH(in.value("bb"), ContainsSubstring("missing key 'bb' in tree: is 'b' a misspelling of it?"));
   CHECK_THROWS_WITH(in.finish(), ContainsSubstring("unknown key 'c' in tree"));
   CHECK_THROWS_WITH(rlx::json_as<std::uint8_t>(JsonTree(-1), "x"), ContainsSubstring("an integer between 0 and 255"));
+}
+
+TEST_CASE("an escape becomes UTF-8, or the place where it goes wrong is told", "[core][json][escape]") {
+  // RFC 8259, 7: U+1D11E is \uD834\uDD1E. Its bytes and those of the ends of each length: RFC 3629, 3.
+  for (const auto& [escape, bytes] :
+       std::vector<std::pair<std::string, std::string>>{{R"(\")", "\""},
+                                                        {R"(\\)", "\\"},
+                                                        {R"(\/)", "/"},
+                                                        {R"(\b)", "\x08"},
+                                                        {R"(\f)", "\x0C"},
+                                                        {R"(\n)", "\x0A"},
+                                                        {R"(\r)", "\x0D"},
+                                                        {R"(\t)", "\x09"},
+                                                        {R"(\u0000)", std::string(1, '\0')},
+                                                        {R"(\u007f)", "\x7F"},
+                                                        {R"(\u0080)", "\xC2\x80"},
+                                                        {R"(\u07Ff)", "\xDF\xBF"},
+                                                        {R"(\u0800)", "\xE0\xA0\x80"},
+                                                        {R"(\ud7ff)", "\xED\x9F\xBF"},
+                                                        {R"(\uE000)", "\xEE\x80\x80"},
+                                                        {R"(\uFFFF)", "\xEF\xBF\xBF"},
+                                                        {R"(\ud800\uDC00)", "\xF0\x90\x80\x80"},
+                                                        {R"(\uD834\udd1e)", "\xF0\x9D\x84\x9E"},
+                                                        {R"(\uDBFF\uDFFF)", "\xF4\x8F\xBF\xBF"}}) {
+    CAPTURE(escape);
+    std::string out = "<";
+    std::size_t at = 2;
+    CHECK(rlx::detail::append_json_escape(out, "ab" + escape + "9\"", at) == nullptr);
+    CHECK(out == '<' + bytes);
+    CHECK(at == 2 + escape.size());
+  }
+  const std::string letter = "expected an escape such as \\n or \\u0041",
+                    digits = "expected four hexadecimal digits behind \\u", pair = "expected both halves of a surrogate pair";
+  for (const auto& [escape, where, expected] :
+       std::vector<std::tuple<std::string, std::size_t, std::string>>{{R"(\)", 0, letter},
+                                                                      {R"(\x41)", 0, letter},
+                                                                      {R"(\U0041)", 0, letter},
+                                                                      {R"(\u)", 2, digits},
+                                                                      {R"(\u12)", 4, digits},
+                                                                      {R"(\u12g4)", 4, digits},
+                                                                      {R"(\u-123)", 2, digits},
+                                                                      {R"(\uD834\u1)", 9, digits},
+                                                                      {R"(\ud800)", 0, pair},
+                                                                      {R"(\udc00)", 0, pair},
+                                                                      {R"(\ud800\ud800)", 0, pair},
+                                                                      {R"(\udc00\ud800)", 0, pair},
+                                                                      {R"(\ud83d\n)", 0, pair},
+                                                                      {R"(\ud83d\u0041)", 0, pair},
+                                                                      {R"(\ud83dxudc00)", 0, pair}}) {
+    CAPTURE(escape);
+    std::string out = "<";
+    std::size_t at = 2;
+    const char* const found = rlx::detail::append_json_escape(out, "ab" + escape, at);
+    REQUIRE(found != nullptr);
+    CHECK(found == expected);
+    CHECK(at == 2 + where);
+    CHECK(out == "<");
+  }
+  CHECK_THROWS_WITH(JsonTree::parse("[\n\"a\\ud800\"]", "a.json"),
+                    "a.json:2:3: not valid JSON: expected both halves of a surrogate pair");
 }

@@ -19,7 +19,7 @@
 #include <utility>
 #include <vector>
 
-#include <rlx/core/detail/utf8.hpp>
+#include <rlx/core/detail/json_escape.hpp>
 #include <rlx/core/error.hpp>
 #include <rlx/core/finite.hpp>
 
@@ -404,34 +404,6 @@ class JsonTreeParser {
     return real;
   }
 
-  unsigned hex4() {
-    unsigned code = 0;
-    if (text_.size() - at_ < 4 ||
-        std::from_chars(text_.data() + at_, text_.data() + at_ + 4, code, 16).ptr != text_.data() + at_ + 4)
-      fail("a \\u escape without four hexadecimal digits");
-    at_ += 4;
-    return code;
-  }
-  void escape(std::string& out) {
-    const char escaped = peek();
-    const std::size_t simple = std::string_view("\"\\/bfnrt").find(escaped);
-    ++at_;
-    if (simple != std::string_view::npos) {
-      out += "\"\\/\b\f\n\r\t"[simple];
-      return;
-    }
-    if (escaped != 'u') fail("an unknown escape");
-    unsigned code = hex4();
-    if (code >= 0xD800 && code < 0xDC00 && text_.substr(at_, 2) == "\\u") {
-      at_ += 2;
-      const unsigned low = hex4();
-      if (low < 0xDC00 || low > 0xDFFF) fail("half of a surrogate pair");
-      code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
-    } else if (code >= 0xD800 && code <= 0xDFFF) {
-      fail("half of a surrogate pair");
-    }
-    append_utf8(out, code);
-  }
   std::string string() {
     if (!accept('"')) fail("expected a text in quotes");
     std::string out;
@@ -441,8 +413,7 @@ class JsonTreeParser {
       const char c = text_[at_];
       if (static_cast<unsigned char>(c) < 0x20) fail("a control character inside a text");
       if (c == '\\') {
-        ++at_;
-        escape(out);
+        if (const char* const wrong = append_json_escape(out, text_, at_)) fail(wrong);
       } else {
         out += c == '"' ? std::string_view() : text_.substr(at_, length);
         at_ += length;

@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include <rlx/core/detail/utf8.hpp>
+#include <rlx/core/detail/json_escape.hpp>
 #include <rlx/core/error.hpp>
 #include <rlx/io/detail/shown_text.hpp>
 
@@ -159,39 +159,16 @@ class JsonCursor {
         return decoded;
       }
       if (static_cast<unsigned char>(c) < 0x20) fail("expected a text without control characters");
-      ++p_;
       if (c != '\\') {
         decoded += c;
+        ++p_;
         continue;
       }
-      const std::size_t letter = p_ == end_ ? std::string_view::npos : std::string_view("\"\\/bfnrt").find(*p_);
-      if (letter != std::string_view::npos) {
-        decoded += "\"\\/\b\f\n\r\t"[letter];
-        ++p_;
-      } else if (p_ != end_ && *p_ == 'u') {
-        ++p_;
-        std::uint32_t code = hex4();
-        if (code >= 0xD800 && code < 0xDC00 && end_ - p_ >= 2 && p_[0] == '\\' && p_[1] == 'u') {
-          p_ += 2;
-          const std::uint32_t low = hex4();
-          if (low < 0xDC00 || low > 0xDFFF) fail("expected the second half of a surrogate pair before this");
-          code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
-        }
-        if (code >= 0xD800 && code <= 0xDFFF) fail("expected both halves of a surrogate pair before this");
-        rlx::detail::append_utf8(decoded, code);
-      } else {
-        fail("expected an escape such as \\n or \\u0041");
-      }
+      std::size_t at = offset();
+      const char* const wrong = rlx::detail::append_json_escape(decoded, {begin_, static_cast<std::size_t>(end_ - begin_)}, at);
+      p_ = begin_ + at;
+      if (wrong != nullptr) fail(wrong);
     }
-  }
-  std::uint32_t hex4() {
-    std::uint32_t value = 0;
-    for (int i = 0; i < 4; ++i, ++p_) {
-      const std::size_t digit = p_ == end_ ? std::string_view::npos : std::string_view("0123456789abcdefABCDEF").find(*p_);
-      if (digit == std::string_view::npos) fail("expected four hexadecimal digits");
-      value = value * 16 + static_cast<std::uint32_t>(digit < 16 ? digit : digit - 6);
-    }
-    return value;
   }
 
   const char* begin_;

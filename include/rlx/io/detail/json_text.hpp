@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 #include <rlx/core/detail/json_tree.hpp>
 #include <rlx/core/finite.hpp>
@@ -78,93 +79,52 @@ inline void append_json_string(std::string& text, std::string_view value) {
 /// @tparam Json      nlohmann::json or JsonTree (keys sorted), or nlohmann::ordered_json (in their order)
 /// @param is_secret  key -> bool: the member is written as "***", whatever it holds and at any depth
 template <class Json, class IsSecret>
-void append_json(std::string& text, const Json& value, const IsSecret& is_secret);
-/// As the other.
-template <class IsSecret>
-void append_json(std::string& text, const rlx::detail::JsonTree& value, const IsSecret& is_secret) {
+void append_json(std::string& text, const Json& value, const IsSecret& is_secret) {
+  constexpr bool is_tree = std::is_same_v<Json, rlx::detail::JsonTree>;
   if (value.is_object()) {
     char separator = '{';
-    for (std::size_t i = 0; i < value.size(); ++i) {
-      const std::string& key = value.keys()[i];
+    const auto member = [&](const std::string& key, const Json& entry) {
       text += separator;
       append_json_string(text, key);
       text += ':';
       if (is_secret(key)) {
         text += "\"***\"";
       } else {
-        append_json(text, value[i], is_secret);
+        append_json(text, entry, is_secret);
       }
       separator = ',';
+    };
+    if constexpr (is_tree) {
+      for (std::size_t i = 0; i < value.size(); ++i) member(value.keys()[i], value[i]);
+    } else {
+      for (const auto& [key, entry] : value.template get_ref<const typename Json::object_t&>()) member(key, entry);
     }
     text += separator == '{' ? "{}" : "}";
   } else if (value.is_array()) {
     char separator = '[';
-    for (const rlx::detail::JsonTree& element : value) {
+    for (const Json& element : value) {
       text += separator;
       append_json(text, element, is_secret);
       separator = ',';
     }
     text += separator == '[' ? "[]" : "]";
   } else if (value.is_string()) {
-    append_json_string(text, value.get<std::string_view>());
+    if constexpr (is_tree) {
+      append_json_string(text, value.template get<std::string_view>());
+    } else {
+      append_json_string(text, value.template get_ref<const std::string&>());
+    }
   } else if (value.is_number_unsigned()) {
-    append_json_integer(text, value.get<std::uint64_t>());
+    append_json_integer(text, value.template get<std::uint64_t>());
   } else if (value.is_number_integer()) {
-    append_json_integer(text, value.get<std::int64_t>());
+    append_json_integer(text, value.template get<std::int64_t>());
   } else if (value.is_number()) {
-    append_json_number(text, value.get<double>());
+    append_json_number(text, value.template get<double>());
+  } else if (value.is_boolean()) {
+    text += value.template get<bool>() ? "true" : "false";
   } else {
-    text += value.is_null() ? "null" : value.get<bool>() ? "true" : "false";
+    text += "null";
   }
-}
-
-template <class Json, class IsSecret>
-void append_json(std::string& text, const Json& value, const IsSecret& is_secret) {
-  using Type = typename Json::value_t;
-  switch (value.type()) {
-    case Type::object: {
-      char separator = '{';
-      for (const auto& [key, member] : value.template get_ref<const typename Json::object_t&>()) {
-        text += separator;
-        append_json_string(text, key);
-        text += ':';
-        if (is_secret(key)) {
-          text += "\"***\"";
-        } else {
-          append_json(text, member, is_secret);
-        }
-        separator = ',';
-      }
-      text += separator == '{' ? "{}" : "}";
-      return;
-    }
-    case Type::array: {
-      char separator = '[';
-      for (const Json& element : value) {
-        text += separator;
-        append_json(text, element, is_secret);
-        separator = ',';
-      }
-      text += separator == '[' ? "[]" : "]";
-      return;
-    }
-    case Type::string:
-      return append_json_string(text, value.template get_ref<const std::string&>());
-    case Type::boolean:
-      text += value.template get<bool>() ? "true" : "false";
-      return;
-    case Type::number_integer:
-      return append_json_integer(text, value.template get<std::int64_t>());
-    case Type::number_unsigned:
-      return append_json_integer(text, value.template get<std::uint64_t>());
-    case Type::number_float:
-      return append_json_number(text, value.template get<double>());
-    case Type::null:
-    case Type::binary:
-    case Type::discarded:
-      break;
-  }
-  text += "null";
 }
 template <class Json>
 void append_json(std::string& text, const Json& value) {

@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include <rlx/core/detail/utf8.hpp>
+#include <rlx/core/detail/json_escape.hpp>
 #include <rlx/core/error.hpp>
 #include <rlx/io/detail/shown_text.hpp>
 
@@ -142,52 +142,20 @@ class SafetensorsHeaderReader {
     return numbers;
   }
 
-  unsigned hex4() {
-    if (text_.size() - position_ < 4) fail("an unfinished \\u escape");
-    unsigned code = 0;
-    for (int i = 0; i < 4; ++i, ++position_) {
-      const char c = text_[position_];
-      if (c >= '0' && c <= '9') {
-        code = code * 16 + static_cast<unsigned>(c - '0');
-      } else if ((c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F')) {
-        code = code * 16 + 10 + static_cast<unsigned>((c | 0x20) - 'a');
-      } else {
-        fail("a \\u escape without four hexadecimal digits");
-      }
-    }
-    return code;
-  }
-
   std::string string() {
     expect('"');
     std::string out;
     for (;;) {
       if (position_ == text_.size()) fail("a string without its closing quote");
-      const char c = text_[position_++];
-      if (c == '"') return out;
+      const char c = text_[position_];
       if (static_cast<unsigned char>(c) < 0x20) fail("a control character inside a string");
-      if (c != '\\') {
-        out += c;
+      if (c == '\\') {
+        if (const char* const wrong = rlx::detail::append_json_escape(out, text_, position_)) fail(wrong);
         continue;
       }
-      if (position_ == text_.size()) fail("an unfinished escape");
-      const char escaped = text_[position_++];
-      const std::size_t simple = std::string_view("\"\\/bfnrt").find(escaped);
-      if (simple != std::string_view::npos) {
-        out += "\"\\/\b\f\n\r\t"[simple];
-        continue;
-      }
-      if (escaped != 'u') fail("an unknown escape");
-      unsigned code = hex4();
-      if (code >= 0xD800 && code < 0xDC00 && text_.substr(position_, 2) == "\\u") {
-        position_ += 2;
-        const unsigned low = hex4();
-        if (low < 0xDC00 || low > 0xDFFF) fail("half of a surrogate pair");
-        code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
-      } else if (code >= 0xD800 && code <= 0xDFFF) {
-        fail("half of a surrogate pair");
-      }
-      rlx::detail::append_utf8(out, code);
+      ++position_;
+      if (c == '"') return out;
+      out += c;
     }
   }
 
