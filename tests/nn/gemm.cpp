@@ -54,7 +54,7 @@ TEST_CASE("the three products equal the schoolbook's for every kind of edge, str
   rlx::RandomStream random({.seed = 1, .purpose = rlx::Purpose::user});
   const std::vector<std::size_t> rows{1, 2, 3, 4, 5, 8, 9, 16, 17, 33};
   const std::vector<std::size_t> widths{1, 2, 3, 4, 7, 8, 15, 16, 17, 36, 64, 130};
-  const std::vector<std::size_t> depths{1, 5, 16, 64, 128, 129, 300};
+  const std::vector<std::size_t> depths{0, 1, 5, 16, 64, 128, 129, 300};
   double worst = 0;
   bool gaps = true;
   std::size_t turn = 0;

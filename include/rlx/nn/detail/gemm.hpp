@@ -234,6 +234,32 @@ void pack_columns(const S* b, std::size_t stride, std::size_t depth, std::size_t
   }
 }
 
+/// The columns at the right edge of `b` that do not fill a vector. Its rows are read in place, a whole vector each, as long as
+/// that stays within the `available` numbers from `b` on. The others, less than a vector together, are copied to `spare`, room
+/// for two vectors.
+template <class S, bool TransposedA>
+void multiply_rest(TileInput<S> in, std::size_t m, const S* b, std::size_t b_stride, std::size_t available, S* spare) {
+  const std::size_t depth = in.depth;
+  const bool relu = in.relu;
+  const std::size_t direct = available < lanes<S> ? 0 : std::min(depth, (available - lanes<S>) / b_stride + 1);
+  in.b_stride = b_stride;
+  if (direct > 0) {
+    in.b = b;
+    in.depth = direct;
+    in.relu = relu && direct == depth;
+    multiply_panel<S, 1, TransposedA>(in, m);
+    if (direct == depth) return;
+    in.a += direct * (TransposedA ? in.depth_step : 1);
+    in.accumulate = true;
+  }
+  std::fill_n(spare, 2 * lanes<S>, S(0));
+  std::copy_n(b + direct * b_stride, available - direct * b_stride, spare);
+  in.b = spare;
+  in.depth = depth - direct;
+  in.relu = relu;
+  multiply_panel<S, 1, TransposedA>(in, m);
+}
+
 /// Vectors of the next panel: 3, but 2 + 2 rather than 3 + 1; a single row takes 8 or 4, to keep as many sums in flight.
 inline std::size_t panel_vectors(std::size_t remaining, bool single_row) {
   if (single_row && remaining > tile_vectors) return remaining >= 8 ? 8 : 4;
@@ -274,6 +300,10 @@ void multiply(std::size_t m, std::size_t n, std::size_t k, const S* a, std::size
       } else if (in_place && columns == vectors * lanes<S>) {
         in.b = b + t * b_stride + j;
         in.b_stride = b_stride;
+      } else if (in_place) {
+        multiply_rest<S, TransposedA>(in, m, b + t * b_stride + j, b_stride, k == 0 ? 0 : (k - 1 - t) * b_stride + columns,
+                                      panel);
+        break;
       } else {
         pack_rows<S>(b + t * b_stride + j, b_stride, depth, columns, vectors, panel);
       }
