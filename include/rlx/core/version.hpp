@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// @brief Semantic version of the library; the only place where it is written.
+/// @brief Semantic version of the library, written here alone; the inline namespace `v0_1` of the headers is derived from it and
+/// checked against it (tests/architecture/check_namespaces.sh, which also rewrites it).
 #ifndef RLX_CORE_VERSION_HPP
 #define RLX_CORE_VERSION_HPP
 
