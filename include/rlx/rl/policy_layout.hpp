@@ -33,13 +33,13 @@ struct PolicyLayout {
   /// @{ Gaussians: bounds of the action, may be infinite.
   std::vector<float> low = {}, high = {};
   /// @}
-  bool mask_required = false;                  ///< the environment had masks, so every call needs one
-  std::vector<std::string> observation_names;  ///< empty if the environment has none
-  std::vector<std::string> action_names;       ///< likewise
-  std::string layout_sha256;                   ///< of sizes and names; equal layouts have equal hashes
-  bool normalize_observation = false;          ///< whether observations are scaled by the statistics in the file
-  double clip_obs = 10.0;                      ///< limit of a scaled number
-  PolicyInfo info;                             ///< what was exported with it
+  bool mask_required = false;                       ///< the environment had masks, so every call needs one
+  std::vector<std::string> observation_names = {};  ///< empty if the environment has none
+  std::vector<std::string> action_names = {};       ///< likewise
+  std::string layout_sha256 = {};                   ///< of sizes and names; equal layouts have equal hashes
+  bool normalize_observation = false;               ///< whether observations are scaled by the statistics in the file
+  double clip_obs = 10.0;                           ///< limit of a scaled number
+  PolicyInfo info = {};                             ///< what was exported with it
 };
 
 /// Digest of the sizes and names of a layout.
