@@ -77,9 +77,11 @@ int cart_pole(const Settings& s) {
                [](const rlx::CartPole&, double chance) { return rlx::ExploringPolicy(app::LeanPolicy{}, chance); });
 }
 
-/// Opens legs of profiles drawn evenly, in a market that pays the moderate band 20 % too much.
+/// Opens legs of profiles drawn evenly, in a market that pays the moderate band 20 % too much. The log is one path of the
+/// prices, so that a profile may look good for the path's sake: action numbers that are linear in the observation, a long path
+/// and an alpha that holds them together learn less of that.
 int ladder(const Settings& s) {
-  constexpr std::size_t snapshots = 2'000;
+  constexpr std::size_t snapshots = 6'000;
   const options::SyntheticChain chain({.seed = s.market.value_or(11), .snapshots = snapshots, .planted = {0.25, 0.35, 1.2}});
   options::LadderTapeConfig range;
   range.last = snapshots * 2 / 3;
@@ -105,12 +107,12 @@ int ladder(const Settings& s) {
        .updates = 6'000,
        .gamma = 0.9,
        .chance = 1.0,
-       .alpha = 0.05,
+       .alpha = 1.0,
        .beta = 100.0,
        .expectile = 0.7,
        .learning_rate = 1e-3},
       options::LadderEnv(earlier), judged,
-      rlx::nn::mlp_actor_critic({.observation = judged.observation_size(), .action = actions}),
+      rlx::nn::mlp_actor_critic({.observation = judged.observation_size(), .action = actions, .pi = {}}),
       [](const options::LadderEnv&, double chance) { return rlx::ExploringPolicy(rlx::UniformPolicy{}, chance); }, record);
 }
 
