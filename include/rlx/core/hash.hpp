@@ -17,8 +17,7 @@
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #  define RLX_HASH_X86 1
-#  include <cpuid.h>
-#  include <nmmintrin.h>  // SSE4.2; <immintrin.h> costs a compiler 0.3 s more in each file
+#  include <cpuid.h>  // and none of the headers of intrinsics, which cost a compiler 0.1 to 0.4 s in each file
 #else
 /// 1 where x86's own instructions may be used, if the machine turns out to have them; else 0.
 #  define RLX_HASH_X86 0
@@ -75,11 +74,13 @@ inline void sha256_blocks_portable(Sha256State& state, const std::byte* data, st
   }
 }
 
-/// Entry [k][b]: the CRC of byte b followed by k zero bytes, for 8 bytes at a time.
-inline constexpr std::array<std::array<std::uint32_t, 256>, 8> crc32c_tables = [] {
-  std::array<std::array<std::uint32_t, 256>, 8> tables{};
-  for (std::uint32_t i = 0; i < 256; ++i) {
-    std::uint32_t crc = i;
+/// Entry [k][b]: the CRC of byte b followed by k zero bytes, for 8 bytes at a time. A template, with those that read it, since
+/// a compiler takes long to compute it: so it does only where it is used.
+template <class Word>
+inline constexpr std::array<std::array<Word, 256>, 8> crc32c_tables = [] {
+  std::array<std::array<Word, 256>, 8> tables{};
+  for (Word i = 0; i < 256; ++i) {
+    Word crc = i;
     for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1U) != 0 ? 0x82F63B78U : 0U);
     tables[0][i] = crc;
   }
@@ -89,9 +90,10 @@ inline constexpr std::array<std::array<std::uint32_t, 256>, 8> crc32c_tables = [
 }();
 
 /// Eight bytes per step through eight tables ("slicing by 8"); takes and gives the inverted register.
-inline std::uint32_t crc32c_portable(std::uint32_t crc, const std::byte* data, std::size_t size) noexcept {
-  const auto& t = crc32c_tables;
-  const auto at = [&data](std::size_t i) { return std::to_integer<std::uint32_t>(data[i]); };
+template <class Word>
+Word crc32c_portable(Word crc, const std::byte* data, std::size_t size) noexcept {
+  const auto& t = crc32c_tables<Word>;
+  const auto at = [&data](std::size_t i) { return std::to_integer<Word>(data[i]); };
   for (; size >= 8; size -= 8, data += 8) {
     crc = t[7][(crc ^ at(0)) & 0xFFU] ^ t[6][((crc >> 8) ^ at(1)) & 0xFFU] ^ t[5][((crc >> 16) ^ at(2)) & 0xFFU] ^
           t[4][(crc >> 24) ^ at(3)] ^ t[3][at(4)] ^ t[2][at(5)] ^ t[1][at(6)] ^ t[0][at(7)];
@@ -120,58 +122,71 @@ inline const HashInstructions& hash_instructions() noexcept {
   return found;
 }
 
-/// The instructions of the SHA extensions, whose own header is for <immintrin.h> alone.
+typedef std::uint32_t HashLanes __attribute__((vector_size(16)));
+typedef std::int32_t SignedHashLanes __attribute__((vector_size(16)));  // as the built-in functions want them
+typedef std::uint8_t HashBytes __attribute__((vector_size(16)));
+
+inline HashLanes load_lanes(const void* from) noexcept {
+  HashLanes lanes;
+  std::memcpy(&lanes, from, sizeof lanes);
+  return lanes;
+}
+
 #  define RLX_SHA __attribute__((target("sha,sse4.1"))) inline
-RLX_SHA __m128i sha256_message1(__m128i a, __m128i b) noexcept {
-  return reinterpret_cast<__m128i>(__builtin_ia32_sha256msg1(reinterpret_cast<__v4si>(a), reinterpret_cast<__v4si>(b)));
+RLX_SHA HashLanes sha256_message1(HashLanes a, HashLanes b) noexcept {
+  return reinterpret_cast<HashLanes>(
+      __builtin_ia32_sha256msg1(reinterpret_cast<SignedHashLanes>(a), reinterpret_cast<SignedHashLanes>(b)));
 }
-RLX_SHA __m128i sha256_message2(__m128i a, __m128i b) noexcept {
-  return reinterpret_cast<__m128i>(__builtin_ia32_sha256msg2(reinterpret_cast<__v4si>(a), reinterpret_cast<__v4si>(b)));
+RLX_SHA HashLanes sha256_message2(HashLanes a, HashLanes b) noexcept {
+  return reinterpret_cast<HashLanes>(
+      __builtin_ia32_sha256msg2(reinterpret_cast<SignedHashLanes>(a), reinterpret_cast<SignedHashLanes>(b)));
 }
-RLX_SHA __m128i sha256_two_rounds(__m128i a, __m128i b, __m128i input) noexcept {
-  return reinterpret_cast<__m128i>(
-      __builtin_ia32_sha256rnds2(reinterpret_cast<__v4si>(a), reinterpret_cast<__v4si>(b), reinterpret_cast<__v4si>(input)));
+RLX_SHA HashLanes sha256_two_rounds(HashLanes a, HashLanes b, HashLanes input) noexcept {
+  return reinterpret_cast<HashLanes>(__builtin_ia32_sha256rnds2(
+      reinterpret_cast<SignedHashLanes>(a), reinterpret_cast<SignedHashLanes>(b), reinterpret_cast<SignedHashLanes>(input)));
 }
 #  undef RLX_SHA
 
 /// The same as sha256_blocks_portable with the SHA extensions; four rounds per step, the message schedule in a ring of four.
 __attribute__((target("sha,ssse3,sse4.1"))) inline void sha256_blocks_x86(Sha256State& state, const std::byte* data,
                                                                           std::size_t blocks) noexcept {
-  const __m128i big_endian = _mm_set_epi64x(0x0c0d0e0f08090a0bLL, 0x0405060700010203LL);
   // The instructions want the state as (a,b,e,f) and (c,d,g,h), highest lane first.
-  __m128i low = _mm_loadu_si128(reinterpret_cast<const __m128i*>(state.data()));       // d c b a
-  __m128i high = _mm_loadu_si128(reinterpret_cast<const __m128i*>(state.data() + 4));  // h g f e
-  low = _mm_shuffle_epi32(low, 0xB1);
-  high = _mm_shuffle_epi32(high, 0x1B);
-  __m128i abef = _mm_alignr_epi8(low, high, 8);
-  __m128i cdgh = _mm_blend_epi16(high, low, 0xF0);
+  HashLanes low = load_lanes(state.data());       // d c b a
+  HashLanes high = load_lanes(state.data() + 4);  // h g f e
+  low = __builtin_shufflevector(low, low, 1, 0, 3, 2);
+  high = __builtin_shufflevector(high, high, 3, 2, 1, 0);
+  HashLanes abef = __builtin_shufflevector(high, low, 2, 3, 4, 5);
+  HashLanes cdgh = __builtin_shufflevector(high, low, 0, 1, 6, 7);
   for (; blocks != 0; --blocks, data += 64) {
-    const __m128i abef_before = abef;
-    const __m128i cdgh_before = cdgh;
-    __m128i w[4];
+    const HashLanes abef_before = abef;
+    const HashLanes cdgh_before = cdgh;
+    HashLanes w[4];
     for (std::size_t i = 0; i < 16; ++i) {
-      __m128i& now = w[i % 4];
+      HashLanes& now = w[i % 4];
       if (i < 4) {
-        now = _mm_shuffle_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(data + 16 * i)), big_endian);
+        const auto bytes = reinterpret_cast<HashBytes>(load_lanes(data + 16 * i));
+        now = reinterpret_cast<HashLanes>(  // big-endian
+            __builtin_shufflevector(bytes, bytes, 3, 2, 1, 0, 7, 6, 5, 4, 11, 10, 9, 8, 15, 14, 13, 12));
       } else {  // w[t] from w[t-16], w[t-15], w[t-7], w[t-2]
-        const __m128i& back1 = w[(i + 3) % 4];
-        const __m128i& back2 = w[(i + 2) % 4];
-        const __m128i& back3 = w[(i + 1) % 4];
-        const __m128i sum = _mm_add_epi32(sha256_message1(now, back3), _mm_alignr_epi8(back1, back2, 4));
+        const HashLanes back1 = w[(i + 3) % 4];
+        const HashLanes back2 = w[(i + 2) % 4];
+        const HashLanes back3 = w[(i + 1) % 4];
+        const HashLanes sum = sha256_message1(now, back3) + __builtin_shufflevector(back2, back1, 1, 2, 3, 4);
         now = sha256_message2(sum, back1);
       }
-      const __m128i constants = _mm_loadu_si128(reinterpret_cast<const __m128i*>(sha256_constants.data() + 4 * i));
-      const __m128i input = _mm_add_epi32(now, constants);
+      const HashLanes input = now + load_lanes(sha256_constants.data() + 4 * i);
       cdgh = sha256_two_rounds(cdgh, abef, input);
-      abef = sha256_two_rounds(abef, cdgh, _mm_shuffle_epi32(input, 0x0E));
+      abef = sha256_two_rounds(abef, cdgh, __builtin_shufflevector(input, input, 2, 3, 0, 0));
     }
-    abef = _mm_add_epi32(abef, abef_before);
-    cdgh = _mm_add_epi32(cdgh, cdgh_before);
+    abef += abef_before;
+    cdgh += cdgh_before;
   }
-  low = _mm_shuffle_epi32(abef, 0x1B);  // f e b a -> a b e f reversed
-  high = _mm_shuffle_epi32(cdgh, 0xB1);
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(state.data()), _mm_blend_epi16(low, high, 0xF0));
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(state.data() + 4), _mm_alignr_epi8(high, low, 8));
+  low = __builtin_shufflevector(abef, abef, 3, 2, 1, 0);  // f e b a -> a b e f reversed
+  high = __builtin_shufflevector(cdgh, cdgh, 1, 0, 3, 2);
+  const HashLanes first = __builtin_shufflevector(low, high, 0, 1, 6, 7),
+                  second = __builtin_shufflevector(low, high, 2, 3, 4, 5);
+  std::memcpy(state.data(), &first, sizeof first);
+  std::memcpy(state.data() + 4, &second, sizeof second);
 }
 
 __attribute__((target("sse4.2"))) inline std::uint32_t crc32c_x86(std::uint32_t crc, const std::byte* data,
@@ -180,10 +195,10 @@ __attribute__((target("sse4.2"))) inline std::uint32_t crc32c_x86(std::uint32_t 
   for (; size >= 8; size -= 8, data += 8) {
     std::uint64_t word;
     std::memcpy(&word, data, 8);
-    wide = _mm_crc32_u64(wide, word);
+    wide = __builtin_ia32_crc32di(wide, word);
   }
   crc = static_cast<std::uint32_t>(wide);
-  for (; size != 0; --size, ++data) crc = _mm_crc32_u8(crc, std::to_integer<std::uint8_t>(*data));
+  for (; size != 0; --size, ++data) crc = __builtin_ia32_crc32qi(crc, std::to_integer<std::uint8_t>(*data));
   return crc;
 }
 #endif
@@ -269,9 +284,11 @@ inline std::string sha256_hex(std::string_view text) { return Sha256().update(te
  * @brief CRC-32C (Castagnoli), as in TensorBoard's records, without their mask.
  * @param bytes   of the record; none leaves `before` as it is
  * @param before  the result for the bytes that precede these; 0 at the beginning
+ * @tparam Word   std::uint32_t; a parameter so that only a program that calls this computes its tables
  * @par Source    RFC 3720 appendix B.4, with its test vectors
  */
-inline std::uint32_t crc32c(std::span<const std::byte> bytes, std::uint32_t before = 0) noexcept {
+template <class Word = std::uint32_t>
+Word crc32c(std::span<const std::byte> bytes, Word before = 0) noexcept {
 #if RLX_HASH_X86
   if (detail::hash_instructions().sse4_2) return ~detail::crc32c_x86(~before, bytes.data(), bytes.size());
 #endif

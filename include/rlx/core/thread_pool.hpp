@@ -30,14 +30,17 @@ namespace rlx::inline v0_1 {
  * once from then on and tries again at every 16th wait, so that runs far apart or a machine busy with other work cost little.
  * They do not spin at all when the pool has more threads than the machine, where a spinning thread would keep a working one
  * from its core.
+ *
+ * Called ThreadPool. @tparam Thread  joins in its destructor; a parameter so that a program compiles only what it uses
  */
-class ThreadPool {
+template <class Thread>
+class BasicThreadPool {
  public:
   /**
    * @param threads  number of threads including the caller, 1 to 1024; `threads - 1` are started here
    * @throws ConfigError outside that range, std::system_error if the system refuses a thread
    */
-  explicit ThreadPool(std::size_t threads) : spins_(threads <= std::thread::hardware_concurrency()) {
+  explicit BasicThreadPool(std::size_t threads) : spins_(threads <= std::thread::hardware_concurrency()) {
     if (threads < 1 || threads > 1024) {
       throw ConfigError("ThreadPool: threads = " + std::to_string(threads) +
                         ", expected 1 to 1024; use the number of cores of the machine");
@@ -52,9 +55,9 @@ class ThreadPool {
     }
   }
 
-  ThreadPool(const ThreadPool&) = delete;
-  ThreadPool& operator=(const ThreadPool&) = delete;
-  ~ThreadPool() { stop(); }
+  BasicThreadPool(const BasicThreadPool&) = delete;
+  BasicThreadPool& operator=(const BasicThreadPool&) = delete;
+  ~BasicThreadPool() { stop(); }
 
   /// Number of threads, the caller included.
   std::size_t size() const noexcept { return threads_.size() + 1; }
@@ -190,8 +193,11 @@ class ThreadPool {
   Job job_;
   bool spins_;
   std::unique_ptr<Slot[]> slots_;
-  std::vector<std::jthread> threads_;
+  std::vector<Thread> threads_;
 };
+
+/// With threads of the standard library. @see BasicThreadPool
+using ThreadPool = BasicThreadPool<std::jthread>;
 
 }  // namespace rlx::inline v0_1
 

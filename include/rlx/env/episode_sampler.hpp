@@ -65,25 +65,28 @@ class CyclingSampler {
 };
 
 /// Holds any `EpisodeSampler`; one virtual call per episode. Copies have their own state.
-class AnyEpisodeSampler {
+/// Called AnyEpisodeSampler. @tparam Default  what a new one holds; a parameter so that a program compiles only what it uses
+template <class Default>
+class BasicAnyEpisodeSampler {
  public:
-  AnyEpisodeSampler() : AnyEpisodeSampler(CyclingSampler{}) {}
+  BasicAnyEpisodeSampler() : BasicAnyEpisodeSampler(Default{}) {}
 
   /// Takes the sampler over.
   template <EpisodeSampler P>
-  requires(!std::same_as<P, AnyEpisodeSampler> && std::copy_constructible<P>) AnyEpisodeSampler(P sampler)
+  requires(!std::same_as<P, BasicAnyEpisodeSampler> && std::copy_constructible<P>) BasicAnyEpisodeSampler(P sampler)
       : held_(std::make_unique<Held<P>>(std::move(sampler))) {}
 
   /// Copies the sampler with its state.
-  AnyEpisodeSampler(const AnyEpisodeSampler& other) : held_(other.held_->clone()) {}
+  BasicAnyEpisodeSampler(const BasicAnyEpisodeSampler& other) : held_(other.held_->clone()) {}
   /// Copies the sampler with its state.
-  AnyEpisodeSampler& operator=(const AnyEpisodeSampler& other) {
+  BasicAnyEpisodeSampler& operator=(const BasicAnyEpisodeSampler& other) {
     if (this != &other) held_ = other.held_->clone();
     return *this;
   }
-  AnyEpisodeSampler(AnyEpisodeSampler&&) noexcept = default;             ///< The other may only be destroyed or assigned.
-  AnyEpisodeSampler& operator=(AnyEpisodeSampler&&) noexcept = default;  ///< The other may only be destroyed or assigned.
-  ~AnyEpisodeSampler() = default;
+  BasicAnyEpisodeSampler(BasicAnyEpisodeSampler&&) noexcept = default;  ///< The other may only be destroyed or assigned.
+  BasicAnyEpisodeSampler& operator=(BasicAnyEpisodeSampler&&) noexcept =
+      default;  ///< The other may only be destroyed or assigned.
+  ~BasicAnyEpisodeSampler() = default;
 
   std::size_t source(const EpisodeKey& key) const { return held_->source(key); }         ///< As `EpisodeSampler` asks.
   void update(std::span<const EpisodeStatistics> finished) { held_->update(finished); }  ///< As `EpisodeSampler` asks.
@@ -129,6 +132,9 @@ class AnyEpisodeSampler {
 
   std::unique_ptr<Interface> held_;
 };
+
+/// As environments hold one. @see BasicAnyEpisodeSampler
+using AnyEpisodeSampler = BasicAnyEpisodeSampler<CyclingSampler>;
 
 }  // namespace rlx::inline v0_1
 

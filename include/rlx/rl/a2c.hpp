@@ -35,10 +35,11 @@ struct A2cRule {
     settings.surrogate = Surrogate::log_prob;
     return settings;
   }
-  static Optimizer optimizer(const A2cConfig& config, const nn::ParameterStore<float>& store) {
+  template <class S>
+  static BasicOptimizer<S> optimizer(const A2cConfig& config, const nn::ParameterStore<S>& store) {
     if (config.use_rms_prop)
-      return Optimizer(nn::RmsProp(store, {.alpha = config.rms_prop_alpha, .epsilon = config.rms_prop_eps}));
-    return Optimizer(nn::Adam(store, {.epsilon = config.adam_eps, .weight_decay = config.weight_decay}));
+      return BasicOptimizer<S>(nn::BasicRmsProp<S>(store, {.alpha = config.rms_prop_alpha, .epsilon = config.rms_prop_eps}));
+    return BasicOptimizer<S>(nn::BasicAdam<S>(store, {.epsilon = config.adam_eps, .weight_decay = config.weight_decay}));
   }
 };
 

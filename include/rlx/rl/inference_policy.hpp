@@ -49,7 +49,8 @@ struct Decision {
 namespace detail {
 
 /// The distribution that a layout names. @throws ConfigError for an unknown one, or sizes that contradict each other
-inline AnyActionHead head_of(const PolicyLayout& layout) {
+template <class Layout>
+AnyActionHead head_of(const Layout& layout) {
   const auto fail = [&](const std::string& what) {
     throw ConfigError("policy layout: distribution '" + layout.distribution + "': " + what);
   };

@@ -5,6 +5,7 @@
 #ifndef RLX_RL_LOGGER_HPP
 #define RLX_RL_LOGGER_HPP
 
+#include <concepts>
 #include <cstdint>
 #include <limits>
 #include <map>
@@ -25,8 +26,9 @@ struct LogRow {
   const std::map<std::string, double, std::less<>>* values = nullptr;  ///< by key; lives as long as the call that gets it
 
   /// The value of a key; NaN if it was not recorded.
-  double at(std::string_view key) const {
-    const auto found = values->find(key);
+  template <std::convertible_to<std::string_view> Key>
+  double at(const Key& key) const {
+    const auto found = values->find(std::string_view(key));
     return found == values->end() ? std::numeric_limits<double>::quiet_NaN() : found->second;
   }
 };
@@ -60,7 +62,9 @@ class LogOutput {
 };
 
 /// Collects numbers and hands them to outputs. One thread at a time; it changes nothing in training.
-class Logger {
+/// Called Logger. @tparam Number  double; a parameter so that a program compiles only what it uses
+template <class Number>
+class BasicLogger {
  public:
   /// Adds an output and returns it. `Output` is constructed from the arguments.
   template <class Output, class... Args>
@@ -72,19 +76,19 @@ class Logger {
   }
 
   /// Remembers a number until the next dump; the last one counts.
-  void record(std::string_view key, double value) { slot(key) = {value, 1.0}; }
+  void record(std::string_view key, Number value) { slot(key) = {value, 1.0}; }
   /// Remembers the mean of all numbers given under this key until the next dump.
-  void record_mean(std::string_view key, double value) {
+  void record_mean(std::string_view key, Number value) {
     Sum& sum = slot(key);
     sum.total += value;
     sum.count += 1.0;
   }
   /// The mean or number under a key, of this dump or the one before; NaN if there is none.
-  double value(std::string_view key) const {
+  Number value(std::string_view key) const {
     const auto found = sums_.find(key);
     if (found != sums_.end() && found->second.count > 0.0) return found->second.total / found->second.count;
     const auto last = values_.find(key);
-    return last == values_.end() ? std::numeric_limits<double>::quiet_NaN() : last->second;
+    return last == values_.end() ? std::numeric_limits<Number>::quiet_NaN() : last->second;
   }
 
   /// Opens all outputs. @throws IoError
@@ -111,8 +115,8 @@ class Logger {
 
  private:
   struct Sum {
-    double total = 0.0;
-    double count = 0.0;
+    Number total = 0;
+    Number count = 0;
   };
   Sum& slot(std::string_view key) {
     const auto found = sums_.find(key);
@@ -121,8 +125,11 @@ class Logger {
 
   std::vector<std::unique_ptr<LogOutput>> outputs_;
   std::map<std::string, Sum, std::less<>> sums_;
-  std::map<std::string, double, std::less<>> values_;
+  std::map<std::string, Number, std::less<>> values_;
 };
+
+/// As learners take it. @see BasicLogger
+using Logger = BasicLogger<double>;
 
 }  // namespace rlx::inline v0_1
 

@@ -39,8 +39,9 @@ struct PpoRule {
     settings.value_clip = config.value_clip;
     return settings;
   }
-  static Optimizer optimizer(const PpoConfig& config, const nn::ParameterStore<float>& store) {
-    return Optimizer(nn::Adam(store, {.epsilon = config.adam_eps, .weight_decay = config.weight_decay}));
+  template <class S>
+  static BasicOptimizer<S> optimizer(const PpoConfig& config, const nn::ParameterStore<S>& store) {
+    return BasicOptimizer<S>(nn::BasicAdam<S>(store, {.epsilon = config.adam_eps, .weight_decay = config.weight_decay}));
   }
 };
 

@@ -14,7 +14,9 @@
 
 namespace rlx::inline v0_1 {
 
-class Logger;
+template <class Number>
+class BasicLogger;
+using Logger = BasicLogger<double>;
 
 /// A part of a minibatch as a risk objective sees it; all spans have one entry per row. @tparam S float in the learner.
 template <std::floating_point S>

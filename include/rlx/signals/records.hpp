@@ -20,8 +20,10 @@
 #include <nlohmann/json_fwd.hpp>
 
 namespace rlx::inline v0_1::detail {
-class JsonTree;
-}
+template <class Number>
+class BasicJsonTree;
+using JsonTree = BasicJsonTree<double>;
+}  // namespace rlx::inline v0_1::detail
 
 namespace rlx::inline v0_1::signals {
 

@@ -25,15 +25,18 @@
 
 namespace rlx::inline v0_1::detail {
 
-struct JsonMember;
+template <class Number>
+struct BasicJsonMember;
 
 /// A value; the members of an object are in the order of their keys. Numbers that are not finite become null.
-class JsonTree {
+/// Called JsonTree. @tparam Number  double; a parameter so that a program compiles only what it uses
+template <class Number>
+class BasicJsonTree {
  public:
-  JsonTree() noexcept = default;
-  JsonTree(std::nullptr_t) noexcept {}
+  BasicJsonTree() noexcept = default;
+  BasicJsonTree(std::nullptr_t) noexcept {}
   template <class T>
-  requires(std::integral<T> || std::floating_point<T>) JsonTree(T value)
+  requires(std::integral<T> || std::floating_point<T>) BasicJsonTree(T value)
   noexcept {
     if constexpr (std::same_as<T, bool>) {
       kind_ = Kind::boolean;
@@ -41,31 +44,31 @@ class JsonTree {
     } else if constexpr (std::floating_point<T>) {
       if (!is_finite(value)) return;
       kind_ = Kind::floating;
-      number_ = static_cast<double>(value);
+      number_ = static_cast<Number>(value);
     } else {
       kind_ = std::unsigned_integral<T> ? Kind::natural : Kind::integer;
       bits_ = static_cast<std::uint64_t>(value);
     }
   }
-  JsonTree(std::string text) noexcept : kind_(Kind::text), text_(std::move(text)) {}
-  JsonTree(std::string_view text) : kind_(Kind::text), text_(text) {}
-  JsonTree(const char* text) : kind_(Kind::text), text_(text) {}
+  BasicJsonTree(std::string text) noexcept : kind_(Kind::text), text_(std::move(text)) {}
+  BasicJsonTree(std::string_view text) : kind_(Kind::text), text_(text) {}
+  BasicJsonTree(const char* text) : kind_(Kind::text), text_(text) {}
   /// An array. @{
   template <class T>
-  JsonTree(std::span<T> values) : kind_(Kind::array) {
+  BasicJsonTree(std::span<T> values) : kind_(Kind::array) {
     items_.reserve(values.size());
     for (const T& value : values) items_.emplace_back(value);
   }
   template <class T>
-  JsonTree(const std::vector<T>& values) : JsonTree(std::span(values)) {}
+  BasicJsonTree(const std::vector<T>& values) : BasicJsonTree(std::span(values)) {}
   /// @}
-  JsonTree(const std::map<std::string, std::string>& texts) : kind_(Kind::object) {
+  BasicJsonTree(const std::map<std::string, std::string>& texts) : kind_(Kind::object) {
     for (const auto& [key, text] : texts) keys_.push_back(key), items_.push_back(text);
   }
 
-  static JsonTree array() { return JsonTree(Kind::array); }
-  static JsonTree object() { return JsonTree(Kind::object); }
-  static JsonTree object(std::initializer_list<JsonMember> members);
+  static BasicJsonTree array() { return BasicJsonTree(Kind::array); }
+  static BasicJsonTree object() { return BasicJsonTree(Kind::object); }
+  static BasicJsonTree object(std::initializer_list<BasicJsonMember<Number>> members);
 
   bool is_null() const noexcept { return kind_ == Kind::null; }
   bool is_boolean() const noexcept { return kind_ == Kind::boolean; }
@@ -96,10 +99,10 @@ class JsonTree {
 
   /// Values of an array or an object. @{
   std::size_t size() const noexcept { return items_.size(); }
-  const JsonTree* begin() const noexcept { return items_.data(); }
-  const JsonTree* end() const noexcept { return items_.data() + items_.size(); }
-  const JsonTree& operator[](std::size_t i) const { return items_[i]; }
-  void push_back(JsonTree item) {
+  const BasicJsonTree* begin() const noexcept { return items_.data(); }
+  const BasicJsonTree* end() const noexcept { return items_.data() + items_.size(); }
+  const BasicJsonTree& operator[](std::size_t i) const { return items_[i]; }
+  void push_back(BasicJsonTree item) {
     kind_ = Kind::array;
     items_.push_back(std::move(item));
   }
@@ -108,12 +111,12 @@ class JsonTree {
   /// Keys of an object, in the order of its values.
   const std::vector<std::string>& keys() const noexcept { return keys_; }
   /// The value of a key; `end()` without one.
-  const JsonTree* find(std::string_view key) const noexcept {
+  const BasicJsonTree* find(std::string_view key) const noexcept {
     const std::size_t at = position(key);
     return at < keys_.size() && keys_[at] == key ? begin() + at : end();
   }
   /// The value of a key, which is added if it is new; null becomes an object.
-  JsonTree& operator[](std::string_view key) {
+  BasicJsonTree& operator[](std::string_view key) {
     kind_ = Kind::object;
     const std::size_t at = position(key);
     if (at == keys_.size() || keys_[at] != key) {
@@ -124,7 +127,7 @@ class JsonTree {
   }
 
   /// Numbers by value, whatever their kind.
-  friend bool operator==(const JsonTree& a, const JsonTree& b) noexcept {
+  friend bool operator==(const BasicJsonTree& a, const BasicJsonTree& b) noexcept {
     if (a.is_number() && b.is_number()) {
       if (!a.is_number_integer() || !b.is_number_integer()) return a.as_double() == b.as_double();
       return a.bits_ == b.bits_ && a.is_negative() == b.is_negative();
@@ -141,24 +144,25 @@ class JsonTree {
   }
 
   /// Parses one JSON value as strictly as `parse_json`. @throws DataError with file, line and column
-  static JsonTree parse(std::string_view text, const std::string& file, int max_depth = 200);
+  static BasicJsonTree parse(std::string_view text, const std::string& file, int max_depth = 200);
 
  private:
+  template <class Tree>
   friend class JsonTreeParser;
   enum class Kind : std::uint8_t { null, boolean, integer, natural, floating, text, array, object };
-  explicit JsonTree(Kind kind) noexcept : kind_(kind) {}
+  explicit BasicJsonTree(Kind kind) noexcept : kind_(kind) {}
 
   bool is_negative() const noexcept { return kind_ == Kind::integer && static_cast<std::int64_t>(bits_) < 0; }
-  double as_double() const noexcept {
+  Number as_double() const noexcept {
     if (kind_ == Kind::floating) return number_;
-    return is_negative() ? static_cast<double>(static_cast<std::int64_t>(bits_)) : static_cast<double>(bits_);
+    return is_negative() ? static_cast<Number>(static_cast<std::int64_t>(bits_)) : static_cast<Number>(bits_);
   }
   /// Of the first key that is not before `key`.
   std::size_t position(std::string_view key) const noexcept {
     std::size_t low = 0;
     for (std::size_t high = keys_.size(); low < high;) {
       const std::size_t middle = (low + high) / 2;
-      if (keys_[middle] < key) {
+      if (keys_[middle].compare(key) < 0) {
         low = middle + 1;
       } else {
         high = middle;
@@ -234,23 +238,27 @@ class JsonTree {
 
   Kind kind_ = Kind::null;
   std::uint64_t bits_ = 0;  // of a boolean or an integer
-  double number_ = 0.0;     // floating
+  Number number_ = 0;       // floating
   std::string text_;
-  std::vector<std::string> keys_;  // of an object, ascending
-  std::vector<JsonTree> items_;    // of an array or an object
+  std::vector<std::string> keys_;     // of an object, ascending
+  std::vector<BasicJsonTree> items_;  // of an array or an object
 };
 
 /// A key and its value, in braces.
-struct JsonMember {
+template <class Number>
+struct BasicJsonMember {
   std::string_view key;
-  JsonTree value;
+  BasicJsonTree<Number> value;
 };
 
-inline JsonTree JsonTree::object(std::initializer_list<JsonMember> members) {
-  JsonTree result(Kind::object);
-  for (const JsonMember& member : members) result[member.key] = member.value;
+template <class Number>
+BasicJsonTree<Number> BasicJsonTree<Number>::object(std::initializer_list<BasicJsonMember<Number>> members) {
+  BasicJsonTree result(Kind::object);
+  for (const BasicJsonMember<Number>& member : members) result[member.key] = member.value;
   return result;
 }
+
+using JsonTree = BasicJsonTree<double>;
 
 /// Bytes of the UTF-8 character that begins at `at`; 0 if there is none (RFC 3629).
 inline std::size_t utf8_length(std::string_view text, std::size_t at) noexcept {
@@ -269,7 +277,8 @@ inline std::size_t utf8_length(std::string_view text, std::size_t at) noexcept {
   return 0;
 }
 
-inline void JsonTree::append_text(std::string& out, std::string_view text) {
+template <class Number>
+void BasicJsonTree<Number>::append_text(std::string& out, std::string_view text) {
   out += '"';
   for (std::size_t i = 0; i < text.size();) {
     const std::size_t length = utf8_length(text, i);
@@ -295,13 +304,14 @@ inline void JsonTree::append_text(std::string& out, std::string_view text) {
 }
 
 /// Recursive descent; every complaint is a DataError with file, line and column.
+template <class Tree>
 class JsonTreeParser {
  public:
   JsonTreeParser(std::string_view text, const std::string& file, int max_depth)
       : text_(text), file_(file), max_depth_(max_depth) {}
 
-  JsonTree whole() {
-    JsonTree result = value(0);
+  Tree whole() {
+    Tree result = value(0);
     skip_space();
     if (at_ != text_.size()) fail("text after the end of the value");
     return result;
@@ -331,7 +341,7 @@ class JsonTreeParser {
     if (!accept(c)) fail("expected '" + std::string(1, c) + '\'');
   }
 
-  JsonTree value(int depth) {
+  Tree value(int depth) {
     skip_space();
     const bool opens = peek() == '{' || peek() == '[';
     if (depth + (opens ? 1 : 0) > max_depth_) fail("nested deeper than " + std::to_string(max_depth_) + " levels");
@@ -342,15 +352,15 @@ class JsonTreeParser {
     for (const std::string_view word : {"null", "true", "false"}) {
       if (text_.substr(at_, word.size()) != word) continue;
       at_ += word.size();
-      return word == "null" ? JsonTree() : JsonTree(word == "true");
+      return word == "null" ? Tree() : Tree(word == "true");
     }
     fail("expected a value");
   }
 
-  JsonTree object(int depth) {
-    std::map<std::string, JsonTree> members;
+  Tree object(int depth) {
+    std::map<std::string, Tree> members;
     expect('{');
-    if (accept('}')) return JsonTree::object();
+    if (accept('}')) return Tree::object();
     do {
       skip_space();
       const auto [entry, is_new] = members.try_emplace(string());
@@ -359,13 +369,13 @@ class JsonTreeParser {
       entry->second = value(depth);
     } while (accept(','));
     expect('}');
-    JsonTree result = JsonTree::object();
+    Tree result = Tree::object();
     for (auto& [key, entry] : members) result.keys_.push_back(key), result.items_.push_back(std::move(entry));
     return result;
   }
 
-  JsonTree array(int depth) {
-    JsonTree result = JsonTree::array();
+  Tree array(int depth) {
+    Tree result = Tree::array();
     expect('[');
     if (accept(']')) return result;
     do result.push_back(value(depth));
@@ -378,7 +388,7 @@ class JsonTreeParser {
     if (!is_digit()) fail("expected a digit");
     while (is_digit()) ++at_;
   }
-  JsonTree number() {
+  Tree number() {
     const std::size_t begin = at_;
     const bool negative = peek() == '-';
     if (negative) ++at_;
@@ -429,8 +439,9 @@ class JsonTreeParser {
   std::size_t at_ = 0;
 };
 
-inline JsonTree JsonTree::parse(std::string_view text, const std::string& file, int max_depth) {
-  return JsonTreeParser(text, file, max_depth).whole();
+template <class Number>
+BasicJsonTree<Number> BasicJsonTree<Number>::parse(std::string_view text, const std::string& file, int max_depth) {
+  return JsonTreeParser<BasicJsonTree>(text, file, max_depth).whole();
 }
 
 }  // namespace rlx::inline v0_1::detail

@@ -255,7 +255,9 @@ class BasicJsonObject {
 };
 
 namespace detail {
-class JsonTree;
+template <class Number>
+class BasicJsonTree;
+using JsonTree = BasicJsonTree<double>;
 using JsonTreeObject = BasicJsonObject<JsonTree>;
 }  // namespace detail
 

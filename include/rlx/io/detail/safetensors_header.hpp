@@ -30,9 +30,11 @@ struct SafetensorsEntry {
 };
 
 /// Reads the header. Every complaint is a CheckpointError that begins with the file's name.
+/// @tparam Text  std::string_view; a parameter so that a program compiles only what it uses
+template <class Text>
 class SafetensorsHeaderReader {
  public:
-  SafetensorsHeaderReader(std::string_view text, std::string_view file) : text_(text), file_(file) {}
+  SafetensorsHeaderReader(Text text, std::string_view file) : text_(text), file_(file) {}
 
   void read() {
     if (text_.empty() || text_.front() != '{') fail("the header must begin with '{'");
@@ -159,7 +161,7 @@ class SafetensorsHeaderReader {
     }
   }
 
-  std::string_view text_;
+  Text text_;
   std::string_view file_;
   std::size_t position_ = 0;
   bool has_metadata_ = false;

@@ -30,13 +30,15 @@ inline double sum_of_squares(std::span<const float> values) noexcept {
 
 /// Shard 0 is the gradient buffer of the parameter store, the others are owned. Work over elements is cut into blocks of fixed
 /// size, so neither the number of threads nor their speed can change a bit.
-class GradientShards {
+/// A template so that a program compiles only what it uses.
+template <class S>
+class BasicGradientShards {
  public:
   /// Elements that one thread takes at once: large enough to pay for waking it, small enough to stay in its cache.
   static constexpr std::size_t block = 8192;
   static constexpr std::size_t few_blocks = 2;
 
-  GradientShards(std::span<float> first, std::size_t shards)
+  BasicGradientShards(std::span<S> first, std::size_t shards)
       : size_(first.size()), owned_(size_ * (shards - 1)), buffers_(shards), squares_((size_ + block - 1) / block) {
     buffers_[0] = first.data();
     for (std::size_t s = 1; s < shards; ++s) buffers_[s] = owned_.data() + (s - 1) * size_;
@@ -45,7 +47,7 @@ class GradientShards {
 
   std::size_t count() const noexcept { return buffers_.size(); }
   std::size_t blocks() const noexcept { return squares_.size(); }
-  std::span<float> shard(std::size_t s) noexcept { return {buffers_[s], size_}; }
+  std::span<S> shard(std::size_t s) noexcept { return {buffers_[s], size_}; }
 
   /// Calls f(block) once for each. A few blocks stay on the calling thread: handing them out takes longer than they do, and
   /// the pool must wake for every call.
@@ -60,9 +62,9 @@ class GradientShards {
     const auto one = [&](std::size_t b) {
       const std::size_t begin = b * block;
       const std::size_t count_here = std::min(block, size_ - begin);
-      float** const here = shifted_.data() + b * buffers_.size();
+      S** const here = shifted_.data() + b * buffers_.size();
       for (std::size_t s = 0; s < buffers_.size(); ++s) here[s] = buffers_[s] + begin;
-      tree_sum<float>(std::span<float* const>(here, buffers_.size()), count_here);
+      tree_sum<S>(std::span<S* const>(here, buffers_.size()), count_here);
       squares_[b] = sum_of_squares({buffers_[0] + begin, count_here});
     };
     for_each_block(pool, one);
@@ -71,10 +73,12 @@ class GradientShards {
 
  private:
   std::size_t size_;
-  nn::AlignedVector<float> owned_;
-  std::vector<float*> buffers_, shifted_;
+  nn::AlignedVector<S> owned_;
+  std::vector<S*> buffers_, shifted_;
   std::vector<double> squares_;
 };
+
+using GradientShards = BasicGradientShards<float>;
 
 }  // namespace rlx::inline v0_1::detail
 

@@ -16,15 +16,18 @@
 namespace rlx::inline v0_1::detail {
 
 /// null stands for none.
-inline JsonTree best_to_json(const std::optional<BestScore>& best) {
+template <class Best>
+JsonTree best_to_json(const std::optional<Best>& best) {
   if (!best) return nullptr;
   return JsonTree::object({{"score", best->score}, {"num_timesteps", best->num_timesteps}, {"episode", best->episode}});
 }
 /// @throws ConfigError
-inline std::optional<BestScore> best_from_json(const JsonTree& json, const std::string& where) {
+template <class Json>
+std::optional<BestScore> best_from_json(const Json& json, const std::string& where) {
   if (json.is_null()) return std::nullopt;
-  JsonTreeObject in(json, where);
-  return BestScore{in.get<double>("score"), in.get<std::uint64_t>("num_timesteps"), in.get<std::uint64_t>("episode")};
+  BasicJsonObject<Json> in(json, where);
+  return BestScore{in.template get<double>("score"), in.template get<std::uint64_t>("num_timesteps"),
+                   in.template get<std::uint64_t>("episode")};
 }
 
 /// Calls `read` with the JSON of a note. @throws CheckpointError if `read` does not find what it expects

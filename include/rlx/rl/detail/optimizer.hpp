@@ -17,55 +17,62 @@
 
 namespace rlx::inline v0_1::detail {
 
-class Optimizer {
+/// A template so that a program compiles only what it uses.
+template <class S>
+class BasicOptimizer {
+  using Adam = nn::BasicAdam<S>;
+  using RmsProp = nn::BasicRmsProp<S>;
+
  public:
-  explicit Optimizer(nn::Adam adam) : kind_(std::move(adam)) {}
-  explicit Optimizer(nn::RmsProp rms_prop) : kind_(std::move(rms_prop)) {}
+  explicit BasicOptimizer(Adam adam) : kind_(std::move(adam)) {}
+  explicit BasicOptimizer(RmsProp rms_prop) : kind_(std::move(rms_prop)) {}
 
   /// Factors of one step, then `apply` to ranges of the buffers in any order and from any thread.
   void begin_step(double learning_rate, double grad_scale) {
     rate_ = learning_rate, scale_ = grad_scale;
-    if (auto* const adam = std::get_if<nn::Adam>(&kind_)) adam_step_ = adam->begin_step(learning_rate, grad_scale);
+    if (auto* const adam = std::get_if<Adam>(&kind_)) adam_step_ = adam->begin_step(learning_rate, grad_scale);
   }
-  void apply(std::span<float> parameters, std::span<const float> gradients, std::size_t begin, std::size_t count) {
-    if (auto* const adam = std::get_if<nn::Adam>(&kind_)) {
+  void apply(std::span<S> parameters, std::span<const S> gradients, std::size_t begin, std::size_t count) {
+    if (auto* const adam = std::get_if<Adam>(&kind_)) {
       adam->apply(adam_step_, parameters, gradients, begin, count);
     } else {
-      std::get<nn::RmsProp>(kind_).apply(parameters, gradients, rate_, scale_, begin, count);
+      std::get<RmsProp>(kind_).apply(parameters, gradients, rate_, scale_, begin, count);
     }
   }
 
   /// Steps made, for the bias correction of Adam.
   std::uint64_t steps() const noexcept {
-    const auto* const adam = std::get_if<nn::Adam>(&kind_);
+    const auto* const adam = std::get_if<Adam>(&kind_);
     return adam == nullptr ? 0 : adam->steps();
   }
   void set_steps(std::uint64_t steps) noexcept {
-    if (auto* const adam = std::get_if<nn::Adam>(&kind_)) adam->set_steps(steps);
+    if (auto* const adam = std::get_if<Adam>(&kind_)) adam->set_steps(steps);
   }
 
   void append_state(std::vector<io::TensorView>& tensors) const {
-    if (const auto* const adam = std::get_if<nn::Adam>(&kind_)) {
+    if (const auto* const adam = std::get_if<Adam>(&kind_)) {
       tensors.push_back(io::tensor_view("optimizer/m", adam->first_moment()));
       tensors.push_back(io::tensor_view("optimizer/v", adam->second_moment()));
     } else {
-      tensors.push_back(io::tensor_view("optimizer/v", std::get<nn::RmsProp>(kind_).square()));
+      tensors.push_back(io::tensor_view("optimizer/v", std::get<RmsProp>(kind_).square()));
     }
   }
   void read_state(const io::Safetensors& file) {
-    if (auto* const adam = std::get_if<nn::Adam>(&kind_)) {
+    if (auto* const adam = std::get_if<Adam>(&kind_)) {
       file.read_into("optimizer/m", adam->first_moment());
       file.read_into("optimizer/v", adam->second_moment());
     } else {
-      file.read_into("optimizer/v", std::get<nn::RmsProp>(kind_).square());
+      file.read_into("optimizer/v", std::get<RmsProp>(kind_).square());
     }
   }
 
  private:
-  std::variant<nn::Adam, nn::RmsProp> kind_;
-  nn::Adam::Step adam_step_{};
+  std::variant<Adam, RmsProp> kind_;
+  typename Adam::Step adam_step_{};
   double rate_ = 0.0, scale_ = 1.0;
 };
+
+using Optimizer = BasicOptimizer<float>;
 
 }  // namespace rlx::inline v0_1::detail
 

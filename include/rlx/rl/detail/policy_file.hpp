@@ -25,6 +25,7 @@
 #include <rlx/rl/detail/value_scale.hpp>
 #include <rlx/rl/policy_layout.hpp>
 
+// Templates over io::Safetensors and lists of its tensors, so that a program compiles only what it uses.
 namespace rlx::inline v0_1::detail {
 
 inline constexpr std::string_view policy_format = "rlx-policy";
@@ -97,7 +98,8 @@ PolicyLayout layout_from_json(const Json& json, const std::string& where) {
 }
 
 /// The "rlx" text of a file, parsed; whatever is wrong with it is a CheckpointError.
-inline JsonTree read_metadata(const io::Safetensors& file) {
+template <class File>
+JsonTree read_metadata(const File& file) {
   try {
     return JsonTree::parse(file.metadata("rlx"), file.name());
   } catch (const DataError& error) {
@@ -106,7 +108,8 @@ inline JsonTree read_metadata(const io::Safetensors& file) {
 }
 
 /// Before memory is taken for what a graph claims: the file has all its tensors, in these shapes. @throws CheckpointError
-inline void require_parameters(const io::Safetensors& file, const nn::GraphSpec& spec) {
+template <class File>
+void require_parameters(const File& file, const nn::GraphSpec& spec) {
   const std::vector<nn::NodeShape> shapes = nn::infer_shapes(spec);
   for (const nn::NodeSpec& node : spec.nodes) {
     if (node.inputs.empty()) continue;
@@ -137,7 +140,8 @@ void append_parameters(const nn::ParameterStore<S>& store, std::vector<io::Tenso
   }
 }
 
-inline void read_normalizer(const io::Safetensors& file, const std::string& name, RunningMeanStd& statistics) {
+template <class File>
+void read_normalizer(const File& file, const std::string& name, RunningMeanStd& statistics) {
   std::vector<double> mean(statistics.columns());
   std::vector<double> variance(statistics.columns());
   double count = 0.0;
@@ -152,7 +156,8 @@ inline void read_normalizer(const io::Safetensors& file, const std::string& name
 }
 
 /// @throws CheckpointError
-inline ValueScale read_value_scale(const io::Safetensors& file) {
+template <class File>
+ValueScale read_value_scale(const File& file) {
   std::array<double, 3> value{};
   const std::span<double> numbers(value);
   file.read_into("normalizer/value/mean", numbers.subspan(0, 1));
@@ -166,8 +171,8 @@ inline ValueScale read_value_scale(const io::Safetensors& file) {
   return scale;
 }
 
-inline void append_normalizer(const std::string& name, const RunningMeanStd& statistics, const double& count,
-                              std::vector<io::TensorView>& tensors) {
+template <class Tensors>
+void append_normalizer(const std::string& name, const RunningMeanStd& statistics, const double& count, Tensors& tensors) {
   tensors.push_back(io::tensor_view("normalizer/" + name + "/mean", statistics.mean()));
   tensors.push_back(io::tensor_view("normalizer/" + name + "/var", statistics.variance()));
   tensors.push_back(io::tensor_view("normalizer/" + name + "/count", std::span<const double>(&count, 1)));

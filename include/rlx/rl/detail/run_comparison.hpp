@@ -16,13 +16,14 @@
 namespace rlx::inline v0_1::detail {
 
 /// Lists every key on which two flat JSON objects differ, "key: saved 1, here 2", except the allowed ones.
-inline void list_differences(const JsonTree& saved, const JsonTree& here, const std::vector<std::string>& allow,
-                             std::vector<std::string>& out) {
+template <class Json>
+void list_differences(const Json& saved, const Json& here, const std::vector<std::string>& allow,
+                      std::vector<std::string>& out) {
   const auto allowed = [&](const std::string& key) { return std::find(allow.begin(), allow.end(), key) != allow.end(); };
   for (std::size_t i = 0; i < here.size(); ++i) {
     const std::string& key = here.keys()[i];
     if (allowed(key)) continue;
-    const JsonTree* const other = saved.find(key);
+    const Json* const other = saved.find(key);
     if (other == saved.end()) {
       out.push_back(key + ": saved nothing, here " + here[i].dump());
     } else if (*other != here[i]) {
@@ -44,7 +45,8 @@ inline void refuse_differences(const std::string& file, const std::vector<std::s
 }
 
 /// @throws CheckpointError for tensors that this learner did not write.
-inline void refuse_other_tensors(const io::Safetensors& file, const std::vector<io::TensorView>& expected) {
+template <class File>
+void refuse_other_tensors(const File& file, const std::vector<io::TensorView>& expected) {
   for (const io::TensorView& tensor : file.tensors()) {
     const bool known =
         std::any_of(expected.begin(), expected.end(), [&](const io::TensorView& e) { return e.name == tensor.name; });

@@ -87,7 +87,9 @@ struct LoggedFigures {
   std::span<const float> log_std = {};
 };
 
-inline void record_update(Logger& log, const UpdateMetrics& m, const LoggedFigures& figures) {
+/// @tparam Log  Logger; a parameter so that a program compiles only what it uses, as with `record_progress`
+template <class Log>
+void record_update(Log& log, const UpdateMetrics& m, const LoggedFigures& figures) {
   log.record("train/approx_kl", m.approx_kl);
   log.record("train/approx_kl_k1", m.approx_kl_k1);
   if (figures.clips) {
@@ -114,7 +116,8 @@ inline void record_update(Logger& log, const UpdateMetrics& m, const LoggedFigur
 }
 
 /// Progress of the run. @param steps made since `learn` began
-inline void record_progress(Logger& log, const Learner& learner, std::uint64_t steps) {
+template <class Log>
+void record_progress(Log& log, const Learner& learner, std::uint64_t steps) {
   log.record("rollout/ep_rew_mean", learner.mean_episode_return());
   log.record("rollout/ep_len_mean", learner.mean_episode_length());
   const double seconds = learner.elapsed_seconds();
