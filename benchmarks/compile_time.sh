@@ -17,6 +17,7 @@ trap 'rm -rf "$work"' EXIT
 
 budget() {  # of a header or program; 0: none, printed only (io/, the domains, programs)
   case $1 in
+    rlx/rl/offline.hpp) echo 3.0 ;;  # the umbrella of a folder
     rlx/core/*json.hpp | rlx/risk/*_json.hpp | rlx/nn/*_json.hpp | rlx/rl/*_json.hpp) echo 1.6 ;;  # nlohmann/json.hpp: 1.26
     rlx/signals/recent_context.hpp) echo 1.0 ;;
     rlx/signals/*) echo 1.6 ;;

@@ -4,6 +4,7 @@
 #include <rlx/kalshi.hpp>
 #include <rlx/market.hpp>
 #include <rlx/options.hpp>
+#include <rlx/rl/offline.hpp>
 #include <rlx/rlx.hpp>
 #include <rlx/signals.hpp>
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// @brief PPO, evaluation, callbacks, logs, checkpoints, policies for live use, learning from logs.
+/// @brief PPO, evaluation, callbacks, logs, checkpoints, policies for live use. Learning from logs has an umbrella of its own,
+/// rlx/rl/offline.hpp.
 #ifndef RLX_RL_HPP
 #define RLX_RL_HPP
 
@@ -27,20 +28,6 @@
 #include <rlx/rl/logger_json.hpp>
 #include <rlx/rl/losses.hpp>
 #include <rlx/rl/manifest.hpp>
-#include <rlx/rl/offline/action_network.hpp>
-#include <rlx/rl/offline/behaviour_cloning.hpp>
-#include <rlx/rl/offline/behaviour_policies.hpp>
-#include <rlx/rl/offline/cql.hpp>
-#include <rlx/rl/offline/dataset.hpp>
-#include <rlx/rl/offline/fine_tune.hpp>
-#include <rlx/rl/offline/fqe.hpp>
-#include <rlx/rl/offline/import.hpp>
-#include <rlx/rl/offline/iql.hpp>
-#include <rlx/rl/offline/masked_policy.hpp>
-#include <rlx/rl/offline/ope.hpp>
-#include <rlx/rl/offline/record_episodes.hpp>
-#include <rlx/rl/offline/tag_statistics.hpp>
-#include <rlx/rl/offline/transitions.hpp>
 #include <rlx/rl/policy.hpp>
 #include <rlx/rl/policy_layout.hpp>
 #include <rlx/rl/ppo.hpp>

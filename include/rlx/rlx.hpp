@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// @brief The whole core library; each domain has an umbrella of its own, such as rlx/funding.hpp.
+/// @brief The whole core library. Learning from logs has an umbrella of its own, rlx/rl/offline.hpp, and so has each domain, such
+/// as rlx/funding.hpp.
 #ifndef RLX_RLX_HPP
 #define RLX_RLX_HPP
 

@@ -14,6 +14,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #  define RLX_HASH_X86 1
@@ -288,7 +289,7 @@ inline std::string sha256_hex(std::string_view text) { return Sha256().update(te
  * @par Source    RFC 3720 appendix B.4, with its test vectors
  */
 template <class Word = std::uint32_t>
-Word crc32c(std::span<const std::byte> bytes, Word before = 0) noexcept {
+Word crc32c(std::span<const std::byte> bytes, std::type_identity_t<Word> before = 0) noexcept {
 #if RLX_HASH_X86
   if (detail::hash_instructions().sse4_2) return ~detail::crc32c_x86(~before, bytes.data(), bytes.size());
 #endif

@@ -10,5 +10,6 @@
 #include <rlx/kalshi/sqlite_session_store.hpp>
 #include <rlx/market.hpp>
 #include <rlx/options.hpp>
+#include <rlx/rl/offline.hpp>
 #include <rlx/rlx.hpp>
 #include <rlx/signals.hpp>
