@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include <rlx/core/detail/json_tree.hpp>
@@ -17,7 +18,7 @@ namespace rlx::inline v0_1::detail {
 
 /// Lists every key on which two flat JSON objects differ, "key: saved 1, here 2", except the allowed ones.
 template <class Json>
-void list_differences(const Json& saved, const Json& here, const std::vector<std::string>& allow,
+void list_differences(const std::type_identity_t<Json>& saved, const Json& here, const std::vector<std::string>& allow,
                       std::vector<std::string>& out) {
   const auto allowed = [&](const std::string& key) { return std::find(allow.begin(), allow.end(), key) != allow.end(); };
   for (std::size_t i = 0; i < here.size(); ++i) {
