@@ -261,6 +261,7 @@ kalshi::KalshiEnvConfig Options::trading() const {
   config.contracts_per_order = contracts;
   config.position_limit = position_limit;
   config.order_latency_us = static_cast<std::int64_t>(latency_ms * 1'000.0);
+  config.fill.assumed_touch_size = 0;  // of data without sizes: what import --assumed-touch-size gave
   const auto rule = price_rule == "join"      ? kalshi::PriceRule::join
                     : price_rule == "improve" ? kalshi::PriceRule::improve
                                               : kalshi::PriceRule::cross;

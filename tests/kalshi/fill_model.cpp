@@ -414,6 +414,17 @@ TEST_CASE("Without sizes each touch holds ten contracts until its price changes,
   REQUIRE_FALSE(market.bid().live());
 }
 
+TEST_CASE("Without sizes an assumed size of 0 takes the size that the import recorded") {
+  for (const Count size : {contracts(1), contracts(10)}) {
+    Market market({.assumed_touch_size = 0}, false);
+    market.group(0, {yes(4'800, size), no(5'200, size)});
+    market.send(BookSlot::bid, 5'200, contracts(20), 0, 0);
+    market.wait(1);
+    REQUIRE(market.fills == std::vector{taker(0, BookSlot::bid, 5'200, size)});
+    REQUIRE(market.model.available(market.book, BookSide::no, 5'200) == 0);
+  }
+}
+
 TEST_CASE("Without sizes no trade and no decrease fills a resting order") {
   Market market({.trade_share = 1.0}, false);
   market.group(0, {yes(4'800, 1), no(5'200, 1)});
@@ -439,7 +450,7 @@ TEST_CASE("Fill settings outside their range are refused with the field and the 
   REQUIRE_THROWS_WITH(FillModel({.trade_share = 1.5}), ContainsSubstring("trade_share") && ContainsSubstring("1.5"));
   REQUIRE_THROWS_AS(FillModel({.ahead_share = -0.1}), rlx::ConfigError);
   REQUIRE_THROWS_AS(FillModel({.trade_share = std::numeric_limits<double>::quiet_NaN()}), rlx::ConfigError);
-  REQUIRE_THROWS_WITH(FillModel({.assumed_touch_size = 0}), ContainsSubstring("assumed_touch_size"));
+  REQUIRE_THROWS_WITH(FillModel({.assumed_touch_size = -1}), ContainsSubstring("assumed_touch_size"));
   Market market;
   market.send(BookSlot::bid, 5'000, 100, 0);
   REQUIRE_THROWS_AS(market.send(BookSlot::bid, 5'000, 100, 0), std::logic_error);

@@ -164,7 +164,9 @@ class Slow {
   const Sent& sent(BookSlot slot) const { return sent_[s_of(slot)]; }
   Count free(std::size_t side, Price price) const {
     if (sized_) return at(book_[side], price) - at(taken_[side], price);
-    return best(side) == price ? contracts(config_.assumed_touch_size) - touch_taken_[side] : 0;
+    if (best(side) != price) return 0;
+    const int assumed = config_.assumed_touch_size;
+    return std::max<Count>(0, (assumed == 0 ? at(book_[side], price) : contracts(assumed)) - touch_taken_[side]);
   }
 
   std::vector<Taken> fills;
@@ -390,7 +392,8 @@ TEST_CASE("Orders fill as in a slow model written from the rules") {
   for (std::uint64_t seed = 1; seed <= 120; ++seed) {
     const bool has_sizes = seed % 4 != 0;
     const FillConfig config{.trade_share = seed % 3 == 0 ? 0.0 : 0.25 * static_cast<double>(seed % 5),
-                            .ahead_share = seed % 7 == 0 ? 1.0 : 0.5};
+                            .ahead_share = seed % 7 == 0 ? 1.0 : 0.5,
+                            .assumed_touch_size = seed % 8 == 0 ? 0 : 10};
     Slow slow(config, has_sizes);
     Fast fast(config, has_sizes);
     for (const Group& group : random_groups(seed, 1'500)) {

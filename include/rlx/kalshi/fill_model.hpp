@@ -32,7 +32,7 @@ namespace rlx::inline v0_1::kalshi {
 struct FillConfig {
   double trade_share = 0.10;    ///< share of an unexplained decrease at the best level that was traded, 0..1
   double ahead_share = 0.50;    ///< share of the cancelled size that stood ahead of the order, 0..1
-  int assumed_touch_size = 10;  ///< contracts at each touch of data without sizes, >= 1
+  int assumed_touch_size = 10;  ///< contracts at each touch of data without sizes; 0: what the recording says (its import's)
 };
 
 /// @throws ConfigError naming the field and its value
@@ -42,8 +42,8 @@ inline void validate(const FillConfig& config) {
     if (share >= 0.0 && share <= 1.0) continue;  // false for NaN
     throw ConfigError(std::string(name) + ": expected a share of 0..1, found " + std::to_string(share));
   }
-  if (config.assumed_touch_size < 1) {
-    throw ConfigError("fill.assumed_touch_size: expected at least 1 contract, found " +
+  if (config.assumed_touch_size < 0) {
+    throw ConfigError("fill.assumed_touch_size: expected at least 1 contract, or 0 for the recorded size, found " +
                       std::to_string(config.assumed_touch_size));
   }
 }
@@ -115,7 +115,7 @@ struct FillCounts {
  */
 class FillModel {
  public:
-  /// @throws ConfigError for shares outside 0..1 or an assumed size below 1
+  /// @throws ConfigError for shares outside 0..1 or an assumed size below 0
   explicit FillModel(const FillConfig& config = {}) : config_(config) {
     validate(config);
     trade_ppm_ = std::llround(config.trade_share * 1e6);
@@ -225,7 +225,7 @@ class FillModel {
     if (has_sizes_) return book.size_at(side, price) - consumed_at(side, price);
     const Touch touch = book.touch();
     const std::optional<Price>& best = side == BookSide::yes ? touch.bid : touch.ask;
-    return best == price ? assumed_size() - touch_consumed_[static_cast<std::size_t>(side)] : 0;
+    return best == price ? left_at_touch(book, side, price) : 0;
   }
   /// c: how much of a level we have taken. Data without sizes: of the touch of that side, whatever the price.
   Count consumed(BookSide side, Price price) const {
@@ -241,7 +241,7 @@ class FillModel {
       book.for_each_level(side, max_tick_count,
                           [&](Price price, Count size) { return f(price, size - consumed_at(side, price)); });
     } else if (const Touch touch = book.touch(); const auto best = side == BookSide::yes ? touch.bid : touch.ask) {
-      f(*best, assumed_size() - touch_consumed_[static_cast<std::size_t>(side)]);
+      f(*best, left_at_touch(book, side, *best));
     }
   }
 
@@ -280,7 +280,11 @@ class FillModel {
     consumed_levels_ += (value != 0) - (consumed_[index] != 0);
     consumed_[index] = value;
   }
-  Count assumed_size() const noexcept { return contracts(config_.assumed_touch_size); }
+  // Of data without sizes: what may still be taken of the best price of a side.
+  Count left_at_touch(const OrderBook& book, BookSide side, Price best) const {
+    const Count size = config_.assumed_touch_size > 0 ? contracts(config_.assumed_touch_size) : book.size_at(side, best);
+    return std::max(Count{0}, size - touch_consumed_[static_cast<std::size_t>(side)]);
+  }
 
   // True if an order of the slot would trade with a level of the other side at that price.
   static bool meets(BookSlot slot, Price level, Price limit) noexcept {
@@ -624,7 +628,7 @@ inline void FillModel::load_state(StateReader& in) {
   }
   for (Count& count : touch_consumed_) {
     in.read(count);
-    require(count >= 0 && count <= assumed_size());
+    require(count >= 0 && count <= (config_.assumed_touch_size > 0 ? contracts(config_.assumed_touch_size) : max_level_size));
   }
   for (std::optional<Price>* const best : {&last_touch_.bid, &last_touch_.ask}) {
     const auto price = in.read<Price>();
