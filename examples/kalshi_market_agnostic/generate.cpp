@@ -12,7 +12,15 @@
 namespace app {
 
 int generate(const Options& o) {
-  if (!o.store.empty()) require_stores(o.store);
+  if (!o.store.empty()) {
+    require_stores(o.store);
+    if (const std::size_t found = stored_sessions(o.store); found > 0) {
+      throw rlx::DataError(fmt::format(
+          "--store {}: expected a new file, found one with {} sessions; the sessions of every seed have the same numbers and "
+          "tickers",
+          o.store, found));
+    }
+  }
   std::vector<Session> sessions;
   for (kalshi::SyntheticSession& made : kalshi::generate_sessions(o.synthetic(), o.data_seed))
     sessions.push_back(std::move(made.session));

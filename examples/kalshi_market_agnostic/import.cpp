@@ -107,6 +107,20 @@ int import(const Options& o) {
                            "expected at least one row of a market, found none; leave the file out. Nothing was written");
     }
   }
+  // The same recording twice would count twice, and could be trained on and held out at once.
+  for (std::size_t i = 0; i < sessions.size(); ++i) {
+    const auto refuse = [&](const std::string& found) {
+      throw rlx::DataError(
+          o.files[i], 0, 0,
+          fmt::format("expected a recording that is not in the store, found that of {}; leave the file out, or "
+                      "import into a new store. Nothing was written",
+                      found));
+    };
+    for (std::size_t before = 0; before < i; ++before)
+      if (same_recording(*sessions[before], *sessions[i])) refuse(o.files[before]);
+    if (o.store.empty()) continue;
+    if (const auto id = stored_as(o.store, *sessions[i])) refuse(fmt::format("session {} of {}", *id, o.store));
+  }
   std::vector<kalshi::SessionId> ids;
   if (!o.store.empty()) ids = save_sessions(o.store, sessions);
 

@@ -150,9 +150,11 @@ void add_run_flags(CLI::App& app, Options& o) {
   const auto plain = [&](const char* name, auto& value, const char* text) {
     return app.add_option(name, value, text)->capture_default_str()->group(group);
   };
-  plain("--algorithm", o.algorithm, "")->check(CLI::IsMember({"ppo", "a2c"}));
+  plain("--algorithm", o.algorithm, "a2c with SB3's values learns to HOLD: give it --ent-coef 0.1 --n-steps 128")
+      ->check(CLI::IsMember({"ppo", "a2c"}));
   plain("--stop-after-steps", o.stop_after_steps, "stop early and save, as an interruption would; 0: do not");
-  app.add_option("--length-groups", o.length_groups, "edges such as 50,200,1000: a model for each group of lengths")
+  app.add_option("--length-groups", o.length_groups,
+                 "edges such as 50,200,1000, decision groups: a model for each group of lengths")
       ->group(group);
   app.add_option("--init-from", o.init_from, "begin with the parameters of this checkpoint")->group(group);
   app.add_option("--resume", o.resume, "continue the run in this folder exactly where it stopped, with its flags")

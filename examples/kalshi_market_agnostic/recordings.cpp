@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <optional>
 #include <utility>
@@ -37,6 +38,10 @@ kalshi::SqliteSessionStore open_store(const std::string& path, rlx::io::SqliteMo
 void load_store(const std::string& path, Recordings& recordings) {
   const kalshi::SqliteSessionStore store = open_store(path, rlx::io::SqliteMode::read_only);
   recordings.listed = store.list();
+  if (recordings.listed.empty()) {
+    throw rlx::IoError(
+        fmt::format("--store {}: expected sessions, found none; fill it with the commands import or generate", path));
+  }
   for (const kalshi::SessionSummary& session : recordings.listed)
     if (session.loadable) recordings.store.save(store.load(session.id), session.id);
   recall_truth(recordings);
@@ -45,6 +50,21 @@ void load_store(const std::string& path, Recordings& recordings) {
 }  // namespace
 
 void require_stores(const std::string&) {}
+
+std::optional<kalshi::SessionId> stored_as(const std::string& path, const kalshi::SessionData& session) {
+  if (!std::filesystem::exists(path)) return std::nullopt;
+  const kalshi::SqliteSessionStore store = open_store(path, rlx::io::SqliteMode::read_only);
+  for (const kalshi::SessionSummary& stored : store.list()) {
+    if (stored.loadable && stored.start_us == session.start_us() && stored.end_us == session.end_us() &&
+        same_recording(*store.load(stored.id), session))
+      return stored.id;
+  }
+  return std::nullopt;
+}
+
+std::size_t stored_sessions(const std::string& path) {
+  return std::filesystem::exists(path) ? open_store(path, rlx::io::SqliteMode::read_only).list().size() : 0;
+}
 
 std::vector<kalshi::SessionId> save_sessions(const std::string& path, std::span<const Session> sessions) {
   return open_store(path, rlx::io::SqliteMode::create).save_all(sessions);
@@ -70,6 +90,16 @@ void require_stores(const std::string& path) {
       "--store {}: this program was built without SQLite; install it and configure with -DRLX_WITH_SQLITE=ON", path));
 }
 
+std::optional<kalshi::SessionId> stored_as(const std::string& path, const kalshi::SessionData&) {
+  require_stores(path);
+  return {};
+}
+
+std::size_t stored_sessions(const std::string& path) {
+  require_stores(path);
+  return 0;
+}
+
 std::vector<kalshi::SessionId> save_sessions(const std::string& path, std::span<const Session>) {
   require_stores(path);
   return {};
@@ -81,6 +111,20 @@ std::set<std::string, std::less<>> known_tickers(const std::string& path) {
 }
 
 #endif
+
+bool same_recording(const kalshi::SessionData& a, const kalshi::SessionData& b) {
+  if (a.markets().size() != b.markets().size() || a.events() != b.events()) return false;
+  const auto equal = [](const auto& left, const auto& right) {
+    return std::equal(left.begin(), left.end(), right.begin(), right.end());
+  };
+  for (std::size_t m = 0; m < a.markets().size(); ++m) {
+    const kalshi::EventColumns left = a.columns(m), right = b.columns(m);
+    if (a.markets()[m].ticker != b.markets()[m].ticker || !equal(left.ts_us, right.ts_us) || !equal(left.kind, right.kind) ||
+        !equal(left.price, right.price))
+      return false;
+  }
+  return true;
+}
 
 Recordings load_recordings(const Options& o) {
   Recordings recordings;

@@ -12,6 +12,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -32,6 +33,16 @@ struct Recordings {
 
 /// Loads the store of `--store`, or makes the synthetic set. @throws IoError, DataError, ConfigError
 Recordings load_recordings(const Options& o);
+
+/// Whether both are of the same recording: rows of the same markets, times and prices, whatever an import assumed of sizes,
+/// closes and results.
+bool same_recording(const kalshi::SessionData& a, const kalshi::SessionData& b);
+
+/// The session of a store, which may not exist yet, that is of the same recording. @throws IoError, DataError
+std::optional<kalshi::SessionId> stored_as(const std::string& path, const kalshi::SessionData& session);
+
+/// Number of sessions in a store that may not exist yet. @throws IoError, DataError
+std::size_t stored_sessions(const std::string& path);
 
 /// Adds sessions to a store, all or none, and gives their ids. @throws IoError, DataError
 std::vector<kalshi::SessionId> save_sessions(const std::string& path, std::span<const Session> sessions);

@@ -330,12 +330,15 @@ Outcome train_model(const Run& run, std::span<const std::size_t> training_number
   return outcome;
 }
 
-/// Positions of a length group's views among those listed.
-std::vector<std::size_t> members(const Views& views, std::span<const std::size_t> numbers, std::size_t low, std::size_t high) {
-  std::vector<std::size_t> chosen;
-  for (const std::size_t i : numbers)
-    if (views.all[i].length() >= low && views.all[i].length() < high) chosen.push_back(i);
-  return chosen;
+/// Positions of the views listed, by group of lengths.
+std::vector<std::vector<std::size_t>> length_groups(const Views& views, std::span<const std::size_t> numbers,
+                                                    std::span<const std::size_t> edges) {
+  std::vector<std::vector<std::size_t>> positions;
+  for (const auto& group : curriculum::group_by_length(curriculum::select_sources(views.infos, numbers), edges)) {
+    positions.emplace_back();
+    for (const curriculum::EpisodeInfo& info : group) positions.back().push_back(info.source);
+  }
+  return positions;
 }
 
 /// Steps of a checkpoint; 0 for a file that is none or damaged.
@@ -387,21 +390,19 @@ int train_groups(const Run& run, const std::vector<std::size_t>& edges) {
   const Options& o = run.o;
   std::vector<Outcome> outcomes;
   std::vector<std::string> names;
-  std::vector<std::vector<std::size_t>> held_out;
+  const auto training = length_groups(run.views, run.split.training, edges);
+  const auto held_out = length_groups(run.views, run.split.held_out, edges);
   for (std::size_t g = 0; g < edges.size(); ++g) {
-    const std::size_t high = g + 1 < edges.size() ? edges[g + 1] : static_cast<std::size_t>(-1);
-    const std::vector<std::size_t> training = members(run.views, run.split.training, edges[g], high);
-    held_out.push_back(members(run.views, run.split.held_out, edges[g], high));
-    names.push_back(g + 1 < edges.size() ? fmt::format("{}-{}", edges[g], high - 1) : fmt::format("{}+", edges[g]));
-    if (training.empty() || held_out.back().empty()) {
+    names.push_back(g + 1 < edges.size() ? fmt::format("{}-{}", edges[g], edges[g + 1] - 1) : fmt::format("{}+", edges[g]));
+    if (training[g].empty() || held_out[g].empty()) {
       throw rlx::ConfigError(
           fmt::format("--length-groups {}: the group {} has {} training and {} held-out views; move the edges", o.length_groups,
-                      names.back(), training.size(), held_out.back().size()));
+                      names.back(), training[g].size(), held_out[g].size()));
     }
     fmt::print("{}lengths {}\n", g == 0 ? "" : "\n", names.back());
     const std::string folder = fmt::format("/group{}", g + 1);
     outcomes.push_back(
-        trainer_of(o)(run, training, held_out.back(), o.output + folder, resume_point(o, o.resume + folder, false)));
+        trainer_of(o)(run, training[g], held_out[g], o.output + folder, resume_point(o, o.resume + folder, false)));
     if (!outcomes.back().complete) return interrupted ? exit_interrupted : 0;
   }
   std::vector<std::string> headers{"model \\ held-out views"};

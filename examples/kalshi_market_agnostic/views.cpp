@@ -23,7 +23,7 @@ Views make_views(Recordings& recordings, const Options& o) {
                            .day = view.day(),
                            .start_us = view.start_us(),
                            .end_us = view.end_us(),
-                           .length = view.length() - 1});
+                           .length = view.length()});
   }
   return views;
 }

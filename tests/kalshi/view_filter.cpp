@@ -152,6 +152,13 @@ TEST_CASE("a store without a closed session says so") {
   } catch (const rlx::ConfigError& error) {
     CHECK_THAT(error.what(), ContainsSubstring("expected at least one closed session, found none beside 1 that are open"));
   }
+  MemorySessionStore empty;
+  try {
+    (void)make_views(empty);
+    FAIL("no error");
+  } catch (const rlx::ConfigError& error) {
+    CHECK_THAT(error.what(), ContainsSubstring("found none; add sessions to the store"));
+  }
 }
 
 TEST_CASE("filters that cannot be are refused by name") {

@@ -72,6 +72,7 @@ case $case_name in
       stages stage-episodes hold-out split min-length min-coverage min-quality strategy algorithm resume init-from; do
       has sub "--$flag"
     done
+    has sub 'a2c.*learns to HOLD: give it --ent-coef'
     run --version
     ;;
   usage)
@@ -116,6 +117,7 @@ case $case_name in
     refuse 4 'contracts_per_order' train --contracts 200
     refuse 4 'PpoConfig.*batch_size' train --events 10 --total-timesteps 100 --n-steps 2 --n-envs 2
     refuse 4 'stages' train --events 4 --stages 500
+    refuse 4 'edge 50 after 200; expected ascending' train --events 10 --length-groups 200,50 $small --output g
     refuse 4 'length-groups.*move the edges' train --events 10 --length-groups 50,100000 $small --output g
     make_bbo
     refuse 4 '--utc-offset -08:00' import --format bbo-csv day.csv
@@ -157,6 +159,10 @@ case $case_name in
     gzip -k day.csv
     run import --format bbo-csv --utc-offset -08:00 --settlement results.csv --store m.db day.csv.gz
     has out '1 sessions written to m.db'
+    # The same recording twice would count twice, whatever is assumed of it; also within one import.
+    refuse 3 'day.csv: expected a recording that is not in the store, found that of session 1 of m.db; leave the file out' \
+      import --format bbo-csv --utc-offset -08:00 --assumed-touch-size 3 --store m.db day.csv
+    refuse 3 'found that of day.csv.gz; leave the file out' import --format bbo-csv --utc-offset -08:00 day.csv.gz day.csv
     run import --format ws-jsonl --store w.db frames.jsonl
     run inspect --store m.db --min-length 3 --min-coverage 0 --market KXTEST-25DEC05-B1 --session 1
     has out 'length, decision groups +10'
@@ -172,6 +178,8 @@ case $case_name in
     cmp m.db before.db || fail "a failed import changed the store"
     echo 'no database' >plain.db
     refuse 3 'plain.db' inspect --store plain.db
+    : >empty.db
+    refuse 3 'empty.db: expected sessions, found none; fill it with the commands import or generate' inspect --store empty.db
     ;;
   generate)
     run generate --events 4
@@ -187,6 +195,11 @@ case $case_name in
     mv out stored
     run inspect --events 4 --quiet
     cmp out stored || fail "the stored sessions differ from the embedded ones"
+    for seed in 7 8; do
+      refuse 3 's.db: expected a new file, found one with 4 sessions' generate --events 5 --seed $seed --store s.db
+    done
+    : >empty.db
+    run generate --events 4 --store empty.db
     ;;
   inspect)
     run inspect

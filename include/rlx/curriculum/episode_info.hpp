@@ -21,7 +21,7 @@ struct EpisodeInfo {
   std::int32_t day = 0;       ///< UTC day of the source's close, days since 1970
   std::int64_t start_us = 0;  ///< first moment of the data, microseconds since 1970 UTC
   std::int64_t end_us = 0;    ///< last moment of the data, >= start_us
-  std::size_t length = 0;     ///< steps of an episode
+  std::size_t length = 0;     ///< of an episode, in one unit for all sources: steps or decision points
   double difficulty = 0.0;    ///< 0 easy .. 1 hard, see difficulty.hpp
 };
 

@@ -34,7 +34,10 @@ struct FeeCharge {
   Money rebate = 0;       ///< 0 or 1 cent: rounding of this order paid back
   Money cash_change = 0;  ///< gross - net(): all that the fill does to cash
 
-  /// Fee of the fill. Its sum over the fills of an order is never below 0; a single fill can get back more than it pays.
+  /// Fee of the fill: above -1 cent, and over the fills of an order never below 0 in sum. A single fill is below 0 if the
+  /// cent that it gets back is more than it pays: a maker without fee that pays half a cent of rounding. The exchange calls net
+  /// fees "always >= 0", which of single fills contradicts its own accumulator; a rebate held back until a fill pays as much
+  /// would cost an order of many small fills more than one fill of the same size, without limit.
   constexpr Money net() const noexcept { return trade_fee + rounding - rebate; }
   bool operator==(const FeeCharge&) const = default;  ///< Memberwise.
 };

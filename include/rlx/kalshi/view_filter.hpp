@@ -114,8 +114,10 @@ std::vector<MarketSessionView> make_views(Store& store, const ViewFilter& filter
     append_views(store.load(summary.id), filter, views, &rejected);
   }
   if (sessions == 0) {
-    throw ConfigError("views: expected at least one closed session, found none beside " + std::to_string(open) +
-                      " that are open or failed; end their recording or add sessions");
+    throw ConfigError(
+        "views: expected at least one closed session, found none" +
+        (open == 0 ? "; add sessions to the store"
+                   : " beside " + std::to_string(open) + " that are open or failed; end their recording or add sessions"));
   }
   if (views.empty()) {
     throw ConfigError("views: none is left of " + std::to_string(rejected.size()) + " markets of " + std::to_string(sessions) +
