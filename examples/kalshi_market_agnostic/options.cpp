@@ -150,7 +150,7 @@ void add_run_flags(CLI::App& app, Options& o) {
   const auto plain = [&](const char* name, auto& value, const char* text) {
     return app.add_option(name, value, text)->capture_default_str()->group(group);
   };
-  plain("--algorithm", o.algorithm, "a2c with SB3's values learns to HOLD: give it --ent-coef 0.1 --n-steps 128")
+  plain("--algorithm", o.algorithm, "a2c with SB3's values learns to HOLD: give it --ent-coef 0.1 --n-steps 256")
       ->check(CLI::IsMember({"ppo", "a2c"}));
   plain("--stop-after-steps", o.stop_after_steps, "stop early and save, as an interruption would; 0: do not");
   app.add_option("--length-groups", o.length_groups,
