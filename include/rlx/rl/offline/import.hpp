@@ -15,15 +15,14 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
+#include <rlx/core/detail/json_tree.hpp>
 #include <rlx/core/error.hpp>
 #include <rlx/core/finite.hpp>
-#include <rlx/core/json.hpp>
 #include <rlx/core/nearest.hpp>
 #include <rlx/io/csv.hpp>
 #include <rlx/io/iso8601.hpp>
@@ -75,7 +74,8 @@ struct OfflineCsv {
  *                                      .time = "decision_time", .tag = "strategy", .pnl = "pnl_coin", .deterministic = true});
  * @endcode
  */
-inline OfflineImport import_offline_csv(std::string_view text, const std::string& file, const OfflineCsv& format) {
+template <class = void>
+OfflineImport import_offline_csv(std::string_view text, const std::string& file, const OfflineCsv& format) {
   if (format.observation.empty()) throw ConfigError("OfflineCsv: observation names no column");
   const std::size_t a = format.actions.empty() ? format.action_count : format.actions.size();
   if (a == 0) throw ConfigError("OfflineCsv: give the texts of the actions, or action_count above 0");
@@ -231,15 +231,15 @@ struct DecisionLogFormat {
  * @param format  what becomes the observation
  * @throws DataError with file and line for text that is no JSON, or a log without any finished leg; ConfigError for a feature
  */
+template <class = void>
 OfflineImport import_decision_log(std::string_view lines, const std::string& file, const DecisionLogFormat& format = {});
 
 namespace detail {
 
-/// Reads the lines, then joins the legs with what became of them.
+/// Reads the lines, then joins the legs with what became of them. @tparam Json  JsonTree
+template <class Json>
 class DecisionLogImport {
  public:
-  using Json = nlohmann::json;
-
   DecisionLogImport(const DecisionLogFormat& format, std::string file) : format_(format), file_(std::move(file)) {
     if (format.features.empty()) throw ConfigError("DecisionLogFormat: expected at least one feature, found none");
     for (const std::string& name : format.features) {
@@ -265,7 +265,7 @@ class DecisionLogImport {
       progress(string(json, "label"), json);
     } else if (type == "settlement") {
       close(string(json, "symbol"), std::abs(money(json, "amount")), money(json, "payoff") + money(json, "delivery_fee"));
-    } else if (type == "decision" && (json.contains("execution") || json.contains("final_action") || json.contains("action"))) {
+    } else if (type == "decision" && (has(json, "execution") || has(json, "final_action") || has(json, "action"))) {
       decision(json);
     } else {
       ++skipped_;
@@ -327,14 +327,14 @@ class DecisionLogImport {
 
   [[noreturn]] void fail(const std::string& what) const { throw DataError(file_, number_, 0, what); }
 
+  static bool has(const Json& json, std::string_view key) { return json.is_object() && json.find(key) != json.end(); }
   /// A member that is there and no null, else null.
   static const Json* member(const Json& json, std::string_view key) {
-    const auto found = json.is_object() ? json.find(key) : json.end();
-    return !json.is_object() || found == json.end() || found->is_null() ? nullptr : &*found;
+    return !has(json, key) || json.find(key)->is_null() ? nullptr : json.find(key);
   }
   Json parsed(std::string_view text) const {
     try {
-      Json json = parse_json(text, "JSON");
+      Json json = Json::parse(text, "JSON");
       if (json.is_object()) return json;
     } catch (const DataError& error) {
       fail(std::string("expected one JSON object: ") + error.what());
@@ -347,16 +347,16 @@ class DecisionLogImport {
   std::string string(const Json& json, const char* key) const {
     const Json* const found = member(json, key);
     if (found == nullptr || !found->is_string()) fail("expected '" + std::string(key) + "' to be a text");
-    return found->get<std::string>();
+    return found->template get<std::string>();
   }
   /// A number, or a number as text; 0 if it is missing.
   double money(const Json& json, const char* key) const {
     const Json* const found = member(json, key);
     if (found == nullptr) return 0;
-    if (found->is_number()) return found->get<double>();
+    if (found->is_number()) return found->template get<double>();
     double value = 0;
     if (found->is_string()) {
-      const std::string& text = found->get_ref<const std::string&>();
+      const auto text = found->template get<std::string>();
       const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
       if (error == std::errc() && end == text.data() + text.size()) return value;
     }
@@ -370,7 +370,7 @@ class DecisionLogImport {
     const std::string role = string_or(result, "role", "open");
     std::string label = string_or(result, "label", "");
     if (label.empty()) label = "line " + std::to_string(number_) + " leg " + std::to_string(rows_.size());
-    const bool rolls = role == "roll_open" && params->contains("roll_to");
+    const bool rolls = role == "roll_open" && has(*params, "roll_to");
     legs_.try_emplace(label, Leg{string(*params, rolls ? "roll_to" : "symbol"), role != "close" && role != "roll_close"});
     return label;
   }
@@ -415,8 +415,9 @@ class DecisionLogImport {
       if (time == nullptr) time = member(json, key);
     }
     if (time == nullptr || !time->is_string()) fail("expected a decision to have 'state.timestamp' or 'log_timestamp'");
-    const auto ms = io::try_parse_time_ms(time->get_ref<const std::string&>());
-    if (!ms) fail("expected a time such as 2026-01-02T08:05:00Z, found '" + time->get<std::string>().substr(0, 40) + '\'');
+    const auto ms = io::try_parse_time_ms(time->template get<std::string>());
+    if (!ms)
+      fail("expected a time such as 2026-01-02T08:05:00Z, found '" + time->template get<std::string>().substr(0, 40) + '\'');
     return *ms * 1'000'000;
   }
 
@@ -427,7 +428,7 @@ class DecisionLogImport {
     std::vector<std::string> sold;
     const Json* const execution = member(json, "execution");
     const Json* const legs = execution == nullptr ? nullptr : member(*execution, "legs");
-    if (legs != nullptr && legs->is_array() && !legs->empty()) {
+    if (legs != nullptr && legs->is_array() && legs->size() != 0) {
       for (const Json& each : *legs) {
         const Json* const action = member(each, "action");
         const Json* const result = member(each, "execution");
@@ -461,14 +462,15 @@ class DecisionLogImport {
       return;
     }
     if (const Json* const strategy = member(action, "strategy"); strategy != nullptr && strategy->is_string()) {
-      row.tag = strategy->get<std::string>();
+      row.tag = strategy->template get<std::string>();
     }
     const Json* const own = member(action, "decision_source");
     const bool has_one = own != nullptr ? *own == "rule_based" : drawn;
     if (has_one && member(action, "propensity") != nullptr) row.propensity = money(action, "propensity");
     const Json* const underlying = member(action, "underlying");
-    row.features = features(decision, member(action, "diagnostics"),
-                            underlying != nullptr && underlying->is_string() ? underlying->get<std::string>() : std::string());
+    row.features =
+        features(decision, member(action, "diagnostics"),
+                 underlying != nullptr && underlying->is_string() ? underlying->template get<std::string>() : std::string());
     sold.push_back(known_leg.symbol);
     rows_.push_back(std::move(row));
   }
@@ -498,11 +500,12 @@ class DecisionLogImport {
       if (!each.is_array() || each.size() < 10 || !each[0].is_string() || !each[8].is_number() || !each[9].is_string()) {
         fail("expected candidates to be rows of at least 10 values");
       }
-      if (each[8] == 0 || std::find(sold.begin(), sold.end(), each[0].get<std::string>()) != sold.end()) continue;
+      if (each[8] == 0 || std::find(sold.begin(), sold.end(), each[0].template get<std::string>()) != sold.end()) continue;
       Row row;
       row.ts = ts;
-      const Json diagnostics = {{"delta", each[1]}, {"dte", each[2]}, {"premium_usd", each[3]}, {"ivrv", each[4]}};
-      row.features = features(json, &diagnostics, each[9].get<std::string>());
+      const Json diagnostics =
+          Json::object({{"delta", each[1]}, {"dte", each[2]}, {"premium_usd", each[3]}, {"ivrv", each[4]}});
+      row.features = features(json, &diagnostics, each[9].template get<std::string>());
       rows_.push_back(std::move(row));
     }
   }
@@ -517,8 +520,9 @@ class DecisionLogImport {
 
 }  // namespace detail
 
-inline OfflineImport import_decision_log(std::string_view lines, const std::string& file, const DecisionLogFormat& format) {
-  detail::DecisionLogImport import(format, file);
+template <class>
+OfflineImport import_decision_log(std::string_view lines, const std::string& file, const DecisionLogFormat& format) {
+  detail::DecisionLogImport<detail::JsonTree> import(format, file);
   std::size_t number = 0;
   while (!lines.empty()) {
     const std::size_t end = std::min(lines.find('\n'), lines.size());
