@@ -48,7 +48,8 @@ struct BootstrapConfig {
 };
 
 namespace detail {
-inline void check(const BootstrapConfig& config) {
+template <class = void>
+void check(const BootstrapConfig& config) {
   if (config.replicates == 0 || config.replicates > std::numeric_limits<std::uint32_t>::max()) {
     throw ConfigError("BootstrapConfig.replicates must lie in [1, 2^32), got " + std::to_string(config.replicates));
   }
@@ -56,10 +57,12 @@ inline void check(const BootstrapConfig& config) {
     throw ConfigError("BootstrapConfig.confidence must lie in (0, 1), got " + std::to_string(config.confidence));
   }
 }
-inline RandomStream replicate_stream(const BootstrapConfig& config, std::size_t replicate) {
+template <class = void>
+RandomStream replicate_stream(const BootstrapConfig& config, std::size_t replicate) {
   return RandomStream({config.seed, Purpose::bootstrap, static_cast<std::uint32_t>(replicate), 0});
 }
-inline std::size_t block_of(const BootstrapConfig& config, std::size_t n, std::size_t by_default) {
+template <class = void>
+std::size_t block_of(const BootstrapConfig& config, std::size_t n, std::size_t by_default) {
   if (config.block == default_block) return by_default;
   if (config.block == 0 || config.block > n) {
     throw ConfigError("BootstrapConfig.block must lie in [1, " + std::to_string(n) + "], the length of the series, got " +
@@ -67,7 +70,8 @@ inline std::size_t block_of(const BootstrapConfig& config, std::size_t n, std::s
   }
   return config.block;
 }
-inline Interval percentile_interval(double estimate, std::span<double> replicates, double confidence) {
+template <class = void>
+Interval percentile_interval(double estimate, std::span<double> replicates, double confidence) {
   require_finite(replicates, "bootstrap replicate");
   const double tail = (1 - confidence) / 2;
   return {estimate, linear_quantile(replicates, tail), linear_quantile(replicates, 1 - tail)};
@@ -131,22 +135,25 @@ requires std::invocable<F&, std::span<const double>> Interval block_bootstrap(st
 }
 
 /// Interval of the mean of one series per step. See `block_bootstrap` for parameters and errors.
-inline Interval bootstrap_mean(std::span<const double> values, const BootstrapConfig& config) {
+template <class = void>
+Interval bootstrap_mean(std::span<const double> values, const BootstrapConfig& config) {
   const auto n = static_cast<double>(values.size());
   return block_bootstrap(
       std::span(&values, 1), [n](std::span<const double> sums) { return sums[0] / n; }, config);
 }
 
 /// Interval of the total return exp(sum) - 1 of a series of log returns; zeros give exactly {0, 0, 0}.
-inline Interval bootstrap_total_return(std::span<const double> log_returns, const BootstrapConfig& config) {
+template <class = void>
+Interval bootstrap_total_return(std::span<const double> log_returns, const BootstrapConfig& config) {
   return block_bootstrap(
       std::span(&log_returns, 1), [](std::span<const double> sums) { return std::expm1(sums[0]); }, config);
 }
 
 /// Interval of the difference of two total returns, a less b, paired: both series on the same steps and the same blocks.
 /// Above 0 throughout: a is better than b at this confidence.
-inline Interval bootstrap_total_return_difference(std::span<const double> a, std::span<const double> b,
-                                                  const BootstrapConfig& config) {
+template <class = void>
+Interval bootstrap_total_return_difference(std::span<const double> a, std::span<const double> b,
+                                           const BootstrapConfig& config) {
   const std::span<const double> both[] = {a, b};
   return block_bootstrap(
       std::span<const std::span<const double>>(both),
@@ -247,7 +254,8 @@ double acceleration(F& statistic, StationaryResampler<K>& resampler, std::size_t
 }
 
 /// Quantile levels of the two ends by BCa. @param share of the replicates below the estimate, ties half
-inline std::array<double, 2> bca_levels(double share, std::size_t replicates, double acceleration, double confidence) {
+template <class = void>
+std::array<double, 2> bca_levels(double share, std::size_t replicates, double acceleration, double confidence) {
   const double edge = 0.5 / static_cast<double>(replicates);  // a share of 0 or 1 has no quantile
   const double bias = normal_quantile(std::clamp(share, edge, 1 - edge));
   std::array<double, 2> levels{};
@@ -349,7 +357,8 @@ bootstrap_paired(std::span<const double> a, std::span<const double> b, F statist
 
 /// Mean after dropping floor(n/4) numbers at each end: (5,1,3,9,7,2,100,4) -> 4.75. @throws ShapeError if empty
 /// @par Source Agarwal et al. 2021, "Deep reinforcement learning at the edge of the statistical precipice", arXiv:2108.13264
-inline double interquartile_mean(std::span<const double> scores) {
+template <class = void>
+double interquartile_mean(std::span<const double> scores) {
   if (scores.empty()) throw ShapeError("interquartile_mean: at least one score is needed, got none");
   std::vector<double> sorted(scores.begin(), scores.end());
   std::sort(sorted.begin(), sorted.end());
@@ -371,7 +380,8 @@ inline std::vector<double> task_means(MatrixView<const double> scores) {
 }  // namespace detail
 
 /// Interquartile mean of all scores, shape [runs][tasks], together. @throws ShapeError if empty
-inline double interquartile_mean(MatrixView<const double> scores) {
+template <class = void>
+double interquartile_mean(MatrixView<const double> scores) {
   std::vector<double> all;
   all.reserve(scores.rows() * scores.cols());
   for (std::size_t run = 0; run < scores.rows(); ++run) all.insert(all.end(), scores.row(run).begin(), scores.row(run).end());
@@ -393,7 +403,8 @@ inline double median_of_tasks(MatrixView<const double> scores) {
 /// P(X > Y): mean over tasks of the share of pairs of runs with x > y, a tie counting one half.
 /// @param x scores [runs][tasks]. @param y scores of the other side; its number of runs may differ
 /// @throws ShapeError if one is empty or the tasks differ
-inline double probability_of_improvement(MatrixView<const double> x, MatrixView<const double> y) {
+template <class = void>
+double probability_of_improvement(MatrixView<const double> x, MatrixView<const double> y) {
   if (x.empty() || y.empty() || x.cols() != y.cols()) {
     throw ShapeError("probability_of_improvement: both need at least one run and the same tasks, got " +
                      std::to_string(x.rows()) + " x " + std::to_string(x.cols()) + " and " + std::to_string(y.rows()) + " x " +
@@ -415,7 +426,8 @@ inline double probability_of_improvement(MatrixView<const double> x, MatrixView<
 /// @param scores shape [runs][tasks], finite. @param thresholds any order. @throws ShapeError if there is no score,
 /// NumericError
 /// @par Source Agarwal et al. 2021, section 4.2 (run-score distributions)
-inline std::vector<double> performance_profile(MatrixView<const double> scores, std::span<const double> thresholds) {
+template <class = void>
+std::vector<double> performance_profile(MatrixView<const double> scores, std::span<const double> thresholds) {
   if (scores.empty()) throw ShapeError("performance_profile: at least one run and one task are needed, got none");
   std::vector<double> sorted;  // every task has the same number of runs, so all scores weigh the same
   for (std::size_t run = 0; run < scores.rows(); ++run) {

@@ -77,7 +77,8 @@ struct TailResult {
  * @par Complexity O(n), no allocation.
  * @par Source Hyndman & Fan 1996, type 7 (the default of NumPy and R)
  */
-inline double linear_quantile(std::span<double> values, double p) {
+template <class = void>
+double linear_quantile(std::span<double> values, double p) {
   if (values.empty()) throw ShapeError("linear_quantile: at least one value is needed, got none");
   if (!is_finite(p) || !(p >= 0 && p <= 1))
     throw ConfigError("linear_quantile: p must lie in [0, 1], got " + std::to_string(p));
@@ -92,7 +93,8 @@ inline double linear_quantile(std::span<double> values, double p) {
 
 /// The values that are not NaN, in order, into `kept` (its capacity is reused). @return how many were left out
 /// @throws NumericError for an infinity, with its index
-inline std::size_t without_nan(std::span<const double> values, std::vector<double>& kept) {
+template <class = void>
+std::size_t without_nan(std::span<const double> values, std::vector<double>& kept) {
   kept.resize(values.size());
   std::size_t count = 0;
   for (std::size_t i = 0; i < values.size(); ++i) {
@@ -109,12 +111,14 @@ inline std::size_t without_nan(std::span<const double> values, std::vector<doubl
 
 namespace detail {
 
-inline void check(TailMass mass) {
+template <class = void>
+void check(TailMass mass) {
   require_argument(mass.alpha > 0 && mass.alpha <= 1, "TailMass.alpha", mass.alpha, "in (0, 1]");
 }
 
 /// alpha * n; an integer where it is one but for rounding, so that 0.07 * 100 has the ceiling 7.
-inline double tail_count(double alpha, std::size_t n) {
+template <class = void>
+double tail_count(double alpha, std::size_t n) {
   const auto size = static_cast<double>(n);
   const double k = alpha * size;
   const double nearest = std::round(k);
@@ -126,7 +130,8 @@ inline double tail_count(double alpha, std::size_t n) {
  * threshold estimated from a sample of them: where the estimate is too low everything is selected from, so the result is exact.
  * @return  span into `scratch` of length `count`. @param count 1 to values.size()
  */
-inline std::span<double> smallest(std::span<const double> values, std::size_t count, std::vector<double>& scratch) {
+template <class = void>
+std::span<double> smallest(std::span<const double> values, std::size_t count, std::vector<double>& scratch) {
   constexpr std::size_t sample_size = 2'048;
   const std::size_t n = values.size();
   const auto select = [&] {
@@ -175,8 +180,8 @@ inline std::span<double> smallest(std::span<const double> values, std::size_t co
  * @par Determinism a function of the arguments; sums are in the order of the selection
  * @par Source      Rockafellar & Uryasev 2002, "Conditional value-at-risk for general loss distributions"
  */
-inline TailResult tail(std::span<const double> outcomes, TailMass mass, TailConvention convention,
-                       std::vector<double>& scratch) {
+template <class = void>
+TailResult tail(std::span<const double> outcomes, TailMass mass, TailConvention convention, std::vector<double>& scratch) {
   detail::check(mass);
   detail::require_outcomes(outcomes, "tail");
   TailResult result;
@@ -217,8 +222,9 @@ inline TailResult tail(std::span<const double> outcomes, TailMass mass, TailConv
 }
 
 /// The same with memory of its own, O(n).
-inline TailResult tail(std::span<const double> outcomes, TailMass mass,
-                       TailConvention convention = TailConvention::rockafellar_uryasev) {
+template <class = void>
+TailResult tail(std::span<const double> outcomes, TailMass mass,
+                TailConvention convention = TailConvention::rockafellar_uryasev) {
   std::vector<double> scratch;
   return tail(outcomes, mass, convention, scratch);
 }
@@ -233,7 +239,8 @@ inline TailResult tail(std::span<const double> outcomes, TailMass mass,
  * @throws ConfigError (nothing given, alpha), ShapeError (sizes), NumericError (not finite; negative or only zeros)
  * @par Complexity  O(n log n), allocates O(n)
  */
-inline TailResult tail_weighted(std::span<const double> outcomes, std::span<const double> probabilities, TailMass mass) {
+template <class = void>
+TailResult tail_weighted(std::span<const double> outcomes, std::span<const double> probabilities, TailMass mass) {
   detail::check(mass);
   detail::require_outcomes(outcomes, "tail_weighted");
   if (probabilities.size() != outcomes.size()) {
@@ -290,7 +297,8 @@ inline TailResult tail_weighted(std::span<const double> outcomes, std::span<cons
  * @param omega_out  one for each outcome
  * @throws as `tail`; ShapeError for omega_out. @par Complexity O(n), allocates a copy
  */
-inline void tail_weights(std::span<const double> outcomes, TailMass mass, std::span<double> omega_out) {
+template <class = void>
+void tail_weights(std::span<const double> outcomes, TailMass mass, std::span<double> omega_out) {
   detail::check(mass);
   detail::require_outcomes(outcomes, "tail_weights");
   if (omega_out.size() != outcomes.size()) {
@@ -312,8 +320,8 @@ inline void tail_weights(std::span<const double> outcomes, TailMass mass, std::s
 }
 
 /// Value at risk as a loss (positive is bad). @throws as `tail`. @par Complexity O(n), allocates a copy
-inline double value_at_risk(std::span<const double> outcomes, TailMass mass,
-                            QuantileRule rule = QuantileRule::order_statistic) {
+template <class = void>
+double value_at_risk(std::span<const double> outcomes, TailMass mass, QuantileRule rule = QuantileRule::order_statistic) {
   detail::check(mass);
   detail::require_outcomes(outcomes, "value_at_risk");
   std::vector<double> scratch;
@@ -337,7 +345,8 @@ inline double value_at_risk(std::span<const double> outcomes, TailMass mass,
  * @throws as `tail`. @par Complexity O(n) for each of some ten Newton steps, no allocation
  * @par Source Ahmadi-Javid 2012, "Entropic value-at-risk: a new coherent risk measure"
  */
-inline double evar(std::span<const double> outcomes, TailMass mass) {
+template <class = void>
+double evar(std::span<const double> outcomes, TailMass mass) {
   detail::check(mass);
   detail::require_outcomes(outcomes, "evar");
   const auto n = static_cast<double>(outcomes.size());
@@ -395,7 +404,8 @@ inline double evar(std::span<const double> outcomes, TailMass mass) {
 /// Entropic risk: theta * ln(mean(e^(L/theta)) / alpha), L the loss. Alpha 1 is the plain entropic measure.
 /// `theta` is above 0 and finite; the smaller, the more averse. @throws as `tail`; ConfigError for theta
 /// @par Source Föllmer & Schied, "Stochastic finance", section 4.9
-inline double entropic_risk(std::span<const double> outcomes, double theta, TailMass mass = {1}) {
+template <class = void>
+double entropic_risk(std::span<const double> outcomes, double theta, TailMass mass = {1}) {
   detail::check(mass);
   detail::require_argument(theta > 0, "entropic_risk: theta", theta, "finite and above 0");
   detail::require_outcomes(outcomes, "entropic_risk");
@@ -406,7 +416,8 @@ inline double entropic_risk(std::span<const double> outcomes, double theta, Tail
 }
 
 /// Root of the mean squared shortfall below the mean. @throws ConfigError if empty, NumericError
-inline double semi_deviation(std::span<const double> outcomes) {
+template <class = void>
+double semi_deviation(std::span<const double> outcomes) {
   detail::require_outcomes(outcomes, "semi_deviation");
   const auto n = static_cast<double>(outcomes.size());
   const double mean = std::accumulate(outcomes.begin(), outcomes.end(), 0.0) / n;
@@ -416,7 +427,8 @@ inline double semi_deviation(std::span<const double> outcomes) {
 }
 
 /// Mean of |x_i - x_j| over pairs i < j; NaN for a single outcome. O(n log n), allocates a copy. @throws as `semi_deviation`
-inline double gini_mean_difference(std::span<const double> outcomes) {
+template <class = void>
+double gini_mean_difference(std::span<const double> outcomes) {
   detail::require_outcomes(outcomes, "gini_mean_difference");
   if (outcomes.size() < 2) return std::numeric_limits<double>::quiet_NaN();
   std::vector<double> sorted(outcomes.begin(), outcomes.end());
@@ -428,7 +440,8 @@ inline double gini_mean_difference(std::span<const double> outcomes) {
 }
 
 /// CVaR of a normal outcome as a loss: sigma * pdf(z_alpha) / alpha - mu, with sigma at least 0. @throws ConfigError
-inline double normal_cvar(double mu, double sigma, TailMass mass) {
+template <class = void>
+double normal_cvar(double mu, double sigma, TailMass mass) {
   detail::check(mass);
   detail::require_argument(true, "normal_cvar: mu", mu, "finite");
   detail::require_argument(sigma >= 0, "normal_cvar: sigma", sigma, "finite and at least 0");
