@@ -22,25 +22,28 @@ struct JsonlConfig {
 };
 
 /**
- * @brief Writes one JSON object per line.
+ * @brief Writes one JSON object per line. Called JsonlWriter.
  *
  * Numbers that are not finite become `null`, found by their bits, so that this holds under fast-math too; text that is not
  * UTF-8 gets replacement characters. With `flush_every = 1` (default) a line that `write` returned for survives a crash of
  * this process; a power cut may lose lines, and may tear the last one. A file that ends in a torn line gets a line end
  * first, so the damage stays on that line. One thread at a time.
+ * @tparam Json  nlohmann::json; a parameter so that a program compiles only what it uses
  */
-class JsonlWriter {
+template <class Json>
+class BasicJsonlWriter {
  public:
   /// @throws IoError naming the path.
-  explicit JsonlWriter(const std::string& path, JsonlConfig config = {}) : file_(path, config.append, config.flush_every) {}
+  explicit BasicJsonlWriter(const std::string& path, JsonlConfig config = {})
+      : file_(path, config.append, config.flush_every) {}
 
   /// Appends one line. @throws DataError if `object` is not a JSON object; IoError.
-  void write(nlohmann::json object) {
+  void write(Json object) {
     if (!object.is_object()) {
       throw DataError("JsonlWriter: a line of '" + file_.path() + "' must be a JSON object, got " + object.type_name());
     }
     detail::replace_non_finite(object);
-    file_.write(object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+    file_.write(object.dump(-1, ' ', false, Json::error_handler_t::replace));
   }
 
   /// @throws IoError
@@ -52,6 +55,9 @@ class JsonlWriter {
  private:
   detail::LineFile file_;
 };
+
+/// As the library uses it. @see BasicJsonlWriter
+using JsonlWriter = BasicJsonlWriter<nlohmann::json>;
 
 }  // namespace rlx::inline v0_1::io
 

@@ -24,28 +24,12 @@
 #include <rlx/core/error.hpp>
 #include <rlx/core/finite.hpp>
 #include <rlx/risk/detail/checks.hpp>
+#include <rlx/risk/detail/kill_state.hpp>
 #include <rlx/risk/detail/number_text.hpp>
 #include <rlx/risk/kill_latch.hpp>
 #include <rlx/risk/tail_tests.hpp>
 
 namespace rlx::inline v0_1::risk {
-
-/// In order of severity.
-enum class KillState : std::uint8_t {
-  normal,       ///< nothing is held back
-  tighten,      ///< new risk in smaller sizes
-  reduce_only,  ///< no new risk
-  flat,         ///< every position is closed at once
-  halted        ///< nothing but cancels, until an operator acts
-};
-/// Entries of KillState.
-inline constexpr std::size_t num_kill_states = 5;
-
-/// "Normal", "Tighten", "ReduceOnly", "Flat", "Halted".
-constexpr std::string_view name(KillState state) noexcept {
-  constexpr std::array<std::string_view, num_kill_states> names = {"Normal", "Tighten", "ReduceOnly", "Flat", "Halted"};
-  return names[static_cast<std::size_t>(state)];
-}
 
 /// What an order is for.
 enum class OrderIntent : std::uint8_t {

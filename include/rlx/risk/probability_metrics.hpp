@@ -24,7 +24,8 @@
 namespace rlx::inline v0_1::risk {
 
 namespace detail {
-inline void check_probabilities(std::span<const double> p, std::span<const double> y, const char* who) {
+template <class = void>
+void check_probabilities(std::span<const double> p, std::span<const double> y, const char* who) {
   if (p.size() != y.size() || p.empty()) {
     throw ShapeError(std::string(who) + ": as many outcomes as probabilities are needed, at least one; got " +
                      std::to_string(p.size()) + " probabilities and " + std::to_string(y.size()) + " outcomes");
@@ -46,7 +47,8 @@ inline void check_probabilities(std::span<const double> p, std::span<const doubl
 // Every score throws ShapeError for lengths that differ or are 0, NumericError for the first value out of its range.
 
 /// Share of (p >= 0.5) = y.
-inline double accuracy(std::span<const double> p, std::span<const double> y) {
+template <class = void>
+double accuracy(std::span<const double> p, std::span<const double> y) {
   detail::check_probabilities(p, y, "accuracy");
   std::size_t right = 0;
   for (std::size_t i = 0; i < p.size(); ++i) right += (p[i] >= 0.5) == (y[i] == 1) ? 1U : 0U;
@@ -54,13 +56,15 @@ inline double accuracy(std::span<const double> p, std::span<const double> y) {
 }
 
 /// Accuracy of always saying the more frequent outcome; belongs beside every accuracy. NaN for no outcome.
-inline double majority_share(std::span<const double> y) {
+template <class = void>
+double majority_share(std::span<const double> y) {
   const double ones = std::accumulate(y.begin(), y.end(), 0.0) / static_cast<double>(y.size());
   return std::max(ones, 1 - ones);
 }
 
 /// Mean of (p - y)^2. p (0.2, 0.6, 0.6, 0.9), y (0, 1, 0, 1): 0.1425. @par Source Brier 1950
-inline double brier_score(std::span<const double> p, std::span<const double> y) {
+template <class = void>
+double brier_score(std::span<const double> p, std::span<const double> y) {
   detail::check_probabilities(p, y, "brier_score");
   double sum = 0;
   for (std::size_t i = 0; i < p.size(); ++i) sum += (p[i] - y[i]) * (p[i] - y[i]);
@@ -68,7 +72,8 @@ inline double brier_score(std::span<const double> p, std::span<const double> y) 
 }
 
 /// Mean of -ln of the probability given to what happened; p is clipped to [1e-12, 1 - 1e-12], so it is finite.
-inline double log_loss(std::span<const double> p, std::span<const double> y) {
+template <class = void>
+double log_loss(std::span<const double> p, std::span<const double> y) {
   detail::check_probabilities(p, y, "log_loss");
   double sum = 0;
   for (std::size_t i = 0; i < p.size(); ++i) {
@@ -81,7 +86,8 @@ inline double log_loss(std::span<const double> p, std::span<const double> y) {
 /// Probability that a positive scores above a negative, a tie counting one half; NaN if all outcomes are equal.
 /// The example of `brier_score` gives 0.875. O(n log n), allocates O(n).
 /// @par Source  the Mann-Whitney statistic by midranks, Hanley & McNeil 1982
-inline double auc(std::span<const double> p, std::span<const double> y) {
+template <class = void>
+double auc(std::span<const double> p, std::span<const double> y) {
   detail::check_probabilities(p, y, "auc");
   std::vector<std::pair<double, bool>> scored(p.size());
   for (std::size_t i = 0; i < p.size(); ++i) scored[i] = {p[i], y[i] == 1};
@@ -102,7 +108,8 @@ inline double auc(std::span<const double> p, std::span<const double> y) {
 
 /// Expected calibration error: |mean p - mean y| of equal-width bins of p, weighted by their counts. 1.0 lies in the last bin.
 /// The example of `brier_score` with 2 bins gives 0.075. ConfigError for 0 bins
-inline double expected_calibration_error(std::span<const double> p, std::span<const double> y, std::size_t bins = 10) {
+template <class = void>
+double expected_calibration_error(std::span<const double> p, std::span<const double> y, std::size_t bins = 10) {
   detail::check_probabilities(p, y, "expected_calibration_error");
   if (bins == 0) throw ConfigError("expected_calibration_error: bins must be at least 1, got 0");
   std::vector<double> excess(bins);  // sum of p - y
@@ -125,7 +132,8 @@ struct TestResult {
 /// McNemar's test of two deciders on the same cases, with continuity correction: (|b - c| - 1)^2 / (b + c), chi-square with one
 /// degree of freedom. b 15, c 5: 4.05. @param b cases that only the first got right. @param c cases that only the second got
 /// right. @return {0, 1} for b + c = 0 @par Source McNemar 1947, correction of Edwards 1948
-inline TestResult mcnemar_test(std::size_t b, std::size_t c) {
+template <class = void>
+TestResult mcnemar_test(std::size_t b, std::size_t c) {
   if (b + c == 0) return {};
   const auto apart = static_cast<double>(b > c ? b - c : c - b);
   const double excess = std::max(0.0, apart - 1);
@@ -135,7 +143,8 @@ inline TestResult mcnemar_test(std::size_t b, std::size_t c) {
 
 /// Two shares compared by the pooled z test, two-sided; positive if the second share is higher. 5 of 50 and 15 of 50: z 2.5,
 /// p 0.012419. @return {0, 1} if a sample is empty or both shares are 0 or 1. @throws ConfigError if a count exceeds its n
-inline TestResult two_proportion_test(std::size_t count_a, std::size_t n_a, std::size_t count_b, std::size_t n_b) {
+template <class = void>
+TestResult two_proportion_test(std::size_t count_a, std::size_t n_a, std::size_t count_b, std::size_t n_b) {
   if (count_a > n_a || count_b > n_b) throw ConfigError("two_proportion_test: a count is larger than its sample");
   const auto na = static_cast<double>(n_a), nb = static_cast<double>(n_b);
   const auto ones = static_cast<double>(count_a + count_b);
@@ -149,7 +158,8 @@ inline TestResult two_proportion_test(std::size_t count_a, std::size_t n_a, std:
 /// Which of several hypotheses are refused when at most a share `rate` of the refused ones may be false on average.
 /// @param p_values  in [0, 1], any order. @param rate in (0, 1), else ConfigError. O(n log n)
 /// @par Source Benjamini & Hochberg 1995
-inline std::vector<bool> benjamini_hochberg(std::span<const double> p_values, double rate) {
+template <class = void>
+std::vector<bool> benjamini_hochberg(std::span<const double> p_values, double rate) {
   if (!is_finite(rate) || !(rate > 0 && rate < 1)) {
     throw ConfigError("benjamini_hochberg: rate must lie in (0, 1), got " + std::to_string(rate));
   }
@@ -167,7 +177,8 @@ inline std::vector<bool> benjamini_hochberg(std::span<const double> p_values, do
 /// Population stability index of two distributions over the same bins: sum (q - p) ln(q / p), shares floored at 1e-4.
 /// (0.5, 0.3, 0.2) to (0.4, 0.3, 0.3): 0.0628609. 0 where they are equal; above 0.2 counts as a shift.
 /// @throws ShapeError if the numbers of bins differ or are 0, NumericError for a share that is not in [0, 1]
-inline double population_stability_index(std::span<const double> before, std::span<const double> after) {
+template <class = void>
+double population_stability_index(std::span<const double> before, std::span<const double> after) {
   if (before.size() != after.size() || before.empty()) {
     throw ShapeError("population_stability_index: both need the same bins, at least one; got " + std::to_string(before.size()) +
                      " and " + std::to_string(after.size()));

@@ -11,11 +11,12 @@
 namespace rlx::inline v0_1::io::detail {
 
 /// Replaces every number that is not finite by null, found by its bits, so that this holds under fast-math too.
-inline void replace_non_finite(nlohmann::json& value) {
+template <class Json>
+void replace_non_finite(Json& value) {
   if (value.is_number_float()) {
-    if (!is_finite(value.get<double>())) value = nullptr;
+    if (!is_finite(value.template get<double>())) value = nullptr;
   } else if (value.is_structured()) {
-    for (nlohmann::json& part : value) replace_non_finite(part);
+    for (Json& part : value) replace_non_finite(part);
   }
 }
 

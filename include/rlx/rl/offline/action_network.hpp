@@ -58,7 +58,8 @@ concept PolicyNet = ActionFunction<P>;
 /// Q(s, b).
 /// @param spec  with an output "action". @param quantiles  K >= 2
 /// @throws ConfigError if "action" is not a linear layer (pointer networks) or K < 2
-inline nn::GraphSpec with_quantiles(nn::GraphSpec spec, std::size_t quantiles) {
+template <class = void>
+nn::GraphSpec with_quantiles(nn::GraphSpec spec, std::size_t quantiles) {
   if (quantiles < 2) throw ConfigError("with_quantiles: quantiles = " + std::to_string(quantiles) + ", expected at least 2");
   for (const nn::OutputSpec& output : spec.outputs) {
     if (output.name != "action") continue;

@@ -18,17 +18,19 @@
 
 namespace rlx::inline v0_1 {
 
-/// The most probable valid action of a trained policy with probability 1, as `act` with `deterministic` chooses it.
-class GreedyPolicy {
+/// The most probable valid action of a trained policy with probability 1, as `act` with `deterministic` chooses it. Called
+/// GreedyPolicy. @tparam S  number type of the network
+template <class S>
+class BasicGreedyPolicy {
  public:
   /// Of the policy inside.
-  using Workspace = InferencePolicy::Workspace;
+  using Workspace = typename BasicInferencePolicy<S>::Workspace;
 
   /// Kept inside; its actions must be Discrete.
-  explicit GreedyPolicy(InferencePolicy policy) : policy_(std::move(policy)) {}
+  explicit BasicGreedyPolicy(BasicInferencePolicy<S> policy) : policy_(std::move(policy)) {}
 
   /// As given.
-  const InferencePolicy& policy() const noexcept { return policy_; }
+  const BasicInferencePolicy<S>& policy() const noexcept { return policy_; }
   /// For one thread, at the start of an episode.
   Workspace make_workspace() const { return policy_.make_workspace(); }
   /// As `MaskedPolicy` asks; `out` has A numbers. @throws ShapeError, NumericError as InferencePolicy::act
@@ -45,8 +47,11 @@ class GreedyPolicy {
   }
 
  private:
-  InferencePolicy policy_;
+  BasicInferencePolicy<S> policy_;
 };
+
+/// As the library uses it. @see BasicGreedyPolicy
+using GreedyPolicy = BasicGreedyPolicy<float>;
 static_assert(MaskedPolicy<GreedyPolicy>);
 
 /// Another policy with a share of chance: (1 - share) p + share / |A| on the |A| valid actions. Every valid action then has a

@@ -119,7 +119,10 @@ class OfflineErrors {
   std::size_t count_ = 0;
 };
 
-inline std::string offline_number(double value) { return is_finite(value) ? JsonTree(value).dump() : "not finite"; }
+template <class = void>
+std::string offline_number(double value) {
+  return is_finite(value) ? JsonTree(value).dump() : "not finite";
+}
 
 }  // namespace detail
 

@@ -22,7 +22,7 @@
 #include <rlx/core/matrix.hpp>
 #include <rlx/core/random.hpp>
 #include <rlx/nn/parameter_store.hpp>
-#include <rlx/risk/kill_switch.hpp>
+#include <rlx/risk/detail/kill_state.hpp>
 #include <rlx/rl/learner.hpp>
 #include <rlx/rl/logger.hpp>
 #include <rlx/rl/offline/dataset.hpp>
@@ -45,7 +45,8 @@ struct OnlineGate {
 /// Allowed if the doubly robust estimate is available and reliable, has an interval, and the lower bound of that is at least
 /// the value of the log.
 /// @throws ConfigError if the result has no doubly robust estimate
-inline OnlineGate may_go_online(const OpeResult& result) {
+template <class = void>
+OnlineGate may_go_online(const OpeResult& result) {
   const OpeEstimate& dr = result[OpeMethod::doubly_robust];
   if (!dr.available || !dr.reliable) return {false, dr.note};
   if (!result.intervals) return {false, "the estimate has no interval, so no lower bound; set OpeConfig::intervals"};
@@ -58,8 +59,9 @@ inline OnlineGate may_go_online(const OpeResult& result) {
 /// Copies the tensors of `group` ("actor"; "trunk" too where there is one) between networks of one graph, so that PPO starts
 /// from a cloned or offline actor. Both must see observations alike: no normalisation, or the same statistics.
 /// @return tensors copied. @throws ShapeError if there is none, or one is missing or of another shape; nothing is copied then
-inline std::size_t copy_parameters(const nn::ParameterStore<float>& from, nn::ParameterStore<float>& to,
-                                   std::string_view group = "actor") {
+template <class = void>
+std::size_t copy_parameters(const nn::ParameterStore<float>& from, nn::ParameterStore<float>& to,
+                            std::string_view group = "actor") {
   std::vector<std::pair<const nn::TensorInfo*, const nn::TensorInfo*>> pairs;
   for (const nn::TensorInfo& target : to.layout()) {
     if (target.group != group) continue;
@@ -90,7 +92,8 @@ struct ExplorationConfig {
 
 /// eps_min + (eps_max - eps_min) max(0, 1 - dd / dd_max); half of it in Tighten, 0 in ReduceOnly and above and for a drawdown
 /// that is not a number. `drawdown` is a share of the peak, >= 0. @throws ConfigError
-inline double exploration_rate(const ExplorationConfig& config, double drawdown, risk::KillState state) {
+template <class = void>
+double exploration_rate(const ExplorationConfig& config, double drawdown, risk::KillState state) {
   if (!(config.eps_min >= 0 && config.eps_min <= config.eps_max && config.eps_max <= 1) || !(config.dd_max > 0)) {
     throw ConfigError("ExplorationConfig: expected 0 <= eps_min <= eps_max <= 1 and dd_max above 0, found " +
                       detail::offline_number(config.eps_min) + ", " + detail::offline_number(config.eps_max) + " and " +
@@ -111,6 +114,7 @@ struct ExplorationActions {
   /// @param probe_symbols  may be explored
   /// @param reducing       one flag per action, kept as it is
   /// @throws ConfigError for a probe symbol that no action trades, or lists of different length
+  template <class = void>
   static ExplorationActions of(std::span<const std::string> symbols, std::span<const std::string> probe_symbols,
                                std::vector<std::uint8_t> reducing) {
     if (symbols.size() != reducing.size()) {
@@ -442,10 +446,12 @@ struct KlPenaltyState {
  * rlx::KlReference reference(ppo, penalty, cloning.policy(), {.coef = 0.1, .anneal_timesteps = 100'000});
  * ppo.learn(200'000, {.callbacks = {&reference}});
  * @endcode
+ * Called KlPenalty. @tparam State  a parameter so that a program compiles only what it uses
  */
-class KlPenalty {
+template <class State>
+class BasicKlPenalty {
  public:
-  KlPenalty() : state_(std::make_shared<detail::KlPenaltyState>()) {}
+  BasicKlPenalty() : state_(std::make_shared<State>()) {}
 
   /// Forgets the probabilities of the rollout before; KlReference gives the new ones.
   void on_rollout(const RolloutView&, std::span<float>) const { state_->ready = false; }
@@ -476,8 +482,11 @@ class KlPenalty {
  private:
   template <class L, MaskedPolicy P>
   friend class KlReference;
-  std::shared_ptr<detail::KlPenaltyState> state_;  // shared with the copy that the learner holds
+  std::shared_ptr<State> state_;  // shared with the copy that the learner holds
 };
+
+/// As the library uses it. @see BasicKlPenalty
+using KlPenalty = BasicKlPenalty<detail::KlPenaltyState>;
 static_assert(RiskObjective<KlPenalty>);
 
 /// How strongly a learner is held near the offline policy, and for how long.

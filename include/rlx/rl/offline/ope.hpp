@@ -40,16 +40,18 @@ struct OpeRows {
 };
 
 /**
- * @brief Importance-weighted figures of every episode; the estimators are functions of them.
+ * @brief Importance-weighted figures of every episode; the estimators are functions of them. Called OpeEpisodes.
  *
  * W_t = prod_{j<=t} rho_j is kept as a logarithm, so long episodes neither overflow nor vanish. An estimator takes the number
  * of times each episode counts (as a bootstrap draws them); empty: once each. It is NaN where no counted episode has weight.
  * @par Source  Precup, Sutton and Singh 2000 (weighted, per decision); Jiang and Li 2016, arXiv:1511.03722 (doubly robust)
+ * @tparam Rows  OpeRows; a parameter so that a program compiles only what it uses
  */
-class OpeEpisodes {
+template <class Rows>
+class BasicOpeEpisodes {
  public:
   /// O(N). @throws ShapeError for spans of different lengths; NumericError for a rho below 0 or a number that is not finite
-  explicit OpeEpisodes(const OpeRows& rows);
+  explicit BasicOpeEpisodes(const Rows& rows);
 
   /// Number of episodes.
   std::size_t size() const noexcept { return returns_.size(); }
@@ -68,13 +70,16 @@ class OpeEpisodes {
  private:
   static double times(std::span<const double> count, std::size_t e) { return count.empty() ? 1.0 : count[e]; }
 
-  OpeRows rows_;
+  Rows rows_;
   std::vector<double> returns_, weights_;  // weights of whole episodes, the largest is 1
   std::vector<double> scaled_;             // W_t of each row over the largest of its t
   std::vector<double> ended_;              // last W of an episode over the largest of the t that follows; 0 if none follows
   std::vector<double> rescale_;            // largest W of t - 1 over that of t
   std::vector<double> doubly_robust_;
 };
+
+/// As the library uses it. @see BasicOpeEpisodes
+using OpeEpisodes = BasicOpeEpisodes<OpeRows>;
 
 // ---- Whole evaluation ---------------------------------------------------------------------------------------------------
 
@@ -184,7 +189,8 @@ OfflineDataset estimate_propensities(const OfflineDataset& data, const P& behavi
 
 // ---- Implementation -----------------------------------------------------------------------------------------------------
 
-inline OpeEpisodes::OpeEpisodes(const OpeRows& rows) : rows_(rows) {
+template <class Rows>
+BasicOpeEpisodes<Rows>::BasicOpeEpisodes(const Rows& rows) : rows_(rows) {
   const std::size_t m = rows.episodes.size();
   const std::size_t n = m == 0 ? 0 : rows.episodes.back().end;
   const auto require = [n](std::span<const double> values, const char* name, bool optional) {
@@ -252,7 +258,8 @@ inline OpeEpisodes::OpeEpisodes(const OpeRows& rows) : rows_(rows) {
   }
 }
 
-inline double OpeEpisodes::wis(std::span<const double> count) const {
+template <class Rows>
+double BasicOpeEpisodes<Rows>::wis(std::span<const double> count) const {
   double sum = 0, weight = 0;
   for (std::size_t e = 0; e < size(); ++e) {
     const double w = times(count, e) * weights_[e];
@@ -262,7 +269,8 @@ inline double OpeEpisodes::wis(std::span<const double> count) const {
   return weight > 0 ? sum / weight : std::numeric_limits<double>::quiet_NaN();
 }
 
-inline double OpeEpisodes::pdwis(std::span<const double> count) const {
+template <class Rows>
+double BasicOpeEpisodes<Rows>::pdwis(std::span<const double> count) const {
   const std::size_t longest = rescale_.size();
   std::vector<double> reward(longest, 0.0), running(longest, 0.0), ended(longest, 0.0);
   for (std::size_t e = 0; e < size(); ++e) {
@@ -287,7 +295,8 @@ inline double OpeEpisodes::pdwis(std::span<const double> count) const {
   return value;
 }
 
-inline double OpeEpisodes::doubly_robust(std::span<const double> count) const {
+template <class Rows>
+double BasicOpeEpisodes<Rows>::doubly_robust(std::span<const double> count) const {
   double sum = 0, weight = 0;
   for (std::size_t e = 0; e < doubly_robust_.size(); ++e) {
     sum += times(count, e) * doubly_robust_[e];
@@ -296,7 +305,8 @@ inline double OpeEpisodes::doubly_robust(std::span<const double> count) const {
   return sum / weight;
 }
 
-inline double OpeEpisodes::effective_size() const {
+template <class Rows>
+double BasicOpeEpisodes<Rows>::effective_size() const {
   double sum = 0, squares = 0;
   for (const double w : weights_) {
     sum += w;
@@ -363,13 +373,15 @@ EpisodeInterval episode_bootstrap(std::size_t episodes, const F& estimate, const
 }
 
 /// Quantile of Student's t by the expansion of Cornish and Fisher (within 1 % from 4 degrees on at 95 %).
-inline double student_quantile(double p, double degrees) {
+template <class = void>
+double student_quantile(double p, double degrees) {
   const double z = normal_quantile(p), z2 = z * z;
   return z + z * (z2 + 1) / (4 * degrees) + z * ((5 * z2 + 16) * z2 + 3) / (96 * degrees * degrees);
 }
 
 /// Vhat = sum_b pi(b) Q(b); entries without probability are not read.
-inline double expected_value(std::span<const float> probabilities, std::span<const double> q) {
+template <class = void>
+double expected_value(std::span<const float> probabilities, std::span<const double> q) {
   double sum = 0;
   for (std::size_t b = 0; b < q.size(); ++b) {
     if (probabilities[b] > 0) sum += static_cast<double>(probabilities[b]) * q[b];

@@ -206,7 +206,8 @@ class TransitionRows {
 namespace detail {
 
 /// @throws ConfigError "<name> = <value>, expected <expected>" unless `fits` and the value is finite
-inline void require(const char* name, double value, bool fits, const char* expected) {
+template <class = void>
+void require(const char* name, double value, bool fits, const char* expected) {
   if (!fits || !is_finite(value))
     throw ConfigError(std::string(name) + " = " + std::to_string(value) + ", expected " + expected);
 }

@@ -86,11 +86,13 @@ void follow(std::span<S> target, std::span<const S> source, double share) {
 }
 
 /// Step size of update `i` of `updates`.
-inline double learning_rate_at(const OfflineTraining& training, std::size_t i, std::size_t updates) {
+template <class = void>
+double learning_rate_at(const OfflineTraining& training, std::size_t i, std::size_t updates) {
   return training.learning_rate(1.0 - static_cast<double>(i) / static_cast<double>(updates));
 }
 
-[[noreturn]] inline void throw_not_finite(const char* learner, std::uint64_t update) {
+template <class = void>
+[[noreturn]] void throw_not_finite(const char* learner, std::uint64_t update) {
   throw NumericError(std::string(learner) + ": loss or gradient is not finite at update " + std::to_string(update) +
                          "; the parameters are those before it. Lower learning_rate or set reward_scale",
                      "loss", update);
