@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <rlx/nn/categorical.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -126,6 +127,12 @@ TEST_CASE("categorical: a mask of ones gives the bits of no mask, and invalid Na
     categorical::backward(z, ones, 0, 0.7F, -0.2F, b);
     REQUIRE(std::memcmp(a.data(), b.data(), n * sizeof(float)) == 0);
     REQUIRE(categorical::entropy(z) == categorical::entropy(z, ones));
+    const auto evaluated = categorical::evaluate(z, ones, 0);  // what it found out serves for the gradient
+    REQUIRE(evaluated.summary.largest == *std::max_element(z.begin(), z.end()));
+    REQUIRE(evaluated.summary.log_sum == std::log(evaluated.summary.sum));
+    REQUIRE(evaluated.summary.entropy == evaluated.entropy);
+    categorical::backward(z, ones, 0, 0.7F, -0.2F, b, evaluated.summary);
+    REQUIRE(std::memcmp(a.data(), b.data(), n * sizeof(float)) == 0);
 
     std::vector<std::uint8_t> mask(n);
     for (std::size_t i = 0; i < n; ++i) mask[i] = i % 3 == 0 ? 1 : 0;

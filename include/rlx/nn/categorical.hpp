@@ -40,11 +40,21 @@ using ScalarOf = std::remove_cv_t<typename decltype(std::span(std::declval<const
 template <class Row>
 concept Logits = std::floating_point<ScalarOf<Row>>;
 
+/// What one pass over a row finds out.
+template <std::floating_point S>
+struct Summary {
+  S largest{};  ///< valid logit
+  S sum{};      ///< of exp(logit - largest) over the valid ones
+  S log_sum{};  ///< its logarithm
+  S entropy{};  ///< in nats
+};
+
 /// What a policy gradient needs of an action.
 template <std::floating_point S>
 struct Evaluation {
-  S log_prob;  ///< of the action; minus infinity if it is invalid
-  S entropy;   ///< in nats
+  S log_prob;            ///< of the action; minus infinity if it is invalid
+  S entropy;             ///< in nats
+  Summary<S> summary{};  ///< saves `backward` of the same row a pass
 };
 
 /// A drawn action with its evaluation.
@@ -91,12 +101,6 @@ RLX_NN_INLINE void for_each_block(std::span<const S> logits, Mask mask, F&& f) {
   }
 }
 
-/// What one pass over a row finds out.
-template <class S>
-struct Summary {
-  S largest, sum, log_sum, entropy;
-};
-
 template <class S>
 [[gnu::flatten]] Summary<S> summarize(std::span<const S> logits, Mask mask) {
   if (!mask.empty() && mask.size() != logits.size()) {
@@ -106,23 +110,37 @@ template <class S>
   const Vec<S> lowest = nn::detail::broadcast<S>(std::numeric_limits<S>::lowest());
   Vec<S> best = lowest;
   LaneMask<S> any{};
-  for_each_block<S>(logits, mask, [&](std::size_t, std::size_t, LaneMask<S> valid, Vec<S> z) {
+  const auto look = [&](LaneMask<S> valid, Vec<S> z) {
     best = nn::detail::maximum<S>(valid ? z : lowest, best);
     any |= valid;
-  });
-  bool found = false;
-  for (std::size_t i = 0; i < lanes<S>; ++i) found = found || any[i] != 0;
-  if (!found)
-    throw NumericError("categorical: no action is valid among " + std::to_string(logits.size()) + "; expected at least one");
-  const S largest = nn::detail::max_lanes<S>(best);
+  };
+  S largest{};
+  const auto finish_look = [&] {
+    bool found = false;
+    for (std::size_t i = 0; i < lanes<S>; ++i) found = found || any[i] != 0;
+    if (!found)
+      throw NumericError("categorical: no action is valid among " + std::to_string(logits.size()) + "; expected at least one");
+    largest = nn::detail::max_lanes<S>(best);
+  };
   Vec<S> sum{};
   Vec<S> weighted{};
-  for_each_block<S>(logits, mask, [&](std::size_t, std::size_t, LaneMask<S> valid, Vec<S> z) {
+  const auto add = [&](LaneMask<S> valid, Vec<S> z) {
     const Vec<S> d = z - largest;
     const Vec<S> e = valid ? nn::detail::exp(d) : Vec<S>{};
     sum += e;
     weighted += e == S(0) ? Vec<S>{} : e * d;  // 0 log 0 = 0, also where d is minus infinity
-  });
+  };
+  if (logits.size() < lanes<S>) {  // both looks at once: loading a part of a vector takes as long as the rest
+    const LaneMask<S> valid = load_mask<S>(mask, 0, logits.size());
+    const Vec<S> z = nn::detail::load_partial<S>(logits.data(), logits.size());
+    look(valid, z);
+    finish_look();
+    add(valid, z);
+  } else {
+    for_each_block<S>(logits, mask, [&](std::size_t, std::size_t, LaneMask<S> valid, Vec<S> z) { look(valid, z); });
+    finish_look();
+    for_each_block<S>(logits, mask, [&](std::size_t, std::size_t, LaneMask<S> valid, Vec<S> z) { add(valid, z); });
+  }
   const S total = nn::detail::sum_lanes<S>(sum);
   const S log_sum = std::log(total);
   return {largest, total, log_sum, log_sum - nn::detail::sum_lanes<S>(weighted) / total};
@@ -211,7 +229,7 @@ template <Logits Row>
 Evaluation<ScalarOf<Row>> evaluate(const Row& logits, Mask mask, std::size_t action) {
   const auto z = detail::view(logits);
   const auto summary = detail::summarize(z, mask);
-  return {detail::log_prob(z, mask, action, summary), summary.entropy};
+  return {detail::log_prob(z, mask, action, summary), summary.entropy, summary};
 }
 
 /// All probabilities into `out` (length of the logits, else ShapeError); exactly 0 where invalid.
@@ -290,16 +308,23 @@ ScalarOf<Row> kl(const Row& p_logits, const Row& q_logits, Mask mask = {}) {
  * @param      d_log_prob  d(loss)/d(log p of the action)
  * @param      d_entropy   d(loss)/d(entropy)
  * @param[out] d_logits    overwritten; length of the logits, else ShapeError; may not overlap them
+ * @param      summary     of the same row, from `evaluate`
  */
 template <Logits Row>
 void backward(const Row& logits, Mask mask, std::size_t action, ScalarOf<Row> d_log_prob, ScalarOf<Row> d_entropy,
-              std::span<ScalarOf<Row>> d_logits) {
+              std::span<ScalarOf<Row>> d_logits, const Summary<ScalarOf<Row>>& summary) {
   const auto z = detail::view(logits);
   if (d_logits.size() != z.size() || action >= z.size()) {
     throw ShapeError("categorical::backward: found room for " + std::to_string(d_logits.size()) + " gradients and action " +
                      std::to_string(action) + ", expected " + std::to_string(z.size()) + " and an action below");
   }
-  detail::backward(z, mask, action, d_log_prob, d_entropy, d_logits, detail::summarize(z, mask));
+  detail::backward(z, mask, action, d_log_prob, d_entropy, d_logits, summary);
+}
+/// The same of a row that nothing is known of yet.
+template <Logits Row>
+void backward(const Row& logits, Mask mask, std::size_t action, ScalarOf<Row> d_log_prob, ScalarOf<Row> d_entropy,
+              std::span<ScalarOf<Row>> d_logits) {
+  backward(logits, mask, action, d_log_prob, d_entropy, d_logits, detail::summarize(detail::view(logits), mask));
 }
 
 /// Row by row over a batch; `masks` may be empty. actions, log_probs and entropies have one entry per row.

@@ -45,8 +45,9 @@ struct HeadRow {
 
 template <std::floating_point S>
 struct HeadEvaluation {
-  S log_prob = 0;  ///< of the stored action
-  S entropy = 0;   ///< that the entropy bonus uses
+  S log_prob = 0;                         ///< of the stored action
+  S entropy = 0;                          ///< that the entropy bonus uses
+  nn::categorical::Summary<S> summary{};  ///< of a CategoricalHead, which saves its `backward` a pass
 };
 
 inline std::size_t count_valid(std::span<const std::uint8_t> mask, std::size_t all) {
@@ -88,7 +89,13 @@ class CategoricalHead {
   template <std::floating_point S>
   HeadEvaluation<S> evaluate(const HeadRow<S>& row, std::span<const std::int32_t> action) const {
     const auto result = nn::categorical::evaluate(row.outputs, row.mask, static_cast<std::size_t>(action[0]));
-    return {result.log_prob, result.entropy};
+    return {result.log_prob, result.entropy, result.summary};
+  }
+  template <std::floating_point S>
+  void backward(const HeadRow<S>& row, std::span<const std::int32_t> action, const nn::categorical::Summary<S>& summary,
+                S d_log_prob, S d_entropy, std::span<S> d_outputs, std::span<S>) const {
+    nn::categorical::backward(row.outputs, row.mask, static_cast<std::size_t>(action[0]), d_log_prob, d_entropy, d_outputs,
+                              summary);
   }
   template <std::floating_point S>
   void backward(const HeadRow<S>& row, std::span<const std::int32_t> action, S d_log_prob, S d_entropy, std::span<S> d_outputs,

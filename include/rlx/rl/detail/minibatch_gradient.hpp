@@ -32,6 +32,9 @@ namespace rlx::inline v0_1::detail {
 /// a large part of that.
 inline constexpr std::size_t little_work = 150'000;
 
+/// Rows of a minibatch lie anywhere in the rollout; they are asked for this many rows before they are read.
+inline constexpr std::size_t rows_ahead = 8;
+
 /// How minibatches are cut and checked.
 struct MinibatchSettings {
   std::size_t sequence = 1;  ///< rows of a unit that minibatches are drawn from: 1, or n_steps with an lstm
@@ -132,6 +135,10 @@ class MinibatchGradient {
     const MatrixView<const float> old_outputs = rollout_->all_critic_outputs();
     for (std::size_t i = 0; i < n; ++i) {
       const std::size_t row = rows[i];
+      if (i + rows_ahead < n) {
+        const std::span<const float> ahead = rollout_->observation(rows[i + rows_ahead]);
+        for (std::size_t k = 0; k < ahead.size(); k += 16) __builtin_prefetch(ahead.data() + k);
+      }
       const std::span<float> input(scratch.input.data() + i * shape.observation_size, shape.observation_size);
       const std::span<const float> observation = rollout_->observation(row);
       if (net_->normalizes_observation) {

@@ -55,8 +55,10 @@ struct LossSettings {
 /// Room for one shard's rows.
 template <std::floating_point S>
 struct LossScratch {
-  explicit LossScratch(std::size_t rows) : log_probs(rows), entropies(rows), d_log_prob(rows), d_entropy(rows) {}
+  explicit LossScratch(std::size_t rows)
+      : log_probs(rows), entropies(rows), d_log_prob(rows), d_entropy(rows), summaries(rows) {}
   std::vector<S> log_probs, entropies, d_log_prob, d_entropy;
+  std::vector<nn::categorical::Summary<S>> summaries;
 };
 
 /// Sums over rows (`value` and `extra` are shares of the mean already).
@@ -105,6 +107,7 @@ LossSums on_policy_loss(const Head& head, const LossRows<S, typename Head::templ
                                                   : ClippedObjective<S>{in.advantages[i] * row.log_prob, in.advantages[i]};
     scratch.log_probs[i] = row.log_prob;
     scratch.entropies[i] = row.entropy;
+    scratch.summaries[i] = row.summary;
     scratch.d_log_prob[i] = -objective_row.d_log_prob * share;
     scratch.d_entropy[i] = -settings.ent_coef * share;
     if (!is_finite(objective_row.objective) || !is_finite(ratio) || !is_finite(row.log_prob) || !is_finite(row.entropy) ||
@@ -140,7 +143,15 @@ LossSums on_policy_loss(const Head& head, const LossRows<S, typename Head::templ
                               BasicLossGradient<S>{rows(scratch.d_log_prob), rows(scratch.d_entropy), d_critic});
 
   for (std::size_t i = 0; i < n; ++i) {
-    head.backward(head_row(i), in.actions.row(i), scratch.d_log_prob[i], scratch.d_entropy[i], d_outputs.row(i), d_log_std);
+    const auto backward = [&](const auto&... of_the_row) {
+      head.backward(head_row(i), in.actions.row(i), of_the_row..., scratch.d_log_prob[i], scratch.d_entropy[i],
+                    d_outputs.row(i), d_log_std);
+    };
+    if constexpr (std::same_as<Head, CategoricalHead>) {
+      backward(scratch.summaries[i]);
+    } else {
+      backward();
+    }
   }
   return sums;
 }
