@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// @file
 /// @brief Speed of the Kalshi environment alone on one core: step, mask and 52 features with random legal actions on synthetic
-/// views, resets included; and replay of deltas through the fill model. Medians of 5 runs, processor time.
+/// views, resets included; and replay of deltas through the fill model. Medians of 5 runs, processor time. And what an event of
+/// a session, a decision group of a view and an environment take of the heap.
 ///
 /// Usage: kalshi_environment [steps per run, default 2000000]
 #include <algorithm>
@@ -21,7 +22,10 @@
 
 #include <rlx/core/random.hpp>
 #include <rlx/kalshi/environment.hpp>
+#include <rlx/kalshi/session_builder.hpp>
 #include <rlx/kalshi/synthetic_session.hpp>
+
+#include "counted_memory.hpp"
 
 namespace {
 
@@ -106,6 +110,51 @@ std::uint64_t replay(const ViewSet& views) {
   return deltas;
 }
 
+// One market with an event a second.
+std::shared_ptr<const SessionData> long_session(std::size_t events) {
+  SessionBuilder builder;
+  const std::size_t market = builder.market("KXLONG-25DEC16-B1");
+  constexpr Micros start = 1'765'800'000'000'000;
+  builder.append(market, {start, EventKind::book_clear, 0, 0});
+  builder.append(market, {start, EventKind::level_set_yes, 4'500, 1'000});
+  builder.append(market, {start, EventKind::level_set_no, 5'500, 1'000});
+  for (std::size_t i = 3; i < events; ++i) {
+    const Price price = static_cast<Price>(3'000 + 100 * (i % 10));
+    builder.append(market, {start + static_cast<Micros>(i) * 1'000'000, EventKind::level_delta_yes, price, 100});
+  }
+  return builder.finish();
+}
+
+// Further bytes for each further event or group, and the bytes of one environment of several on shared views.
+void report_memory(const std::shared_ptr<const ViewSet>& views) {
+  const auto print = [](const char* name, double value, const char* unit) {
+    std::printf("{\"name\": \"kalshi memory: %s\", \"value\": %.4g, \"unit\": \"%s\"}\n", name, value, unit);
+  };
+  constexpr std::size_t events = 100'000;
+  std::array<double, 2> session{}, view{}, groups{};
+  for (std::size_t i = 0; i < 2; ++i) {
+    const std::size_t before = bench::live_bytes;
+    const auto data = long_session((i + 1) * events);
+    session[i] = static_cast<double>(bench::live_bytes - before);
+    const std::size_t with_session = bench::live_bytes;
+    const auto one = MarketSessionView::create(data, data->markets()[0].ticker);
+    view[i] = static_cast<double>(bench::live_bytes - with_session);
+    groups[i] = static_cast<double>(one->length());
+  }
+  print("event of a session", (session[1] - session[0]) / events, "bytes");
+  print("decision group of a view", (view[1] - view[0]) / (groups[1] - groups[0]), "bytes");
+
+  constexpr std::size_t environments = 8;
+  std::vector<MarketAgnosticKalshiEnv> list;
+  const std::size_t before = bench::live_bytes;
+  list.reserve(environments);
+  for (std::size_t i = 0; i < environments; ++i) {
+    list.emplace_back(views);
+    run(list.back(), 10'000, 1.0);
+  }
+  print("environment", static_cast<double>(bench::live_bytes - before) / environments / 1024, "KiB");
+}
+
 std::string processor() {
   std::ifstream file("/proc/cpuinfo");
   for (std::string line; std::getline(file, line);) {
@@ -132,4 +181,5 @@ int main(int argc, char** argv) {
   report("five actions, hold", "steps", [&] { return run(five, steps, 0.0); });
   report("extended layout, uniform over legal", "steps", [&] { return run(extended, steps, 1.0); });
   report("replay with a working order and consumption", "deltas", [&] { return replay(*views); });
+  report_memory(views);
 }

@@ -4,12 +4,7 @@
 /// per thread + finished-episode records (at most T N); and heap allocations of the second to the tenth iteration.
 ///
 /// The program counts what `operator new` is asked for.
-#include <atomic>
 #include <cstdio>
-#include <cstdlib>
-#include <map>
-#include <memory>
-#include <new>
 #include <string>
 #include <vector>
 
@@ -18,54 +13,7 @@
 #include <rlx/rl/ppo.hpp>
 
 #include "common.hpp"
-
-namespace {
-
-constinit std::atomic<std::size_t> live_bytes{0}, allocations{0};
-
-/// The size stands in front of the memory.
-void* allocate(std::size_t size, std::size_t alignment) {
-  const std::size_t header = std::max(alignment, alignof(std::max_align_t));
-  char* const memory = static_cast<char*>(std::aligned_alloc(header, (size + 2 * header - 1) / header * header));
-  if (memory == nullptr) throw std::bad_alloc();
-  std::memcpy(memory + header - sizeof size, &size, sizeof size);
-  live_bytes += size;
-  ++allocations;
-  return memory + header;
-}
-void release(void* memory, std::size_t alignment) {
-  if (memory == nullptr) return;
-  const std::size_t header = std::max(alignment, alignof(std::max_align_t));
-  std::size_t size = 0;
-  std::memcpy(&size, static_cast<char*>(memory) - sizeof size, sizeof size);
-  live_bytes -= size;
-  std::free(static_cast<char*>(memory) - header);
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) { return allocate(size, 0); }
-void* operator new[](std::size_t size) { return allocate(size, 0); }
-void* operator new(std::size_t size, std::align_val_t alignment) { return allocate(size, static_cast<std::size_t>(alignment)); }
-void* operator new[](std::size_t size, std::align_val_t alignment) {
-  return allocate(size, static_cast<std::size_t>(alignment));
-}
-void operator delete(void* memory) noexcept { release(memory, 0); }
-void operator delete[](void* memory) noexcept { release(memory, 0); }
-void operator delete(void* memory, std::size_t) noexcept { release(memory, 0); }
-void operator delete[](void* memory, std::size_t) noexcept { release(memory, 0); }
-void operator delete(void* memory, std::align_val_t alignment) noexcept {
-  release(memory, static_cast<std::size_t>(alignment));
-}
-void operator delete[](void* memory, std::align_val_t alignment) noexcept {
-  release(memory, static_cast<std::size_t>(alignment));
-}
-void operator delete(void* memory, std::size_t, std::align_val_t alignment) noexcept {
-  release(memory, static_cast<std::size_t>(alignment));
-}
-void operator delete[](void* memory, std::size_t, std::align_val_t alignment) noexcept {
-  release(memory, static_cast<std::size_t>(alignment));
-}
+#include "counted_memory.hpp"
 
 namespace {
 
@@ -74,21 +22,21 @@ void measure(const std::string& name, Make make, std::size_t num_envs, const rlx
              const rlx::nn::GraphSpec& spec, std::size_t threads) {
   rlx::ThreadPool pool(threads);
   rlx::VectorEnv envs({.num_envs = num_envs, .seed = 1}, pool, make);
-  const std::size_t before = live_bytes;
+  const std::size_t before = bench::live_bytes;
   rlx::Ppo ppo(config, envs, spec, pool);
-  const std::size_t built = live_bytes - before;
+  const std::size_t built = bench::live_bytes - before;
   const std::size_t rows = config.n_steps * num_envs;
   ppo.learn(2 * rows);
-  const std::size_t after_two = live_bytes - before, allocations_of_two = allocations;
+  const std::size_t after_two = bench::live_bytes - before, allocations_of_two = bench::allocations;
   ppo.learn(8 * rows, {.reset_num_timesteps = false});
-  const std::size_t allocated = allocations - allocations_of_two;
-  const std::size_t after_ten = live_bytes - before;
+  const std::size_t allocated = bench::allocations - allocations_of_two;
+  const std::size_t after_ten = bench::live_bytes - before;
 
   const std::size_t shard_rows = std::max((config.batch_size + ppo.gradient_shards() - 1) / ppo.gradient_shards(),
                                           (num_envs + envs.num_shards() - 1) / envs.num_shards());
-  const std::size_t before_workspace = live_bytes;
+  const std::size_t before_workspace = bench::live_bytes;
   const auto workspace = ppo.graph().make_workspace(shard_rows);
-  const std::size_t workspace_bytes = live_bytes - before_workspace;
+  const std::size_t workspace_bytes = bench::live_bytes - before_workspace;
 
   const std::size_t observation = envs.observation_size(), mask = envs.mask_width();
   const auto mebibytes = [](std::size_t bytes) { return static_cast<double>(bytes) / (1024.0 * 1024.0); };

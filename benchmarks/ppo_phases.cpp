@@ -15,26 +15,9 @@
 #include <rlx/rl/ppo.hpp>
 
 #include "common.hpp"
+#include "phase_timer.hpp"
 
 namespace {
-
-/// Processor seconds of every collection (advantages included) and every update.
-class PhaseTimer : public rlx::Callback {
- public:
-  std::vector<double> collections, updates;
-  void on_rollout_start(rlx::Learner&) override { last_ = bench::cpu_seconds(); }
-  bool on_rollout_end(rlx::Learner&) override { return lap(collections); }
-  bool on_update_end(rlx::Learner&) override { return lap(updates); }
-
- private:
-  bool lap(std::vector<double>& samples) {
-    const double now = bench::cpu_seconds();
-    samples.push_back(now - last_);
-    last_ = now;
-    return true;
-  }
-  double last_ = 0.0;
-};
 
 struct Sizes {
   std::size_t num_envs, n_steps, batch_size, n_epochs;
@@ -55,7 +38,7 @@ void measure(const std::string& name, Make make, const rlx::nn::GraphSpec& graph
   rlx::VectorEnv envs({.num_envs = sizes.num_envs, .seed = 1}, pool, make);
   rlx::Ppo ppo(ppo_config(sizes), envs, graph, pool);
   const std::size_t rows = sizes.num_envs * sizes.n_steps;
-  PhaseTimer timer;
+  bench::PhaseTimer timer;
   ppo.learn(rows);
   ppo.learn(rows * sizes.iterations, {.callbacks = {&timer}, .reset_num_timesteps = false});
   const double collection = bench::median(timer.collections), update = bench::median(timer.updates);
@@ -78,7 +61,7 @@ void measure_checks(const std::string& name, Make make, const rlx::nn::GraphSpec
   config.check_finite = false;
   rlx::VectorEnv free_envs({.num_envs = sizes.num_envs, .seed = 1, .check_finite = false, .check_masks = false}, pool, make);
   rlx::Ppo unchecked(config, free_envs, graph, pool);
-  PhaseTimer warm, with, without;
+  bench::PhaseTimer warm, with, without;
   checked.learn(rows, {.callbacks = {&warm}});
   unchecked.learn(rows, {.callbacks = {&warm}});
   std::vector<double> shares;

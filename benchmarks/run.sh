@@ -8,11 +8,13 @@
 #                                      or `learning_gates` (see learning_gates.sh)
 #   sh benchmarks/run.sh --list        their names
 #   sh benchmarks/run.sh --core        those of the learning core; writes the table benchmarks/results/core.md
+#   sh benchmarks/run.sh --kalshi      those of Kalshi markets; writes the table benchmarks/results/kalshi.md
 #   sh benchmarks/run.sh --build-only
 set -eu
 cd "$(dirname "$0")/.."
 programs=build/release/benchmarks
 core='gae vector_env nn_update inference_policy checkpoint ppo_phases ppo_throughput scaling learner_memory check_env compile_time'
+kalshi='kalshi_environment kalshi_order_book kalshi_import kalshi_generator kalshi_training'
 
 # table FILE [listed]: JSON lines as a Markdown table, in the order of the targets; with `listed` no others. The last line of a
 # name counts.
@@ -72,25 +74,42 @@ rlx_install libcli11-dev libeigen3-dev
 cmake --preset release -DRLX_BUILD_BENCHMARKS=ON >/dev/null
 lines=$(mktemp)
 trap 'rm -f "$lines"' EXIT
+# results FILE TITLE NAMES: runs the benchmarks named; the notes of the table come from standard input, LOAD is filled in.
+results() {
+  for name in $3; do cmake --build --preset release --target "benchmark_$name" >/dev/null; done
+  load=$(cut -d ' ' -f 1 /proc/loadavg)
+  for name in $3; do "$programs/benchmark_$name" | tee -a "$lines"; done
+  mkdir -p benchmarks/results
+  {
+    echo "# $2"
+    echo
+    sed "s/LOAD/$load/"
+    echo
+    table "$lines" listed
+  } >"benchmarks/results/$1.md"
+  cat "benchmarks/results/$1.md"
+}
+
 case ${1:-} in
   --core)
-    for name in $core; do cmake --build --preset release --target "benchmark_$name" >/dev/null; done
-    load=$(cut -d ' ' -f 1 /proc/loadavg)
-    for name in $core; do "$programs/benchmark_$name" | tee -a "$lines"; done
-    mkdir -p benchmarks/results
-    {
-      echo '# Speed and memory of the core against their targets'
-      echo
-      echo "Made by \`sh benchmarks/run.sh --core\` on $(machine)."
-      echo 'Single-threaded figures are medians in processor time, so that what other processes take does not count; the medians of'
-      echo '`act`, loading, saving and the speed-up of two threads are in wall time.'
-      echo "The load average of the machine was $load before the run: the two-thread rows in wall time need one near 0, and where"
-      echo 'other work keeps the cores busy the rows by processor time of the busiest thread are an estimate, without time asleep.'
-      echo 'Percentages of peak are nominal work (three forwards per trained row) over the 1024³ product of the same kernel.'
-      echo
-      table "$lines" listed
-    } >benchmarks/results/core.md
-    cat benchmarks/results/core.md
+    results core 'Speed and memory of the core against their targets' "$core" <<END
+Made by \`sh benchmarks/run.sh --core\` on $(machine).
+Single-threaded figures are medians in processor time, so that what other processes take does not count; the medians of
+\`act\`, loading, saving and the speed-up of two threads are in wall time.
+The load average of the machine was LOAD before the run: the two-thread rows in wall time need one near 0, and where
+other work keeps the cores busy the rows by processor time of the busiest thread are an estimate, without time asleep.
+Percentages of peak are nominal work (three forwards per trained row) over the 1024³ product of the same kernel.
+END
+    exit ;;
+  --kalshi)
+    results kalshi 'Speed and memory on Kalshi markets against their targets' "$kalshi" <<END
+Made by \`sh benchmarks/run.sh --kalshi\` on $(machine).
+Medians of 5 runs on one core in processor time, so that what other processes take does not count; in wall time are
+training on two cores, the generator, the importers, the parser and the store. The load average of the machine was LOAD
+before the run: rows in wall time need one near 0. The recorded views need the real data (RLX_DATA or ../shared/data).
+Percentages of peak are nominal work (three forwards per trained row, one per step) over the 1024³ product of the same
+kernel.
+END
     exit ;;
 esac
 cmake --build --preset release
