@@ -7,8 +7,8 @@
 /// - seconds from a store of one session (500 markets, 500 snapshots, 50,000 deltas) to views with their statistics, the file
 ///   being in the cache.
 ///
-/// "cpu" is processor time, which other programs of the machine do not lengthen. Files go to a temporary folder.
-/// Usage: kalshi_import [top-of-book files .csv.gz; without them 8 made here of 80,000 rows]
+/// In processor time, which other programs of the machine do not lengthen; "wall" waits for the disk too. Files go to a
+/// temporary folder. Usage: kalshi_import [top-of-book files .csv.gz; without them 8 made here of 80,000 rows]
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -66,9 +66,9 @@ std::array<double, 2> measure(F&& run) {
   return {wall[2], cpu[2]};
 }
 
-void print(const char* name, double value, double cpu, const char* unit, std::size_t size) {
-  std::printf("{\"name\": \"kalshi import: %s\", \"value\": %.4g, \"unit\": \"%s\", \"cpu\": %.4g, \"size\": %zu}\n", name,
-              value, unit, cpu, size);
+void print(const char* name, double wall, double cpu, const char* unit, std::size_t size) {
+  std::printf("{\"name\": \"kalshi import: %s\", \"value\": %.4g, \"unit\": \"%s\", \"wall\": %.4g, \"size\": %zu}\n", name,
+              cpu, unit, wall, size);
 }
 
 std::vector<std::string> make_frames(std::size_t n) {

@@ -74,6 +74,7 @@ rlx_install libcli11-dev libeigen3-dev
 cmake --preset release -DRLX_BUILD_BENCHMARKS=ON >/dev/null
 lines=$(mktemp)
 trap 'rm -f "$lines"' EXIT
+
 # results FILE TITLE NAMES: runs the benchmarks named; the notes of the table come from standard input, LOAD is filled in.
 results() {
   for name in $3; do cmake --build --preset release --target "benchmark_$name" >/dev/null; done
@@ -104,9 +105,9 @@ END
   --kalshi)
     results kalshi 'Speed and memory on Kalshi markets against their targets' "$kalshi" <<END
 Made by \`sh benchmarks/run.sh --kalshi\` on $(machine).
-Medians of 5 runs on one core in processor time, so that what other processes take does not count; in wall time are
-training on two cores, the generator, the importers, the parser and the store. The load average of the machine was LOAD
-before the run: rows in wall time need one near 0. The recorded views need the real data (RLX_DATA or ../shared/data).
+Medians of 5 runs on one core in processor time, so that what other processes take does not count; training on two cores is
+in wall time. The load average of the machine was LOAD before the run: that row needs one near 0, and with a high one the
+others are too slow by shared caches. The recorded views need the real data (RLX_DATA or ../shared/data).
 Percentages of peak are nominal work (three forwards per trained row, one per step) over the 1024³ product of the same
 kernel.
 END

@@ -218,6 +218,7 @@ TEST_CASE("one fill of n and n fills of 1 in one order differ by at most 1 cent 
             const Money whole = charge_fee(fees, liquidity, n * gross, price, contracts(n), alone).net();
             const Money difference = paid < whole ? whole - paid : paid - whole;
             if (difference > 10'000 + n * 100) FAIL("price " << price << ", n " << n << ": " << difference);
+            if (charge.net() <= -10'000) FAIL("a fill got back more than a cent at " << price);
             if (paid < 0 || order.rounding < 0 || order.rounding > 10'000) FAIL("accumulator at " << price << ", n " << n);
             if (charge.cash_change % precision != 0 || charge.cash_change != gross - charge.net()) FAIL("cash at " << price);
           }
