@@ -39,14 +39,17 @@ inline std::uint32_t masked_crc32c(std::span<const std::byte> bytes) { return st
  * @par Determinism
  * The bytes depend on the arguments only: no clock is read.
  * @par Source TensorFlow's event.proto, summary.proto and record_writer; checked against the reader in tests/io/tensorboard.cpp
+ *
+ * Called TensorBoardWriter. @tparam Text  std::string; a parameter so that a program compiles only what it uses
  */
-class TensorBoardWriter {
+template <class Text>
+class BasicTensorBoardWriter {
  public:
   /// Creates the directory and its parents as needed, opens the file and writes the first record.
   /// @param directory     where TensorBoard looks for runs
   /// @param wall_seconds  start of the run, seconds since 1970 (UTC), at least 0
   /// @throws IoError, ConfigError
-  TensorBoardWriter(const std::string& directory, double wall_seconds) : file_(open(directory, wall_seconds)) {
+  BasicTensorBoardWriter(const std::string& directory, double wall_seconds) : file_(open(directory, wall_seconds)) {
     begin_event(wall_seconds);
     append_text(event_, 3, "brain.Event:2");
     write_record();
@@ -182,6 +185,9 @@ class TensorBoardWriter {
   std::string event_, summary_, value_, histogram_, record_;
   std::vector<double> limits_, counts_;
 };
+
+/// As programs use it. @see BasicTensorBoardWriter
+using TensorBoardWriter = BasicTensorBoardWriter<std::string>;
 
 }  // namespace rlx::inline v0_1::io
 

@@ -279,20 +279,22 @@ struct CheckpointCallbackConfig {
 /// Saves the learner now and then, whole, so that training can continue from there; its place among the callbacks is free.
 /// With `keep_last` a checkpoint lists the milestones of those before it that are kept, so that a resumed run removes them in
 /// their turn.
-class CheckpointCallback final : public Callback {
+/// Called CheckpointCallback. @tparam L  Learner; a parameter so that a program compiles only what it uses
+template <class L>
+class BasicCheckpointCallback final : public Callback {
  public:
   /// Nothing is written before training starts.
-  explicit CheckpointCallback(CheckpointCallbackConfig config)
+  explicit BasicCheckpointCallback(CheckpointCallbackConfig config)
       : config_(std::move(config)), milestones_(config_.save_freq, config_.unit) {}
 
   /// @throws IoError if nothing could be saved, CheckpointError if what a checkpoint kept for this callback is damaged
-  void on_training_start(Learner& learner) override {
+  void on_training_start(L& learner) override {
     milestones_.start(learner);
     io::require_writable(file(config_.prefix));
     if (kept_.empty()) recall(learner);
   }
 
-  void on_checkpoint(Learner& learner) override {
+  void on_checkpoint(L& learner) override {
     const std::optional<std::uint64_t> at = milestones_.passed(learner);
     if (!at) return;
     std::vector<std::uint64_t> kept = kept_;
@@ -309,7 +311,7 @@ class CheckpointCallback final : public Callback {
     }
   }
 
-  void on_training_end(Learner& learner) override {
+  void on_training_end(L& learner) override {
     if (!config_.final_name.empty()) learner.save(file(config_.final_name));
   }
 
@@ -327,11 +329,11 @@ class CheckpointCallback final : public Callback {
 
   std::string note() const { return "checkpoints " + stem(); }
   /// Notes the last of `kept`, which includes the file that is about to be written.
-  void remember(Learner& learner, const std::vector<std::uint64_t>& kept) const {
+  void remember(L& learner, const std::vector<std::uint64_t>& kept) const {
     const auto last = static_cast<std::ptrdiff_t>(std::min(kept.size(), config_.keep_last));
     learner.notes[note()] = detail::JsonTree(std::vector<std::uint64_t>(kept.end() - last, kept.end())).dump();
   }
-  void recall(const Learner& learner) {
+  void recall(const L& learner) {
     const auto found = learner.notes.find(note());
     if (config_.keep_last == 0 || found == learner.notes.end()) return;
     detail::read_note(found->first, found->second, [&](const detail::JsonTree& milestones) {
@@ -344,6 +346,9 @@ class CheckpointCallback final : public Callback {
   detail::Milestones milestones_;
   std::vector<std::uint64_t> kept_;  // milestones whose files are kept, oldest first
 };
+
+/// As programs use it. @see BasicCheckpointCallback
+using CheckpointCallback = BasicCheckpointCallback<Learner>;
 
 /// Figures of the episodes of one source.
 struct SourceSummary {
@@ -360,12 +365,14 @@ struct SourceSummary {
 /// Tells the episodes of a training run apart by the source they came from (market, data file, level): totals of the run here,
 /// and `sources/<name>/{ep_rew_mean,ep_len_mean,success_rate}` of the episodes since the last dump in the log.
 /// @par Allocation  one summary for each source up to the highest seen; three log keys for each source that had an episode
-class SourceStatistics final : public Callback {
+/// Called SourceStatistics. @tparam L  Learner; a parameter so that a program compiles only what it uses
+template <class L>
+class BasicSourceStatistics final : public Callback {
  public:
   /// @param names of sources 0, 1, ... as the log shows them; a source without one is shown by its number.
-  explicit SourceStatistics(std::vector<std::string> names = {}) : names_(std::move(names)) {}
+  explicit BasicSourceStatistics(std::vector<std::string> names = {}) : names_(std::move(names)) {}
 
-  bool on_episode(Learner& learner, const EpisodeRecord& record) override {
+  bool on_episode(L& learner, const EpisodeRecord& record) override {
     const EpisodeStatistics& episode = record.statistics;
     const double reward = episode.episode_return;
     const auto length = static_cast<double>(episode.length);
@@ -407,14 +414,19 @@ class SourceStatistics final : public Callback {
   std::vector<SourceSummary> sums_;
 };
 
+/// As programs use it. @see BasicSourceStatistics
+using SourceStatistics = BasicSourceStatistics<Learner>;
+
 /// A line that is written over itself: share done, steps per second, time left, mean reward. Only for a terminal.
-class ProgressBar final : public Callback {
+/// Called ProgressBar. @tparam L  Learner; a parameter so that a program compiles only what it uses
+template <class L>
+class BasicProgressBar final : public Callback {
  public:
   /// @param out must outlive this object. @param is_terminal nothing is written if false.
-  ProgressBar(std::ostream& out, bool is_terminal) : out_(&out), on_(is_terminal) {}
+  BasicProgressBar(std::ostream& out, bool is_terminal) : out_(&out), on_(is_terminal) {}
 
-  void on_training_start(Learner& learner) override { begin_ = learner.num_timesteps(); }
-  bool on_update_end(Learner& learner) override {
+  void on_training_start(L& learner) override { begin_ = learner.num_timesteps(); }
+  bool on_update_end(L& learner) override {
     if (!on_) return true;
     const double seconds = learner.elapsed_seconds();
     const auto done = static_cast<double>(learner.num_timesteps() - begin_);
@@ -430,7 +442,7 @@ class ProgressBar final : public Callback {
     out_->flush();
     return true;
   }
-  void on_training_end(Learner&) override {
+  void on_training_end(L&) override {
     if (on_) *out_ << '\n';
   }
 
@@ -440,6 +452,9 @@ class ProgressBar final : public Callback {
   std::uint64_t begin_ = 0;
   std::size_t width_ = 0;
 };
+
+/// As programs use it. @see BasicProgressBar
+using ProgressBar = BasicProgressBar<Learner>;
 
 }  // namespace rlx::inline v0_1
 

@@ -25,24 +25,30 @@ namespace rlx::inline v0_1 {
 
 /// A constant is a number; `{"kind": "linear", "start": a, "end": b}`, the same for cosine; `{"kind": "piecewise", "points":
 /// [[1, a], [0.5, b], ...]}` with the progress remaining first.
-inline nlohmann::json schedule_to_json(const nn::Schedule& schedule) { return detail::schedule_tree<nlohmann::json>(schedule); }
+/// @tparam Json  nlohmann::json, here as below; a parameter so that a program compiles only what it calls
+template <class Json = nlohmann::json>
+Json schedule_to_json(const nn::Schedule& schedule) {
+  return detail::schedule_tree<Json>(schedule);
+}
 
 /// Reads what `schedule_to_json` writes. @throws ConfigError naming the path
-inline nn::Schedule schedule_from_json(const nlohmann::json& json, const std::string& path) {
+template <class Json = nlohmann::json>
+nn::Schedule schedule_from_json(const std::type_identity_t<Json>& json, const std::string& path) {
   if (json.is_number()) return nn::Schedule(json_as<double>(json, path));
   using Kind = nn::Schedule::Kind;
-  JsonObject object(json, path);
+  BasicJsonObject<Json> object(json, path);
   Kind kind = Kind::linear;
   object.value("kind");
   object.read_name("kind", kind, {{"linear", Kind::linear}, {"cosine", Kind::cosine}, {"piecewise", Kind::piecewise}});
   if (kind == Kind::piecewise) {
     std::vector<nn::Schedule::Point> points;
-    for (const auto& point : object.get<std::vector<std::array<double, 2>>>("points")) points.push_back({point[0], point[1]});
+    for (const auto& point : object.template get<std::vector<std::array<double, 2>>>("points"))
+      points.push_back({point[0], point[1]});
     object.finish();
     return nn::Schedule::piecewise(std::move(points));
   }
-  const auto start = object.get<double>("start");
-  const auto end = object.get<double>("end");
+  const auto start = object.template get<double>("start");
+  const auto end = object.template get<double>("end");
   object.finish();
   return kind == Kind::linear ? nn::Schedule::linear(start, end) : nn::Schedule::cosine(start, end);
 }
@@ -82,17 +88,22 @@ Config config_from_json(const nlohmann::json& json, const std::string& where) {
 
 /// `config_from_json` of a PpoConfig.
 /// @throws what it throws, with `where` and the field in the message
-inline PpoConfig ppo_config_from_json(const nlohmann::json& json, const std::string& where = "ppo") {
+template <class Json = nlohmann::json>
+PpoConfig ppo_config_from_json(const std::type_identity_t<Json>& json, const std::string& where = "ppo") {
   return config_from_json<PpoConfig>(json, where);
 }
 /// `config_from_json` of an A2cConfig.
 /// @throws what it throws, with `where` and the field in the message
-inline A2cConfig a2c_config_from_json(const nlohmann::json& json, const std::string& where = "a2c") {
+template <class Json = nlohmann::json>
+A2cConfig a2c_config_from_json(const std::type_identity_t<Json>& json, const std::string& where = "a2c") {
   return config_from_json<A2cConfig>(json, where);
 }
 
 /// SHA-256 of the configuration: equal configurations have equal digests.
-inline std::string config_hash(const nlohmann::json& config) { return sha256_hex(config.dump()); }
+template <class Json = nlohmann::json>
+std::string config_hash(const std::type_identity_t<Json>& config) {
+  return sha256_hex(config.dump());
+}
 
 }  // namespace rlx::inline v0_1
 

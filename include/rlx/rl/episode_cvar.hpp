@@ -55,13 +55,16 @@ struct EpisodeCvarConfig {
  * Fewer than 1 / alpha returns: no term in that update. @throws ConfigError in the tenth such update in a row.
  * @par Determinism  a function of the rollouts; `on_rollout` runs on one thread. Allocates in the first rollout only
  * @par Source       Tamar, Glassner & Mannor 2015, "Optimizing the CVaR via sampling"
+ *
+ * Called EpisodeCvar. @tparam Number  double; a parameter so that a program compiles only what it uses
  */
-class EpisodeCvar {
+template <class Number>
+class BasicEpisodeCvar {
  public:
   static constexpr std::size_t max_short_updates = 10;  ///< without enough returns, in a row
 
   /// @throws ConfigError naming the field.
-  explicit EpisodeCvar(EpisodeCvarConfig config = {}) : config_(config), weight_(config.cvar_weight) {
+  explicit BasicEpisodeCvar(EpisodeCvarConfig config = {}) : config_(config), weight_(config.cvar_weight) {
     detail::check_tail_config("EpisodeCvarConfig", config.tail, config.cvar_weight);
     if (config.initial_var && !is_finite(*config.initial_var)) {
       throw ConfigError("EpisodeCvarConfig.initial_var is not a finite number; leave it empty if there is no forecast");
@@ -228,6 +231,9 @@ class EpisodeCvar {
   std::array<bool, warnings> had_warnings_{};
   std::vector<std::string> new_warnings_;
 };
+
+/// As programs use it. @see BasicEpisodeCvar
+using EpisodeCvar = BasicEpisodeCvar<double>;
 
 static_assert(RiskObjective<EpisodeCvar>);
 

@@ -34,12 +34,14 @@
 namespace rlx::inline v0_1 {
 
 /// Stable-Baselines3's table, one section per part before the slash.
-class ConsoleTable final : public LogOutput {
+/// Called ConsoleTable. @tparam Row  LogRow; a parameter so that a program compiles only what it uses
+template <class Row>
+class BasicConsoleTable final : public LogOutput {
  public:
   /// @param out must outlive this object.
-  explicit ConsoleTable(std::ostream& out) : out_(&out) {}
+  explicit BasicConsoleTable(std::ostream& out) : out_(&out) {}
 
-  void write(const LogRow& row) override {
+  void write(const Row& row) override {
     std::vector<std::pair<std::string, std::string>> lines;
     std::size_t left = 0;
     std::size_t right = 0;
@@ -79,6 +81,9 @@ class ConsoleTable final : public LogOutput {
 
   std::ostream* out_;
 };
+
+/// As programs use it. @see BasicConsoleTable
+using ConsoleTable = BasicConsoleTable<LogRow>;
 
 /// One line per logged episode: `Episode 10:  Reward: 3.92    | Loss: 4.24   | Entropy: 2.27`, loss and entropy of the last
 /// update before it.
@@ -140,12 +145,14 @@ inline constexpr std::uint64_t every_step = std::numeric_limits<std::uint64_t>::
 /// `progress.csv`: one row per dump, `nan` where a number is not finite, nothing where a key was not recorded. A row is
 /// appended; only a key that appears later rewrites the file with the longer header, through a temporary file. Memory does not
 /// grow with the rows.
-class CsvOutput final : public LogOutput {
+/// Called CsvOutput. @tparam Row  LogRow; a parameter so that a program compiles only what it uses
+template <class Row>
+class BasicCsvOutput final : public LogOutput {
  public:
   /// @param path       of the file; nothing is opened yet
   /// @param append     keep the rows that are there, but no torn last one, for a run that is resumed; false: begin anew
   /// @param last_step  of the checkpoint that is resumed: rows of later steps are dropped, since they come again
-  explicit CsvOutput(std::string path, bool append = true, std::uint64_t last_step = every_step)
+  explicit BasicCsvOutput(std::string path, bool append = true, std::uint64_t last_step = every_step)
       : path_(std::move(path)), append_(append), last_step_(last_step) {}
 
   /// @throws IoError; DataError if the file to be continued is no log of this class
@@ -155,7 +162,7 @@ class CsvOutput final : public LogOutput {
     if (columns_.empty()) io::write_file_atomically(path_, std::string_view());
     file_ = std::make_unique<io::detail::OutputFile>(path_, true);
   }
-  void write(const LogRow& row) override {
+  void write(const Row& row) override {
     open(row.wall_time);
     const std::size_t known = columns_.size();
     if (known == 0) columns_.emplace_back(step_column);
@@ -225,17 +232,22 @@ class CsvOutput final : public LogOutput {
   std::unique_ptr<io::detail::OutputFile> file_;
 };
 
+/// As programs use it. @see BasicCsvOutput
+using CsvOutput = BasicCsvOutput<LogRow>;
+
 /// An event file for TensorBoard in a directory; keys are the tags. The returns of the episodes between two dumps become a
 /// histogram, `rollout/ep_rew`.
-class TensorBoardOutput final : public LogOutput {
+/// Called TensorBoardOutput. @tparam Row  LogRow; a parameter so that a program compiles only what it uses
+template <class Row>
+class BasicTensorBoardOutput final : public LogOutput {
  public:
   /// @param directory  where the event file is made when `learn` starts
-  explicit TensorBoardOutput(std::string directory) : directory_(std::move(directory)) {}
+  explicit BasicTensorBoardOutput(std::string directory) : directory_(std::move(directory)) {}
 
   void open(double wall_time) override {
     if (!writer_) writer_ = std::make_unique<io::TensorBoardWriter>(directory_, wall_time);
   }
-  void write(const LogRow& row) override {
+  void write(const Row& row) override {
     open(row.wall_time);
     for (const auto& [key, value] : *row.values) {
       if (is_finite(value)) writer_->add_scalar(key, value, row.step, row.wall_time);
@@ -251,6 +263,9 @@ class TensorBoardOutput final : public LogOutput {
   std::unique_ptr<io::TensorBoardWriter> writer_;
   std::vector<double> returns_;  // of the episodes since the last dump
 };
+
+/// As programs use it. @see BasicTensorBoardOutput
+using TensorBoardOutput = BasicTensorBoardOutput<LogRow>;
 
 }  // namespace rlx::inline v0_1
 

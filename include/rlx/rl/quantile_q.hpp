@@ -66,16 +66,19 @@ struct QuantileQBatch {
  * Targets y_j = r + gamma (1 - terminated) theta_j(s', a') with the action a' that was taken next, the loss of
  * `QuantileCritic`. One thread; the same bytes for the same seed and batches. Nothing is allocated after construction. Const
  * members may run on several threads, each with a workspace of its own.
+ *
+ * Called QuantileQ. @tparam S  float; a parameter so that a program compiles only what it uses
  */
-class QuantileQ {
+template <class S>
+class BasicQuantileQ {
  public:
   /// Scratch of one thread.
-  using Workspace = nn::Workspace<float>;
+  using Workspace = nn::Workspace<S>;
 
   /// @throws ConfigError naming field and range
-  explicit QuantileQ(const QuantileQConfig& config)
+  explicit BasicQuantileQ(const QuantileQConfig& config)
       : config_(check(config)),
-        graph_(nn::Graph<float>::build(spec(config_), store_)),
+        graph_(nn::Graph<S>::build(spec(config_), store_)),
         adam_(store_),
         workspace_(graph_.make_workspace(config_.max_batch)),
         targets_(config_.max_batch * config_.atoms) {
@@ -85,8 +88,8 @@ class QuantileQ {
   /// As given.
   const QuantileQConfig& config() const noexcept { return config_; }
   /// @{ Parameters of the network; what is written there counts from the next call on.
-  const nn::ParameterStore<float>& parameters() const noexcept { return store_; }
-  nn::ParameterStore<float>& parameters() noexcept { return store_; }
+  const nn::ParameterStore<S>& parameters() const noexcept { return store_; }
+  nn::ParameterStore<S>& parameters() noexcept { return store_; }
   /// @}
   /// Scratch for one thread. Allocates.
   Workspace make_workspace() const { return graph_.make_workspace(1, false); }
@@ -250,12 +253,15 @@ class QuantileQ {
   }
 
   QuantileQConfig config_;
-  nn::ParameterStore<float> store_;
-  nn::Graph<float> graph_;
-  nn::Adam adam_;
+  nn::ParameterStore<S> store_;
+  nn::Graph<S> graph_;
+  nn::BasicAdam<S> adam_;
   Workspace workspace_;
   std::vector<float> targets_;
 };
+
+/// As programs use it. @see BasicQuantileQ
+using QuantileQ = BasicQuantileQ<float>;
 
 namespace detail {
 
