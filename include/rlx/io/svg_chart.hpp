@@ -159,15 +159,18 @@ struct Thinner {
  * std::string svg = chart.svg();
  * @endcode
  * @par Determinism A function of the input: no clock, no identifiers that two charts on a page could share.
+ *
+ * Called LineChart. @tparam Number  double; a parameter so that a program compiles only what it uses
  */
-class LineChart {
+template <class Number>
+class BasicLineChart {
  public:
   /// @throws ConfigError naming the field.
-  explicit LineChart(ChartConfig config) : config_(std::move(config)) { detail::check(config_); }
+  explicit BasicLineChart(ChartConfig config) : config_(std::move(config)) { detail::check(config_); }
 
   /// Adds a curve; later ones lie on top. @throws ShapeError (lengths), DataError (x not finite or not ascending),
   /// ConfigError (color)
-  LineChart& add(Series series) {
+  BasicLineChart& add(Series series) {
     const std::string who = "Series \"" + series.name + "\": ";
     const std::size_t n = series.x.size();
     if (series.y.size() != n) throw ShapeError(who + sizes("y", series.y.size(), n));
@@ -195,7 +198,7 @@ class LineChart {
   }
 
   /// A dashed vertical line at `x`, such as the border between training and test. @throws DataError if x is not finite
-  LineChart& mark(double x, std::string label) {
+  BasicLineChart& mark(double x, std::string label) {
     if (!is_finite(x)) throw DataError("LineChart mark \"" + label + "\": x is not finite");
     marks_.emplace_back(x, std::move(label));
     return *this;
@@ -422,13 +425,18 @@ class LineChart {
   std::size_t next_color_ = 0;
 };
 
+/// As programs use it. @see BasicLineChart
+using LineChart = BasicLineChart<double>;
+
 /// A chart of the share lost from the highest equity so far: areas that hang from zero, in percent.
 /// @param config its y_suffix becomes "%". @param drawdowns series whose y holds fractions >= 0, such as of
 /// `risk::drawdown_curve`
-inline LineChart drawdown_chart(ChartConfig config, std::vector<Series> drawdowns) {
+/// @tparam Number  see `BasicLineChart`
+template <class Number = double>
+BasicLineChart<Number> drawdown_chart(ChartConfig config, std::vector<Series> drawdowns) {
   config.y_suffix = "%";
   config.include_zero = true;
-  LineChart chart(std::move(config));
+  BasicLineChart<Number> chart(std::move(config));
   for (Series& s : drawdowns) {
     for (double& y : s.y) y *= -100;
     s.style = SeriesStyle::area;
@@ -493,13 +501,16 @@ struct RowLayout {
  * rlx::io::BarChart chart({.title = "Profit by source", .y_suffix = " USD"}, {"funding", "price", "fees"});
  * chart.add("agent", {120, -4, -31});
  * @endcode
+ *
+ * Called BarChart. @tparam Number  double; a parameter so that a program compiles only what it uses
  */
-class BarChart {
+template <class Number>
+class BasicBarChart {
  public:
   /// @param config  texts and size
   /// @param parts   names of the parts, at least one
   /// @throws ConfigError
-  BarChart(ChartConfig config, std::vector<std::string> parts) : config_(std::move(config)), parts_(std::move(parts)) {
+  BasicBarChart(ChartConfig config, std::vector<std::string> parts) : config_(std::move(config)), parts_(std::move(parts)) {
     detail::check(config_);
     if (parts_.empty()) throw ConfigError("BarChart: at least one part is needed, got none");
   }
@@ -508,7 +519,7 @@ class BarChart {
   /// @param label   text of its row
   /// @param values  one for each part, finite
   /// @throws ShapeError, DataError
-  BarChart& add(std::string label, std::vector<double> values) {
+  BasicBarChart& add(std::string label, std::vector<double> values) {
     if (values.size() != parts_.size()) {
       throw ShapeError("BarChart bar \"" + label + "\" has " + std::to_string(values.size()) + " values, expected " +
                        std::to_string(parts_.size()) + " (one for each part)");
@@ -590,19 +601,25 @@ class BarChart {
   std::vector<std::vector<double>> values_;
 };
 
+/// As programs use it. @see BasicBarChart
+using BarChart = BasicBarChart<double>;
+
 /**
  * @brief Estimates with their intervals, one row each, against zero.
  *
  * A row is green when its interval lies above zero, red when below, grey when zero is inside; the numbers stand at the
  * right, so that nothing depends on colour alone.
+ *
+ * Called IntervalChart. @tparam Number  double; a parameter so that a program compiles only what it uses
  */
-class IntervalChart {
+template <class Number>
+class BasicIntervalChart {
  public:
   /// @throws ConfigError naming the field.
-  explicit IntervalChart(ChartConfig config) : config_(std::move(config)) { detail::check(config_); }
+  explicit BasicIntervalChart(ChartConfig config) : config_(std::move(config)) { detail::check(config_); }
 
   /// Adds a row below the others. @throws DataError unless low <= high and all are finite
-  IntervalChart& add(std::string label, double estimate, double low, double high) {
+  BasicIntervalChart& add(std::string label, double estimate, double low, double high) {
     if (!is_finite(estimate) || !is_finite(low) || !is_finite(high) || low > high) {
       throw DataError("IntervalChart row \"" + label + "\": expected finite numbers with low <= high, got estimate " +
                       std::to_string(estimate) + ", low " + std::to_string(low) + ", high " + std::to_string(high));
@@ -654,6 +671,9 @@ class IntervalChart {
   std::vector<std::string> labels_;
   std::vector<Row> rows_;
 };
+
+/// As programs use it. @see BasicIntervalChart
+using IntervalChart = BasicIntervalChart<double>;
 
 }  // namespace rlx::inline v0_1::io
 

@@ -54,17 +54,21 @@ enum class Align { left, right };
  * table.row({"agent", "1.25"}).row({"hold", "0.00"});
  * std::string text = table.to_string();
  * @endcode
+ *
+ * Called TextTable. @tparam Text  std::string; a parameter so that a program compiles only what it uses
  */
-class TextTable {
+template <class Text>
+class BasicTextTable {
  public:
   /// @throws ShapeError without a column.
-  explicit TextTable(std::vector<std::string> headers) : headers_(std::move(headers)), align_(headers_.size(), Choice::guess) {
+  explicit BasicTextTable(std::vector<std::string> headers)
+      : headers_(std::move(headers)), align_(headers_.size(), Choice::guess) {
     if (headers_.empty()) throw ShapeError("TextTable: at least one column header is needed, got none");
     for (std::string& cell : headers_) cell = one_line(std::move(cell));
   }
 
   /// Adds one row. @throws ShapeError unless there is one cell for each column.
-  TextTable& row(std::vector<std::string> cells) {
+  BasicTextTable& row(std::vector<std::string> cells) {
     if (cells.size() != headers_.size()) {
       throw ShapeError("TextTable: row " + std::to_string(rows_.size() + 1) + " has " + std::to_string(cells.size()) +
                        " cells, expected " + std::to_string(headers_.size()) + " (one for each column)");
@@ -74,12 +78,12 @@ class TextTable {
     return *this;
   }
   /// Draws a line before the next row (terminal form only); at the end of the table it draws nothing.
-  TextTable& rule() {
+  BasicTextTable& rule() {
     rules_.push_back(rows_.size());
     return *this;
   }
   /// Sets the alignment of a column. @throws ShapeError if it does not exist.
-  TextTable& align(std::size_t column, Align side) {
+  BasicTextTable& align(std::size_t column, Align side) {
     if (column >= headers_.size()) {
       throw ShapeError("TextTable: column " + std::to_string(column) + " does not exist, the table has " +
                        std::to_string(headers_.size()));
@@ -116,7 +120,7 @@ class TextTable {
 
   /// The table as GitHub Markdown; `|` and `\` in cells are escaped.
   std::string to_markdown() const {
-    TextTable escaped(*this);
+    BasicTextTable escaped(*this);
     for (std::string& cell : escaped.headers_) cell = escape_markdown(cell);
     for (auto& cells : escaped.rows_) {
       for (std::string& cell : cells) cell = escape_markdown(cell);
@@ -209,6 +213,9 @@ class TextTable {
   std::vector<std::vector<std::string>> rows_;
   std::vector<std::size_t> rules_;  ///< a line stands before these rows
 };
+
+/// As programs use it. @see BasicTextTable
+using TextTable = BasicTextTable<std::string>;
 
 }  // namespace rlx::inline v0_1::io
 

@@ -39,8 +39,11 @@ struct PortfolioLossConfig {
  * for (chunk : chunks) backward(chunk, d_p, d_weights);        // loss.entropy(weights_i, n, d_weights_i) adds the bonus
  * @endcode
  * Sums run in the order of i; one thread.
+ *
+ * Called PortfolioLoss. @tparam Number  double; a parameter so that a program compiles only what it uses
  */
-class PortfolioLoss {
+template <class Number>
+class BasicPortfolioLoss {
  public:
   /// Parts of the loss; `total` is their weighted sum without the entropy.
   struct Value {
@@ -51,7 +54,7 @@ class PortfolioLoss {
   };
 
   /// @throws ConfigError naming field and range
-  explicit PortfolioLoss(const PortfolioLossConfig& config) : config_(config) {
+  explicit BasicPortfolioLoss(const PortfolioLossConfig& config) : config_(config) {
     if (!is_finite(config.tail.alpha) || config.tail.alpha <= 0.0 || config.tail.alpha > 1.0)
       throw ConfigError("PortfolioLossConfig.tail = " + std::to_string(config.tail.alpha) + "; it must lie in (0, 1]");
     check("cvar_weight", config.cvar_weight);
@@ -149,6 +152,9 @@ class PortfolioLoss {
 
   PortfolioLossConfig config_;
 };
+
+/// As programs use it. @see BasicPortfolioLoss
+using PortfolioLoss = BasicPortfolioLoss<double>;
 
 }  // namespace rlx::inline v0_1
 

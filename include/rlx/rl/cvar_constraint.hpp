@@ -36,11 +36,14 @@ struct CvarConstraintConfig {
  * clamp(w + eta (c_min - C), 0, w_max). Where too few episodes ended to know C, w stays.
  * @throws what EpisodeCvar throws. @par Source Chow et al. 2018, "Risk-constrained reinforcement learning with percentile risk
  * criteria"
+ *
+ * Called CvarConstraint. @tparam Number  double; a parameter so that a program compiles only what it uses
  */
-class CvarConstraint {
+template <class Number>
+class BasicCvarConstraint {
  public:
   /// @throws ConfigError naming the field.
-  explicit CvarConstraint(CvarConstraintConfig config = {}) : config_(config), episode_(config.episode) {
+  explicit BasicCvarConstraint(CvarConstraintConfig config = {}) : config_(config), episode_(config.episode) {
     const auto require = [](bool holds, const char* name, double value, const char* expected) {
       if (!is_finite(value) || !holds) {
         throw ConfigError("CvarConstraintConfig." + std::string(name) + " = " + std::to_string(value) + ", expected " +
@@ -94,8 +97,11 @@ class CvarConstraint {
 
  private:
   CvarConstraintConfig config_;
-  EpisodeCvar episode_;
+  BasicEpisodeCvar<Number> episode_;
 };
+
+/// As programs use it. @see BasicCvarConstraint
+using CvarConstraint = BasicCvarConstraint<double>;
 
 static_assert(RiskObjective<CvarConstraint>);
 

@@ -114,14 +114,16 @@ inline void check(const CvarSweep& sweep) {
 }
 
 /// Figures of the trainings of one cell, whose episodes are resampled.
+/// @tparam Outcome  SweepOutcome; a parameter so that a program compiles only what it uses
+template <class Outcome>
 class SweepFigures {
  public:
   /// @throws DataError if the trainings were not judged on the same number of episodes
-  SweepFigures(const std::vector<SweepOutcome>& outcomes, const SweepCell& cell, const risk::BootstrapConfig& bootstrap)
+  SweepFigures(const std::vector<Outcome>& outcomes, const SweepCell& cell, const risk::BootstrapConfig& bootstrap)
       : outcomes_(&outcomes), cell_(cell), bootstrap_(bootstrap) {
     const std::size_t n = outcomes.front().returns.size();
     const std::vector<std::size_t>& groups = outcomes.front().groups;
-    for (const SweepOutcome& outcome : outcomes) {
+    for (const Outcome& outcome : outcomes) {
       if (outcome.returns.size() != n || outcome.drawdowns.size() != n || n == 0 || outcome.groups != groups ||
           (!groups.empty() && groups.size() != n)) {
         throw DataError("sweep of cvar_weight " + std::to_string(cell.weight) + ": " + std::to_string(outcome.returns.size()) +
@@ -146,17 +148,17 @@ class SweepFigures {
     const auto tail_mean = [&](std::span<const double> x) {
       return risk::tail(x, mass, risk::TailConvention::rockafellar_uryasev, scratch).tail_mean;
     };
-    for (const SweepOutcome& outcome : *outcomes_) {
+    for (const Outcome& outcome : *outcomes_) {
       point.means.push_back(mean(outcome.returns));
       point.cvars.push_back(tail_mean(outcome.returns));
     }
-    point.mean = interval([](const SweepOutcome& o, std::size_t i) { return o.returns[i]; }, mean);
-    point.cvar = interval([](const SweepOutcome& o, std::size_t i) { return o.returns[i]; }, tail_mean);
-    point.max_drawdown = interval([](const SweepOutcome& o, std::size_t i) { return o.drawdowns[i]; }, mean);
+    point.mean = interval([](const Outcome& o, std::size_t i) { return o.returns[i]; }, mean);
+    point.cvar = interval([](const Outcome& o, std::size_t i) { return o.returns[i]; }, tail_mean);
+    point.max_drawdown = interval([](const Outcome& o, std::size_t i) { return o.drawdowns[i]; }, mean);
     const double nan = std::numeric_limits<double>::quiet_NaN();
     const bool has_var = std::all_of(outcomes_->begin(), outcomes_->end(), [](const auto& o) { return is_finite(o.var); });
     point.tail_hit_rate =
-        has_var ? interval([](const SweepOutcome& o, std::size_t i) { return o.returns[i] < -o.var ? 1.0 : 0.0; }, mean)
+        has_var ? interval([](const Outcome& o, std::size_t i) { return o.returns[i] < -o.var ? 1.0 : 0.0; }, mean)
                 : risk::Interval{nan, nan, nan};
     return point;
   }
@@ -202,18 +204,19 @@ class SweepFigures {
     return risk::detail::percentile_interval(estimate, replicates, bootstrap_.confidence);
   }
 
-  const std::vector<SweepOutcome>* outcomes_;
+  const std::vector<Outcome>* outcomes_;
   SweepCell cell_;
   risk::BootstrapConfig bootstrap_;
   std::vector<std::vector<std::size_t>> groups_;  // numbers of the episodes in each
 };
 
 /// Marks, among the points of one alpha, what may be chosen and what is.
-inline void choose(std::span<FrontierPoint> points, double min_mean_fraction) {
+template <class Point>
+void choose(std::span<Point> points, double min_mean_fraction) {
   const double base = points.front().mean.estimate;
   const double least = base > 0 ? min_mean_fraction * base : base;
-  FrontierPoint* best = nullptr;
-  for (FrontierPoint& point : points) {
+  Point* best = nullptr;
+  for (Point& point : points) {
     point.enough_mean = point.mean.estimate >= least;
     if (point.enough_mean && (best == nullptr || point.cvar.estimate > best->cvar.estimate)) best = &point;
   }
@@ -267,7 +270,8 @@ struct FrontierText {
 };
 
 /// A line for each point: mean, CVaR, drawdown and hit rate with their intervals, and which weight is chosen.
-inline io::TextTable frontier_table(const Frontier& frontier, const FrontierText& text = {}) {
+template <class F = Frontier>
+io::TextTable frontier_table(const F& frontier, const FrontierText& text = {}) {
   const auto with_unit = [](std::string what, const std::string& unit) { return unit.empty() ? what : what + ", " + unit; };
   io::TextTable table({"alpha", "cvar_weight", with_unit("mean", text.unit), with_unit("CVaR (mean of the worst)", text.unit),
                        with_unit("max drawdown", text.drawdown_unit), "tail hits %", ""});
@@ -285,7 +289,8 @@ inline io::TextTable frontier_table(const Frontier& frontier, const FrontierText
 
 /// The points of one alpha: CVaR to the right, mean upwards, a cross of the two intervals at each. @return SVG text; "no data"
 /// for an alpha that was not swept
-inline std::string frontier_svg(const Frontier& frontier, double alpha, const FrontierText& text = {}) {
+template <class F = Frontier>
+std::string frontier_svg(const F& frontier, double alpha, const FrontierText& text = {}) {
   const std::string unit = text.unit.empty() ? "" : ", " + text.unit;
   io::LineChart chart({.title = text.title,
                        .subtitle = "crosses are " + io::trimmed(100 * frontier.confidence, 3) + " % intervals over " +

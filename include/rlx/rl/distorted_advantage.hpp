@@ -38,11 +38,14 @@ namespace rlx::inline v0_1 {
  * "mean + w rho" is `mixture(w / (1 + w), mean, rho)`. Log: risk/distorted_value, the mean of rho_G over the rollout's states,
  * and risk/value, that of their means. The saved state is the distortion, which a load compares. After the first rollout
  * nothing is allocated; one thread, fixed order.
+ *
+ * Called DistortedAdvantage. @tparam Number  double; a parameter so that a program compiles only what it uses
  */
-class DistortedAdvantage {
+template <class Number>
+class BasicDistortedAdvantage {
  public:
   /// Optimises the expectation under `distortion`; the identity leaves the advantages as they are.
-  explicit DistortedAdvantage(risk::Distortion distortion) : distortion_(std::move(distortion)) {}
+  explicit BasicDistortedAdvantage(risk::Distortion distortion) : distortion_(std::move(distortion)) {}
 
   /// As given.
   const risk::Distortion& distortion() const noexcept { return distortion_; }
@@ -114,6 +117,9 @@ class DistortedAdvantage {
   std::vector<float> atoms_;
   double distorted_ = 0.0, plain_ = 0.0;
 };
+
+/// As programs use it. @see BasicDistortedAdvantage
+using DistortedAdvantage = BasicDistortedAdvantage<double>;
 
 static_assert(RiskObjective<DistortedAdvantage>);
 

@@ -99,13 +99,15 @@ struct HealthWarning {
 /// `quiet_updates` updates, so that a figure hovering around its limit does not fill the log; a breach that still holds when
 /// that time is over is reported then. The marks of every update go to the log as `health/{entropy,approx_kl,clip_fraction}`:
 /// 1 good, 0 fair, -1 bad. Training is not changed.
-class HealthCallback final : public Callback {
+/// Called HealthCallback. @tparam L  Learner; a parameter so that a program compiles only what it uses
+template <class L>
+class BasicHealthCallback final : public Callback {
  public:
   /// `report` is called on the thread of `learn`; empty: warnings are kept only.
-  explicit HealthCallback(std::function<void(const HealthWarning&)> report, HealthLimits limits = {})
+  explicit BasicHealthCallback(std::function<void(const HealthWarning&)> report, HealthLimits limits = {})
       : report_(std::move(report)), limits_(std::move(limits)) {}
 
-  bool on_episode(Learner& learner, const EpisodeRecord& record) override {
+  bool on_episode(L& learner, const EpisodeRecord& record) override {
     const double value = record.statistics.episode_return;
     check(learner, bad_return_, is_finite(limits_.episode_return_bad) && value < limits_.episode_return_bad, "episode reward",
           value, "below " + io::fixed(limits_.episode_return_bad, 2) + ": " + limits_.return_advice);
@@ -117,7 +119,7 @@ class HealthCallback final : public Callback {
     return true;
   }
 
-  bool on_update_end(Learner& learner) override {
+  bool on_update_end(L& learner) override {
     ++updates_;
     const UpdateMetrics& m = learner.last_update();
     if (Logger* const logger = learner.logger()) {
@@ -149,7 +151,7 @@ class HealthCallback final : public Callback {
 
  private:
   // @param told  whether the present breach of this limit has been reported; false while there is none
-  void check(const Learner& learner, bool& told, bool breach, const char* metric, double value, const std::string& why) {
+  void check(const L& learner, bool& told, bool breach, const char* metric, double value, const std::string& why) {
     if (!breach || !is_finite(value)) {
       told = false;
       return;
@@ -162,7 +164,7 @@ class HealthCallback final : public Callback {
     if (report_) report_(warnings_.back());
   }
 
-  void check_flat(const Learner& learner) {
+  void check_flat(const L& learner) {
     const auto [low, high] = std::minmax_element(means_.begin(), means_.end());
     const auto n = static_cast<double>(episodes_);
     const double spread = std::sqrt(std::max(0.0, squares_ / n - (sum_ / n) * (sum_ / n)));
@@ -189,6 +191,9 @@ class HealthCallback final : public Callback {
   std::map<std::string, std::uint64_t, std::less<>> reported_at_;  // per metric, the update of its last warning
   bool bad_return_ = false, stuck_ = false, kl_ = false, clip_low_ = false, clip_high_ = false, value_ = false, flat_ = false;
 };
+
+/// As programs use it. @see BasicHealthCallback
+using HealthCallback = BasicHealthCallback<Learner>;
 
 }  // namespace rlx::inline v0_1
 

@@ -76,11 +76,14 @@ struct QuantileCriticConfig {
  * allocated. Nothing is kept from one update to the next; the saved state is the configuration, which a load compares.
  * @par Source Dabney et al. 2018, "Distributional reinforcement learning with quantile regression"; Nam, Kim & Park 2021,
  *      "GMAC: a distributional perspective on actor-critic framework" (mixtures)
+ *
+ * Called QuantileCritic. @tparam Number  double; a parameter so that a program compiles only what it uses
  */
-class QuantileCritic {
+template <class Number>
+class BasicQuantileCritic {
  public:
   /// @throws ConfigError naming field and range
-  explicit QuantileCritic(const QuantileCriticConfig& config = {}) : config_(config) {
+  explicit BasicQuantileCritic(const QuantileCriticConfig& config = {}) : config_(config) {
     detail::check_atoms("QuantileCriticConfig", config.atoms);
     detail::check_kappa("QuantileCriticConfig", "kappa_relative", config.kappa_relative);
     if (config.kappa_absolute) detail::check_kappa("QuantileCriticConfig", "kappa_absolute", *config.kappa_absolute);
@@ -254,6 +257,9 @@ class QuantileCritic {
   mutable std::vector<float> boundary_;
   mutable std::vector<std::size_t> steps_;
 };
+
+/// As programs use it. @see BasicQuantileCritic
+using QuantileCritic = BasicQuantileCritic<double>;
 
 static_assert(Critic<QuantileCritic>);
 

@@ -21,7 +21,8 @@ struct RiskReport {
   double weight = 0.0;               ///< w of the term
 
   /// Writes `risk/name` for each figure.
-  void record(Logger& logger) const {
+  template <class Log>
+  void record(Log& logger) const {
     logger.record("risk/var", var);
     logger.record("risk/cvar", cvar);
     logger.record("risk/tail_episodes", tail_episodes);

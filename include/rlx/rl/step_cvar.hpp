@@ -44,11 +44,14 @@ struct StepCvarConfig {
  * This is GAE on r + w c with a critic that values r alone.
  * @par Determinism  a function of the rollout, without state; runs on one thread. Allocates in the first rollout only
  * @par Source       Rockafellar & Uryasev 2002 (the form of c); Schulman et al. 2016 (the sum)
+ *
+ * Called StepCvar. @tparam Number  double; a parameter so that a program compiles only what it uses
  */
-class StepCvar {
+template <class Number>
+class BasicStepCvar {
  public:
   /// @throws ConfigError naming the field.
-  explicit StepCvar(StepCvarConfig config = {}) : config_(config) {
+  explicit BasicStepCvar(StepCvarConfig config = {}) : config_(config) {
     detail::check_tail_config("StepCvarConfig", config.tail, config.cvar_weight);
     if (config.tail_lambda && !(*config.tail_lambda >= 0 && *config.tail_lambda <= 1)) {
       throw ConfigError("StepCvarConfig.tail_lambda = " + std::to_string(*config.tail_lambda) + ", expected in [0, 1]");
@@ -130,6 +133,9 @@ class StepCvar {
   RiskReport report_;
   std::vector<double> outcomes_, scratch_, carried_;
 };
+
+/// As programs use it. @see BasicStepCvar
+using StepCvar = BasicStepCvar<double>;
 
 static_assert(RiskObjective<StepCvar>);
 
