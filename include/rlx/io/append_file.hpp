@@ -190,7 +190,8 @@ struct PosixFiles {
 };
 
 /// The directory part of a path: "." where it has none.
-inline std::string directory_of(std::string_view path) {
+template <class = void>
+std::string directory_of(std::string_view path) {
   const std::size_t slash = path.rfind('/');
   return std::string(slash == std::string_view::npos ? "." : slash == 0 ? "/" : path.substr(0, slash));
 }

@@ -118,7 +118,8 @@ struct ExecutionAnswer {
 
 /// The verdict in the JSON text of an agent: strategy `{approved, signal_id, reason?}`, risk `{passed, ...}`, execution
 /// `{executed, ...}`, or `{error: text}`. Types must be exact. @throws DataError
-inline std::variant<AgentVerdict, AgentFailure> parse_answer(std::string_view text, Topic topic, JsonLimits limits = {}) {
+template <class = void>
+std::variant<AgentVerdict, AgentFailure> parse_answer(std::string_view text, Topic topic, JsonLimits limits = {}) {
   constexpr std::array<const char*, num_topics> verdict_keys = {"approved", "passed", "executed"};
   const std::string where = "answer of the " + std::string(name_of(topic)) + " agent";
   const auto json = parse_untrusted<detail::Tree>(text, where, limits);
@@ -356,23 +357,25 @@ struct MockShares {
  * for its request is delivered to a later one that is waiting at that time. The n-th request of a topic draws from its own
  * random stream (user purpose, env = topic, step = n), so other topics and other requests do not change it. Approving allocates
  * nothing where ids are short.
+ * Called MockAgents. @tparam Step  MockStep; a parameter so that a program compiles only what it uses
  */
-class MockAgents {
+template <class Step>
+class BasicMockAgents {
  public:
   /// Agents that approve; `seed` is that of the shares' streams.
-  explicit MockAgents(std::uint64_t seed = 0) : seed_(seed) {}
+  explicit BasicMockAgents(std::uint64_t seed = 0) : seed_(seed) {}
 
   /// @throws ConfigError  an empty script or a delay that is negative or not finite
-  MockAgents& script(Topic topic, std::vector<MockStep> steps) {
+  BasicMockAgents& script(Topic topic, std::vector<Step> steps) {
     if (steps.empty())
       throw ConfigError("script of the " + std::string(name_of(topic)) + " agent: expected a step, found none");
-    for (const MockStep& step : steps) require_delay(topic, step.delay);
+    for (const Step& step : steps) require_delay(topic, step.delay);
     agents_[static_cast<std::size_t>(topic)].steps = std::move(steps);
     agents_[static_cast<std::size_t>(topic)].shares.reset();
     return *this;
   }
   /// @throws ConfigError  shares that are negative or not finite or all 0
-  MockAgents& shares(Topic topic, MockShares shares) {
+  BasicMockAgents& shares(Topic topic, MockShares shares) {
     double sum = 0.0;
     for (const double share : list(shares)) {
       if (!(is_finite(share) && share >= 0.0)) {
@@ -413,7 +416,7 @@ class MockAgents {
 
  private:
   struct Agent {
-    std::vector<MockStep> steps;
+    std::vector<Step> steps;
     std::optional<MockShares> shares;
     std::uint64_t requests = 0;
   };
@@ -433,7 +436,7 @@ class MockAgents {
     return response;
   }
 
-  MockStep draw(const MockShares& shares, Topic topic, std::uint64_t number) const {
+  Step draw(const MockShares& shares, Topic topic, std::uint64_t number) const {
     RandomStream random({seed_, Purpose::user, static_cast<std::uint32_t>(topic), number});
     const auto weights = list(shares);
     double sum = 0.0;
@@ -446,14 +449,14 @@ class MockAgents {
       if (at < weights[k]) break;
       at -= weights[k];
     }
-    MockStep step{static_cast<MockKind>(kind), {}, shares.delay};
+    Step step{static_cast<MockKind>(kind), {}, shares.delay};
     if (step.kind == MockKind::reject) step.text = shares.reason;
     if (step.kind == MockKind::error) step.text = "agent failed";
     if (step.kind == MockKind::late) step.delay = shares.late_delay;
     return step;
   }
 
-  void answer(const AgentRequest& request, const MockStep& step) {
+  void answer(const AgentRequest& request, const Step& step) {
     AgentResponse response{request.correlation_id, request.topic, request.sent_at + step.delay, {}};
     switch (step.kind) {
       case MockKind::timeout:
@@ -487,11 +490,14 @@ class MockAgents {
 
   std::uint64_t seed_;
   std::array<Agent, num_topics> agents_;
-  MockStep approve_;
+  Step approve_;
   double asked_at_ = 0.0;
   std::vector<AgentResponse> ready_;  // the newest is delivered first
   std::vector<AgentResponse> late_;   // a heap, the earliest in front
 };
+
+/// As the library uses it. @see BasicMockAgents
+using MockAgents = BasicMockAgents<MockStep>;
 
 static_assert(AgentTransport<MockAgents>);
 

@@ -44,7 +44,8 @@ struct PlattCalibration {
  * @throws ShapeError, NumericError as LogisticRegression::fit
  * @par Source  Platt 1999, "Probabilistic outputs for support vector machines"
  */
-inline PlattCalibration fit_platt(std::span<const double> p, std::span<const double> y, std::span<const double> w) {
+template <class = void>
+PlattCalibration fit_platt(std::span<const double> p, std::span<const double> y, std::span<const double> w) {
   const auto ones = static_cast<std::size_t>(std::count(y.begin(), y.end(), 1.0));
   if (p.size() < 30 || ones == 0 || ones == y.size()) return {};
   std::vector<double> scores(p.size()), targets(y.size());

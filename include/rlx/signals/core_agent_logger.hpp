@@ -134,7 +134,8 @@ inline constexpr std::string_view anchor_name = "remove_log_files";
 inline std::string zero_hash() { return std::string(64, '0'); }
 
 /// The n of `core_agent.<n>.log`; nothing for other names.
-inline std::optional<std::uint64_t> agent_log_number(std::string_view name) {
+template <class = void>
+std::optional<std::uint64_t> agent_log_number(std::string_view name) {
   if (!name.starts_with(agent_log_prefix) || !name.ends_with(agent_log_suffix)) return std::nullopt;
   name.remove_prefix(agent_log_prefix.size());
   if (name.size() <= agent_log_suffix.size()) return std::nullopt;
@@ -145,11 +146,13 @@ inline std::optional<std::uint64_t> agent_log_number(std::string_view name) {
   return number;
 }
 /// Name of the file of a number.
-inline std::string agent_log_name(std::uint64_t number) {
+template <class = void>
+std::string agent_log_name(std::uint64_t number) {
   return std::string(agent_log_prefix) + std::to_string(number) + std::string(agent_log_suffix);
 }
 /// Numbers of the log files among the names, ascending.
-inline std::vector<std::uint64_t> agent_log_numbers(const std::vector<std::string>& names) {
+template <class = void>
+std::vector<std::uint64_t> agent_log_numbers(const std::vector<std::string>& names) {
   std::vector<std::uint64_t> numbers;
   for (const std::string& name : names) {
     if (const auto number = agent_log_number(name)) numbers.push_back(*number);
@@ -159,7 +162,8 @@ inline std::vector<std::uint64_t> agent_log_numbers(const std::vector<std::strin
 }
 
 /// Follows a chain line by line.
-struct AgentLogChain {
+template <class Hash>
+struct BasicAgentLogChain {
   std::uint64_t next_seq = 0;
   std::string last_hash = zero_hash();
   bool started = false;  // the first record of a shortened log gives its own place
@@ -170,7 +174,7 @@ struct AgentLogChain {
 
   /// Closes a record: `line` holds it up to, without, its last brace. Appends the rest of the line and its end.
   void seal(std::string& line) {
-    const std::string hash = Sha256().update(last_hash).update(line).update("}").hex();
+    const std::string hash = Hash().update(last_hash).update(line).update("}").hex();
     line.append(prev_text).append(last_hash).append(hash_text).append(hash).append("\"}\n");
     last_hash = hash;
     ++next_seq;
@@ -205,7 +209,7 @@ struct AgentLogChain {
              ": records were removed, put in or swapped";
     }
     if (prev != last_hash) return "\"prev\" is not the hash of the record before: one of the two was changed";
-    if (Sha256().update(prev).update(record).update("}").hex() != hash) {
+    if (Hash().update(prev).update(record).update("}").hex() != hash) {
       return "the hash does not fit the record: it was changed";
     }
     last_hash = hash;
@@ -213,6 +217,7 @@ struct AgentLogChain {
     return {};
   }
 };
+using AgentLogChain = BasicAgentLogChain<Sha256>;
 
 }  // namespace detail
 
@@ -546,21 +551,23 @@ struct LogStats {
  * The record is handed to the operating system before a call returns. A call that cannot write throws IoError, and so does
  * every later one: whoever calls first and acts afterwards does nothing that is not in the log. Calls may come from any thread.
  * Field values are written canonically; secrets are redacted by name.
+ * Called CoreAgentLogger. @tparam Config  LoggerConfig; a parameter so that a program compiles only what it uses
  */
-class CoreAgentLogger {
+template <class Config>
+class BasicCoreAgentLogger {
  public:
   /// Files of a directory, given by its name; a template, so that only who opens one compiles LogDirectory.
   /// @throws as LogDirectory
   template <std::convertible_to<std::string> Name>
-  CoreAgentLogger(const Name& directory, ClockRef clock, LoggerConfig config = {}, LogFilesConfig files = {})
-      : CoreAgentLogger(std::make_unique<LogDirectory<>>(directory, posix(), files), clock, std::move(config)) {}
+  BasicCoreAgentLogger(const Name& directory, ClockRef clock, Config config = {}, LogFilesConfig files = {})
+      : BasicCoreAgentLogger(std::make_unique<LogDirectory<>>(directory, posix(), files), clock, std::move(config)) {}
   /// A sink of the caller's, which must outlive the logger.
-  CoreAgentLogger(LogSink& sink, ClockRef clock, LoggerConfig config = {})
+  BasicCoreAgentLogger(LogSink& sink, ClockRef clock, Config config = {})
       : sink_(&sink), clock_(clock), config_(std::move(config)) {
     begin();
   }
   /// A sink that the logger owns.
-  CoreAgentLogger(std::unique_ptr<LogSink> sink, ClockRef clock, LoggerConfig config = {})
+  BasicCoreAgentLogger(std::unique_ptr<LogSink> sink, ClockRef clock, Config config = {})
       : owned_(std::move(sink)), sink_(owned_.get()), clock_(clock), config_(std::move(config)) {
     begin();
   }
@@ -752,11 +759,14 @@ class CoreAgentLogger {
   std::unique_ptr<LogSink> owned_;
   LogSink* sink_;
   ClockRef clock_;
-  LoggerConfig config_;
+  Config config_;
   detail::AgentLogChain chain_;
   LogStats stats_;
   std::string line_, fields_, failure_;
 };
+
+/// As the library uses it. @see BasicCoreAgentLogger
+using CoreAgentLogger = BasicCoreAgentLogger<LoggerConfig>;
 
 }  // namespace rlx::inline v0_1::signals
 

@@ -102,7 +102,8 @@ struct SignalDataset {
  * @throws ConfigError
  * @par Complexity  O(n) for records in the order of time
  */
-inline SignalDataset build_dataset(ContextSnapshot records, Target target, const FeatureConfig& config) {
+template <class = void>
+SignalDataset build_dataset(ContextSnapshot records, Target target, const FeatureConfig& config) {
   SignalDataset dataset;
   dataset.target = target;
   dataset.schema = feature_schema(config);
@@ -206,7 +207,8 @@ struct DatasetReport {
 };
 
 /// Counts what a dataset holds and names what is rare.
-inline DatasetReport report_dataset(const SignalDataset& dataset) {
+template <class = void>
+DatasetReport report_dataset(const SignalDataset& dataset) {
   DatasetReport report;
   report.rows = dataset.rows.size();
   report.labelled = dataset.labelled;
@@ -255,11 +257,13 @@ inline DatasetReport report_dataset(const SignalDataset& dataset) {
  * @brief A JSON Lines journal of records, for what the bounded memory forgets: `{"kind":"signal","record":{...},"schema":1}`.
  *
  * `append` writes what the journal does not have yet, so it may be called with overlapping snapshots. One writer.
+ * Called HistoryJournal. @tparam Files  io::PosixFiles; a parameter so that a program compiles only what it uses
  */
-class HistoryJournal {
+template <io::AppendFiles Files>
+class BasicHistoryJournal {
  public:
   /// Reads what is there; an unfinished last line, as a crash leaves it, is cut. @throws IoError; DataError with file and line
-  explicit HistoryJournal(const std::string& path) : file_(path, posix()) {
+  explicit BasicHistoryJournal(const std::string& path) : file_(path, posix()) {
     std::size_t whole = 0;
     read(path, [&](const std::string& line, std::size_t end) {
       lines_.insert(sha256_hex(line));
@@ -331,8 +335,8 @@ class HistoryJournal {
   }
 
  private:
-  static io::PosixFiles& posix() {
-    static io::PosixFiles files;  // stateless
+  static Files& posix() {
+    static Files files;  // stateless
     return files;
   }
   template <class F>
@@ -343,13 +347,17 @@ class HistoryJournal {
     }
   }
 
-  io::AppendFile<> file_;
+  io::AppendFile<Files> file_;
   std::unordered_set<std::string> lines_;  // hashes of the lines that are there
 };
 
+/// As the library uses it. @see BasicHistoryJournal
+using HistoryJournal = BasicHistoryJournal<io::PosixFiles>;
+
 /// What the journal remembers, then what it does not know of the memory's records. A signal is known by its id, the journal's
 /// first; every other record by all its content. O(n).
-inline ContextSnapshot merge_history(ContextSnapshot journal, ContextSnapshot memory) {
+template <class = void>
+ContextSnapshot merge_history(ContextSnapshot journal, ContextSnapshot memory) {
   const auto merge = [](auto& into, auto& from, auto key) {
     std::unordered_set<std::string> known;
     for (const auto& record : into) known.insert(key(record));

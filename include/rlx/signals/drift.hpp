@@ -31,7 +31,8 @@ struct FeatureBins {
 
 namespace detail {
 /// Share of the values in each bin; one more than edges, NaN without a value.
-inline std::vector<double> bin_shares(std::span<const double> edges, std::span<const double> values) {
+template <class = void>
+std::vector<double> bin_shares(std::span<const double> edges, std::span<const double> values) {
   std::vector<double> shares(edges.size() + 1, 0.0);
   for (const double x : values) {
     shares[static_cast<std::size_t>(std::upper_bound(edges.begin(), edges.end(), x) - edges.begin())] += 1;
@@ -42,7 +43,8 @@ inline std::vector<double> bin_shares(std::span<const double> edges, std::span<c
 
 /// Probability of shares that differ at least as much if both samples have one distribution: Pearson's test of homogeneity, the
 /// chi-square tail of Wilson & Hilferty 1931. `n` and `m`, the sizes of the samples, are above 0.
-inline double homogeneity_p_value(std::span<const double> p, double n, std::span<const double> q, double m) {
+template <class = void>
+double homogeneity_p_value(std::span<const double> p, double n, std::span<const double> q, double m) {
   double statistic = 0, degrees = -1;
   for (std::size_t k = 0; k < p.size(); ++k) {
     const double pooled = (n * p[k] + m * q[k]) / (n + m);
@@ -58,7 +60,8 @@ inline double homogeneity_p_value(std::span<const double> p, double n, std::span
 
 /// Independent values that a series in the order of time is worth: its length over the sum of its autocorrelations, which is
 /// cut at the first below 0.05. At least 1; the length itself for a series that does not vary. O(n * length of the dependence)
-inline double effective_size(std::span<const double> series) {
+template <class = void>
+double effective_size(std::span<const double> series) {
   const auto n = static_cast<double>(series.size());
   const double mean = std::accumulate(series.begin(), series.end(), 0.0) / n;
   double variance = 0;
@@ -76,7 +79,8 @@ inline double effective_size(std::span<const double> series) {
 /// Ten bins with equal shares of `values`; a feature of at most ten different values (a flag, a one-hot column) gets a bin for
 /// each, and one below and above them. @param values finite, in the order of time. @throws ShapeError without a value. O(n log
 /// n)
-inline FeatureBins make_bins(std::span<const double> values) {
+template <class = void>
+FeatureBins make_bins(std::span<const double> values) {
   if (values.empty()) throw ShapeError("make_bins: at least one value is needed, got none");
   std::vector<double> sorted(values.begin(), values.end());
   std::sort(sorted.begin(), sorted.end());
@@ -104,8 +108,8 @@ struct DriftReference {
 };
 
 /// Bins of every column. @param x training block. @param y its labels. @param watched one flag for each column
-inline DriftReference make_drift_reference(MatrixView<const double> x, std::span<const double> y,
-                                           const std::vector<bool>& watched) {
+template <class = void>
+DriftReference make_drift_reference(MatrixView<const double> x, std::span<const double> y, const std::vector<bool>& watched) {
   DriftReference reference;
   reference.rows = x.rows();
   reference.rejected = static_cast<std::size_t>(std::count(y.begin(), y.end(), 1.0));
@@ -150,8 +154,9 @@ struct DriftReport {
  * @param config     what counts as drift
  * @throws ShapeError if the width is not the reference's
  */
-inline DriftReport detect_drift(const DriftReference& reference, MatrixView<const double> x, std::span<const double> y,
-                                const DriftConfig& config = {}) {
+template <class = void>
+DriftReport detect_drift(const DriftReference& reference, MatrixView<const double> x, std::span<const double> y,
+                         const DriftConfig& config = {}) {
   const std::size_t width = reference.features.size();
   if (x.rows() != 0 && x.cols() != width) {
     throw ShapeError("detect_drift: expected " + std::to_string(width) + " columns, found " + std::to_string(x.cols()));

@@ -87,7 +87,8 @@ inline constexpr std::array<std::string_view, 26> common_features = {"ln_amount"
                                                                      "time_missing"};
 
 /// The schema of a configuration: one column for each strategy, one for all others, then `common_features`.
-inline FeatureSchema feature_schema(const FeatureConfig& config) {
+template <class = void>
+FeatureSchema feature_schema(const FeatureConfig& config) {
   FeatureSchema schema;
   for (const std::string& strategy : config.strategies) schema.names.push_back("strategy=" + strategy);
   schema.names.emplace_back("strategy_other");
@@ -100,7 +101,8 @@ inline FeatureSchema feature_schema(const FeatureConfig& config) {
 }
 
 /// @throws ConfigError naming the field
-inline void check(const FeatureConfig& config) {
+template <class = void>
+void check(const FeatureConfig& config) {
   const auto above_zero = [](const char* name, double value) {
     if (!is_finite(value) || !(value > 0)) {
       throw ConfigError(std::string("FeatureConfig.") + name + " must be finite and above 0, got " + std::to_string(value));
@@ -148,11 +150,13 @@ inline std::int64_t utc_day(double t) { return static_cast<std::int64_t>(std::fl
  * A signal that is neither refused nor closed by a final P&L counts as open: an agent does not know better.
  * The snapshot must outlive this object and stay as it is.
  * @par Complexity  O(1) for each record and each row, after one hash of each id; sorts what is not in the order of time
+ * Called FeatureBuilder. @tparam Records  ContextSnapshot; a parameter so that a program compiles only what it uses
  */
-class FeatureBuilder {
+template <class Records>
+class BasicFeatureBuilder {
  public:
   /// @throws ConfigError
-  FeatureBuilder(const ContextSnapshot& records, const FeatureConfig& config)
+  BasicFeatureBuilder(const Records& records, const FeatureConfig& config)
       : records_(&records),
         config_(config),
         signal_order_(detail::by_time(records.signals, [](const Signal& r) { return r.timestamp; })),
@@ -385,7 +389,7 @@ class FeatureBuilder {
     ++state.resolved;
   }
 
-  const ContextSnapshot* records_;
+  const Records* records_;
   FeatureConfig config_;
   std::vector<std::uint32_t> signal_order_, rejection_order_, pnl_order_, market_order_, exchange_order_;
   detail::IdTable by_id_;
@@ -403,6 +407,9 @@ class FeatureBuilder {
   double pnl_today_ = 0;
   std::string name_;
 };
+
+/// As the library uses it. @see BasicFeatureBuilder
+using FeatureBuilder = BasicFeatureBuilder<ContextSnapshot>;
 
 }  // namespace rlx::inline v0_1::signals
 

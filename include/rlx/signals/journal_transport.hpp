@@ -52,7 +52,8 @@ using JournalLine = BasicJournalLine<Json>;
 namespace detail {
 
 /// CRC-32C as eight hexadecimal digits.
-inline std::string journal_crc(std::string_view text) {
+template <class = void>
+std::string journal_crc(std::string_view text) {
   const std::uint32_t crc = crc32c(std::as_bytes(std::span(text.data(), text.size())));
   std::string digits(8, '0');
   for (std::size_t i = 0; i < 8; ++i) digits[i] = "0123456789abcdef"[crc >> (28 - 4 * i) & 0xFU];

@@ -43,7 +43,8 @@ namespace detail {
 
 /// Solves A s = b for symmetric positive definite A (n x n, row-major, lower triangle read and overwritten) by LDL^T; b becomes
 /// s. A pivot that is lost to rounding gives its variable a step of 0.
-inline void solve_ldlt(std::span<double> a, std::span<double> b) {
+template <class = void>
+void solve_ldlt(std::span<double> a, std::span<double> b) {
   const std::size_t n = b.size();
   double largest = 0;
   for (std::size_t i = 0; i < n; ++i) largest = std::max(largest, a[i * n + i]);
@@ -79,9 +80,9 @@ inline void solve_ldlt(std::span<double> a, std::span<double> b) {
  * @param gradient  empty, or of beta's size: receives the gradient
  * @param hessian   empty, or size^2: receives the lower triangle, row-major
  */
-inline double logistic_objective(MatrixView<const double> x, std::span<const double> y, std::span<const double> w,
-                                 std::span<const double> beta, double l2, std::span<double> gradient,
-                                 std::span<double> hessian) {
+template <class = void>
+double logistic_objective(MatrixView<const double> x, std::span<const double> y, std::span<const double> w,
+                          std::span<const double> beta, double l2, std::span<double> gradient, std::span<double> hessian) {
   const std::size_t columns = x.cols(), size = beta.size();
   std::fill(gradient.begin(), gradient.end(), 0.0);
   std::fill(hessian.begin(), hessian.end(), 0.0);
@@ -124,11 +125,13 @@ inline double logistic_objective(MatrixView<const double> x, std::span<const dou
  * so a warm start changes the number of steps and not the result beyond the tolerance. Finite also on separable rows.
  * A column far outside what was fitted gives a probability near 0 or 1, never NaN.
  * @par Complexity  a fit O(steps * rows * columns^2), allocates one copy of the rows; a prediction O(columns), no allocation
+ * Called LogisticRegression. @tparam Config  LogisticRegressionConfig; a parameter so that a program compiles only what it uses
  */
-class LogisticRegression {
+template <class Config>
+class BasicLogisticRegression {
  public:
   /// @throws ConfigError naming the field
-  explicit LogisticRegression(LogisticRegressionConfig config = {}) : config_(config) {
+  explicit BasicLogisticRegression(Config config = {}) : config_(config) {
     if (!is_finite(config.l2) || !(config.l2 > 0)) {
       throw ConfigError("LogisticRegressionConfig.l2 must be finite and above 0, got " + std::to_string(config.l2));
     }
@@ -210,7 +213,7 @@ class LogisticRegression {
   /// Coefficient of a column in its own units. @throws std::out_of_range
   double raw_coefficient(std::size_t column) const { return coefficients_.at(column) * scale_.at(column); }
   /// As given, or as read from a file.
-  const LogisticRegressionConfig& config() const noexcept { return config_; }
+  const Config& config() const noexcept { return config_; }
 
   /// As `SignalLearner` asks: configuration and parameters.
   template <AnyJson J = Json>
@@ -226,14 +229,14 @@ class LogisticRegression {
   }
   /// @throws ConfigError naming the key
   template <AnyJson J>
-  static LogisticRegression from_json(const J& json) {
+  static BasicLogisticRegression from_json(const J& json) {
     BasicJsonObject<J> in(json, std::string(name()));
-    LogisticRegressionConfig config;
+    Config config;
     config.l2 = in.template get<double>("l2");
     config.intercept = in.template get<bool>("use_intercept");
     config.standardize = in.template get<bool>("standardize");
     config.max_iterations = in.template get<std::size_t>("max_iterations");
-    LogisticRegression learner(config);
+    BasicLogisticRegression learner(config);
     learner.coefficients_ = in.template get<std::vector<double>>("coefficients");
     learner.intercept_ = in.template get<double>("intercept");
     learner.mean_ = in.template get<std::vector<double>>("mean");
@@ -294,12 +297,15 @@ class LogisticRegression {
     return first_non_finite(std::span<const double>(beta)) == size ? beta : std::vector<double>(size, 0.0);
   }
 
-  LogisticRegressionConfig config_;
+  Config config_;
   std::vector<double> coefficients_;
   double intercept_ = 0;
   std::vector<double> mean_;
   std::vector<double> scale_;  // 1 / deviation, or 0
 };
+
+/// As the library uses it. @see BasicLogisticRegression
+using LogisticRegression = BasicLogisticRegression<LogisticRegressionConfig>;
 
 }  // namespace rlx::inline v0_1::signals
 

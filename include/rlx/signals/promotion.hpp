@@ -19,7 +19,8 @@
 namespace rlx::inline v0_1::signals {
 
 /// Length of the blocks of time that are resampled together: the cube root of the number of rows.
-inline std::size_t block_length(std::size_t rows) {
+template <class = void>
+std::size_t block_length(std::size_t rows) {
   return std::max<std::size_t>(1, static_cast<std::size_t>(std::cbrt(static_cast<double>(rows)) + 0.5));
 }
 
@@ -33,8 +34,8 @@ inline std::size_t block_length(std::size_t rows) {
  * @throws ConfigError for block or replicates
  * @par Complexity     O(n + replicates * n / block)
  */
-inline double bootstrap_p_value(std::span<const double> differences, std::size_t block, std::size_t replicates,
-                                RandomStream& random) {
+template <class = void>
+double bootstrap_p_value(std::span<const double> differences, std::size_t block, std::size_t replicates, RandomStream& random) {
   const std::size_t n = differences.size();
   if (n == 0) return 1;
   if (block == 0 || block > n || replicates == 0) {
@@ -65,8 +66,9 @@ struct Comparison {
 };
 
 /// Compares by the Brier score over time blocks. @throws as brier_score; ShapeError for lengths
-inline Comparison compare_predictions(std::span<const double> challenger, std::span<const double> champion,
-                                      std::span<const double> y, std::size_t replicates, RandomStream& random) {
+template <class = void>
+Comparison compare_predictions(std::span<const double> challenger, std::span<const double> champion, std::span<const double> y,
+                               std::size_t replicates, RandomStream& random) {
   Comparison result;
   result.rows = y.size();
   result.brier_challenger = risk::brier_score(challenger, y);

@@ -166,11 +166,13 @@ class IndexedRing {
  *
  * All members may be called from any thread; one mutex guards everything, and getters return copies of one moment. Finding a
  * record by its id takes constant time. Storing into a full memory allocates only for texts longer than their predecessors'.
+ * Called RecentContext. @tparam Observer  ContextObserver; a parameter so that a program compiles only what it uses
  */
-class RecentContext {
+template <class Observer>
+class BasicRecentContext {
  public:
   /// @throws ConfigError if `max_history` is 0
-  explicit RecentContext(std::size_t max_history = 100)
+  explicit BasicRecentContext(std::size_t max_history = 100)
       : max_history_(checked(max_history)),
         signals_(max_history),
         rejections_(max_history),
@@ -186,7 +188,7 @@ class RecentContext {
   /// Tells of every change from now on, before it is made; what the observer throws prevents it. Records that are refused or
   /// there already are no change. To log them: `context.set_observer(logger.recorder())`. The observer is called with the
   /// memory locked, so it must not ask the memory; an empty one ends it.
-  void set_observer(ContextObserver observer) {
+  void set_observer(Observer observer) {
     const std::scoped_lock lock(mutex_);
     observer_ = std::move(observer);
   }
@@ -464,8 +466,11 @@ class RecentContext {
   detail::IndexedRing<SignalScore> scores_;
   ContextCounts counts_;
   double latest_ = 0.0;  // newest time of any record
-  ContextObserver observer_;
+  Observer observer_;
 };
+
+/// As the library uses it. @see BasicRecentContext
+using RecentContext = BasicRecentContext<ContextObserver>;
 
 }  // namespace rlx::inline v0_1::signals
 

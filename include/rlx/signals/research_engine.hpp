@@ -148,11 +148,13 @@ struct LogSummary {
  * Trends: signals in the order of time, the older half against the newer by the pooled two-proportion z test; the share of each
  * strategy among signals, of rejected ones among each strategy's, and of each reason among signals. Tested where both halves
  * have at least 20; Benjamini-Hochberg at 0.10 over all tests.
+ * Called ResearchEngine. @tparam Context  RecentContext; a parameter so that a program compiles only what it uses
  */
-class ResearchEngine {
+template <class Context>
+class BasicResearchEngine {
  public:
   /// `context` must outlive the engine.
-  explicit ResearchEngine(RecentContext& context) : context_(&context) {}
+  explicit BasicResearchEngine(Context& context) : context_(&context) {}
 
   /// Stores a price; features and limits look it up as of their time. @throws as RecentContext::store_market
   void collect_market_data(MarketSnapshot snapshot) { context_->store_market(std::move(snapshot)); }
@@ -375,8 +377,11 @@ class ResearchEngine {
     for (std::size_t t = 0; t < result.trends.size(); ++t) result.trends[t].significant = significant[t];
   }
 
-  RecentContext* context_;
+  Context* context_;
 };
+
+/// As the library uses it. @see BasicResearchEngine
+using ResearchEngine = BasicResearchEngine<RecentContext>;
 
 }  // namespace rlx::inline v0_1::signals
 

@@ -94,7 +94,8 @@ namespace detail {
 inline constexpr double edge_case_time = 1'767'276'000;  // 2026-01-01T14:00:00Z
 
 /// An agent's step as the pipeline has to see it (an approval, a refusal, silence or an error).
-inline AnswerStatus meaning_of(const MockStep& step, Seconds timeout) {
+template <class = void>
+AnswerStatus meaning_of(const MockStep& step, Seconds timeout) {
   switch (step.kind) {
     case MockKind::approve:
     case MockKind::late:
@@ -113,7 +114,8 @@ inline AnswerStatus meaning_of(const MockStep& step, Seconds timeout) {
 }
 
 /// The rules of the pipeline for a sound signal that stands alone: no position, trade or loss before it.
-inline Expected expected_outcome(const SignalScenario& s) {
+template <class = void>
+Expected expected_outcome(const SignalScenario& s) {
   const auto refused = [](RejectionCode code) { return Expected{code, {}}; };
   std::optional<double> price = s.signal.params.price;
   double priced_at = -std::numeric_limits<double>::infinity();
@@ -158,7 +160,8 @@ inline Expected expected_outcome(const SignalScenario& s) {
  *                not change those before
  * @throws ConfigError naming the field
  */
-inline std::vector<SignalScenario> generate_scenarios(const ScenarioConfig& config, RandomStream& random) {
+template <class = void>
+std::vector<SignalScenario> generate_scenarios(const ScenarioConfig& config, RandomStream& random) {
   const auto wrong = [](const std::string& text) { throw ConfigError("ScenarioConfig." + text); };
   if (config.strategies.empty() || config.pairs.empty()) wrong("strategies and pairs: expected at least one of each");
   if (!is_finite(config.step) || !(config.step > 0)) wrong("step must be above 0, got " + std::to_string(config.step));

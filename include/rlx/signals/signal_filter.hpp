@@ -77,12 +77,14 @@ struct ValidationResult {
  * `quote` not empty and different; `price`, if given, finite and above 0; `timestamp` finite, above 0, at most `max_clock_skew`
  * ahead of the clock, at most `max_age` behind it. A value of another JSON type is a failure. Const and safe between threads as
  * far as the clock is. A sound signal costs no allocation.
+ * Called SignalFilter. @tparam Config  FilterConfig; a parameter so that a program compiles only what it uses
  */
-class SignalFilter {
+template <class Config>
+class BasicSignalFilter {
  public:
   /// The clock must outlive the filter.
   /// @throws ConfigError  no strategies, an empty name, or a skew or age that is negative or not finite
-  explicit SignalFilter(ClockRef clock, FilterConfig config = {}) : clock_(clock), config_(std::move(config)) {
+  explicit BasicSignalFilter(ClockRef clock, Config config = {}) : clock_(clock), config_(std::move(config)) {
     const auto require_span = [](const char* name, double value) {
       if (!(is_finite(value) && value >= 0.0)) {
         throw ConfigError(std::string(name) + ": expected a number of seconds of at least 0, found " + std::to_string(value));
@@ -115,7 +117,7 @@ class SignalFilter {
   /// Names of the strategies, sorted.
   const std::vector<std::string>& strategies() const noexcept { return config_.strategies; }
   /// As given, strategies sorted.
-  const FilterConfig& config() const noexcept { return config_; }
+  const Config& config() const noexcept { return config_; }
 
  private:
   static bool is_utf8(std::string_view text) {
@@ -218,8 +220,11 @@ class SignalFilter {
   }
 
   ClockRef clock_;
-  FilterConfig config_;
+  Config config_;
 };
+
+/// As the library uses it. @see BasicSignalFilter
+using SignalFilter = BasicSignalFilter<FilterConfig>;
 
 }  // namespace rlx::inline v0_1::signals
 

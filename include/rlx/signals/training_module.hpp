@@ -144,7 +144,8 @@ struct Blocks {
 };
 
 /// The newest `window` labelled rows (0: all) in three parts, without those whose label came too late.
-inline Blocks split_blocks(const SignalDataset& dataset, std::size_t window) {
+template <class = void>
+Blocks split_blocks(const SignalDataset& dataset, std::size_t window) {
   std::vector<std::size_t> rows;
   for (std::size_t i = 0; i < dataset.rows.size(); ++i) {
     if (dataset.rows[i].label) rows.push_back(i);
