@@ -76,9 +76,15 @@ static void require(bool holds, const char* what) {
 
 int main(int argc, char** argv) try {
   const std::string argument = argc > 1 ? argv[1] : "";
-  if (argc > 2 || argument.starts_with("-")) {
-    std::fputs("usage: core_agent [NEW FOLDER for logs and models]\n", argument == "--help" ? stdout : stderr);
-    return argument == "--help" ? 0 : 2;
+  if (argument == "--help") {
+    std::puts(
+        "usage: core_agent [NEW FOLDER for logs and models; without one: a folder below /tmp]\n"
+        "Ctrl-C keeps the folder with the log so far; it is not continued, so remove it or name another one.");
+    return 0;
+  }
+  if (const bool option = argument.starts_with("-"); option || argc > 2) {
+    std::fprintf(stderr, "error: expected at most one folder, found '%s'; see core_agent --help\n", argv[option ? 1 : 2]);
+    return 2;
   }
   {  // The seed's script.
     RecentContext context;

@@ -32,8 +32,8 @@ case $case_name in
   usage)
     run --help
     has out '^usage: core_agent'
-    refuse 2 '^usage: core_agent' --bogus
-    refuse 2 '^usage: core_agent' one two
+    refuse 2 "found '--bogus'" --bogus
+    refuse 2 "found 'two'" one two
     [ ! -e ./--help ] && [ ! -e ./--bogus ] && [ ! -e one ] || fail "an option became a folder"
     ;;
   repeat)
