@@ -5,6 +5,7 @@
 #define RLX_RISK_KILL_SWITCH_JSON_HPP
 
 #include <charconv>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -21,14 +22,15 @@ namespace rlx::inline v0_1::risk {
 
 namespace detail {
 /// SHA-256 of the members but `sha256`, as written without spaces.
-inline std::string kill_record_hash(nlohmann::json json) {
+template <class Json>
+std::string kill_record_hash(Json json) {
   json.erase("sha256");
-  return sha256_hex(json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+  return sha256_hex(json.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 /// The enumerator of a name below `count`. @throws ConfigError
-template <class E>
-E named(JsonObject& object, std::string_view key, std::size_t count) {
-  const auto text = object.get<std::string>(key);
+template <class E, class Object>
+E named(Object& object, std::string_view key, std::size_t count) {
+  const auto text = object.template get<std::string>(key);
   for (std::size_t i = 0; i < count; ++i) {
     if (name(static_cast<E>(i)) == text) return static_cast<E>(i);
   }
@@ -37,10 +39,11 @@ E named(JsonObject& object, std::string_view key, std::size_t count) {
 }  // namespace detail
 
 /// @throws NumericError  an equity that is not finite, which could not be read again
-inline void to_json(nlohmann::json& json, const KillSwitchRecord& record) {
+template <std::same_as<nlohmann::json> Json>
+void to_json(Json& json, const KillSwitchRecord& record) {
   const double equities[] = {record.peak_equity, record.day_open_equity};
   detail::require_finite(equities, "equity");
-  nlohmann::json reasons = nlohmann::json::array();
+  Json reasons = Json::array();
   for (const KillEvent& event : record.reasons) {
     reasons.push_back({{"at", event.at_ms},
                        {"from", name(event.from)},
@@ -61,31 +64,33 @@ inline void to_json(nlohmann::json& json, const KillSwitchRecord& record) {
 }
 
 /// @throws ConfigError  a member is missing, unknown or wrong, another version, or the hash does not fit
-inline void from_json(const nlohmann::json& json, KillSwitchRecord& record) {
-  JsonObject object(json, "kill switch record");
-  const auto hash = object.get<std::string>("sha256");
+template <std::same_as<nlohmann::json> Json>
+void from_json(const Json& json, KillSwitchRecord& record) {
+  BasicJsonObject<Json> object(json, "kill switch record");
+  const auto hash = object.template get<std::string>("sha256");
   if (const std::string expected = detail::kill_record_hash(json); hash != expected) {
     throw ConfigError("kill switch record: its sha256 is '" + hash + "', the content has " + expected + "; it was changed");
   }
-  if (const int version = object.get<int>("version"); version != KillSwitchRecord::version) {
+  if (const int version = object.template get<int>("version"); version != KillSwitchRecord::version) {
     throw ConfigError("kill switch record: expected version " + std::to_string(KillSwitchRecord::version) + ", found " +
                       std::to_string(version));
   }
   KillSwitchRecord result;
-  result.sequence = object.get<std::uint64_t>("sequence");
+  result.sequence = object.template get<std::uint64_t>("sequence");
   result.state = detail::named<KillState>(object, "state", num_kill_states);
-  result.since_ms = object.get<std::int64_t>("since");
-  for (const nlohmann::json& element : object.value("reasons")) {
-    JsonObject event(element, object.path("reasons[" + std::to_string(result.reasons.size()) + ']'));
-    result.reasons.push_back({event.get<std::int64_t>("at"), detail::named<KillState>(event, "from", num_kill_states),
+  result.since_ms = object.template get<std::int64_t>("since");
+  for (const Json& element : object.value("reasons")) {
+    BasicJsonObject<Json> event(element, object.path("reasons[" + std::to_string(result.reasons.size()) + ']'));
+    result.reasons.push_back({event.template get<std::int64_t>("at"), detail::named<KillState>(event, "from", num_kill_states),
                               detail::named<KillState>(event, "to", num_kill_states),
-                              detail::named<KillTrigger>(event, "trigger", num_kill_triggers), event.get<std::string>("text")});
+                              detail::named<KillTrigger>(event, "trigger", num_kill_triggers),
+                              event.template get<std::string>("text")});
     event.finish();
   }
-  result.peak_equity = object.get<double>("peak_equity");
-  result.day_open_equity = object.get<double>("day_open_equity");
-  result.day = object.get<std::int64_t>("day");
-  result.tail_hit_ring = object.get<std::string>("tail_hit_ring");
+  result.peak_equity = object.template get<double>("peak_equity");
+  result.day_open_equity = object.template get<double>("day_open_equity");
+  result.day = object.template get<std::int64_t>("day");
+  result.tail_hit_ring = object.template get<std::string>("tail_hit_ring");
   if (result.tail_hit_ring.find_first_not_of("01") != std::string::npos) {
     throw ConfigError("kill switch record: tail_hit_ring may hold '0' and '1' only");
   }
