@@ -28,15 +28,18 @@ namespace rlx::inline v0_1 {
  * thing that decides the bits. Not safe for two threads on one object; `update` and `merge` allocate nothing.
  *
  * @par Source  Chan, Golub & LeVeque 1979, "Updating formulae and a pairwise algorithm for computing sample variances"
+ *
+ * Called RunningMeanStd. @tparam Number  double; a parameter so that a program compiles only what it uses
  */
-class RunningMeanStd {
+template <class Number>
+class BasicRunningMeanStd {
  public:
   /**
    * @param columns        numbers per row, at least 1
    * @param initial_count  weight of the starting mean 0 and variance 1; 0 for an accumulator that will be merged into another
    * @throws ConfigError   for 0 columns, or a weight that is negative or not finite
    */
-  explicit RunningMeanStd(std::size_t columns = 1, double initial_count = 1e-4)
+  explicit BasicRunningMeanStd(std::size_t columns = 1, double initial_count = 1e-4)
       : mean_(columns, 0.0), variance_(columns, 1.0), batch_mean_(columns), batch_variance_(columns), count_(initial_count) {
     if (columns == 0) throw ConfigError("RunningMeanStd: columns = 0, expected at least 1");
     if (!is_finite(initial_count) || initial_count < 0.0)
@@ -75,7 +78,7 @@ class RunningMeanStd {
    * @param other  usually made with initial_count 0
    * @throws ShapeError if the widths differ, NumericError if its figures are not finite
    */
-  void merge(const RunningMeanStd& other) {
+  void merge(const BasicRunningMeanStd& other) {
     if (other.columns() != columns()) wrong_width("merge", other.columns());
     if (frozen_ || !(other.count_ > 0.0)) return;
     combine(other.mean_, other.variance_, other.count_);
@@ -113,7 +116,7 @@ class RunningMeanStd {
 
   /// Reads what `save_state` wrote. @throws CheckpointError if the number of columns differs or a figure cannot be right
   void load_state(StateReader& in) {
-    RunningMeanStd loaded(columns());
+    BasicRunningMeanStd loaded(columns());
     in.read_into(loaded.mean_);
     in.read_into(loaded.variance_);
     in.read(loaded.count_);
@@ -189,6 +192,9 @@ class RunningMeanStd {
   double count_;
   bool frozen_ = false;
 };
+
+/// As programs use it. @see BasicRunningMeanStd
+using RunningMeanStd = BasicRunningMeanStd<double>;
 
 }  // namespace rlx::inline v0_1
 

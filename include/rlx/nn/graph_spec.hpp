@@ -126,7 +126,8 @@ inline std::string text_of(const NodeShape& shape) {
   return shape.is_flat() ? "[" + width + "]" : "[" + std::to_string(shape.slots) + " slots, " + width + "]";
 }
 
-inline NodeShape shape_of(const GraphSpec& spec, std::size_t index, const std::vector<NodeShape>& shapes) {
+template <class Spec>
+NodeShape shape_of(const Spec& spec, std::size_t index, const std::vector<NodeShape>& shapes) {
   const NodeSpec& node = spec.nodes[index];
   const auto number_of_inputs = [&](std::size_t low, std::size_t high) {
     if (node.inputs.size() < low || node.inputs.size() > high) {
@@ -266,8 +267,10 @@ inline NodeShape shape_of(const GraphSpec& spec, std::size_t index, const std::v
 /**
  * @brief Shapes of all nodes, in their order.
  * @throws ShapeError naming the first node whose inputs, columns or sizes do not fit, or a repeated node name
+ * @tparam Spec  GraphSpec, here as below; a parameter so that a program compiles only what it calls
  */
-inline std::vector<NodeShape> infer_shapes(const GraphSpec& spec) {
+template <class Spec>
+std::vector<NodeShape> infer_shapes(const Spec& spec) {
   std::vector<NodeShape> shapes;
   if (spec.nodes.empty()) throw ShapeError("the graph has no nodes; expected at least an input");
   for (std::size_t i = 0; i < spec.nodes.size(); ++i) {
@@ -285,7 +288,8 @@ inline std::vector<NodeShape> infer_shapes(const GraphSpec& spec) {
 }
 
 /// Tensors of a node whose first input has shape `x`; the order is that of the parameter store.
-inline std::vector<TensorSpec> tensors_of(const NodeSpec& node, const NodeShape& x) {
+template <class Node>
+std::vector<TensorSpec> tensors_of(const Node& node, const NodeShape& x) {
   const std::size_t inputs = x.width;
   switch (node.kind) {
     case NodeKind::linear: {
@@ -313,7 +317,8 @@ inline std::vector<TensorSpec> tensors_of(const NodeSpec& node, const NodeShape&
 }
 
 /// Parameters of all nodes, padding not counted.
-inline std::uint64_t parameter_count(const GraphSpec& spec) {
+template <class Spec>
+std::uint64_t parameter_count(const Spec& spec) {
   const std::vector<NodeShape> shapes = infer_shapes(spec);
   std::uint64_t sum = 0;
   for (const NodeSpec& node : spec.nodes) {
@@ -331,7 +336,8 @@ inline std::uint64_t parameter_count(const GraphSpec& spec) {
  * @brief Floating-point operations of one forward row, nominal (as if every slot were valid): linear 2 in out per slot,
  *        attention 8 L E^2 + 4 L^2 E, lstm 8 H (in + H), everything else 0.
  */
-inline std::uint64_t flops_per_row(const GraphSpec& spec) {
+template <class Spec>
+std::uint64_t flops_per_row(const Spec& spec) {
   const std::vector<NodeShape> shapes = infer_shapes(spec);
   std::uint64_t sum = 0;
   for (std::size_t i = 0; i < spec.nodes.size(); ++i) {
@@ -353,7 +359,8 @@ inline std::uint64_t flops_per_row(const GraphSpec& spec) {
  *
  * Nodes that only move columns (slice, slots, concat, stack, flatten) are followed; what a graph computes is no such column.
  */
-inline std::vector<std::size_t> unscaled_columns(const GraphSpec& spec) {
+template <class Spec>
+std::vector<std::size_t> unscaled_columns(const Spec& spec) {
   constexpr std::size_t computed = static_cast<std::size_t>(-1);
   const std::vector<NodeShape> shapes = infer_shapes(spec);
   std::vector<std::vector<std::size_t>> origin(spec.nodes.size());  // column of the observation, per slot; empty: all computed

@@ -53,7 +53,8 @@ struct ValueHead {
 };
 
 /// Nothing if that output is no linear layer with bias.
-inline std::optional<ValueHead> find_value_head(const nn::GraphSpec& spec, const nn::ParameterStore<float>& store) {
+template <class S>
+std::optional<ValueHead> find_value_head(const nn::GraphSpec& spec, const nn::ParameterStore<S>& store) {
   for (const nn::OutputSpec& output : spec.outputs) {
     if (output.name != "value") continue;
     const nn::NodeSpec& node = spec.nodes.at(output.node);
