@@ -76,7 +76,7 @@ struct Rows {
 struct TimedCritic : rlx::QuantileCritic {
   void prepare(const rlx::RolloutView& rollout, std::span<float> targets) const {
     const double start = bench::cpu_seconds();
-    QuantileCritic::prepare(rollout, targets);
+    rlx::QuantileCritic::prepare(rollout, targets);
     *seconds = bench::cpu_seconds() - start;
   }
   double* seconds = nullptr;

@@ -53,11 +53,11 @@ using EpisodeLearner = rlx::Ppo<Shown, rlx::ScalarCritic, rlx::EpisodeCvar>;
 
 /// Keeps what it saw.
 struct KeepingCvar : rlx::StepCvar {
-  using StepCvar::StepCvar;
+  using rlx::StepCvar::StepCvar;
   std::vector<float> seen;
   void on_rollout(const rlx::RolloutView& rollout, std::span<float> advantages) {
     seen.assign(rollout.step_pnl.begin(), rollout.step_pnl.end());
-    StepCvar::on_rollout(rollout, advantages);
+    rlx::StepCvar::on_rollout(rollout, advantages);
   }
 };
 using StepLearner = rlx::Ppo<CutSeller, rlx::ScalarCritic, KeepingCvar>;
