@@ -57,8 +57,7 @@ void check(const BootstrapConfig& config) {
     throw ConfigError("BootstrapConfig.confidence must lie in (0, 1), got " + std::to_string(config.confidence));
   }
 }
-template <class = void>
-RandomStream replicate_stream(const BootstrapConfig& config, std::size_t replicate) {
+inline RandomStream replicate_stream(const BootstrapConfig& config, std::size_t replicate) {
   return RandomStream({config.seed, Purpose::bootstrap, static_cast<std::uint32_t>(replicate), 0});
 }
 template <class = void>

@@ -117,8 +117,7 @@ void check(TailMass mass) {
 }
 
 /// alpha * n; an integer where it is one but for rounding, so that 0.07 * 100 has the ceiling 7.
-template <class = void>
-double tail_count(double alpha, std::size_t n) {
+inline double tail_count(double alpha, std::size_t n) {
   const auto size = static_cast<double>(n);
   const double k = alpha * size;
   const double nearest = std::round(k);

@@ -94,8 +94,7 @@ namespace detail {
 inline constexpr double edge_case_time = 1'767'276'000;  // 2026-01-01T14:00:00Z
 
 /// An agent's step as the pipeline has to see it (an approval, a refusal, silence or an error).
-template <class = void>
-AnswerStatus meaning_of(const MockStep& step, Seconds timeout) {
+inline AnswerStatus meaning_of(const MockStep& step, Seconds timeout) {
   switch (step.kind) {
     case MockKind::approve:
     case MockKind::late:

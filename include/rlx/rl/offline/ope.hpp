@@ -380,8 +380,7 @@ double student_quantile(double p, double degrees) {
 }
 
 /// Vhat = sum_b pi(b) Q(b); entries without probability are not read.
-template <class = void>
-double expected_value(std::span<const float> probabilities, std::span<const double> q) {
+inline double expected_value(std::span<const float> probabilities, std::span<const double> q) {
   double sum = 0;
   for (std::size_t b = 0; b < q.size(); ++b) {
     if (probabilities[b] > 0) sum += static_cast<double>(probabilities[b]) * q[b];
