@@ -288,13 +288,13 @@ class BasicCheckpointCallback final : public Callback {
       : config_(std::move(config)), milestones_(config_.save_freq, config_.unit) {}
 
   /// @throws IoError if nothing could be saved, CheckpointError if what a checkpoint kept for this callback is damaged
-  void on_training_start(L& learner) override {
+  void on_training_start(Learner& learner) override {
     milestones_.start(learner);
     io::require_writable(file(config_.prefix));
     if (kept_.empty()) recall(learner);
   }
 
-  void on_checkpoint(L& learner) override {
+  void on_checkpoint(Learner& learner) override {
     const std::optional<std::uint64_t> at = milestones_.passed(learner);
     if (!at) return;
     std::vector<std::uint64_t> kept = kept_;
@@ -311,7 +311,7 @@ class BasicCheckpointCallback final : public Callback {
     }
   }
 
-  void on_training_end(L& learner) override {
+  void on_training_end(Learner& learner) override {
     if (!config_.final_name.empty()) learner.save(file(config_.final_name));
   }
 
@@ -372,7 +372,7 @@ class BasicSourceStatistics final : public Callback {
   /// @param names of sources 0, 1, ... as the log shows them; a source without one is shown by its number.
   explicit BasicSourceStatistics(std::vector<std::string> names = {}) : names_(std::move(names)) {}
 
-  bool on_episode(L& learner, const EpisodeRecord& record) override {
+  bool on_episode(Learner& learner, const EpisodeRecord& record) override {
     const EpisodeStatistics& episode = record.statistics;
     const double reward = episode.episode_return;
     const auto length = static_cast<double>(episode.length);
@@ -425,8 +425,8 @@ class BasicProgressBar final : public Callback {
   /// @param out must outlive this object. @param is_terminal nothing is written if false.
   BasicProgressBar(std::ostream& out, bool is_terminal) : out_(&out), on_(is_terminal) {}
 
-  void on_training_start(L& learner) override { begin_ = learner.num_timesteps(); }
-  bool on_update_end(L& learner) override {
+  void on_training_start(Learner& learner) override { begin_ = learner.num_timesteps(); }
+  bool on_update_end(Learner& learner) override {
     if (!on_) return true;
     const double seconds = learner.elapsed_seconds();
     const auto done = static_cast<double>(learner.num_timesteps() - begin_);
@@ -442,7 +442,7 @@ class BasicProgressBar final : public Callback {
     out_->flush();
     return true;
   }
-  void on_training_end(L&) override {
+  void on_training_end(Learner&) override {
     if (on_) *out_ << '\n';
   }
 

@@ -107,7 +107,7 @@ class BasicHealthCallback final : public Callback {
   explicit BasicHealthCallback(std::function<void(const HealthWarning&)> report, HealthLimits limits = {})
       : report_(std::move(report)), limits_(std::move(limits)) {}
 
-  bool on_episode(L& learner, const EpisodeRecord& record) override {
+  bool on_episode(Learner& learner, const EpisodeRecord& record) override {
     const double value = record.statistics.episode_return;
     check(learner, bad_return_, is_finite(limits_.episode_return_bad) && value < limits_.episode_return_bad, "episode reward",
           value, "below " + io::fixed(limits_.episode_return_bad, 2) + ": " + limits_.return_advice);
@@ -119,7 +119,7 @@ class BasicHealthCallback final : public Callback {
     return true;
   }
 
-  bool on_update_end(L& learner) override {
+  bool on_update_end(Learner& learner) override {
     ++updates_;
     const UpdateMetrics& m = learner.last_update();
     if (Logger* const logger = learner.logger()) {

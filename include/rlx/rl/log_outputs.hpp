@@ -41,7 +41,7 @@ class BasicConsoleTable final : public LogOutput {
   /// @param out must outlive this object.
   explicit BasicConsoleTable(std::ostream& out) : out_(&out) {}
 
-  void write(const Row& row) override {
+  void write(const LogRow& row) override {
     std::vector<std::pair<std::string, std::string>> lines;
     std::size_t left = 0;
     std::size_t right = 0;
@@ -162,7 +162,7 @@ class BasicCsvOutput final : public LogOutput {
     if (columns_.empty()) io::write_file_atomically(path_, std::string_view());
     file_ = std::make_unique<io::detail::OutputFile>(path_, true);
   }
-  void write(const Row& row) override {
+  void write(const LogRow& row) override {
     open(row.wall_time);
     const std::size_t known = columns_.size();
     if (known == 0) columns_.emplace_back(step_column);
@@ -247,7 +247,7 @@ class BasicTensorBoardOutput final : public LogOutput {
   void open(double wall_time) override {
     if (!writer_) writer_ = std::make_unique<io::TensorBoardWriter>(directory_, wall_time);
   }
-  void write(const Row& row) override {
+  void write(const LogRow& row) override {
     open(row.wall_time);
     for (const auto& [key, value] : *row.values) {
       if (is_finite(value)) writer_->add_scalar(key, value, row.step, row.wall_time);
