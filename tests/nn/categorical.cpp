@@ -260,5 +260,8 @@ TEST_CASE("categorical refuses what cannot be") {
   REQUIRE_THROWS_AS(categorical::entropy(z, std::vector<std::uint8_t>{0, 0, 0}), rlx::NumericError);
   REQUIRE_THROWS_AS(categorical::entropy(z, std::vector<std::uint8_t>{1, 1}), rlx::ShapeError);
   REQUIRE_THROWS_AS(categorical::log_prob(z, {}, 3), rlx::ShapeError);
+  std::vector<float> g(3);
+  const auto summary = categorical::evaluate(z, {}, 0).summary;
+  REQUIRE_THROWS_AS(categorical::backward(z, std::vector<std::uint8_t>{1, 1}, 0, 1.0F, 0.0F, g, summary), rlx::ShapeError);
   REQUIRE_FALSE(rlx::is_finite(categorical::evaluate(std::vector<double>{1, nan_value}, {}, 0).log_prob));
 }

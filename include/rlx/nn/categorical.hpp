@@ -101,12 +101,16 @@ RLX_NN_INLINE void for_each_block(std::span<const S> logits, Mask mask, F&& f) {
   }
 }
 
+inline void require_mask(Mask mask, std::size_t logits) {
+  if (!mask.empty() && mask.size() != logits) {
+    throw ShapeError("categorical: found a mask of " + std::to_string(mask.size()) + " entries for " + std::to_string(logits) +
+                     " logits; expected equal lengths or an empty mask");
+  }
+}
+
 template <class S>
 [[gnu::flatten]] Summary<S> summarize(std::span<const S> logits, Mask mask) {
-  if (!mask.empty() && mask.size() != logits.size()) {
-    throw ShapeError("categorical: found a mask of " + std::to_string(mask.size()) + " entries for " +
-                     std::to_string(logits.size()) + " logits; expected equal lengths or an empty mask");
-  }
+  require_mask(mask, logits.size());
   const Vec<S> lowest = nn::detail::broadcast<S>(std::numeric_limits<S>::lowest());
   Vec<S> best = lowest;
   LaneMask<S> any{};
@@ -318,6 +322,7 @@ void backward(const Row& logits, Mask mask, std::size_t action, ScalarOf<Row> d_
     throw ShapeError("categorical::backward: found room for " + std::to_string(d_logits.size()) + " gradients and action " +
                      std::to_string(action) + ", expected " + std::to_string(z.size()) + " and an action below");
   }
+  detail::require_mask(mask, z.size());
   detail::backward(z, mask, action, d_log_prob, d_entropy, d_logits, summary);
 }
 /// The same of a row that nothing is known of yet.
