@@ -22,12 +22,11 @@ class NnLearner {
     if (width_ != x.cols()) build(x.cols(), rng.next_u64());
     rlx::nn::Adam adam(store_);
     auto work = graph_->make_workspace(x.rows());
+    const auto rows = static_cast<float>(x.rows());
     for (int step = 0; step < 50; ++step) {
       forward(x, work);
-      for (std::size_t i = 0; i < x.rows(); ++i) {
-        const double error = sigmoid(work.output(0)(i, 0)) - y[i];  // gradient of the log loss
-        work.output_gradient(0)(i, 0) = static_cast<float>(w[i] * error / static_cast<double>(x.rows()));
-      }
+      for (std::size_t i = 0; i < y.size(); ++i)  // gradient of the mean log loss
+        work.output_gradient(0)(i, 0) = static_cast<float>(w[i] * (sigmoid(work.output(0)(i, 0)) - y[i])) / rows;
       store_.zero_gradients();
       graph_->backward(store_.parameters(), store_.gradients(), work);
       adam.step(store_, 0.01);
@@ -75,17 +74,11 @@ static void require(bool holds, const char* what) {
 }
 
 int main(int argc, char** argv) try {
-  const std::string argument = argc > 1 ? argv[1] : "";
-  if (argument == "--help") {
-    std::puts(
-        "usage: core_agent [NEW FOLDER for logs and models; without one: a folder below /tmp]\n"
-        "Ctrl-C keeps the folder with the log so far; it is not continued, so remove it or name another one.");
-    return 0;
-  }
-  if (const bool option = argument.starts_with("-"); option || argc > 2) {
-    std::fprintf(stderr, "error: expected at most one folder, found '%s'; see core_agent --help\n", argv[option ? 1 : 2]);
-    return 2;
-  }
+  std::string folder = argc > 1 ? argv[1] : "/tmp/core_agent_XXXXXX";
+  if (folder == "--help")
+    return std::puts("usage: core_agent [NEW FOLDER for logs and models, else below /tmp]; Ctrl-C leaves it, name another") < 0;
+  if (const bool odd = folder.empty() || folder.starts_with("-"); odd || argc > 2)
+    return std::fprintf(stderr, "error: expected at most one folder, found '%s'; see --help\n", argv[odd ? 1 : 2]), 2;
   {  // The seed's script.
     RecentContext context;
     ResearchEngine research(context);
@@ -101,7 +94,6 @@ int main(int argc, char** argv) try {
     std::printf("seed: %zu signal, %s; %s\n", analysis.total_signals, reason.c_str(), report.reason.c_str());
     require(!report.updated && reason == "Missing required params: base, quote", "the seed's script");
   }
-  std::string folder = argc > 1 ? argument : "/tmp/core_agent_XXXXXX";
   if (argc == 1 && ::mkdtemp(folder.data()) == nullptr) throw rlx::IoError("cannot make a folder below /tmp");
   if (rlx::io::PosixFiles().exists(folder + "/logs") != 0) throw rlx::IoError(folder + " holds a run: name a new folder");
   RecentContext context(20'000);
@@ -149,6 +141,7 @@ int main(int argc, char** argv) try {
   const std::size_t trainings = research.load_logs(folder + "/logs").by_name.at("train_model");
   std::printf("\nlog: chain %s, %zu trainings\n", whole ? "whole" : "broken", trainings);
   require(whole && trainings == 5, "the log is whole and holds every training");
+  if (std::fflush(stdout) != 0) throw rlx::IoError("standard output cannot be written; is the disk full?");
   return failures == 0 ? 0 : 1;
 } catch (const std::exception& error) {
   std::fprintf(stderr, "error: %s\n", error.what());

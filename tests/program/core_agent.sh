@@ -34,6 +34,9 @@ case $case_name in
     has out '^usage: core_agent'
     refuse 2 "found '--bogus'" --bogus
     refuse 2 "found 'two'" one two
+    refuse 2 "found ''" ''
+    if "$program" "$PWD/full" >/dev/full 2>err; then fail "a full disk behind standard output went unnoticed"; fi
+    has err 'standard output cannot be written'
     [ ! -e ./--help ] && [ ! -e ./--bogus ] && [ ! -e one ] || fail "an option became a folder"
     ;;
   repeat)
