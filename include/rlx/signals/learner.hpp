@@ -26,6 +26,19 @@ struct FitReport {
   double loss = 0;             ///< value of what was minimised, at the end
 };
 
+namespace detail {
+template <class J>
+concept Complete = requires {
+  sizeof(J);
+};
+/// Asked first, so that who forgot the header reads one sentence.
+template <class, class J>
+struct JsonIncluded {
+  static_assert(Complete<J>, "learners and model files speak nlohmann::json: add #include <rlx/signals/records_json.hpp>");
+  static constexpr bool value = true;
+};
+}  // namespace detail
+
 /**
  * @brief Learns P(y = 1 | x) of weighted rows; `LogisticRegression` is the built-in model.
  *
@@ -37,7 +50,7 @@ struct FitReport {
  * - `name()`: tells learners apart in model files.
  */
 template <class L>
-concept SignalLearner = std::movable<L> && std::default_initializable<L> &&
+concept SignalLearner = detail::JsonIncluded<L, Json>::value && std::movable<L> && std::default_initializable<L> &&
     requires(L learner, const L fitted, MatrixView<const double> x, std::span<const double> y, std::span<const double> w,
              RandomStream& rng, std::span<double> p, const Json& json) {
   { learner.fit(x, y, w, rng) } -> std::same_as<FitReport>;
