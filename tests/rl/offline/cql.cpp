@@ -238,6 +238,8 @@ TEST_CASE("CQL names what it cannot work with") {
   refuses({.training = {.batch_size = 0}}, "batch_size = 0");
   refuses({.training = {.gamma = 1.5}}, "OfflineTraining.gamma = 1.5");
   refuses({.training = {.max_grad_norm = 0}}, "max_grad_norm");
+  refuses({.training = {.learning_rate = -1e-3}}, "OfflineTraining.learning_rate = -0.001");
+  refuses({.training = {.learning_rate = rlx::nn::Schedule::linear(1e-3, -1e-4)}}, "OfflineTraining.learning_rate");
   refuses({.training = {.reward_scale = 0.0}}, "reward_scale");
   refuses({.training = {.clip_obs = 0}}, "clip_obs");
   REQUIRE_THROWS_AS(rlx::DiscreteCql({}, small_net(2, 4), data, threads), rlx::ShapeError);

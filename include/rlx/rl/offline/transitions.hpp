@@ -31,7 +31,7 @@ namespace rlx::inline v0_1 {
 
 /// What all offline learners are told.
 struct OfflineTraining {
-  nn::Schedule learning_rate = 3e-4;  ///< of Adam, over the progress of one call of `learn`
+  nn::Schedule learning_rate = 3e-4;  ///< of Adam, over the progress of one call of `learn`; >= 0
   std::size_t batch_size = 256;       ///< rows of a minibatch, drawn with replacement, >= 1
   std::optional<double> gamma = {};   ///< discount in [0, 1]; none: the dataset's
   double max_grad_norm = 10.0;        ///< gradients are scaled down to this norm, > 0; infinity: never

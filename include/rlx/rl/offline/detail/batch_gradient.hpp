@@ -40,12 +40,14 @@ inline ShardRange shard_range(std::size_t shard, std::size_t rows) {
 template <std::floating_point S>
 class BatchGradient {
  public:
-  /// @throws ConfigError for max_grad_norm
+  /// @throws ConfigError for max_grad_norm and learning_rate
   BatchGradient(nn::ParameterStore<S>& store, const OfflineTraining& training)
       : max_norm_(training.max_grad_norm), adam_(store, nn::AdamConfig{.epsilon = 1e-8}) {
     if (!(max_norm_ > 0)) {
       throw ConfigError("OfflineTraining.max_grad_norm = " + std::to_string(max_norm_) + ", expected a number above 0");
     }
+    for (const nn::Schedule::Point& point : training.learning_rate.points())  // extremes lie there
+      require("OfflineTraining.learning_rate", point.value, point.value >= 0, "finite numbers of at least 0");
     size_ = store.parameters().size();
   }
 
