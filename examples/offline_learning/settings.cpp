@@ -6,6 +6,9 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <cstdint>
+#include <limits>
+
 namespace app {
 
 System System::with(const Settings& s) const {
@@ -32,13 +35,15 @@ std::optional<Settings> parse_settings(int argc, char** argv) {
   command.add_option("--seeds", s.seeds, "logs and trainings; above 1 intervals are over seeds")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
-  command.add_option("--seed", s.seed, "of the first")->capture_default_str();
+  command.add_option("--seed", s.seed, "of the first")
+      ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()))
+      ->capture_default_str();
   command.add_option("--market", s.market,
                      "seed of the market of the log (ladder 11, funding and kalshi 7; these are judged on the next)");
   command.add_option("--threads", s.threads, "changes no figure")->check(CLI::Range(1, 1024))->capture_default_str();
   command
       .add_option("--network", s.network,
-                  "mlp: two towers of 64-64; pointer: that of funding, blind to the order of slots and slower")
+                  "mlp: what fits the system; pointer: that of funding, blind to the order of slots and slower")
       ->check(CLI::IsMember({"mlp", "pointer"}))
       ->capture_default_str();
   command.add_option("--episodes", s.episodes, "recorded for a log")->check(CLI::Range(20, 1'000'000));
@@ -49,7 +54,7 @@ std::optional<Settings> parse_settings(int argc, char** argv) {
   command.add_option("--alpha", s.alpha, "conservatism of CQL");
   command.add_option("--beta", s.beta, "sharpness of IQL");
   command.add_option("--expectile", s.expectile, "of IQL");
-  command.add_option("--learning-rate", s.learning_rate, "at the beginning");
+  command.add_option("--learning-rate", s.learning_rate, "at the beginning")->check(CLI::Range(0.0, 1.0));
   command.add_option("--save-log", s.log, "file for the first log (safetensors)");
   command.add_flag("!--no-estimates", s.estimates, "without the values estimated from the log");
   try {

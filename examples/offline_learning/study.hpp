@@ -66,7 +66,8 @@ int study(const Settings& s, const System& defaults, E logged, E judged, const r
   rlx::ThreadPool threads(s.threads);
   std::vector<Judged> results;
   std::string estimates;
-  for (std::uint64_t seed = s.seed; seed < s.seed + s.seeds; ++seed) {
+  for (std::size_t i = 0; i < s.seeds; ++i) {
+    const std::uint64_t seed = s.seed + i;
     const auto behaviour = behave(logged, x.chance);
     rlx::RecordOptions<E> options = record;
     options.episodes = x.episodes;

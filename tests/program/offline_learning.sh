@@ -16,6 +16,8 @@ case $case_name in
     refuse 2 'usage: .*--episodes' --episodes 0
     refuse 2 'usage: .*--bets' --bets 3
     refuse 2 'usage: --market goes with --system ladder' --market 3
+    refuse 2 'usage: .*--learning-rate' --learning-rate -1
+    refuse 2 'usage: .*--seed' --seed -1
     refuse 4 'configuration: CqlConfig.alpha = -1' $small --alpha -1
     refuse 3 'file: .*no/log' $small --save-log no/log
     ;;
