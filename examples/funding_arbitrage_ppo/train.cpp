@@ -17,7 +17,7 @@
 #include <rlx/rl/log_outputs.hpp>
 #include <rlx/rl/logger.hpp>
 #include <rlx/rl/logger_json.hpp>
-#include <rlx/rl/manifest.hpp>
+#include <rlx/rl/manifest_json.hpp>
 #include <rlx/rl/ppo.hpp>
 
 #include <fmt/format.h>

@@ -19,7 +19,7 @@
 #include <rlx/rl/config_json.hpp>
 #include <rlx/rl/log_outputs.hpp>
 #include <rlx/rl/logger_json.hpp>
-#include <rlx/rl/manifest.hpp>
+#include <rlx/rl/manifest_json.hpp>
 #include <rlx/rl/ppo.hpp>
 
 #include <nlohmann/json.hpp>

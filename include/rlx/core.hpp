@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// @brief Errors, random streams, threads, reductions, hashes, clocks: what every other folder stands on.
+/// @brief Errors, random streams, threads, reductions, hashes, clocks: what every other folder stands on. JSON apart:
+/// core/json.hpp.
 #ifndef RLX_CORE_HPP
 #define RLX_CORE_HPP
 
@@ -8,7 +9,6 @@
 #include <rlx/core/error.hpp>
 #include <rlx/core/finite.hpp>
 #include <rlx/core/hash.hpp>
-#include <rlx/core/json.hpp>
 #include <rlx/core/matrix.hpp>
 #include <rlx/core/nearest.hpp>
 #include <rlx/core/pcg64.hpp>

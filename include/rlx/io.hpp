@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// @brief CSV, JSON lines, state files, safetensors, TensorBoard, npy, tables, charts, reports (components as io/gzip.hpp
-/// apart).
+/// @brief CSV, state files, safetensors, TensorBoard, tables, charts, reports. Apart: io/jsonl.hpp (nlohmann/json), io/npy.hpp
+/// (xtensor) and components such as io/gzip.hpp.
 #ifndef RLX_IO_HPP
 #define RLX_IO_HPP
 
@@ -11,9 +11,7 @@
 #include <rlx/io/html_report.hpp>
 #include <rlx/io/http.hpp>
 #include <rlx/io/iso8601.hpp>
-#include <rlx/io/jsonl.hpp>
 #include <rlx/io/mapped_file.hpp>
-#include <rlx/io/npy.hpp>
 #include <rlx/io/number_text.hpp>
 #include <rlx/io/progress.hpp>
 #include <rlx/io/safetensors.hpp>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// @brief Networks as graphs over flat parameters, distributions over actions, optimisers, schedules.
+/// @brief Networks as graphs over flat parameters, distributions over actions, optimisers, schedules. Graphs as JSON apart:
+/// nn/graph_json.hpp.
 #ifndef RLX_NN_HPP
 #define RLX_NN_HPP
 
@@ -12,7 +13,6 @@
 #include <rlx/nn/gradient_check.hpp>
 #include <rlx/nn/graph.hpp>
 #include <rlx/nn/graph_builder.hpp>
-#include <rlx/nn/graph_json.hpp>
 #include <rlx/nn/graph_spec.hpp>
 #include <rlx/nn/initialization.hpp>
 #include <rlx/nn/multi_discrete.hpp>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// @file
 /// @brief PPO, evaluation, callbacks, logs, checkpoints, policies for live use. Learning from logs has an umbrella of its own,
-/// rlx/rl/offline.hpp.
+/// rlx/rl/offline.hpp; rl/record.hpp and rl/*_json.hpp (configurations, logs, manifests) are named by who wants them.
 #ifndef RLX_RL_HPP
 #define RLX_RL_HPP
 
@@ -11,7 +11,6 @@
 #include <rlx/rl/batch_cvar.hpp>
 #include <rlx/rl/callbacks.hpp>
 #include <rlx/rl/checkpoint.hpp>
-#include <rlx/rl/config_json.hpp>
 #include <rlx/rl/critic.hpp>
 #include <rlx/rl/cvar_constraint.hpp>
 #include <rlx/rl/cvar_sweep.hpp>
@@ -25,16 +24,13 @@
 #include <rlx/rl/learner.hpp>
 #include <rlx/rl/log_outputs.hpp>
 #include <rlx/rl/logger.hpp>
-#include <rlx/rl/logger_json.hpp>
 #include <rlx/rl/losses.hpp>
-#include <rlx/rl/manifest.hpp>
 #include <rlx/rl/policy.hpp>
 #include <rlx/rl/policy_layout.hpp>
 #include <rlx/rl/ppo.hpp>
 #include <rlx/rl/ppo_config.hpp>
 #include <rlx/rl/quantile_critic.hpp>
 #include <rlx/rl/quantile_q.hpp>
-#include <rlx/rl/record.hpp>
 #include <rlx/rl/risk_objective.hpp>
 #include <rlx/rl/risk_report.hpp>
 #include <rlx/rl/rollout.hpp>

@@ -21,7 +21,7 @@
 #include <rlx/nn/networks.hpp>
 #include <rlx/rl/inference_policy.hpp>
 #include <rlx/rl/log_outputs.hpp>
-#include <rlx/rl/manifest.hpp>
+#include <rlx/rl/manifest_json.hpp>
 
 #include "counting_allocator.hpp"
 #include <rlx/core/finite.hpp>

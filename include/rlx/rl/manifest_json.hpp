@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// @file
 /// @brief One JSON file that says what a training run was: data, configuration, machine, effort, result.
-#ifndef RLX_RL_MANIFEST_HPP
-#define RLX_RL_MANIFEST_HPP
+#ifndef RLX_RL_MANIFEST_JSON_HPP
+#define RLX_RL_MANIFEST_JSON_HPP
 
 #if defined(__x86_64__) || defined(__i386__)
 #  include <cpuid.h>
@@ -24,7 +24,6 @@
 #include <nlohmann/json.hpp>
 
 #include <rlx/core/hash.hpp>
-#include <rlx/core/thread_pool.hpp>
 #include <rlx/core/version.hpp>
 #include <rlx/env/space.hpp>
 #include <rlx/io/atomic_file.hpp>
@@ -194,10 +193,11 @@ class BasicRunManifest {
   /// @tparam L      a learner such as `Ppo`: `config()` (with `config_to_json`; include the header of its
   ///                configuration's JSON), `parameters()`, `graph()`, `gradient_shards()`
   /// @tparam V      its `VectorEnv`
+  /// @tparam Threads  `ThreadPool`
   /// @param name    of the environment, such as "CartPole-v1"
   /// @param learner,envs,threads  as the run uses them; only read
-  template <class L, class V>
-  void describe(const std::string& name, const L& learner, const V& envs, const ThreadPool& threads) {
+  template <class L, class V, class Threads>
+  void describe(const std::string& name, const L& learner, const V& envs, const Threads& threads) {
     const Json config = config_to_json(learner.config());
     const auto policy = learner.policy();
     const auto& layout = policy.layout();
@@ -362,4 +362,4 @@ using ManifestCallback = BasicManifestCallback<nlohmann::json>;
 
 }  // namespace rlx::inline v0_1
 
-#endif  // RLX_RL_MANIFEST_HPP
+#endif  // RLX_RL_MANIFEST_JSON_HPP

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include <rlx/rl/manifest.hpp>
+#include <rlx/rl/manifest_json.hpp>
 
 #include <cstdio>
 #include <fstream>
