@@ -307,7 +307,8 @@ template <io::AppendFiles Files>
 LogVerification verify_log(const std::string& directory, Files& files) {
   return read_log(directory, files, [](const LogLine&) {});
 }
-/// Checks a whole log: fine, or the first bad record. @throws IoError if the directory cannot be read
+/// Checks a whole log: fine, or the first bad record. Whole lines that were removed at the end leave a chain that is whole: who
+/// must find that keeps `records` and `last_hash` elsewhere and compares them. @throws IoError if the directory cannot be read
 template <io::AppendFiles Files = io::PosixFiles>
 LogVerification verify_log(const std::string& directory) {
   Files files;

@@ -2,6 +2,12 @@
 /// @file
 /// @brief The trained models of a core agent: files, versions, the one that is active, the way back.
 ///
+/// `<target>-<version>.json` is canonical JSON: `schema` 1, `target`, `version`, `parent`, `learner` (its name), `parameters`
+/// (as the learner writes them), `calibration` `{a, b, identity}`, `schema_hash` and `feature_names`, `dataset_hash`,
+/// `data_until`, `base_rate`, `drift` `{rows, rejected, effective, features}`, `metrics`, and `sha256` of all other members.
+/// `active.json` has for each target `{active, versions}` (0: no model is active), `next_version`, and `refused`, hashes of
+/// parameters that were rolled back.
+///
 /// Learners and model files speak nlohmann::json: a program that trains includes records_json.hpp, or nlohmann/json.hpp, too.
 #ifndef RLX_SIGNALS_MODEL_REGISTRY_HPP
 #define RLX_SIGNALS_MODEL_REGISTRY_HPP
