@@ -392,14 +392,21 @@ int train_groups(const Run& run, const std::vector<std::size_t>& edges) {
   std::vector<std::string> names;
   const auto training = length_groups(run.views, run.split.training, edges);
   const auto held_out = length_groups(run.views, run.split.held_out, edges);
-  for (std::size_t g = 0; g < edges.size(); ++g) {
+  for (std::size_t g = 0; g < edges.size(); ++g) {  // before the first model, which can take minutes
     names.push_back(g + 1 < edges.size() ? fmt::format("{}-{}", edges[g], edges[g + 1] - 1) : fmt::format("{}+", edges[g]));
     if (training[g].empty() || held_out[g].empty()) {
       throw rlx::ConfigError(
           fmt::format("--length-groups {}: the group {} has {} training and {} held-out views; move the edges", o.length_groups,
                       names.back(), training[g].size(), held_out[g].size()));
     }
-    fmt::print("{}lengths {}\n", g == 0 ? "" : "\n", names.back());
+  }
+  const auto shorter = [&](std::span<const std::size_t> numbers) {
+    return std::count_if(numbers.begin(), numbers.end(), [&](std::size_t i) { return run.views.infos[i].length < edges[0]; });
+  };
+  if (const auto left_out = shorter(run.split.training) + shorter(run.split.held_out); left_out > 0)
+    say(o, "{} views are shorter than {} decision groups and in no group\n", left_out, edges[0]);
+  for (std::size_t g = 0; g < edges.size(); ++g) {
+    fmt::print("{}lengths {}\n", g == 0 ? "" : "\n", names[g]);
     const std::string folder = fmt::format("/group{}", g + 1);
     outcomes.push_back(
         trainer_of(o)(run, training[g], held_out[g], o.output + folder, resume_point(o, o.resume + folder, false)));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "views.hpp"
 
+#include <rlx/core/error.hpp>
 #include <rlx/core/hash.hpp>
 #include <rlx/core/matrix.hpp>
 #include <rlx/kalshi/baselines.hpp>
@@ -12,6 +13,12 @@
 namespace app {
 
 Views make_views(Recordings& recordings, const Options& o) {
+  if (recordings.store.list().empty()) {  // it holds only those that can be loaded
+    throw rlx::DataError(
+        fmt::format("--store {}: expected at least one closed session, found {} that are open or failed; end their recording "
+                    "or add sessions",
+                    o.store, recordings.listed.size()));
+  }
   Views views;
   views.all = kalshi::make_views(recordings.store, o.filter(), &views.rejected);
   const kalshi::ViewSet numbered(views.all);

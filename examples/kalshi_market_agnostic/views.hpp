@@ -28,7 +28,7 @@ struct Views {
 };
 
 /// Views of all sessions. The difficulty is still 0: it is relative to the views that are trained on. @throws ConfigError if
-/// the filter leaves none
+/// the filter leaves none, DataError if no session is closed
 Views make_views(Recordings& recordings, const Options& o);
 
 /// Divides the views and rates their difficulty among those that are trained on. @throws ConfigError if that is impossible

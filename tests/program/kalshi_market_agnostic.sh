@@ -119,6 +119,7 @@ case $case_name in
     refuse 4 'stages' train --events 4 --stages 500
     refuse 4 'edge 50 after 200; expected ascending' train --events 10 --length-groups 200,50 $small --output g
     refuse 4 'length-groups.*move the edges' train --events 10 --length-groups 50,100000 $small --output g
+    [ ! -e g ] || fail "a group without views was found after the model of another"
     make_bbo
     refuse 4 '--utc-offset -08:00' import --format bbo-csv day.csv
     refuse 4 'expected .HH:MM' import --format bbo-csv --utc-offset 8 day.csv
@@ -180,6 +181,11 @@ case $case_name in
     refuse 3 'plain.db' inspect --store plain.db
     : >empty.db
     refuse 3 'empty.db: expected sessions, found none; fill it with the commands import or generate' inspect --store empty.db
+    # A recording that has not ended is shown, but gives no views.
+    LC_ALL=C sed 's/closed/active/g' m.db >open.db
+    refuse 3 'open.db: expected at least one closed session, found 1 that are open or failed' inspect --store open.db
+    has out '1 of them are not closed'
+    refuse 3 'open.db: expected at least one closed session' train --store open.db --output g
     ;;
   generate)
     run generate --events 4
@@ -254,7 +260,9 @@ case $case_name in
     run train --events 20 --total-timesteps 6000 --algorithm a2c --eval-every 2000 --output a2c
     run train $small --layout extended --output extended
     run train $small --price-rule join --contracts 5 --output join
-    run train $small --length-groups 50,500 --output groups
+    run train $small --length-groups 300,700 --output groups
+    has out '^[1-9][0-9]* views are shorter than 300 decision groups and in no group'
+    has out '^lengths 300-699$'
     has out 'mean reward in . by groups of lengths'
     [ -s groups/group2/best_model.safetensors ] || fail "no model of the second group"
     run train $small --init-from schedule/best_model.safetensors --output warm
