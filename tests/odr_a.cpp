@@ -12,7 +12,7 @@
 #include <rlx/rl/logger_json.hpp>
 #include <rlx/rl/manifest_json.hpp>
 #include <rlx/rl/offline.hpp>
-#include <rlx/rl/record.hpp>
+#include <rlx/rl/record_json.hpp>
 #include <rlx/rlx.hpp>
 #include <rlx/signals.hpp>
 

@@ -7,7 +7,7 @@
 #include <rlx/io/jsonl.hpp>
 #include <rlx/io/safetensors.hpp>
 #include <rlx/kalshi/features.hpp>
-#include <rlx/rl/record.hpp>
+#include <rlx/rl/record_json.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// @file
 /// @brief PPO, evaluation, callbacks, logs, checkpoints, policies for live use. Learning from logs has an umbrella of its own,
-/// rlx/rl/offline.hpp; rl/record.hpp and rl/*_json.hpp (configurations, logs, manifests) are named by who wants them.
+/// rlx/rl/offline.hpp; rl/*_json.hpp (configurations, logs, manifests, recorded episodes) are named by who wants them.
 #ifndef RLX_RL_HPP
 #define RLX_RL_HPP
 

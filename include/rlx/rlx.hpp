@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// @file
 /// @brief The core library as far as it needs no other one: headers that bring nlohmann/json (`*_json.hpp`, core/json.hpp,
-/// io/jsonl.hpp, rl/record.hpp) or xtensor (io/npy.hpp) are named by who wants them, since they double what a file costs to
+/// io/jsonl.hpp) or xtensor (io/npy.hpp) are named by who wants them, since they double what a file costs to
 /// compile. Learning from logs has an umbrella of its own, rlx/rl/offline.hpp, and so has each domain, such as rlx/funding.hpp.
 #ifndef RLX_RLX_HPP
 #define RLX_RLX_HPP

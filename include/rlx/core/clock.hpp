@@ -4,7 +4,8 @@
 #ifndef RLX_CORE_CLOCK_HPP
 #define RLX_CORE_CLOCK_HPP
 
-#include <chrono>
+#include <time.h>  // <chrono> costs every program its calendars and string streams
+
 #include <concepts>
 #include <cstdint>
 
@@ -23,13 +24,21 @@ concept Clock = requires(C& clock) {
 class SystemClock {
  public:
   /// UTC milliseconds since 1970-01-01.
-  std::int64_t now_ms() const {
-    const auto since_epoch = std::chrono::system_clock::now().time_since_epoch();
-    return std::chrono::duration_cast<std::chrono::milliseconds>(since_epoch).count();
+  std::int64_t now_ms() const noexcept {
+    const timespec now = read(CLOCK_REALTIME);
+    return std::int64_t{now.tv_sec} * 1'000 + now.tv_nsec / 1'000'000;
   }
   /// Seconds since an unspecified origin; never goes back.
-  double monotonic_seconds() const {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  double monotonic_seconds() const noexcept {
+    const timespec now = read(CLOCK_MONOTONIC);
+    return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+  }
+
+ private:
+  static timespec read(clockid_t clock) noexcept {
+    timespec now{};
+    ::clock_gettime(clock, &now);  // cannot fail with these two
+    return now;
   }
 };
 

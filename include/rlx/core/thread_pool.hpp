@@ -5,7 +5,6 @@
 #define RLX_CORE_THREAD_POOL_HPP
 
 #include <atomic>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -16,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include <rlx/core/clock.hpp>
 #include <rlx/core/error.hpp>
 
 namespace rlx::inline v0_1 {
@@ -144,7 +144,8 @@ class BasicThreadPool {
   template <class Done>
   void spin(Slot& slot, Done done) const noexcept {
     if (!spins_ || (slot.vain_spins >= 3 && ++slot.skipped_spins % 16 != 0)) return;
-    const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(20);
+    const SystemClock clock;
+    const double end = clock.monotonic_seconds() + 20e-6;
     do {
       for (int i = 0; i < 16; ++i) {  // a look at the clock takes as long as a pause, 10 to 50 nanoseconds
         if (done()) {
@@ -153,7 +154,7 @@ class BasicThreadPool {
         }
         pause();
       }
-    } while (std::chrono::steady_clock::now() < end);
+    } while (clock.monotonic_seconds() < end);
     ++slot.vain_spins;
   }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// @file
 /// @brief Writes a recorded episode as JSON lines.
-#ifndef RLX_RL_RECORD_HPP
-#define RLX_RL_RECORD_HPP
+#ifndef RLX_RL_RECORD_JSON_HPP
+#define RLX_RL_RECORD_JSON_HPP
 
 #include <cstddef>
 #include <string>
@@ -55,4 +55,4 @@ void write_episode(const std::string& path, const RecordedEpisode<S>& episode) {
 
 }  // namespace rlx::inline v0_1
 
-#endif  // RLX_RL_RECORD_HPP
+#endif  // RLX_RL_RECORD_JSON_HPP

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include <rlx/rl/record.hpp>
+#include <rlx/rl/record_json.hpp>
 
 #include "rlx_catch.hpp"
 
