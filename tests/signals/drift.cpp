@@ -3,6 +3,7 @@
 
 #include "rlx_catch.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <vector>
 
@@ -126,6 +127,20 @@ TEST_CASE("a shifted feature, a moved constant and another rejection rate trigge
   const DriftReport rate = detect_drift(reference, view(drawn(150, 0)), labels(150, random, 0.7));
   REQUIRE(rate.drift);
   REQUIRE(rate.rate_p < 0.01);
+
+  // Certain but small is no shift of a feature, and few labels or labels that come in runs say little of a rate.
+  const DriftReport small = detect_drift(reference, view(drawn(20'000, 0.25)), {});
+  REQUIRE(small.max_psi > 0.05);
+  REQUIRE(small.max_psi < 0.2);
+  REQUIRE_FALSE(small.drift);
+  const DriftReport few = detect_drift(reference, view(drawn(150, 0)), std::vector<double>(50, 1.0));
+  REQUIRE(few.rate_p < 0.01);
+  REQUIRE_FALSE(few.drift);
+  std::vector<double> runs(600), run(150, 0.0);
+  for (std::size_t i = 0; i < runs.size(); ++i) runs[i] = i / 50 % 2 == 0 ? 0.0 : 1.0;
+  std::fill(run.begin() + 50, run.end(), 1.0);  // two thirds against a half
+  REQUIRE(detect_drift(make_drift_reference(view(before), runs, std::vector<bool>(width, true)), view(before), run).rate_p >
+          0.01);
 
   std::vector<bool> watched(width, true);
   watched[0] = false;

@@ -69,6 +69,7 @@ TEST_CASE("features have their hand-worked values") {
   // Six hours later: a quarter of the day, and the price is too old for a notional but not for volatility.
   REQUIRE_THAT(column(records, now, "hour_sin"), WithinAbs(1, 1e-12));
   REQUIRE_THAT(column(records, now, "weekday_cos"), WithinAbs(std::cos(2 * std::numbers::pi * 3 / 7), 1e-12));
+  REQUIRE_THAT(column(records, now, "weekday_sin"), WithinAbs(std::sin(2 * std::numbers::pi * 3 / 7), 1e-12));
   REQUIRE(column(records, now, "notional_missing") == 1);
   REQUIRE(column(records, now, "ln_notional") == 0);
   REQUIRE(column(records, now, "market_missing") == 0);
@@ -78,6 +79,16 @@ TEST_CASE("features have their hand-worked values") {
   // An agent that remembers one signal knows of "c" only.
   REQUIRE(column(records, soon, "exposure_share", {.memory = 1}) == 0);
   REQUIRE(column(records, soon, "strategy_rejection_rate", {.memory = 1}) == 1.0 / 3);
+
+  // An unknown execution counts as filled, a second final P&L changes nothing, and what a model refused is no rejection.
+  records.rejections.push_back({"a", "?", RejectionCode::execution_unknown, Stage::execution, midnight + 6});
+  records.pnl.push_back({"c", -30, midnight + 7, true});
+  records.signals.push_back(signal("f", midnight + 8, 1, 100));
+  records.rejections.push_back({"f", "no", RejectionCode::model_filtered, Stage::model, midnight + 8.5});
+  REQUIRE(column(records, soon, "exposure_share") == 0.2);
+  REQUIRE(column(records, soon, "trades_today_share") == 0.02);
+  REQUIRE_THAT(column(records, soon, "loss_today_share", {.equity = 10'000}), WithinAbs(30 / 200.0, 1e-12));
+  REQUIRE_THAT(column(records, soon, "recent_rejection_rate"), WithinAbs(1.0 / 3, 1e-12));
 }
 
 TEST_CASE("what is missing is 0 with a flag, and an unknown strategy counts as other") {

@@ -114,6 +114,23 @@ TEST_CASE("a planted rule is found with an AUC above 0.99 on later rows") {
   REQUIRE(std::isnan(training.probability(small, Target::profitable)));
 }
 
+TEST_CASE("a model is calibrated, and its calibration error and the p value each stand in the way of a promotion") {
+  RecentContext context(1'000);
+  plant(context, 1'000, 1, rlx_test::logistic_rule(1.5));
+  TrainingModule usual(context);
+  const SignalDataset dataset = usual.prepare_dataset();
+  const TrainReport report = usual.train_model(dataset);
+  REQUIRE(report.updated);
+  REQUIRE(report.calibrated);
+  REQUIRE_FALSE(usual.registry().active(Target::rejected)->calibration.identity);
+  const TrainReport uncalibrated = TrainingModule(context, {.max_ece = report.ece / 2}).train_model(dataset);
+  REQUIRE_FALSE(uncalibrated.updated);
+  REQUIRE_THAT(uncalibrated.reason, ContainsSubstring("calibration error"));
+  const TrainReport uncertain = TrainingModule(context, {.significance = report.p_value / 2}).train_model(dataset);
+  REQUIRE_FALSE(uncertain.updated);
+  REQUIRE_THAT(uncertain.reason, ContainsSubstring("only by what chance explains"));
+}
+
 TEST_CASE("rows whose label came after the next block began are purged") {
   RecentContext context(500);
   for (int i = 0; i < 500; ++i) {
