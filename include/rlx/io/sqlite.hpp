@@ -152,7 +152,7 @@ class SqliteDatabase {
                        : mode == SqliteMode::read_write ? SQLITE_OPEN_READWRITE
                                                         : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
     ::sqlite3* opened = nullptr;
-    const int code = ::sqlite3_open_v2(path_.c_str(), &opened, access, nullptr);
+    const int code = ::sqlite3_open_v2(path_.c_str(), &opened, access | SQLITE_OPEN_NOMUTEX, nullptr);
     database_.reset(opened);
     if (code != SQLITE_OK) detail::sqlite_failed(path_, code, ::sqlite3_errstr(code));
     ::sqlite3_busy_timeout(opened, busy_ms);
