@@ -78,6 +78,34 @@ struct Broken {
   static Broken from_json(const Json&) { return {}; }
 };
 
+// A logistic regression that is best after its second fit: what comes before is half as sure, what comes after hardly.
+class SecondFitBest {
+ public:
+  inline static std::vector<int> starts = {};  // fits that each learner to be fitted had behind it
+  static const char* name() { return "second fit best"; }
+  FitReport fit(MatrixView<const double> x, std::span<const double> y, std::span<const double> w, RandomStream& random) {
+    starts.push_back(fits_++);
+    inner_.fit(x, y, w, random);
+    return {.converged = true, .iterations = 1};
+  }
+  void predict_probability(MatrixView<const double> x, std::span<double> p) const {
+    inner_.predict_probability(x, p);
+    for (double& each : p) each = 0.5 + (each - 0.5) * (fits_ == 1 ? 0.5 : fits_ == 2 ? 1.0 : 0.1);
+  }
+  int fits() const { return fits_; }
+  Json to_json() const { return {{"fits", fits_}, {"inner", inner_.to_json()}}; }
+  static SecondFitBest from_json(const Json& json) {
+    SecondFitBest learner;
+    learner.fits_ = json.at("fits").get<int>();
+    learner.inner_ = LogisticRegression::from_json(json.at("inner"));
+    return learner;
+  }
+
+ private:
+  int fits_ = 0;
+  LogisticRegression inner_;
+};
+
 }  // namespace
 
 TEST_CASE("the script of the seed trains nothing and says so") {
@@ -170,6 +198,20 @@ TEST_CASE("a learner of the user works, and what only repeats the base rate is n
   REQUIRE_FALSE(report.updated);
   REQUIRE_FALSE(report.failed);
   REQUIRE(report.auc == 0.5);
+}
+
+TEST_CASE("fits go on from one another until the calibration block's loss rises, and from the active model the next time") {
+  RecentContext context(1'000);
+  plant(context, 1'000, 1, above_limit);
+  TrainingModule<SecondFitBest> training(context);
+  SecondFitBest::starts.clear();
+  const TrainReport report = training.train_model(training.prepare_dataset());
+  REQUIRE(report.updated);
+  REQUIRE(report.rounds == 3);
+  REQUIRE(SecondFitBest::starts == std::vector<int>{0, 1, 2});
+  REQUIRE(training.registry().active(Target::rejected)->learner.fits() == 2);  // the best, not the last
+  training.train_model(training.prepare_dataset());
+  REQUIRE(SecondFitBest::starts.at(3) == 2);
 }
 
 TEST_CASE("a learner that throws or gives no probability leaves the champion and an error in the log") {
