@@ -110,8 +110,7 @@ class OnPolicyLearner : public Learner {
         minibatch_(minibatch_settings()),
         collector_(envs, net_, rollout_, scratch_, config_.seed, config_.check_finite, step_metric()),
         gradient_(minibatch_, net_, rollout_, objective_, threads, scratch_),
-        window_(config_.stats_window_size),
-        indices_(rollout_.rows() / minibatch_.sequence) {
+        window_(config_.stats_window_size) {
     require_whole_state<C>();
     require_whole_state<R>();
     require_fitting_critic<R, C>();
@@ -119,7 +118,6 @@ class OnPolicyLearner : public Learner {
     nn::initialize(net_.store, net_.spec, config_.ortho_init ? nn::Initialization::orthogonal : nn::Initialization::torch_like,
                    config_.seed);
     std::fill(net_.log_std().begin(), net_.log_std().end(), static_cast<float>(config_.log_std_init));
-    std::iota(indices_.begin(), indices_.end(), std::uint32_t{0});
     if constexpr (needs_view) rollout_.episodes.reserve(rollout_.rows());
     const std::size_t shard_rows = (minibatch_.units + minibatch_.shards - 1) / minibatch_.shards * minibatch_.sequence;
     const std::size_t shard_envs = (envs.num_envs() + envs.num_shards() - 1) / envs.num_shards();
@@ -551,18 +549,19 @@ class OnPolicyLearner : public Learner {
     LossSettings<float> settings = begin_update();
     const std::optional<double> target_kl = Rule::target_kl(config_);
     UpdateTotals totals;
+    const std::span<std::uint32_t> order = collector_.lend_memory(rollout_.rows() / minibatch_.sequence);  // of the units
+    if constexpr (!Rule::shuffles) std::iota(order.begin(), order.end(), std::uint32_t{0});
     for (std::size_t epoch = 0; epoch < Rule::n_epochs(config_) && !metrics_.stopped_by_kl; ++epoch) {
       if constexpr (Rule::shuffles) {
         RandomStream random({config_.seed, Purpose::permutation, 0, epochs_});
-        permutation(random, indices_);
+        permutation(random, order);
       }
       ++epochs_;
-      for (std::size_t begin = 0; begin < indices_.size(); begin += minibatch_.units) {
-        const std::size_t units = std::min(minibatch_.units, indices_.size() - begin);
+      for (std::size_t begin = 0; begin < order.size(); begin += minibatch_.units) {
+        const std::size_t units = std::min(minibatch_.units, order.size() - begin);
         const UpdatePlace place{n_updates_, epoch, begin / minibatch_.units};
         settings.batch_rows = units * minibatch_.sequence;
-        const LossSums sums =
-            gradient_.compute(std::span<const std::uint32_t>(indices_).subspan(begin, units), settings, place);
+        const LossSums sums = gradient_.compute(order.subspan(begin, units), settings, place);
         trained_rows_ += settings.batch_rows;
         totals.sums.add(sums);
         totals.rows += settings.batch_rows;
@@ -612,7 +611,6 @@ class OnPolicyLearner : public Learner {
   MinibatchGradient<ActionScalar, Head, C, R> gradient_;
   RewardScale reward_scale_;
   EpisodeWindow window_;
-  std::vector<std::uint32_t> indices_;  // units in the order of the epoch
 
   UpdateMetrics metrics_;
   std::uint64_t num_timesteps_ = 0, total_timesteps_ = 0, n_updates_ = 0, epochs_ = 0;

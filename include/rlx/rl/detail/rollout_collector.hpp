@@ -9,8 +9,12 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <memory>
+#include <new>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -85,6 +89,14 @@ class RolloutCollector {
     if constexpr (std::same_as<Metric, StepMetric>) return metric_.values;
     return {};
   }
+  /// Memory for `count` <= T N numbers until the next `collect`. It is that of `finished()`, which is empty from now on: nobody
+  /// needs the ended episodes while the rollout is trained, and a learner so needs no more memory for the order of its rows.
+  std::span<std::uint32_t> lend_memory(std::size_t count) {
+    static_assert(std::is_trivially_copyable_v<EpisodeStatistics> && alignof(EpisodeStatistics) >= alignof(std::uint32_t) &&
+                  sizeof(EpisodeStatistics) >= sizeof(std::uint32_t));
+    num_finished_ = 0;
+    return {::new (static_cast<void*>(finished_.data())) std::uint32_t[count], count};
+  }
   /// What ended in the rollout, in (environment, episode) order.
   std::span<const EpisodeStatistics> finished() const { return std::span(finished_).first(num_finished_); }
   /// Calls `f(episode)` for each of these, in (time, environment) order.
@@ -156,7 +168,7 @@ class RolloutCollector {
       if constexpr (std::same_as<Metric, StepMetric>) read_metric(shard, t);
       if (!collected.truncated.empty()) value_final_observations(t, collected, scratch);
       for (const EpisodeStatistics& episode : shard.finished()) {
-        finished_[collected.first_finished + collected.num_finished++] = episode;
+        std::construct_at(&finished_[collected.first_finished + collected.num_finished++], episode);
       }
     }
     net.forward(MatrixView<const float>(rollout.observations_at(n_steps)).rows_range(first, count), scratch,
@@ -250,9 +262,8 @@ class RolloutCollector {
   void gather_finished() {
     num_finished_ = 0;
     for (const Collected& c : shards_) {
-      const auto from = finished_.begin() + static_cast<std::ptrdiff_t>(c.first_finished);
-      std::copy(from, from + static_cast<std::ptrdiff_t>(c.num_finished),
-                finished_.begin() + static_cast<std::ptrdiff_t>(num_finished_));
+      std::memmove(static_cast<void*>(finished_.data() + num_finished_), finished_.data() + c.first_finished,
+                   c.num_finished * sizeof(EpisodeStatistics));
       num_finished_ += c.num_finished;
     }
     const std::span<EpisodeStatistics> all = std::span(finished_).first(num_finished_);
@@ -270,7 +281,7 @@ class RolloutCollector {
   [[no_unique_address]] Metric metric_;
   std::vector<float> final_observations_;
   std::vector<float> environment_actions_;    // [N][A] of the step in progress; Box only
-  std::vector<EpisodeStatistics> finished_;   // of the rollout
+  std::vector<EpisodeStatistics> finished_;   // of the rollout; its memory is lent between two
   std::vector<std::uint32_t> next_finished_;  // of finished_, for each environment
   std::size_t num_finished_ = 0;
   std::vector<Collected> shards_;
