@@ -83,8 +83,9 @@ class VectorEnv : detail::EnvironmentMembers<E> {
 ///
 /// Errors: a number that is not finite is a `NumericError`, a mask without valid action an `EnvironmentError`; whatever an
 /// environment throws arrives nested in an `EnvironmentError` that knows the environment and the step of its episode (0: at
-/// reset). The shard of the lowest number wins. After an error the failed environment needs a reset (`reset()`, or
-/// `reset(reset_mask)`); environments behind it in its shard have not made the step.
+/// reset). The shard of the lowest number wins. After an error every failed environment needs a reset (`reset()`, or
+/// `reset(reset_mask)`); environments behind one that threw in its shard have not made the step. Observations and masks are
+/// checked once all environments of the shard have made it, and the first that fails is named.
 ///
 /// @tparam E  the environment: movable, models `Environment`; or a `BatchEnvironment`, of which every shard holds one (only
 ///            with `AutoresetMode::same_step`).
@@ -130,6 +131,7 @@ requires(Environment<E> || BatchEnvironment<E>) class VectorEnv<E> {
       } else {
         for (std::size_t e = begin; e < end; ++e) owner_->step_one(*this, e, actions.row(e), rows);
       }
+      owner_->check_rows(*this, rows);
     }
 
     /// Episodes that ended in the last `step`, ascending environment.
@@ -258,7 +260,10 @@ requires(Environment<E> || BatchEnvironment<E>) class VectorEnv<E> {
     check_reset_sizes(rows);
     for_each_shard([&](Shard& shard) {
       shard.finished_.clear();
-      for (std::size_t e = shard.begin; e < shard.end; ++e) begin_episode(shard, e, rows);
+      for (std::size_t e = shard.begin; e < shard.end; ++e) {
+        begin_episode(shard, e, rows);
+        check_row(shard, e, rows);
+      }
     });
   }
 
@@ -279,7 +284,9 @@ requires(Environment<E> || BatchEnvironment<E>) class VectorEnv<E> {
     for_each_shard([&](Shard& shard) {
       shard.finished_.clear();
       for (std::size_t e = shard.begin; e < shard.end; ++e) {
-        if (reset_mask[e] != 0) begin_episode(shard, e, rows);
+        if (reset_mask[e] == 0) continue;
+        begin_episode(shard, e, rows);
+        check_row(shard, e, rows);
       }
     });
     clear_step_results();
@@ -507,11 +514,8 @@ requires(Environment<E> || BatchEnvironment<E>) class VectorEnv<E> {
       const double reward = rows.rewards[e];
       ++slot.length;
       slot.episode_return += reward;
-      if (config_.check_finite) {
-        if (!is_finite(reward)) [[unlikely]]
-          throw_reward(slot, e, reward);
-        check_observation(shard, e, observations.row(e - shard.begin));
-      }
+      if (config_.check_finite && !is_finite(reward)) [[unlikely]]
+        throw_reward(slot, e, reward);
       if ((rows.terminated[e] | rows.truncated[e]) != 0) [[unlikely]] {
         finish_episode(shard, e, {reward, rows.terminated[e] != 0, rows.truncated[e] != 0}, rows);
       }
@@ -537,11 +541,8 @@ requires(Environment<E> || BatchEnvironment<E>) class VectorEnv<E> {
     rows.rewards[env] = transition.reward;
     rows.terminated[env] = transition.terminated ? 1 : 0;
     rows.truncated[env] = transition.truncated ? 1 : 0;
-    if (config_.check_finite) {
-      if (!is_finite(transition.reward)) [[unlikely]]
-        throw_reward(slot, env, transition.reward);
-      check_observation(shard, env, row);
-    }
+    if (config_.check_finite && !is_finite(transition.reward)) [[unlikely]]
+      throw_reward(slot, env, transition.reward);
     if (transition.terminated || transition.truncated) [[unlikely]] {
       finish_episode(shard, env, transition, rows);
     } else {
@@ -573,6 +574,7 @@ requires(Environment<E> || BatchEnvironment<E>) class VectorEnv<E> {
   void finish_episode(Shard& shard, std::size_t env, const Transition& transition, const Rows& rows) {
     Slot& slot = shard.slots_[env - shard.begin];
     const std::span<float> row = rows.observations.row(env);
+    if (config_.check_finite) check_observation(shard, env, row);  // the next episode may overwrite it
     if (!rows.final_observations.empty()) {
       std::copy(row.begin(), row.end(), rows.final_observations.row(env).begin());
     }
@@ -634,7 +636,6 @@ requires(Environment<E> || BatchEnvironment<E>) class VectorEnv<E> {
     } catch (...) {
       rethrow(slot, env, "reset");
     }
-    if (config_.check_finite) check_observation(shard, env, row);
     slot.phase = Phase::running;
     write_masks(shard, env, rows);
   }
@@ -649,14 +650,51 @@ requires(Environment<E> || BatchEnvironment<E>) class VectorEnv<E> {
       } catch (...) {
         rethrow(slot, env, "action_masks");
       }
-      if (config_.check_masks) {
-        const std::optional<std::size_t> bad = detail::component_without_choice(mask, components_);
-        if (bad) [[unlikely]]
-          throw_mask(slot, env, *bad);
-      }
     }
   }
 
+  /// What the shard's environments have written. Together and late it costs half: bytes that were stored one by one a moment
+  /// ago cannot be loaded many at once before they have reached the cache.
+  void check_rows(Shard& shard, const Rows& rows) {
+    const MatrixView<const float> written = rows.observations.rows_range(shard.begin, shard.end - shard.begin);
+    bool sound = true;
+    if (config_.check_finite) {
+      if (written.stride() == written.cols()) {
+        const std::span<const float> all(written.data(), written.rows() * written.cols());
+        sound = first_non_finite(all) == all.size();
+      } else {
+        for (std::size_t i = 0; i < written.rows(); ++i) sound = sound && first_non_finite(written.row(i)) == written.cols();
+      }
+    }
+    if constexpr (has_masks) {
+      for (std::size_t e = shard.begin; e < shard.end && config_.check_masks; ++e)
+        sound = sound && !detail::component_without_choice(rows.masks.row(e), components_);
+    }
+    if (!sound) [[unlikely]]
+      throw_rows(shard, rows);
+  }
+  /// Every environment whose row is bad fails; the error is that of the first.
+  [[noreturn]] void throw_rows(Shard& shard, const Rows& rows) {
+    std::exception_ptr first;
+    for (std::size_t e = shard.begin; e < shard.end; ++e) {
+      try {
+        check_row(shard, e, rows);
+      } catch (...) {
+        if (!first) first = std::current_exception();
+      }
+    }
+    std::rethrow_exception(first);
+  }
+  /// What one environment has written.
+  void check_row(Shard& shard, std::size_t env, const Rows& rows) {
+    if (config_.check_finite) check_observation(shard, env, rows.observations.row(env));
+    if constexpr (has_masks) {
+      if (!config_.check_masks) return;
+      const std::optional<std::size_t> bad = detail::component_without_choice(rows.masks.row(env), components_);
+      if (bad) [[unlikely]]
+        throw_mask(shard.slots_[env - shard.begin], env, *bad);
+    }
+  }
   void check_observation(Shard& shard, std::size_t env, std::span<const float> row) {
     const std::size_t bad = first_non_finite(row);
     if (bad != row.size()) [[unlikely]]
