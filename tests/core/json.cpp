@@ -336,6 +336,25 @@ TEST_CASE("JsonTree keeps keys in order, compares numbers by value and is read s
   CHECK_THROWS_WITH(rlx::json_as<std::uint8_t>(JsonTree(-1), "x"), ContainsSubstring("an integer between 0 and 255"));
 }
 
+TEST_CASE("JsonTree refuses a text of so many values that it would take many times its size in memory", "[core][json][tree]") {
+  using rlx::detail::json_tree_max_values;
+  const auto zeros = [](std::size_t count) {  // "[0,0,...]": count values with the array itself
+    std::string text = "[0";
+    for (std::size_t i = 2; i < count; ++i) text += ",0";
+    return text + ']';
+  };
+  const rlx::detail::JsonTree most = rlx::detail::JsonTree::parse(zeros(json_tree_max_values), "f.json");
+  CHECK(most.size() == json_tree_max_values - 1);
+  CHECK(most.dump() == zeros(json_tree_max_values));
+  CHECK_THROWS_AS(rlx::detail::JsonTree::parse(zeros(json_tree_max_values + 1), "f.json"), rlx::DataError);
+  CHECK_THROWS_WITH(rlx::detail::JsonTree::parse(zeros(json_tree_max_values + 1), "f.json"),
+                    ContainsSubstring("more than 262144 values"));
+  rlx::detail::JsonTree more = most;
+  more.push_back(0);
+  CHECK_THROWS_AS(more.dump(), rlx::ConfigError);
+  CHECK_THROWS_WITH(more.dump(), ContainsSubstring("found 262145"));
+}
+
 TEST_CASE("an escape becomes UTF-8, or the place where it goes wrong is told", "[core][json][escape]") {
   // RFC 8259, 7: U+1D11E is \uD834\uDD1E. Its bytes and those of the ends of each length: RFC 3629, 3.
   for (const auto& [escape, bytes] :

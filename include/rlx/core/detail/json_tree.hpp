@@ -25,6 +25,11 @@
 
 namespace rlx::inline v0_1::detail {
 
+/// Values that one text may hold, itself and all inside: a value takes fifty times the two bytes that it may have in a file, so
+/// that without a limit a small hostile file would ask for a lot of memory. What the library writes holds a few per name of an
+/// observation or action.
+inline constexpr std::size_t json_tree_max_values = std::size_t{1} << 18;
+
 template <class Number>
 struct BasicJsonMember;
 
@@ -136,14 +141,19 @@ class BasicJsonTree {
   }
 
   /// @param indent  spaces of a level, each value on a line of its own; -1: one line without spaces
-  /// @throws ConfigError for a text that is not UTF-8
+  /// @throws ConfigError for a text that is not UTF-8, or more than `json_tree_max_values`, which could not be read again
   std::string dump(int indent = -1) const {
+    if (const std::size_t found = values(); found > json_tree_max_values) {
+      throw ConfigError("expected at most " + std::to_string(json_tree_max_values) + " values in a JSON text, found " +
+                        std::to_string(found) + "; give fewer names");
+    }
     std::string out;
     append(out, indent, 0);
     return out;
   }
 
-  /// Parses one JSON value as strictly as `parse_json`. @throws DataError with file, line and column
+  /// Parses one JSON value of at most `json_tree_max_values`, as strictly as `parse_json`.
+  /// @throws DataError with file, line and column
   static BasicJsonTree parse(std::string_view text, const std::string& file, int max_depth = 200);
 
  private:
@@ -152,6 +162,12 @@ class BasicJsonTree {
   enum class Kind : std::uint8_t { null, boolean, integer, natural, floating, text, array, object };
   explicit BasicJsonTree(Kind kind) noexcept : kind_(kind) {}
 
+  /// This one and all inside.
+  std::size_t values() const noexcept {
+    std::size_t count = 1;
+    for (const BasicJsonTree& item : items_) count += item.values();
+    return count;
+  }
   bool is_negative() const noexcept { return kind_ == Kind::integer && static_cast<std::int64_t>(bits_) < 0; }
   Number as_double() const noexcept {
     if (kind_ == Kind::floating) return number_;
@@ -343,6 +359,7 @@ class JsonTreeParser {
 
   Tree value(int depth) {
     skip_space();
+    if (++values_ > json_tree_max_values) fail("more than " + std::to_string(json_tree_max_values) + " values");
     const bool opens = peek() == '{' || peek() == '[';
     if (depth + (opens ? 1 : 0) > max_depth_) fail("nested deeper than " + std::to_string(max_depth_) + " levels");
     if (peek() == '{') return object(depth + 1);
@@ -436,7 +453,7 @@ class JsonTreeParser {
   std::string_view text_;
   const std::string& file_;
   int max_depth_;
-  std::size_t at_ = 0;
+  std::size_t at_ = 0, values_ = 0;
 };
 
 template <class Number>
