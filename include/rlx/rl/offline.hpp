@@ -13,6 +13,7 @@
 #include <rlx/rl/offline/fqe.hpp>
 #include <rlx/rl/offline/import.hpp>
 #include <rlx/rl/offline/iql.hpp>
+#include <rlx/rl/offline/kl_reference.hpp>
 #include <rlx/rl/offline/masked_policy.hpp>
 #include <rlx/rl/offline/ope.hpp>
 #include <rlx/rl/offline/record_episodes.hpp>

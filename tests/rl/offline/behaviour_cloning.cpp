@@ -9,8 +9,12 @@
 #include <vector>
 
 #include <rlx/core/random.hpp>
+#include <rlx/core/thread_pool.hpp>
+#include <rlx/env/classic/premium_seller.hpp>
 #include <rlx/nn/gradient_check.hpp>
 #include <rlx/nn/networks.hpp>
+#include <rlx/rl/offline/ope.hpp>
+#include <rlx/rl/offline/record_episodes.hpp>
 
 #include "rl/offline/offline_support.hpp"
 #include "rlx_catch.hpp"
@@ -150,4 +154,37 @@ TEST_CASE("behaviour cloning names what it cannot work with") {
                     rlx::ShapeError);
   const rlx::OfflineDataset single = coin_log(1);
   REQUIRE_THROWS_AS(rlx::BehaviourCloning({}, cloning_net(), single, threads).fit(), rlx::ConfigError);
+}
+
+TEST_CASE("A clone of the behaviour policy gives the propensities that a log lacks", "[offline]") {
+  rlx::PremiumSeller env({.loss_probability = 0.2, .episode_steps = 3});
+  rlx::RecordOptions<rlx::PremiumSeller> options;
+  options.episodes = 600;
+  options.gamma = 1;
+  const auto logged = rlx::record_episodes(env, rlx::UniformPolicy{}, options);
+  const std::vector<double> none(logged.size(), std::numeric_limits<double>::quiet_NaN());
+  const auto bare = logged.with_propensities(none, rlx::PropensitySource::logged);
+  rlx::ThreadPool threads(1);
+  rlx::BehaviourCloning cloning(
+      {.epochs = 10, .training = {.learning_rate = 0.01}},
+      rlx::ActionNetwork<float>(rlx::nn::mlp_actor_critic({.observation = 2, .action = 3, .pi = {8}})), bare, threads);
+  cloning.fit();
+  const auto estimated = rlx::estimate_propensities(bare, cloning.policy());
+  double worst = 0;
+  for (std::size_t row = 0; row < logged.size(); ++row) {
+    worst = std::max(worst, std::abs(estimated.propensity(row) - logged.propensity(row)));
+  }
+  REQUIRE(worst < 0.1);
+  rlx::OpeConfig config;
+  config.methods = {rlx::OpeMethod::wis};
+  config.replicates = 200;
+  const FirstValid unhedged;
+  const double with_logged = rlx::evaluate_off_policy(logged, unhedged, config)[rlx::OpeMethod::wis].value.estimate;
+  config.propensities = rlx::PropensitySource::estimated;
+  const rlx::OpeResult result = rlx::evaluate_off_policy(estimated, unhedged, config);
+  REQUIRE(result.propensities == rlx::PropensitySource::estimated);
+  REQUIRE(result[rlx::OpeMethod::wis].value.low < with_logged);
+  REQUIRE(result[rlx::OpeMethod::wis].value.high > with_logged);
+  REQUIRE(rlx::evaluate_off_policy(estimated, cloning.policy(), config)[rlx::OpeMethod::wis].value.estimate ==
+          Approx(result.behaviour_value));  // the clone is the behaviour policy of its own estimate
 }

@@ -14,6 +14,19 @@
 
 namespace rlx_test {
 
+/// Always the first valid action.
+struct FirstValid {
+  struct Workspace {};
+  Workspace make_workspace() const { return {}; }
+  void probabilities(std::span<const float>, std::span<const std::uint8_t> mask, std::span<double> out, Workspace&) const {
+    bool taken = false;
+    for (std::size_t a = 0; a < out.size(); ++a) {
+      out[a] = mask[a] != 0 && !taken ? 1 : 0;
+      taken = taken || mask[a] != 0;
+    }
+  }
+};
+
 struct RandomLog {
   std::size_t episodes = 4, steps = 5, observation = 2, actions = 3;
   std::uint64_t seed = 1;

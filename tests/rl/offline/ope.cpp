@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <rlx/core/thread_pool.hpp>
@@ -81,6 +82,17 @@ rlx::OpeConfig quick(std::vector<rlx::OpeMethod> methods) {
   config.replicates = 500;
   config.q = {.hidden = {}, .updates = 300, .batch_size = 64, .learning_rate = 0.05};
   return config;
+}
+
+rlx::OpeResult result_of(double low, double behaviour, bool reliable) {
+  rlx::OpeResult result;
+  result.behaviour_value = behaviour;
+  result.estimates.push_back({.method = rlx::OpeMethod::doubly_robust,
+                              .available = true,
+                              .value = {low + 1, low, low + 2},
+                              .reliable = reliable,
+                              .note = reliable ? "" : "few episodes"});
+  return result;
 }
 
 constexpr auto wis = rlx::OpeMethod::wis;
@@ -370,4 +382,18 @@ TEST_CASE("evaluate_off_policy: settings out of range are refused", "[offline]")
   config = quick({fqe});
   config.refits = 1;
   REQUIRE_THROWS_AS(rlx::evaluate_off_policy(data, Fixed{{0.5, 0.5}}, config), rlx::ConfigError);
+}
+
+TEST_CASE("may_go_online: the lower bound must reach the value of the log", "[offline]") {
+  REQUIRE(rlx::may_go_online(result_of(2, 2, true)).allowed);
+  const auto below = rlx::may_go_online(result_of(1.5, 2, true));
+  REQUIRE_FALSE(below.allowed);
+  REQUIRE_THAT(below.reason, ContainsSubstring("1.5") && ContainsSubstring("2"));
+  REQUIRE_FALSE(rlx::may_go_online(result_of(3, 2, false)).allowed);
+  REQUIRE(rlx::may_go_online(result_of(3, 2, false)).reason == "few episodes");
+  rlx::OpeResult bare = result_of(3, 2, true);
+  bare.intervals = false;  // the ends are the estimate itself
+  REQUIRE_FALSE(rlx::may_go_online(bare).allowed);
+  REQUIRE_THAT(rlx::may_go_online(bare).reason, ContainsSubstring("no lower bound"));
+  REQUIRE_THROWS_AS(rlx::may_go_online({}), rlx::ConfigError);
 }

@@ -657,6 +657,26 @@ OpeResult evaluate_off_policy(const OfflineDataset& data, const P& target, const
   return run(q_of, fqe);
 }
 
+/// Whether a candidate may replace the behaviour policy, and why not.
+struct OnlineGate {
+  bool allowed = false;  ///< whether it may
+  std::string reason;    ///< why, in one line
+};
+
+/// Allowed if the doubly robust estimate is available and reliable, has an interval, and the lower bound of that is at least
+/// the value of the log.
+/// @throws ConfigError if the result has no doubly robust estimate
+template <class = void>
+OnlineGate may_go_online(const OpeResult& result) {
+  const OpeEstimate& dr = result[OpeMethod::doubly_robust];
+  if (!dr.available || !dr.reliable) return {false, dr.note};
+  if (!result.intervals) return {false, "the estimate has no interval, so no lower bound; set OpeConfig::intervals"};
+  const std::string both = "the lower bound " + detail::offline_number(dr.value.low) + " of the policy's value is " +
+                           (dr.value.low >= result.behaviour_value ? "at least" : "below") + " the log's " +
+                           detail::offline_number(result.behaviour_value);
+  return {dr.value.low >= result.behaviour_value, both};
+}
+
 }  // namespace rlx::inline v0_1
 
 #endif  // RLX_RL_OFFLINE_OPE_HPP
