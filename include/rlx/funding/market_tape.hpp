@@ -222,6 +222,7 @@ class MarketTape {
     for (const Instrument& instrument : core_->instruments) fees.push_back(core_->venues.at(instrument.venue).taker);
     std::vector<LegView> legs(core_->instruments.size());
     std::vector<Opportunity> found;
+    std::vector<const Opportunity*> ranked;  // rows are long, and aligned more than algorithms pass by value
     std::vector<detail::Offer> offers;
     std::vector<double> nets;
     regimes_.reserve(steps);
@@ -235,14 +236,14 @@ class MarketTape {
         core_->best_offers(k, legs, config_.filter, offers);
       }
       for (const detail::Offer& offer : offers) add_opportunity(offer, k, legs, fees, found);
-      const auto better = [](const Opportunity& a, const Opportunity& b) {
-        return a.score != b.score ? a.score > b.score : a.symbol < b.symbol;
+      const auto better = [](const Opportunity* a, const Opportunity* b) {
+        return a->score != b->score ? a->score > b->score : a->symbol < b->symbol;
       };
-      keep_best_of_each_symbol(found);
-      regimes_.push_back(median_net(found, nets));
-      const std::size_t kept = std::min(found.size(), max_opportunities);
-      std::partial_sort(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(kept), found.end(), better);
-      opportunities_.insert(opportunities_.end(), found.begin(), found.begin() + static_cast<std::ptrdiff_t>(kept));
+      find_best_of_each_symbol(found, ranked);
+      regimes_.push_back(median_net(ranked, nets));
+      const std::size_t kept = std::min(ranked.size(), max_opportunities);
+      std::partial_sort(ranked.begin(), ranked.begin() + static_cast<std::ptrdiff_t>(kept), ranked.end(), better);
+      for (std::size_t i = 0; i < kept; ++i) opportunities_.push_back(*ranked[i]);
       opportunity_begin_[k + 1] = opportunities_.size();
     }
     opportunities_.shrink_to_fit();
@@ -293,24 +294,26 @@ class MarketTape {
       pair.spread_mean_bp = candidate.spread_mean_bp;
   }
 
-  static double median_net(std::span<const Opportunity> eligible, std::vector<double>& nets) {
+  static double median_net(std::span<const Opportunity* const> eligible, std::vector<double>& nets) {
     if (eligible.empty()) return 0.0;
     nets.clear();
-    for (const Opportunity& o : eligible) nets.push_back(o.pair.net_bph);
+    for (const Opportunity* const o : eligible) nets.push_back(o->pair.net_bph);
     const auto middle = nets.begin() + static_cast<std::ptrdiff_t>(nets.size() / 2);
     std::nth_element(nets.begin(), middle, nets.end());
     return nets.size() % 2 == 1 ? *middle : 0.5 * (*middle + *std::max_element(nets.begin(), middle));
   }
 
   // Lists from a CSV may hold several pairs of one symbol: the largest net carry stays.
-  static void keep_best_of_each_symbol(std::vector<Opportunity>& found) {
-    std::sort(found.begin(), found.end(), [](const Opportunity& a, const Opportunity& b) {
-      if (a.symbol != b.symbol) return a.symbol < b.symbol;
-      if (a.pair.net_bph != b.pair.net_bph) return a.pair.net_bph > b.pair.net_bph;
-      return a.long_leg != b.long_leg ? a.long_leg < b.long_leg : a.short_leg < b.short_leg;
+  static void find_best_of_each_symbol(const std::vector<Opportunity>& found, std::vector<const Opportunity*>& best) {
+    best.clear();
+    for (const Opportunity& o : found) best.push_back(&o);
+    std::sort(best.begin(), best.end(), [](const Opportunity* a, const Opportunity* b) {
+      if (a->symbol != b->symbol) return a->symbol < b->symbol;
+      if (a->pair.net_bph != b->pair.net_bph) return a->pair.net_bph > b->pair.net_bph;
+      return a->long_leg != b->long_leg ? a->long_leg < b->long_leg : a->short_leg < b->short_leg;
     });
-    const auto same = [](const Opportunity& a, const Opportunity& b) { return a.symbol == b.symbol; };
-    found.erase(std::unique(found.begin(), found.end(), same), found.end());
+    const auto same = [](const Opportunity* a, const Opportunity* b) { return a->symbol == b->symbol; };
+    best.erase(std::unique(best.begin(), best.end(), same), best.end());
   }
 
   std::shared_ptr<const detail::TapeCore> core_;
