@@ -69,6 +69,7 @@ case ${1:-} in
   --table) table "$2"; exit ;;  # of JSON lines kept in a file
   --list) for source in benchmarks/*.cpp; do basename "$source" .cpp; done; exit ;;
 esac
+load=$(cut -d ' ' -f 1 /proc/loadavg)  # before this script compiles
 . cmake/setup.sh
 rlx_install libcli11-dev libeigen3-dev
 cmake --preset release -DRLX_BUILD_BENCHMARKS=ON >/dev/null
@@ -78,7 +79,6 @@ trap 'rm -f "$lines"' EXIT
 # results FILE TITLE NAMES: runs the benchmarks named; the notes of the table come from standard input, LOAD is filled in.
 results() {
   for name in $3; do cmake --build --preset release --target "benchmark_$name" >/dev/null; done
-  load=$(cut -d ' ' -f 1 /proc/loadavg)
   for name in $3; do "$programs/benchmark_$name" | tee -a "$lines"; done
   mkdir -p benchmarks/results
   {
@@ -103,11 +103,13 @@ Percentages of peak are nominal work (three forwards per trained row) over the 1
 END
     exit ;;
   --kalshi)
+    cmake --build --preset release --target kalshi_market_agnostic >/dev/null
+    sh benchmarks/kalshi_commands.sh "$PWD/build/release/examples/kalshi_market_agnostic" | tee -a "$lines"
     results kalshi 'Speed and memory on Kalshi markets against their targets' "$kalshi" <<END
 Made by \`sh benchmarks/run.sh --kalshi\` on $(machine).
-Medians of 5 runs on one core in processor time, so that what other processes take does not count; training on two cores is
-in wall time. The load average of the machine was LOAD before the run: that row needs one near 0, and with a high one the
-others are too slow by shared caches. The recorded views need the real data (RLX_DATA or ../shared/data).
+Medians of 5 runs on one core in processor time, so that what other processes take does not count; training on two cores and the
+commands are in wall time. The load average of the machine was LOAD before the run: those rows need one near 0, and with a
+high one the others are too slow by shared caches. The recorded views need the real data (RLX_DATA or ../shared/data).
 Percentages of peak are nominal work (three forwards per trained row, one per step) over the 1024³ product of the same
 kernel.
 END
