@@ -129,6 +129,46 @@ case $case_name in
     done
     refuse 4 'expected none, ticker' import --format bbo-csv --utc-offset -08:00 --close tomorrow day.csv
     ;;
+  config_fuzz)
+    # Other values and other bytes in a file of flags: the command runs, or refuses it with one line.
+    cat >seed.json <<'END'
+{"events": 2, "edge": 0.5, "lag": 2, "seed": 7, "data-seed": 11, "min_length": 50, "min-coverage": 0.2, "min-quality": 0.1, "quiet": false}
+END
+    run inspect --config seed.json
+    LC_ALL=C awk 'BEGIN {
+      srand(23); getline seed <"seed.json"
+      bytes = split("{ } [ ] \" : , 9 E - . null \\ \\u12 \\ud800 \001 \302 \377", byte, " ")
+      values = split("null true -1 0 -0.0 3.5 1e9 1e999 18446744073709551616 [] {} \"\" \"x\" [1,2] \"\\u0000\"", value, " ")
+      for (i = 1; i <= 200; ++i) {
+        text = seed
+        if (i % 2) {  # another value of a key
+          members = split(substr(seed, 2, length(seed) - 2), member, ", ")
+          at = 1 + int(rand() * members)
+          sub(/: .*/, ": " value[1 + int(rand() * values)], member[at])
+          text = "{" member[1]
+          for (k = 2; k <= members; ++k) text = text ", " member[k]
+          text = text "}"
+        } else {  # bytes taken out, put in, repeated
+          for (changes = 1 + int(rand() * 3); changes > 0; --changes) {
+            at = 1 + int(rand() * length(text)); kind = int(rand() * 3)
+            put = kind == 0 ? "" : kind == 1 ? byte[1 + int(rand() * bytes)] : substr(text, 1 + int(rand() * length(text)), 12)
+            text = substr(text, 1, at - 1) put substr(text, at + int(rand() * 4))
+          }
+        }
+        printf "%s", text >("config" i ".json"); close("config" i ".json")
+      } }'
+    accepted=0
+    for i in $(seq 200); do
+      code=0
+      timeout 60 "$program" inspect --events 1 --config config$i.json >out 2>err || code=$?
+      case $code in
+        0) accepted=$((accepted + 1)) ;;
+        2 | 3 | 4) [ "$(wc -l <err)" -eq 1 ] || fail "expected one line on stderr of $(cat config$i.json)" ;;
+        *) fail "exit code $code of $(cat config$i.json)" ;;
+      esac
+    done
+    [ "$accepted" -ge 10 ] && [ "$accepted" -le 100 ] || fail "$accepted of 200 files were accepted"
+    ;;
   data_errors)
     refuse 3 'nothing.csv' import --format bbo-csv --utc-offset -08:00 nothing.csv
     make_bbo
@@ -311,19 +351,22 @@ case $case_name in
     ;;
   stops)
     # Ten stops in every phase of the default strategy: steps 1 to 9000, 9001 to 13500, 13501 to 18000.
-    steps="--events 20 --total-timesteps 18000 --n-steps 64 --n-envs 2 --eval-every 6000 --save-every 100000"
-    run train $steps --output whole
-    [ "$(grep -o 'phase [123] ended' out | sort -u | wc -l)" -ge 2 ] || fail "expected the phases to change"
-    resume=""
-    for stop in $(awk 'BEGIN { srand(11); for (p = 0; p < 3; ++p) { n = 0
-        from = p == 0 ? 0 : p == 1 ? 9000 : 13500; size = p == 0 ? 9000 : 4500
-        while (n < 10) { u = int((from + rand() * size) / 128) * 128 + 128; if (!(u in seen) && u < 18000) { seen[u] = 1; ++n; print u } } } }' | sort -n); do
-      if [ -z "$resume" ]; then run train $steps --output parts --stop-after-steps $stop
-      else run train --resume parts --stop-after-steps $stop; fi
-      resume=parts
+    for algorithm in ppo a2c; do
+      steps="--events 20 --total-timesteps 18000 --n-steps 64 --n-envs 2 --eval-every 6000 --save-every 100000 --algorithm $algorithm"
+      rm -rf parts
+      run train $steps --output whole
+      [ "$(grep -o 'phase [123] ended' out | sort -u | wc -l)" -ge 2 ] || fail "expected the phases to change"
+      resume=""
+      for stop in $(awk 'BEGIN { srand(11); for (p = 0; p < 3; ++p) { n = 0
+          from = p == 0 ? 0 : p == 1 ? 9000 : 13500; size = p == 0 ? 9000 : 4500
+          while (n < 10) { u = int((from + rand() * size) / 128) * 128 + 128; if (!(u in seen) && u < 18000) { seen[u] = 1; ++n; print u } } } }' | sort -n); do
+        if [ -z "$resume" ]; then run train $steps --output parts --stop-after-steps $stop
+        else run train --resume parts --stop-after-steps $stop; fi
+        resume=parts
+      done
+      run train --resume parts
+      same_run whole parts
     done
-    run train --resume parts
-    same_run whole parts
     ;;
   threads)
     for n in 1 2 8; do run train $small --mirror --threads $n --output t$n; done
@@ -354,6 +397,8 @@ case $case_name in
     has out '^agent, sampled '
     has out '^passive maker '
     has out '^ *0.50 '
+    has out '^[1-9][0-9]* views lose and never win: KX[A-Z0-9-]+, '
+    has report.html 'lose and never win'
     has report.html 'How much depends on assumed fills'
     grep -q '<script' report.html && fail "the report has a script"
     views=$(sed -n 's/^views *\([0-9]*\) .*/\1/p' out)
