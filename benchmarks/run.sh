@@ -97,8 +97,8 @@ case ${1:-} in
 Made by \`sh benchmarks/run.sh --core\` on $(machine).
 Single-threaded figures are medians in processor time, so that what other processes take does not count; the medians of
 \`act\`, loading, saving and the speed-up of two threads are in wall time.
-The load average of the machine was LOAD before the run: the two-thread rows in wall time need one near 0, and where
-other work keeps the cores busy the rows by processor time of the busiest thread are an estimate, without time asleep.
+The load average of the machine was LOAD before the run: the two-thread rows in wall time, which have the targets, need one near
+0. Beside each stands an estimate by the processor time of the busiest thread, in which a thread that spins for a while works.
 Percentages of peak are nominal work (three forwards per trained row) over the 1024³ product of the same kernel.
 END
     exit ;;
