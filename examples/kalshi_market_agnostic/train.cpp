@@ -45,7 +45,7 @@ struct Run {
 /// What one trained model leaves behind.
 struct Outcome {
   bool complete = false;
-  std::optional<rlx::InferencePolicy> best;
+  std::optional<rlx::InferencePolicy> last;  // the policy at the end, which no view chose
   bool alarm = false, targets = true;
   std::string verdict;
 };
@@ -288,18 +288,18 @@ Outcome train_model(const Run& run, std::span<const std::size_t> training_number
   report.history = history.history();
   for (const float x : learner.parameters().parameters())
     report.history.parameters_finite = report.history.parameters_finite && rlx::is_finite(x);
-  outcome.best = rlx::InferencePolicy::load(best_path);
+  const auto best = rlx::InferencePolicy::load(best_path);
+  outcome.last = learner.policy();
   const auto play = [&](const rlx::InferencePolicy& policy, const Selection& selection) {
     return kalshi::evaluate_markets(policy, *selection.set, o.trading(), evaluation_config(o, selection, run.threads));
   };
-  report.rows.push_back({"agent", true, play(*outcome.best, held_out)});
-  const rlx::InferencePolicy last = learner.policy();
-  report.rows.push_back({"final model", true, play(last, held_out)});
+  report.rows.push_back({"agent", true, play(best, held_out)});
+  report.rows.push_back({"final model", true, play(*outcome.last, held_out)});
   report.judged = 1;
   for (PolicyRow& row : score_baselines(held_out, o, run.threads)) report.rows.push_back(std::move(row));
-  report.train = play(*outcome.best, training);
+  report.train = play(best, training);
   const kalshi::EvaluationTable& judged = report.rows[report.judged].table;
-  report.checks = kalshi::success_checks(report.history, play(last, training), judged);
+  report.checks = kalshi::success_checks(report.history, play(*outcome.last, training), judged);
   outcome.targets = kalshi::all_passed(report.checks);
   outcome.verdict = verdict(judged);
 
@@ -419,13 +419,13 @@ int train_groups(const Run& run, const std::vector<std::size_t>& edges) {
     std::vector<std::string> cells{names[model]};
     for (const std::vector<std::size_t>& numbers : held_out) {
       const Selection selection = select(run.recordings, run.views, numbers, "held out");
-      cells.push_back(text_of(kalshi::evaluate_markets(*outcomes[model].best, *selection.set, o.trading(),
+      cells.push_back(text_of(kalshi::evaluate_markets(*outcomes[model].last, *selection.set, o.trading(),
                                                        evaluation_config(o, selection, run.threads))
                                   .total.mean));
     }
     table.row(std::move(cells));
   }
-  fmt::print("\nmean reward in $ by groups of lengths\n{}", table.to_string());
+  fmt::print("\nmean reward of the final models in $ by groups of lengths\n{}", table.to_string());
   for (std::size_t g = 0; g < outcomes.size(); ++g) fmt::print("{}: {}\n", names[g], outcomes[g].verdict);
   return exit_code(o, outcomes);
 }

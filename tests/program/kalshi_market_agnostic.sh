@@ -303,7 +303,7 @@ END
     run train $small --length-groups 300,700 --output groups
     has out '^[1-9][0-9]* views are shorter than 300 decision groups and in no group'
     has out '^lengths 300-699$'
-    has out 'mean reward in . by groups of lengths'
+    has out 'mean reward of the final models in . by groups of lengths'
     [ -s groups/group2/best_model.safetensors ] || fail "no model of the second group"
     run train $small --init-from schedule/best_model.safetensors --output warm
     refuse 5 "actions '5 actions.*orders of 5" train $small --init-from join/best_model.safetensors --output wrong
