@@ -20,13 +20,13 @@ namespace {
 
 static_assert(!rlx::BatchEnvironment<rlx::CartPole> && !rlx::Environment<rlx::CartPoleBatch>);
 
-/// Counts to 3 in every environment. Environment 1 of each batch may show nan.
+/// Counts to 3 in every environment. Environment 1 of each batch may show nan, or earn nothing finite at an action 1.
 struct Counters {
   using ActionScalar = std::int32_t;
   rlx::Box box = rlx::Box::uniform(1, 0.0F, 3.0F);
   rlx::Discrete actions{2};
   std::vector<int> counts;
-  bool broken = false;
+  bool broken = false, worthless = false;
   explicit Counters(std::size_t n) : counts(n) {}
   std::size_t size() const { return counts.size(); }
   const rlx::Box& observation_space() const { return box; }
@@ -41,7 +41,7 @@ struct Counters {
       rows(i, 0) = static_cast<float>(++counts[i]);
       if (broken && i == 1 && counts[i] == 2) rows(i, 0) = std::numeric_limits<float>::quiet_NaN();
       if (a(i, 0) > 1) throw rlx::InvalidActionError("Counters: action");
-      rewards[i] = 0.1 * a(i, 0);
+      rewards[i] = worthless && i == 1 && a(i, 0) == 1 ? std::numeric_limits<double>::infinity() : 0.1 * a(i, 0);
       terminated[i] = counts[i] == 3 ? 1 : 0;
       truncated[i] = 0;
     }
@@ -100,6 +100,29 @@ TEST_CASE("VectorEnv of batches: errors and impossible configurations", "[env]")
   envs.step({actions.data(), 4, 1});
   REQUIRE_THROWS_WITH(envs.step({actions.data(), 4, 1}),
                       ContainsSubstring("observation[0] of environment 1, episode 1, step 2 is nan"));
+}
+
+TEST_CASE("VectorEnv of batches: behind an environment that fails, the others fail too, as their ends went unseen", "[env]") {
+  rlx::ThreadPool pool(1);
+  rlx::VectorEnv envs({.num_envs = 3, .num_shards = 1}, pool, [](std::size_t size) { return Counters(size); });
+  envs.reset();
+  std::vector<std::int32_t> actions(3, 0);
+  envs.step({actions.data(), 3, 1});
+  envs.step({actions.data(), 3, 1});
+  envs.environment(0).worthless = true;
+  actions[1] = 1;
+  REQUIRE_THROWS_WITH(envs.step({actions.data(), 3, 1}),
+                      ContainsSubstring("reward of environment 1, episode 0, step 3 is inf"));
+  envs.reset(std::vector<std::uint8_t>{0, 1, 0});
+  actions[1] = 0;
+  REQUIRE_THROWS_WITH(envs.step({actions.data(), 3, 1}), ContainsSubstring("environment 2 has no running episode"));
+  envs.reset(std::vector<std::uint8_t>{0, 0, 1});
+  for (int i = 0; i < 3; ++i) envs.step({actions.data(), 3, 1});
+  REQUIRE(envs.finished().size() == 3);
+  for (const rlx::EpisodeStatistics& done : envs.finished()) {
+    REQUIRE(done.episode == 1);
+    REQUIRE(done.length == 3);
+  }
 }
 
 TEST_CASE("VectorEnv of batches: threads do not change a byte", "[env]") {

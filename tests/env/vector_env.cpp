@@ -11,6 +11,7 @@
 #include <stdexcept>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "counting_allocator.hpp"
@@ -424,6 +425,59 @@ TEST_CASE("VectorEnv: errors name element, environment, episode and step", "[env
                           ContainsSubstring("environment 3, episode 1, step 0: reset threw: no tape"));
     });
   }
+}
+
+TEST_CASE("VectorEnv: a bad row is found although an environment behind it threw at the same step", "[env]") {
+  for (const auto autoreset : {rlx::AutoresetMode::same_step, rlx::AutoresetMode::next_step, rlx::AutoresetMode::disabled}) {
+    for (const auto& [bad, text] : {std::pair(Probe::Failure::nan_observation, "observation[2] (spread_bps) of environment 1"),
+                                    std::pair(Probe::Failure::no_choice, "environment 1, episode 0, step 2: no action")}) {
+      rlx::ThreadPool pool(1);
+      rlx::VectorEnv envs({.num_envs = 4, .num_shards = 1, .autoreset = autoreset}, pool, [bad = bad](std::size_t e) {
+        Probe probe;
+        if (e == 1) probe.failure = bad;
+        if (e == 2) probe.failure = Probe::Failure::exception;
+        if (e == 3) probe.failure = Probe::Failure::nan_observation;  // does not make the step
+        probe.fail_episode = 0;
+        probe.fail_step = 2;
+        probe.length = 50;
+        return probe;
+      });
+      envs.reset();
+      const std::vector<std::int32_t> actions(8, 0);
+      const rlx::MatrixView<const std::int32_t> view(actions.data(), 4, 2);
+      envs.step(view);
+      REQUIRE_THROWS_WITH(envs.step(view), ContainsSubstring(text));
+      REQUIRE_THROWS_WITH(envs.step(view), ContainsSubstring("environment 1 has no running episode"));
+      envs.reset(std::vector<std::uint8_t>{0, 1, 0, 0});
+      REQUIRE_THROWS_WITH(envs.step(view), ContainsSubstring("environment 2 has no running episode"));
+      envs.reset(std::vector<std::uint8_t>{0, 0, 1, 0});
+      REQUIRE_THROWS_WITH(envs.step(view), ContainsSubstring("environment 3, episode 0, step 2 is nan"));
+      envs.reset(std::vector<std::uint8_t>{0, 0, 0, 1});
+      REQUIRE_NOTHROW(envs.step(view));
+    }
+  }
+}
+
+TEST_CASE("VectorEnv: bad rows of several environments: the first is named, all need a reset", "[env]") {
+  rlx::ThreadPool pool(1);
+  rlx::VectorEnv envs({.num_envs = 4, .num_shards = 1}, pool, [](std::size_t e) {
+    Probe probe;
+    if (e != 0) probe.failure = e == 3 ? Probe::Failure::no_choice : Probe::Failure::nan_observation;
+    probe.fail_episode = 0;
+    probe.fail_step = 2;
+    if (e == 2) probe.length = 2;  // its next episode overwrites the row
+    return probe;
+  });
+  envs.reset();
+  const std::vector<std::int32_t> actions(8, 0);
+  const rlx::MatrixView<const std::int32_t> view(actions.data(), 4, 2);
+  envs.step(view);
+  REQUIRE_THROWS_WITH(envs.step(view), ContainsSubstring("environment 1, episode 0, step 2 is nan"));
+  REQUIRE_THROWS_WITH(envs.step(view), ContainsSubstring("environment 1 has no running episode"));
+  envs.reset(std::vector<std::uint8_t>{0, 1, 0, 0});
+  REQUIRE_THROWS_WITH(envs.step(view), ContainsSubstring("environment 2 has no running episode"));
+  envs.reset(std::vector<std::uint8_t>{0, 0, 1, 0});
+  REQUIRE_THROWS_WITH(envs.step(view), ContainsSubstring("environment 3, episode 0, step 2: no action of component 1"));
 }
 
 TEST_CASE("VectorEnv: checks can be switched off", "[env]") {

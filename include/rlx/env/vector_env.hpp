@@ -84,8 +84,9 @@ class VectorEnv : detail::EnvironmentMembers<E> {
 /// Errors: a number that is not finite is a `NumericError`, a mask without valid action an `EnvironmentError`; whatever an
 /// environment throws arrives nested in an `EnvironmentError` that knows the environment and the step of its episode (0: at
 /// reset). The shard of the lowest number wins. After an error every failed environment needs a reset (`reset()`, or
-/// `reset(reset_mask)`); environments behind one that threw in its shard have not made the step. Observations and masks are
-/// checked once all environments of the shard have made it, and the first that fails is named.
+/// `reset(reset_mask)`); environments behind one that threw in its shard have not made the step, and those of a batch have
+/// failed with it. Observations and masks are checked once all environments of the shard have made the step, or those before
+/// one that threw, and the first that fails is named.
 ///
 /// @tparam E  the environment: movable, models `Environment`; or a `BatchEnvironment`, of which every shard holds one (only
 ///            with `AutoresetMode::same_step`).
@@ -129,9 +130,9 @@ requires(Environment<E> || BatchEnvironment<E>) class VectorEnv<E> {
       if constexpr (is_batch) {
         owner_->step_batch(*this, actions, rows);
       } else {
-        for (std::size_t e = begin; e < end; ++e) owner_->step_one(*this, e, actions.row(e), rows);
+        owner_->step_each(*this, actions, rows);
       }
-      owner_->check_rows(*this, rows);
+      owner_->check_rows(*this, rows, end);
     }
 
     /// Episodes that ended in the last `step`, ascending environment.
@@ -501,24 +502,45 @@ requires(Environment<E> || BatchEnvironment<E>) class VectorEnv<E> {
       if (shard.slots_[e - shard.begin].phase != Phase::running) [[unlikely]]
         step_without_episode(shard, e, rows);
     }
-    const MatrixView<float> observations = rows.observations.rows_range(shard.begin, n);
+    std::size_t e = shard.begin;
     try {
-      shard.environments_.front().step(actions.rows_range(shard.begin, n), observations, rows.rewards.subspan(shard.begin, n),
-                                       rows.terminated.subspan(shard.begin, n), rows.truncated.subspan(shard.begin, n));
-    } catch (...) {
-      for (Slot& slot : shard.slots_) slot.phase = Phase::fresh;
-      rethrow(shard.slots_.front(), shard.begin, "step of its batch");
-    }
-    for (std::size_t e = shard.begin; e < shard.end; ++e) {
-      Slot& slot = shard.slots_[e - shard.begin];
-      const double reward = rows.rewards[e];
-      ++slot.length;
-      slot.episode_return += reward;
-      if (config_.check_finite && !is_finite(reward)) [[unlikely]]
-        throw_reward(slot, e, reward);
-      if ((rows.terminated[e] | rows.truncated[e]) != 0) [[unlikely]] {
-        finish_episode(shard, e, {reward, rows.terminated[e] != 0, rows.truncated[e] != 0}, rows);
+      make_batch_step(shard, actions.rows_range(shard.begin, n), rows);
+      for (; e < shard.end; ++e) {
+        Slot& slot = shard.slots_[e - shard.begin];
+        const double reward = rows.rewards[e];
+        ++slot.length;
+        slot.episode_return += reward;
+        if (config_.check_finite && !is_finite(reward)) [[unlikely]]
+          throw_reward(slot, e, reward);
+        if ((rows.terminated[e] | rows.truncated[e]) != 0) [[unlikely]] {
+          finish_episode(shard, e, {reward, rows.terminated[e] != 0, rows.truncated[e] != 0}, rows);
+        }
       }
+    } catch (...) {
+      // The batch has stepped those behind as well, but nobody has looked whether their episodes ended.
+      for (std::size_t i = e; i < shard.end; ++i) shard.slots_[i - shard.begin].phase = Phase::fresh;
+      check_rows(shard, rows, e);
+      throw;
+    }
+  }
+
+  void make_batch_step(Shard& shard, MatrixView<const ActionScalar> actions, const Rows& rows) {
+    const std::size_t begin = shard.begin, n = actions.rows();
+    try {
+      shard.environments_.front().step(actions, rows.observations.rows_range(begin, n), rows.rewards.subspan(begin, n),
+                                       rows.terminated.subspan(begin, n), rows.truncated.subspan(begin, n));
+    } catch (...) {
+      rethrow(shard.slots_.front(), begin, "step of its batch");
+    }
+  }
+
+  void step_each(Shard& shard, MatrixView<const ActionScalar> actions, const Rows& rows) {
+    std::size_t e = shard.begin;
+    try {
+      for (; e < shard.end; ++e) step_one(shard, e, actions.row(e), rows);
+    } catch (...) {
+      check_rows(shard, rows, e);  // those before it have made the step: a bad row of theirs is the first error
+      throw;
     }
   }
 
@@ -653,10 +675,10 @@ requires(Environment<E> || BatchEnvironment<E>) class VectorEnv<E> {
     }
   }
 
-  /// What the shard's environments have written. Together and late it costs half: bytes that were stored one by one a moment
-  /// ago cannot be loaded many at once before they have reached the cache.
-  void check_rows(Shard& shard, const Rows& rows) {
-    const MatrixView<const float> written = rows.observations.rows_range(shard.begin, shard.end - shard.begin);
+  /// What the shard's environments below `end` have written. Together and late it costs half: bytes that were stored one by
+  /// one a moment ago cannot be loaded many at once before they have reached the cache.
+  void check_rows(Shard& shard, const Rows& rows, std::size_t end) {
+    const MatrixView<const float> written = rows.observations.rows_range(shard.begin, end - shard.begin);
     bool sound = true;
     if (config_.check_finite) {
       if (written.stride() == written.cols()) {
@@ -667,16 +689,16 @@ requires(Environment<E> || BatchEnvironment<E>) class VectorEnv<E> {
       }
     }
     if constexpr (has_masks) {
-      for (std::size_t e = shard.begin; e < shard.end && config_.check_masks; ++e)
+      for (std::size_t e = shard.begin; e < end && config_.check_masks; ++e)
         sound = sound && !detail::component_without_choice(rows.masks.row(e), components_);
     }
     if (!sound) [[unlikely]]
-      throw_rows(shard, rows);
+      throw_rows(shard, rows, end);
   }
   /// Every environment whose row is bad fails; the error is that of the first.
-  [[noreturn]] void throw_rows(Shard& shard, const Rows& rows) {
+  [[noreturn]] void throw_rows(Shard& shard, const Rows& rows, std::size_t end) {
     std::exception_ptr first;
-    for (std::size_t e = shard.begin; e < shard.end; ++e) {
+    for (std::size_t e = shard.begin; e < end; ++e) {
       try {
         check_row(shard, e, rows);
       } catch (...) {
