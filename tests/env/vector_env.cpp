@@ -480,6 +480,20 @@ TEST_CASE("VectorEnv: bad rows of several environments: the first is named, all 
   REQUIRE_THROWS_WITH(envs.step(view), ContainsSubstring("environment 3, episode 0, step 2: no action of component 1"));
 }
 
+TEST_CASE("VectorEnv: one valid choice is found wherever it stands, and its neighbours count for other components", "[env]") {
+  for (std::size_t width = 1; width <= 100; ++width) {
+    const std::array<std::size_t, 3> components{4, width, 4};
+    std::vector<std::uint8_t> mask(width + 8, 0);
+    mask[3] = mask[width + 4] = 255;
+    REQUIRE(rlx::detail::component_without_choice(mask, components) == std::size_t{1});
+    for (std::size_t valid = 4; valid < width + 4; ++valid) {
+      mask[valid] = 128;
+      REQUIRE_FALSE(rlx::detail::component_without_choice(mask, components).has_value());
+      mask[valid] = 0;
+    }
+  }
+}
+
 TEST_CASE("VectorEnv: checks can be switched off", "[env]") {
   rlx::ThreadPool pool(1);
   rlx::VectorEnv envs({.num_envs = 1, .check_finite = false, .check_masks = false}, pool, [](std::size_t) {
