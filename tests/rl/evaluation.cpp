@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include <rlx/rl/evaluation.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <exception>
+#include <stdexcept>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -167,6 +171,74 @@ TEST_CASE("Evaluations that cannot work are refused", "[rl][evaluation][errors]"
   REQUIRE_THROWS_AS(rlx::evaluate_policy(Simple{}, [](std::size_t) { return rlx::RingEnv(4); },
                                          {.n_eval_episodes = 1, .max_episode_steps = 50}),
                     rlx::EnvironmentError);
+}
+
+TEST_CASE("Errors of an evaluation name the copy, the episode and the step", "[rl][evaluation][errors]") {
+  /// Episodes of 3 steps; something is wrong in episode 5, which the second of two copies plays as its third.
+  struct Faulty : Sourced {
+    enum class Fault { observation, last_observation, reward, mask, exception, exception_at_reset, sources, none };
+    Fault fault = Fault::none;
+    int episode = -1;
+    Faulty(Fault f) : fault(f) {}
+    bool at(Fault f, std::size_t step) const { return fault == f && episode == 2 && steps == step; }
+    std::size_t num_sources() const { return fault == Fault::sources ? 0 : 3; }
+    static std::vector<std::string_view> observation_names() { return {"spread_bps"}; }
+    static std::vector<std::string_view> action_names() { return {"a", "b"}; }
+    void reset(std::uint64_t, std::span<float> row) {
+      row[0] = 0;
+      steps = 0;
+      ++episode;
+      if (at(Fault::exception_at_reset, 0)) throw std::out_of_range("no tape");
+    }
+    rlx::Transition step(std::span<const std::int32_t>, std::span<float> row) {
+      ++steps;
+      if (at(Fault::exception, 2)) throw std::runtime_error("the tape ended");
+      row[0] = at(Fault::observation, 2) || at(Fault::last_observation, 3) ? std::nanf("") : 1.0F;
+      return {at(Fault::reward, 2) ? -HUGE_VAL : 1.0, false, steps == 3};
+    }
+    void action_masks(std::span<std::uint8_t> row) const {
+      std::fill(row.begin(), row.end(), std::uint8_t{at(Fault::mask, 2) ? std::uint8_t{0} : std::uint8_t{1}});
+    }
+  };
+  using Fault = Faulty::Fault;
+  const auto evaluate = [](Fault fault, rlx::ThreadPool* pool) {
+    return rlx::evaluate_policy(Simple{}, [fault](std::size_t copy) { return Faulty(copy == 1 ? fault : Fault::none); },
+                                {.n_eval_episodes = 7, .num_envs = 2, .pool = pool});
+  };
+  rlx::ThreadPool two(2);
+  for (rlx::ThreadPool* const pool : {static_cast<rlx::ThreadPool*>(nullptr), &two}) {
+    REQUIRE(evaluate(Fault::none, pool).returns() == std::vector<double>(7, 3.0));
+    const auto numeric = [&](Fault fault, const std::string& text, const std::string& tensor, std::uint64_t step) {
+      try {
+        evaluate(fault, pool);
+        FAIL("expected NumericError");
+      } catch (const rlx::NumericError& error) {
+        REQUIRE_THAT(error.what(), ContainsSubstring(text));
+        REQUIRE(error.tensor() == tensor);
+        REQUIRE(error.env() == std::size_t{1});
+        REQUIRE(error.step() == step);
+      }
+    };
+    const std::string name = "observation[0] (spread_bps)";
+    numeric(Fault::observation, name + " of environment 1, evaluation episode 5, step 2 is nan", name, 2);
+    numeric(Fault::last_observation, name + " of environment 1, evaluation episode 5, step 3 is nan", name, 3);
+    numeric(Fault::reward, "reward of environment 1, evaluation episode 5, step 2 is -inf", "reward", 2);
+    const auto environment = [&](Fault fault, const std::string& text, std::uint64_t step) {
+      try {
+        evaluate(fault, pool);
+        FAIL("expected EnvironmentError");
+      } catch (const rlx::EnvironmentError& error) {
+        REQUIRE_THAT(error.what(), ContainsSubstring(text));
+        REQUIRE(error.env() == std::size_t{1});
+        REQUIRE(error.step() == step);
+        if (fault == Fault::exception) REQUIRE_THROWS_AS(std::rethrow_if_nested(error), std::runtime_error);
+      }
+    };
+    environment(Fault::mask, "evaluation episode 5, step 2: no action of component 0 (2 choices) is valid", 2);
+    environment(Fault::exception, "environment 1, evaluation episode 5, step 2: step threw: the tape ended", 2);
+    environment(Fault::exception_at_reset, "evaluation episode 5, step 0: reset threw: no tape", 0);
+    environment(Fault::sources, "evaluation episode 1, step 0: reset threw: the environment has no source", 0);
+  }
 }
 
 TEST_CASE("A policy with memory plays the same episodes in 1 and in 5 environments", "[rl][evaluation][recurrent]") {

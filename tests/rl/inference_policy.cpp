@@ -159,6 +159,10 @@ TEST_CASE("Wrong input is refused by name", "[rl][inference][errors]") {
   REQUIRE_THROWS_AS(policy.act(observation, none, {&action, 1}, workspace), rlx::ShapeError);
   observation[3] = std::numeric_limits<float>::quiet_NaN();
   REQUIRE_THROWS_WITH(policy.act(observation, mask, {&action, 1}, workspace), ContainsSubstring("observation[3]"));
+  observation[3] = 0.5F;
+  trained.ppo.parameters().tensor(trained.ppo.parameters().layout().size() - 1)[0] = std::numeric_limits<float>::infinity();
+  const rlx::InferencePolicy damaged = trained.ppo.policy();
+  REQUIRE_THROWS_WITH(damaged.act(observation, mask, {&action, 1}, workspace), ContainsSubstring("the value is not finite"));
   REQUIRE_THROWS_AS(rlx::InferencePolicy::load("/nonexistent/policy.safetensors"), rlx::IoError);
   const std::vector<std::byte> bytes(100);
   REQUIRE_THROWS_AS(rlx::InferencePolicy::from_bytes(bytes), rlx::CheckpointError);

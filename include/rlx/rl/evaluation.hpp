@@ -6,21 +6,27 @@
 
 #include <algorithm>
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <limits>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include <rlx/core/error.hpp>
+#include <rlx/core/finite.hpp>
 #include <rlx/core/random.hpp>
 #include <rlx/core/thread_pool.hpp>
+#include <rlx/env/detail/describe.hpp>
 #include <rlx/env/environment.hpp>
 #include <rlx/env/episode_statistics.hpp>
+#include <rlx/env/space.hpp>
 #include <rlx/rl/policy.hpp>
 #include <rlx/rl/statistics.hpp>
 
@@ -71,19 +77,72 @@ struct Evaluation {
 
 namespace detail {
 
+/// "environment 0, evaluation episode 3, step 4": the copy, the episode and how many steps it has made or begun.
+inline std::string place_of(const EpisodeStatistics& at) {
+  return "environment " + std::to_string(at.env) + ", evaluation episode " + std::to_string(at.episode) + ", step " +
+         std::to_string(at.length);
+}
+
+/// Calls a member of the environment. @throws EnvironmentError that nests what the environment throws
+template <class F>
+void call_evaluated(const EpisodeStatistics& at, const char* member, F&& call) {
+  try {
+    call();
+  } catch (...) {
+    std::string why = "an exception that is not a std::exception";
+    try {
+      throw;
+    } catch (const std::exception& cause) {
+      why = cause.what();
+    } catch (...) {
+    }
+    std::throw_with_nested(EnvironmentError(place_of(at) + ": " + member + " threw: " + why, at.env, at.length));
+  }
+}
+
+/// What the environment has written, as `VectorEnv` checks it in training. @throws NumericError, EnvironmentError
+template <class E>
+void check_evaluated(const E& env, const EpisodeStatistics& at, double reward, std::span<const float> row,
+                     std::span<const std::uint8_t> mask, std::span<const std::size_t> components) {
+  const auto not_finite = [&](const std::string& name, const char* value) {
+    throw NumericError(name + " of " + place_of(at) + " is " + value + ": the environment must give finite numbers only", name,
+                       at.length, at.env);
+  };
+  if (!is_finite(reward)) not_finite("reward", non_finite_text(reward));
+  if (const std::size_t bad = first_non_finite(row); bad != row.size())
+    not_finite(observation_label(env, bad), non_finite_text(row[bad]));
+  if (const std::optional<std::size_t> bad = component_without_choice(mask, components)) {
+    throw EnvironmentError(place_of(at) + ": no action of component " + std::to_string(*bad) + " (" +
+                               std::to_string(components[*bad]) +
+                               " choices) is valid; a mask must leave at least one, for example an action that does nothing",
+                           at.env, at.length);
+  }
+}
+
 template <class P, class E>
 EpisodeStatistics evaluate_episode(const P& policy, E& env, typename P::Workspace& workspace, std::size_t episode,
                                    std::size_t copy, const EvaluationConfig& config, std::span<float> row,
-                                   std::span<std::uint8_t> mask, std::span<typename E::ActionScalar> action) {
+                                   std::span<std::uint8_t> mask, std::span<const std::size_t> components,
+                                   std::span<typename E::ActionScalar> action) {
+  constexpr bool has_masks = MaskedEnvironment<E> && !std::same_as<std::remove_cvref_t<decltype(env.action_space())>, Box>;
   EpisodeStatistics statistics;
   statistics.env = static_cast<std::uint32_t>(copy);
   statistics.episode = episode;
   statistics.seed = RandomStream({config.seed, Purpose::evaluation_reset, 0, episode}).next_u64();
-  if constexpr (SourcedEnvironment<E>) {
-    statistics.source = episode % env.num_sources();
-    env.set_source(statistics.source);
-  }
-  env.reset(statistics.seed, row);
+  const auto read_masks = [&] {
+    if constexpr (has_masks) call_evaluated(statistics, "action_masks", [&] { env.action_masks(mask); });
+  };
+  call_evaluated(statistics, "reset", [&] {
+    if constexpr (SourcedEnvironment<E>) {
+      const std::size_t sources = env.num_sources();
+      if (sources == 0) throw ConfigError("the environment has no source: num_sources() is 0");
+      statistics.source = episode % sources;
+      env.set_source(statistics.source);
+    }
+    env.reset(statistics.seed, row);
+  });
+  read_masks();
+  check_evaluated(env, statistics, 0.0, row, mask, components);
   if constexpr (requires { workspace.begin_episode(); }) workspace.begin_episode();
   for (bool ended = false; !ended;) {
     if (statistics.length == config.max_episode_steps) {
@@ -91,21 +150,23 @@ EpisodeStatistics evaluate_episode(const P& policy, E& env, typename P::Workspac
                                  std::to_string(config.max_episode_steps) + "; give the environment a TimeLimit",
                              copy, statistics.length);
     }
-    if constexpr (MaskedEnvironment<E>) env.action_masks(mask);
     RandomStream random({config.seed, Purpose::evaluation_action, static_cast<std::uint32_t>(episode), statistics.length});
     policy.act(std::span<const float>(row), std::span<const std::uint8_t>(mask), action, workspace,
                ActOptions{config.deterministic, &random});
-    const Transition transition = env.step(std::span<const typename E::ActionScalar>(action), row);
-    statistics.episode_return += transition.reward;
     ++statistics.length;
+    Transition transition;
+    call_evaluated(statistics, "step", [&] { transition = env.step(std::span<const typename E::ActionScalar>(action), row); });
+    statistics.episode_return += transition.reward;
     statistics.terminated = transition.terminated;
     statistics.truncated = transition.truncated;
     ended = transition.terminated || transition.truncated;
+    if (!ended) read_masks();  // no action follows the last step: the masks before it stay
+    check_evaluated(env, statistics, transition.reward, row, mask, components);
   }
   if constexpr (ReportsMetrics<E>) {
     const std::size_t count = std::min(E::metric_names().size(), max_episode_metrics);
     statistics.num_metrics = static_cast<std::uint8_t>(count);
-    env.metrics(std::span<double>(statistics.metrics).first(count));
+    call_evaluated(statistics, "metrics", [&] { env.metrics(std::span<double>(statistics.metrics).first(count)); });
   }
   return statistics;
 }
@@ -135,7 +196,9 @@ inline void summarise(Evaluation& evaluation, std::uint64_t seed) {
 ///                  `config.pool` is set.
 /// @param make_env  make_env(copy) returns an environment; called once per copy on this thread.
 /// @param config    see there.
-/// @throws ConfigError for 0 episodes or copies; EnvironmentError for an episode that does not end.
+/// @throws ConfigError for 0 episodes or copies; EnvironmentError for an episode that does not end, for a mask without valid
+///         action, and around whatever an environment throws; NumericError for an observation or reward that is not finite, the
+///         last of an episode included. They name environment, episode and step. What the policy throws passes unchanged.
 template <class P, class MakeEnv>
 Evaluation evaluate_policy(const P& policy, MakeEnv&& make_env, const EvaluationConfig& config = {}) {
   using E = std::remove_cvref_t<decltype(make_env(std::size_t{0}))>;
@@ -156,9 +219,11 @@ Evaluation evaluate_policy(const P& policy, MakeEnv&& make_env, const Evaluation
     typename P::Workspace workspace = policy.make_workspace();
     std::vector<float> row(env.observation_space().size());
     std::vector<std::uint8_t> mask(MaskedEnvironment<E> ? mask_width(env.action_space()) : 0);
+    const std::vector<std::size_t> components =
+        mask.empty() ? std::vector<std::size_t>() : detail::component_sizes(env.action_space());
     std::vector<typename E::ActionScalar> action(action_width(env.action_space()));
     for (std::size_t i = c; i < config.n_eval_episodes; i += copies) {
-      evaluation.episodes[i] = detail::evaluate_episode(policy, env, workspace, i, c, config, row, mask, action);
+      evaluation.episodes[i] = detail::evaluate_episode(policy, env, workspace, i, c, config, row, mask, components, action);
     }
   };
   if (config.pool != nullptr) {

@@ -299,9 +299,12 @@ class BasicInferencePolicy {
         } else {
           result = head.sample(row, *options.random, stored);
         }
+        const float value = detail::mean_output(workspace.network_.output(value_).row(0));
+        if (!is_finite(value)) [[unlikely]]
+          throw NumericError("InferencePolicy: the value is not finite; the file or the training that wrote it is damaged",
+                             "value");
         if constexpr (transforms) head.to_environment(stored, action);
-        return {detail::mean_output(workspace.network_.output(value_).row(0)), result.log_prob, std::exp(result.log_prob),
-                result.entropy};
+        return {value, result.log_prob, std::exp(result.log_prob), result.entropy};
       }
     };
     return std::visit(decide, head_);
