@@ -409,6 +409,27 @@ TEST_CASE("SQLite store: files that are none of ours", "[kalshi][sqlite_session_
   REQUIRE_THROWS_AS(SqliteSessionStore("/nonexistent/x.db", SqliteMode::read_only), rlx::IoError);
 }
 
+TEST_CASE("SQLite store: sessions whose rows are not there are refused, not taken for quiet ones",
+          "[kalshi][sqlite_session_store]") {
+  for (const std::string table : {"rl_orderbook_snapshots", "rl_orderbook_deltas"}) {
+    for (const std::string& change : {"DROP TABLE " + table, "ALTER TABLE " + table + " RENAME COLUMN id TO number"}) {
+      INFO(change);
+      const TemporaryFile file;
+      rlx::io::SqliteDatabase database(file.path, SqliteMode::create);
+      database.execute(older_tables);
+      const SqliteSessionStore store(file.path);
+      REQUIRE_NOTHROW(store.load(4));
+      database.execute(change);
+      try {
+        store.load(4);
+        FAIL("accepted");
+      } catch (const rlx::IoError& error) {
+        CHECK_THAT(error.what(), ContainsSubstring(file.path + ": has sessions but no table " + table + " with a column id"));
+      }
+    }
+  }
+}
+
 TEST_CASE("SQLite store: the recorded capture and quotes come back", "[kalshi][sqlite_session_store][real]") {
   const std::string capture = "ws_capture/session_demo_2026-07-01.jsonl";
   const std::string quotes = "kxhighny_bbo/market_data_KXHIGHNY-25DEC07.csv.gz";

@@ -153,7 +153,7 @@ class SqliteSessionStore {
   }
 
   /// One session. @throws DataError listing the available ids if it is missing or not closed, or naming table and row of what
-  /// is damaged; IoError
+  /// is damaged; IoError, also for a file without the tables of snapshots and deltas
   std::shared_ptr<const SessionData> load(SessionId id) const {
     const std::vector<SessionSummary> sessions = list();
     const auto found =
@@ -262,6 +262,12 @@ class SqliteSessionStore {
       if (columns.text(1) == column) return true;
     }
     return false;
+  }
+  // Without these rows a session would look like one in which nothing happened.
+  void require_table(const std::string& table) const {
+    if (has_column(table, "id")) return;
+    throw IoError(path_text() + ": has sessions but no table " + table +
+                  " with a column id; restore the whole recording, or give the database that holds it");
   }
   std::string column_or(const std::string& table, const std::string& column, const std::string& otherwise) const {
     return has_column(table, column) ? column : otherwise;
@@ -472,7 +478,7 @@ class SqliteSessionStore {
 
   void read_snapshots(Loading& loading) const {
     const std::string table = "rl_orderbook_snapshots";
-    if (!has_column(table, "id")) return;
+    require_table(table);
     io::SqliteStatement rows = rows_of(
         loading, table, "sequence_number, timestamp_ms, " + column_or(table, "exchange_ts_us", "NULL") + ", yes_bids, no_bids");
     while (rows.step()) {
@@ -517,7 +523,7 @@ class SqliteSessionStore {
 
   void read_deltas(Loading& loading) const {
     const std::string table = "rl_orderbook_deltas";
-    if (!has_column(table, "id")) return;
+    require_table(table);
     io::SqliteStatement rows = rows_of(
         loading, table,
         "sequence_number, timestamp_ms, " + column_or(table, "exchange_ts_us", "NULL") + ", side, price, old_size, new_size");
