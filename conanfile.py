@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Conan 2 recipe of this tree: `conan create . -o "&:gzip=True" -o "&:sqlite=True" -o "&:http=True" --build=missing`."""
+"""Conan 2 recipe of this tree: `conan create . --build=missing -s compiler.cppstd=20 -o "&:gzip=True" -o "&:sqlite=True" -o "&:http=True"`."""
 import os
 import re
 

@@ -14,7 +14,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 quick="find_package components compiled add_subdirectory fetch_content deb vcpkg"
-all="$quick strict fast_math no_rtti headers must_not_compile conan examples"
+all="$quick readme strict fast_math no_rtti headers must_not_compile conan examples"
 
 # ---- the cases; each runs in a shell of its own, so that its first failing command ends it ----
 
@@ -136,18 +136,43 @@ case_vcpkg() {  # the port's own script; with vcpkg itself where it is installed
   fi
 }
 
+list_public_headers() { (cd "$prefix/include" && find rlx -name '*.hpp' ! -path '*/detail/*' | sort); }
+write_everything() {  # everything.hpp includes every public header
+  mkdir -p "$work/everything"
+  list_public_headers | sed 's/.*/#include <&>/' >"$work/everything/everything.hpp"
+}
+
+case_readme() {  # its program in its project by its lines, trained for a moment only
+  with_stage
+  rm -rf "$work/readme"
+  mkdir -p "$work/readme/own"
+  ln -s "$prefix" "$work/readme/rlx"  # what the lines call $HOME/rlx
+  block() { awk -v kind="$1" '$0 == "```" kind { on = 1; next } /^```/ { if (on) exit } on' "$root/README.md"; }
+  block cpp | sed "s/learn(100'000)/learn(4'096)/" >"$work/readme/own/main.cpp"
+  grep -q "learn(4'096)" "$work/readme/own/main.cpp"
+  block cmake >"$work/readme/own/CMakeLists.txt"
+  lines=$(grep -A 1 '^cmake -S . -B build -DCMAKE_BUILD_TYPE=Release' "$root/README.md")
+  (cd "$work/readme/own" && HOME="$work/readme" CXX="${compilers%% *}" sh -euc "$lines" | tee "$work/readme/output")
+  tail -1 "$work/readme/output" | grep -qE '^-?[0-9]+\.[0-9]{2} ± [0-9]+\.[0-9]{2}$'
+}
+
 case_strict() {  # two translation units that include everything, warnings of the library's headers are errors
   with_stage
+  write_everything
   consume flags strict "-DSOURCES=unit_a.cpp;unit_b.cpp" \
-    "-DFLAGS=-Wall;-Wextra;-Wpedantic;-Wconversion;-Wshadow;-Wold-style-cast;-Werror"
+    "-DFLAGS=-Wall;-Wextra;-Wpedantic;-Wconversion;-Wshadow;-Wold-style-cast;-Werror;-I$work/everything"
   from_prefix strict
 }
 case_fast_math() { with_stage; consume flags fast_math -DSOURCES=fast_math.cpp "-DFLAGS=-O2;-ffast-math"; }
-case_no_rtti() { with_stage; consume flags no_rtti -DSOURCES=no_rtti.cpp "-DFLAGS=-fno-rtti;-Wall;-Wextra"; }
+case_no_rtti() {
+  with_stage
+  write_everything
+  consume flags no_rtti -DSOURCES=no_rtti.cpp "-DFLAGS=-fno-rtti;-Wall;-Wextra;-I$work/everything"
+}
 
 case_headers() {  # every public header is a translation unit of its own
   with_stage
-  (cd "$prefix/include" && find rlx -name '*.hpp' ! -path '*/detail/*' | sort) >"$work/headers.txt"
+  list_public_headers >"$work/headers.txt"
   for compiler in $compilers; do
     failed=0
     while read -r header; do
@@ -190,8 +215,6 @@ case_conan() {
   installed() { dpkg-query -W -f '${Version}' "$1" 2>/dev/null | sed 's/^[0-9]*://; s/[-+].*//; s/\.*[a-z].*//'; }
   {
     echo "include(default)"
-    echo "[settings]"
-    echo "compiler.cppstd=20"
     echo "[conf]"
     echo "tools.build:compiler_executables={'cpp': '$compiler'}"
     echo "[platform_requires]"  # the system's packages stand for the dependencies: needs no server
@@ -208,8 +231,10 @@ cpp-httplib libcpp-httplib-dev
 openssl libssl-dev
 END
   } >"$work/system.profile"
-  for options in "" "-o &:gzip=True -o &:sqlite=True -o &:http=True"; do
-    conan create "$root" --no-remote --profile:all "$work/system.profile" --build=missing $options -tf="$work/test_package" \
+  readme=$(sed -n 's/^conan create \. \(.*"\) *# Conan 2$/\1/p' "$root/README.md" | tr -d '"')
+  [ -n "$readme" ] || { echo "README.md has no line 'conan create . ...  # Conan 2'" >&2; return 1; }
+  for options in "--build=missing -s compiler.cppstd=20" "$readme"; do
+    conan create "$root" --no-remote --profile:all "$work/system.profile" $options -tf="$work/test_package" \
       >"$work/conan.log" 2>&1 || { cat "$work/conan.log" >&2; return 1; }
   done
   conan list "rlx/*:*" --cache
