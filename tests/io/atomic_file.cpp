@@ -112,6 +112,25 @@ TEST_CASE("whether a path can be written is known without writing it", "[io][ato
   REQUIRE(::mkdir(directory.path.c_str(), 0777) == 0);
 }
 
+TEST_CASE("a device or pipe is refused, not replaced by a file", "[io][atomic_file]") {
+  const TemporaryDirectory directory;
+  const std::string pipe = directory.path + "/pipe", link = directory.path + "/link";
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  REQUIRE(::symlink(pipe.c_str(), link.c_str()) == 0);
+  for (const std::string& path : {pipe, link}) {
+    const std::string words = "cannot replace '" + path + "': it is a device, pipe or socket; give the path of a file";
+    REQUIRE_THROWS_WITH(write_file_atomically(path, "text"), ContainsSubstring(words));
+    REQUIRE_THROWS_WITH(rlx::io::require_writable(path), ContainsSubstring(words));
+  }
+  struct ::stat found {};
+  REQUIRE(::lstat(pipe.c_str(), &found) == 0);
+  CHECK(S_ISFIFO(found.st_mode));
+  REQUIRE(::lstat(link.c_str(), &found) == 0);
+  CHECK(S_ISLNK(found.st_mode));
+  CHECK(names_in(directory.path) == std::vector<std::string>{"link", "pipe"});
+  for (const std::string& path : {link, pipe}) REQUIRE(::unlink(path.c_str()) == 0);
+}
+
 TEST_CASE("a failure at any call leaves the old or the new file, complete, and no temporary", "[io][atomic_file]") {
   for (const bool replaces : {true, false}) {
     for (std::size_t at = 0; at < num_calls; ++at) {

@@ -45,6 +45,10 @@ class TemporaryFile {
     // The mode of an existing target is kept; a new file gets what the process' mask allows.
     struct ::stat old {};
     const bool replaces = ::stat(target.c_str(), &old) == 0;
+    // A rename would put a file in the place of /dev/null or of a link to standard output. Folders refuse it themselves.
+    if (replaces && !S_ISREG(old.st_mode) && !S_ISDIR(old.st_mode)) {
+      throw IoError("cannot replace '" + target + "': it is a device, pipe or socket; give the path of a file");
+    }
     // The process id keeps processes apart and O_EXCL keeps threads apart, so no counter has to be shared.
     for (unsigned attempt = 0; descriptor_ < 0; ++attempt) {
       path_ = target + '.' + std::to_string(::getpid()) + '.' + std::to_string(attempt) + ".tmp";
@@ -120,8 +124,8 @@ void sync_directory_of(const std::string& path, FileSystem& files) {
  * is replaced by the file. The permission bits of an existing file are kept.
  *
  * @tparam FileSystem  PosixFileSystem; tests pass one with faults
- * @throws IoError with path and system text. The old file is intact and the temporary removed; only if the last step, the
- *         flush of the directory, fails, the new complete file is already in place.
+ * @throws IoError with path and system text, also where a device, pipe or socket stands at `path`. The old file is intact and
+ * the temporary removed; only if the last step, the flush of the directory, fails, the new complete file is already in place.
  */
 template <class FileSystem = PosixFileSystem>
 void write_file_atomically(const std::string& path, std::span<const std::span<const std::byte>> chunks,
@@ -145,8 +149,8 @@ void write_file_atomically(const std::string& path, std::string_view text, FileS
   write_file_atomically(path, std::as_bytes(std::span(text.data(), text.size())), files);
 }
 
-/// Throws now what `write_file_atomically(path, ...)` would throw later because nothing can be created beside `path`; leaves
-/// nothing behind. @throws IoError
+/// Throws now what `write_file_atomically(path, ...)` would throw later because nothing can be created beside `path` or no file
+/// stands there; leaves nothing behind. @throws IoError
 template <class FileSystem = PosixFileSystem>
 void require_writable(const std::string& path, FileSystem&& files = {}) {
   const detail::TemporaryFile<std::remove_reference_t<FileSystem>> probe(path, files);
