@@ -72,7 +72,29 @@ struct TemporaryFile {
   std::string path;
 };
 
-/// Rewards, observations or masks that break at a given step.
+/// Cut after 6 steps; its observation is as large as a float may be at one of them.
+struct Huge {
+  using ActionScalar = std::int32_t;
+  struct Info {};
+  rlx::Box box = rlx::Box::uniform(2, -std::numeric_limits<float>::max(), std::numeric_limits<float>::max());
+  rlx::Discrete actions{2};
+  Info none;
+  int huge_at = 6;
+  int steps = 0;
+  const rlx::Box& observation_space() const { return box; }
+  const rlx::Discrete& action_space() const { return actions; }
+  const Info& info() const { return none; }
+  void reset(std::uint64_t, std::span<float> row) {
+    row[0] = row[1] = 0.5F;
+    steps = 0;
+  }
+  rlx::Transition step(std::span<const std::int32_t>, std::span<float> row) {
+    row[0] = row[1] = ++steps == huge_at ? std::numeric_limits<float>::max() : 0.5F;
+    return {1.0, false, steps == 6};
+  }
+};
+
+/// Never ends; its fifth observation is nan.
 struct Faulty {
   using ActionScalar = std::int32_t;
   struct Info {};
@@ -506,6 +528,45 @@ TEST_CASE("Numbers that are not finite stop training and name their place", "[rl
     const std::string before = ppo.parameters().sha256();
     REQUIRE_THROWS_WITH(ppo.learn(16), ContainsSubstring("observation[1]"));
     REQUIRE(ppo.parameters().sha256() == before);
+  }
+  SECTION("value of an observation that no action follows") {
+    rlx::ThreadPool pool(1);
+    rlx::nn::MlpSpec spec{.observation = 2, .action = 2};
+    spec.activation = rlx::nn::NodeKind::relu;  // tanh would bound it
+    rlx::PpoConfig config;
+    config.batch_size = 8;
+    for (const bool at_cut : {true, false}) {  // of the last step of an episode, or of the rollout
+      rlx::VectorEnv envs({.num_envs = 2, .seed = 1}, pool, [&](std::size_t env) {
+        Huge made;
+        made.huge_at = env == 0 ? 0 : at_cut ? 6 : 4;
+        return made;
+      });
+      config.n_steps = at_cut ? 8 : 4;
+      rlx::Ppo ppo(config, envs, rlx::nn::mlp_actor_critic(spec), pool);
+      for (float& weight : ppo.parameters().parameters()) weight *= 8.0F;  // so that it overflows
+      const std::string before = ppo.parameters().sha256();
+      try {
+        ppo.learn(16);
+        FAIL("expected NumericError");
+      } catch (const rlx::NumericError& error) {
+        REQUIRE(error.tensor() == "value");
+        REQUIRE(error.env() == std::size_t{1});
+        REQUIRE(error.step() == std::uint64_t{at_cut ? 5U : 3U});  // from 0, since training began
+        REQUIRE_THAT(error.what(), ContainsSubstring(at_cut ? "environment 1, last observation of the episode cut at step 5"
+                                                            : "environment 1, after step 3"));
+      }
+      REQUIRE(ppo.parameters().sha256() == before);
+    }
+  }
+  SECTION("prediction") {
+    Run run;
+    std::vector<float> observation(7, 0.5F);
+    const std::vector<std::uint8_t> mask(7, 1);
+    observation[3] = std::numeric_limits<float>::quiet_NaN();
+    REQUIRE_THROWS_WITH(run.ppo.predict(observation, mask), ContainsSubstring("predict: observation[3] is not finite"));
+    observation[3] = 0.5F;
+    run.ppo.parameters().tensor(run.ppo.parameters().layout().size() - 1)[0] = std::numeric_limits<float>::quiet_NaN();
+    REQUIRE_THROWS_WITH(run.ppo.predict(observation, mask), ContainsSubstring("predict: the value is not finite"));
   }
   SECTION("value") {
     Run run;

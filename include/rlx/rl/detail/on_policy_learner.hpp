@@ -44,6 +44,7 @@
 #include <rlx/core/clock.hpp>
 #include <rlx/core/detail/json_tree.hpp>
 #include <rlx/core/error.hpp>
+#include <rlx/core/finite.hpp>
 #include <rlx/core/matrix.hpp>
 #include <rlx/core/random.hpp>
 #include <rlx/core/running_mean_std.hpp>
@@ -171,7 +172,9 @@ class OnPolicyLearner : public Learner {
 
   /// One action from one observation, as `InferencePolicy::act` would choose it. Not safe from several threads.
   /// @param mask empty if the environment has none. @param random needed for a draw (`deterministic` false).
-  /// @throws ConfigError for a network with recurrent state: use `policy()`, whose workspace remembers the episode
+  /// @throws ShapeError for a wrong size; NumericError for an observation or a value that is not finite; ConfigError for a
+  /// network
+  ///         with recurrent state: use `policy()`, whose workspace remembers the episode
   Prediction<Action> predict(std::span<const float> observation, std::span<const std::uint8_t> mask = {},
                              bool deterministic = true, RandomStream* random = nullptr) const {
     if (observation.size() != layout_.observation_size || mask.size() != rollout_.shape.mask_width) {
@@ -183,6 +186,10 @@ class OnPolicyLearner : public Learner {
     if (is_recurrent()) {
       throw ConfigError(name() +
                         "::predict: the network has recurrent state; use policy(), whose workspace remembers the episode");
+    }
+    if (const std::size_t bad = first_non_finite(observation); bad != observation.size()) {
+      const std::string element = "observation[" + std::to_string(bad) + ']';
+      throw NumericError(name() + "::predict: " + element + " is not finite", element);
     }
     Scratch& scratch = scratch_[0];
     net_.forward(MatrixView<const float>(observation.data(), 1, observation.size()), scratch, {});
@@ -203,6 +210,7 @@ class OnPolicyLearner : public Learner {
       result.action = std::move(action);
     }
     result.value = net_.real_value(net_.critic_rows(scratch).row(0));
+    if (!is_finite(result.value)) throw NumericError(name() + "::predict: the value is not finite", "value");
     result.log_prob = evaluation.log_prob;
     result.entropy = evaluation.entropy;
     return result;

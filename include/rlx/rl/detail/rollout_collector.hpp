@@ -166,7 +166,7 @@ class RolloutCollector {
         if (recurrent) rollout.starts_at(t + 1)[e] = rollout.terminated[row] | rollout.truncated[row];
       }
       if constexpr (std::same_as<Metric, StepMetric>) read_metric(shard, t);
-      if (!collected.truncated.empty()) value_final_observations(t, collected, scratch);
+      if (!collected.truncated.empty()) value_final_observations(t, env_steps + t, collected, scratch);
       for (const EpisodeStatistics& episode : shard.finished()) {
         std::construct_at(&finished_[collected.first_finished + collected.num_finished++], episode);
       }
@@ -175,8 +175,17 @@ class RolloutCollector {
                 one_step(n_steps, first, count, false));
     const MatrixView<const float> critic_rows = net.critic_rows(scratch);
     const MatrixView<float> last_outputs = rollout.all_last_critic_outputs();
-    for (std::size_t i = 0; i < count; ++i)
+    for (std::size_t i = 0; i < count; ++i) {
+      check_value(critic_rows.row(i), "after step ", env_steps + n_steps - 1, first + i);
       net.store_critic(critic_rows.row(i), last_outputs.row(first + i), rollout.last_values[first + i]);
+    }
+  }
+
+  /// @throws NumericError for the value of an observation that no action follows
+  void check_value(std::span<const float> critic_row, const char* when, std::uint64_t step, std::size_t env) const {
+    if (check_finite_ && first_non_finite(critic_row) != critic_row.size()) [[unlikely]] {
+      net_->throw_outputs({}, critic_row, "environment " + std::to_string(env) + ", " + when + std::to_string(step), step, env);
+    }
   }
 
   /// One step of a range of environments from their current state; `advance` keeps the state that follows.
@@ -231,8 +240,8 @@ class RolloutCollector {
     }
   }
 
-  /// V of the last observations of episodes that were cut at step t.
-  void value_final_observations(std::size_t t, Collected& collected, Scratch& scratch) {
+  /// V of the last observations of episodes that were cut at step t, the one of that number since training began.
+  void value_final_observations(std::size_t t, std::uint64_t step, Collected& collected, Scratch& scratch) {
     const std::size_t width = rollout_->shape.observation_size;
     const std::size_t count = collected.truncated.size();
     const std::size_t state = rollout_->shape.state_size;
@@ -253,6 +262,7 @@ class RolloutCollector {
     const MatrixView<float> outputs = rollout_->all_final_critic_outputs();
     for (std::size_t i = 0; i < count; ++i) {
       const std::size_t row = t * rollout_->shape.num_envs + collected.truncated[i];
+      check_value(critic_rows.row(i), "last observation of the episode cut at step ", step, collected.truncated[i]);
       net_->store_critic(critic_rows.row(i), outputs.row(row), rollout_->final_values[row]);
     }
     collected.final_rows += count;
