@@ -465,7 +465,7 @@ TEST_CASE("VectorEnv: bad rows of several environments: the first is named, all 
     if (e != 0) probe.failure = e == 3 ? Probe::Failure::no_choice : Probe::Failure::nan_observation;
     probe.fail_episode = 0;
     probe.fail_step = 2;
-    if (e == 2) probe.length = 2;  // its next episode overwrites the row
+    if (e == 0 || e == 2) probe.length = 2;  // the next episode of 2 overwrites the row; that of 0 has nothing to hide
     return probe;
   });
   envs.reset();
@@ -473,6 +473,11 @@ TEST_CASE("VectorEnv: bad rows of several environments: the first is named, all 
   const rlx::MatrixView<const std::int32_t> view(actions.data(), 4, 2);
   envs.step(view);
   REQUIRE_THROWS_WITH(envs.step(view), ContainsSubstring("environment 1, episode 0, step 2 is nan"));
+  REQUIRE(envs.finished().size() == 1);
+  REQUIRE(envs.finished()[0].env == 0);
+  REQUIRE(envs.finished()[0].length == 2);
+  REQUIRE_THROWS_AS(envs.step({actions.data(), 4, 1}), rlx::ShapeError);
+  REQUIRE(envs.finished().empty());
   REQUIRE_THROWS_WITH(envs.step(view), ContainsSubstring("environment 1 has no running episode"));
   envs.reset(std::vector<std::uint8_t>{0, 1, 0, 0});
   REQUIRE_THROWS_WITH(envs.step(view), ContainsSubstring("environment 2 has no running episode"));

@@ -72,6 +72,8 @@ TEST_CASE("What cannot work names field, value and range", "[rl][ppo_config][err
   REQUIRE_THAT(message([](rlx::PpoConfig& c) { c.gradient_shards = 65; }), ContainsSubstring("gradient_shards"));
   REQUIRE_THAT(message([](rlx::PpoConfig& c) { c.batch_size = 2048 * 4 + 1; }), ContainsSubstring("n_steps * num_envs = 8192"));
   REQUIRE_THAT(message([](rlx::PpoConfig& c) { c.n_steps = c.batch_size = 1; }, 1), ContainsSubstring("normalize_advantage"));
+  REQUIRE_THAT(message([](rlx::PpoConfig& c) { c.n_steps = std::size_t{1} << 62U; }),  // times 4 it wraps round to 0
+               ContainsSubstring("n_steps = 4611686018427387904; n_steps * num_envs must be below 2^32"));
   REQUIRE(message([](rlx::PpoConfig& c) { c.max_grad_norm = std::numeric_limits<double>::infinity(); }) == "accepted");
   REQUIRE(message([](rlx::PpoConfig& c) { c.learning_rate = rlx::nn::Schedule::linear(1e-3, 0.0); }) == "accepted");
   REQUIRE(message([](rlx::PpoConfig& c) { c.clip_range = rlx::nn::Schedule::linear(0.2, 0.0); }) == "accepted");

@@ -125,8 +125,8 @@ requires(Environment<E> || BatchEnvironment<E>) class VectorEnv<E> {
     ///                 the step before or other ones.
     /// @throws ShapeError, NumericError, EnvironmentError as described at `VectorEnv`.
     void step(MatrixView<const ActionScalar> actions, const Rows& rows) {
-      owner_->check_sizes(actions, rows);
       finished_.clear();
+      owner_->check_sizes(actions, rows);
       if constexpr (is_batch) {
         owner_->step_batch(*this, actions, rows);
       } else {
@@ -297,9 +297,13 @@ requires(Environment<E> || BatchEnvironment<E>) class VectorEnv<E> {
   /// @param actions  [N][A].
   void step(MatrixView<const ActionScalar> actions) {
     const Rows rows = own_rows();
-    for_each_shard([&](Shard& shard) { shard.step(actions, rows); });
-    finished_.clear();
-    for (const Shard& shard : shards_) finished_.insert(finished_.end(), shard.finished_.begin(), shard.finished_.end());
+    try {
+      for_each_shard([&](Shard& shard) { shard.step(actions, rows); });
+    } catch (...) {
+      gather_finished();
+      throw;
+    }
+    gather_finished();
   }
 
   /// The own rows, as the last `reset` or `step` of this object left them.
@@ -313,7 +317,7 @@ requires(Environment<E> || BatchEnvironment<E>) class VectorEnv<E> {
   std::span<const std::uint8_t> terminated() const noexcept { return terminated_; }
   /// [N], 1 where time or data cut the episode.
   std::span<const std::uint8_t> truncated() const noexcept { return truncated_; }
-  /// Episodes that ended in the last `step`, ascending environment.
+  /// Episodes that ended in the last `step`, also if it threw, ascending environment.
   std::span<const EpisodeStatistics> finished() const noexcept { return finished_; }
   /// The same rows for writing, for `reset_into` and `Shard::step`.
   Rows own_rows() {
@@ -761,6 +765,10 @@ requires(Environment<E> || BatchEnvironment<E>) class VectorEnv<E> {
            std::to_string(slot.length);
   }
 
+  void gather_finished() {
+    finished_.clear();
+    for (const Shard& shard : shards_) finished_.insert(finished_.end(), shard.finished_.begin(), shard.finished_.end());
+  }
   void clear_step_results() {
     std::fill(rewards_.begin(), rewards_.end(), 0.0);
     std::fill(terminated_.begin(), terminated_.end(), std::uint8_t{0});

@@ -74,11 +74,13 @@ class ConfigChecks {
     limit("clip_reward", config.clip_reward);
     above_zero("adam_eps", config.adam_eps);
     if (!is_finite(config.log_std_init)) fail("log_std_init", std::to_string(config.log_std_init), "it must be finite");
+    if (config.n_steps > 0xFFFFFFFFU / std::max<std::size_t>(num_envs, 1)) {  // before the product, which may wrap round
+      fail("n_steps", std::to_string(config.n_steps), "n_steps * num_envs must be below 2^32");
+    }
     const std::size_t rows = config.n_steps * num_envs;
     if (rows == 1 && config.normalize_advantage) {
       fail("normalize_advantage", "true", "a rollout of one row cannot be normalised; collect longer rollouts");
     }
-    if (rows > 0xFFFFFFFFU) fail("n_steps", std::to_string(config.n_steps), "n_steps * num_envs must be below 2^32");
     if (config.normalize_reward && config.normalize_value) {
       fail("normalize_value", "true", "it scales returns that normalize_reward has scaled already; set one of the two");
     }
