@@ -100,7 +100,8 @@ void print_rejections(const Views& views) {
   for (const kalshi::Rejection& rejection : views.rejected) {
     if (table.rows() == shown_rejections) break;
     table.row({std::to_string(rejection.session), rejection.ticker,
-               std::string(kalshi::rejection_reason_name(rejection.reason)), rlx::io::trimmed(rejection.found, 4)});
+               std::string(kalshi::rejection_reason_name(rejection.reason)),
+               rejection.reason < kalshi::RejectionReason::too_short ? "-" : rlx::io::trimmed(rejection.found, 4)});
   }
   fmt::print("\n{} markets rejected: {}\n{}{}", views.rejected.size(), kalshi::rejection_counts(views.rejected),
              table.to_string(), more(views.rejected.size(), table.rows()));

@@ -251,6 +251,8 @@ END
     run inspect
     has out '^100 sessions'
     has out 'markets rejected: .*too short'
+    # A market of which there is no view has no length or share that could be shown.
+    has out 'never two-sided +-$'
     has out '52 columns vary, 0 are constant; rank 52 of 52'
     run inspect --events 10 --session 2
     has out '^1 sessions'
