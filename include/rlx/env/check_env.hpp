@@ -9,7 +9,6 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <exception>
 #include <initializer_list>
 #include <optional>
 #include <span>
@@ -153,17 +152,6 @@ class EnvironmentChecker {
     report_.skipped.insert(report_.skipped.end(), rules.begin(), rules.end());
   }
 
-  /// Called inside a handler.
-  static std::string text_of_current_exception() {
-    try {
-      throw;
-    } catch (const std::exception& e) {
-      return e.what();
-    } catch (...) {
-      return "an exception that is not a std::exception";
-    }
-  }
-
   RunnerConfig config(std::uint64_t seed_offset = 0) const {
     return {options_.seed + seed_offset, std::max<std::size_t>(options_.num_episodes, 1),
             std::max<std::size_t>(options_.num_steps, 1), 0U};
@@ -245,7 +233,7 @@ class EnvironmentChecker {
              "derive them from the seed that reset receives");
       }
     } catch (...) {
-      error("valid_actions", 0, "reset threw: " + text_of_current_exception() + "; every seed must start an episode");
+      error("valid_actions", 0, "reset threw: " + current_exception_text() + "; every seed must start an episode");
       return false;
     }
     return true;
@@ -408,7 +396,7 @@ class EnvironmentChecker {
         } catch (const EnvironmentError& e) {
           if (flag_accepts_invalid_actions<E>) fault(std::string("threw: ") + e.what());
         } catch (...) {
-          fault("threw something other than an rlx::EnvironmentError: " + text_of_current_exception());
+          fault("threw something other than an rlx::EnvironmentError: " + current_exception_text());
         }
         return;
       }
@@ -570,7 +558,7 @@ class EnvironmentChecker {
       try {
         original.save_state(bytes);
       } catch (...) {
-        return error("state", middle, "save_state threw in the middle of an episode: " + text_of_current_exception());
+        return error("state", middle, "save_state threw in the middle of an episode: " + current_exception_text());
       }
       while (runner.advance()) {
       }
@@ -586,7 +574,7 @@ class EnvironmentChecker {
       try {
         other.load_state(bytes);
       } catch (...) {
-        return error("state", middle, "load_state threw on what save_state wrote: " + text_of_current_exception());
+        return error("state", middle, "load_state threw on what save_state wrote: " + current_exception_text());
       }
       Runner resumed(other, settings);
       resumed.continue_from(middle);

@@ -751,14 +751,8 @@ requires(Environment<E> || BatchEnvironment<E>) class VectorEnv<E> {
   /// Called inside a handler: wraps the current exception.
   [[noreturn]] void rethrow(Slot& slot, std::size_t env, const char* member) {
     slot.phase = Phase::fresh;
-    std::string why = "an exception that is not a std::exception";
-    try {
-      throw;
-    } catch (const std::exception& cause) {
-      why = cause.what();
-    } catch (...) {
-    }
-    std::throw_with_nested(EnvironmentError(place(slot, env) + ": " + member + " threw: " + why, env, slot.length));
+    std::throw_with_nested(
+        EnvironmentError(place(slot, env) + ": " + member + " threw: " + detail::current_exception_text(), env, slot.length));
   }
   static std::string place(const Slot& slot, std::size_t env) {
     return "environment " + std::to_string(env) + ", episode " + std::to_string(slot.episode) + ", step " +

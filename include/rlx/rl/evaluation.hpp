@@ -89,14 +89,8 @@ void call_evaluated(const EpisodeStatistics& at, const char* member, F&& call) {
   try {
     call();
   } catch (...) {
-    std::string why = "an exception that is not a std::exception";
-    try {
-      throw;
-    } catch (const std::exception& cause) {
-      why = cause.what();
-    } catch (...) {
-    }
-    std::throw_with_nested(EnvironmentError(place_of(at) + ": " + member + " threw: " + why, at.env, at.length));
+    std::throw_with_nested(
+        EnvironmentError(place_of(at) + ": " + member + " threw: " + current_exception_text(), at.env, at.length));
   }
 }
 

@@ -7,6 +7,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <limits>
 #include <optional>
 #include <span>
@@ -110,6 +111,17 @@ std::string observation_label(const E& environment, std::size_t element) {
     label += ')';
   }
   return label;
+}
+
+/// Inside a handler: what the exception says.
+inline std::string current_exception_text() {
+  try {
+    throw;
+  } catch (const std::exception& cause) {
+    return cause.what();
+  } catch (...) {
+    return "an exception that is not a std::exception";
+  }
 }
 
 /// "nan", "inf" or "-inf", decided on the bits so that it holds with -ffast-math too.

@@ -173,8 +173,7 @@ class OnPolicyLearner : public Learner {
   /// One action from one observation, as `InferencePolicy::act` would choose it. Not safe from several threads.
   /// @param mask empty if the environment has none. @param random needed for a draw (`deterministic` false).
   /// @throws ShapeError for a wrong size; NumericError for an observation or a value that is not finite; ConfigError for a
-  /// network
-  ///         with recurrent state: use `policy()`, whose workspace remembers the episode
+  ///         network with recurrent state: use `policy()`, whose workspace remembers the episode
   Prediction<Action> predict(std::span<const float> observation, std::span<const std::uint8_t> mask = {},
                              bool deterministic = true, RandomStream* random = nullptr) const {
     if (observation.size() != layout_.observation_size || mask.size() != rollout_.shape.mask_width) {
