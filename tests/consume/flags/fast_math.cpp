@@ -47,6 +47,28 @@ int main() {
   rlx::nn::categorical::probabilities(logits, mask, probability);
   check(probability[0] == 0.0F && probability[1] > 0.95F && probability[2] > 0.04F, "a forbidden action has probability zero");
 
+  using rlx::nn::NodeKind;
+  for (const NodeKind activation : {NodeKind::tanh, NodeKind::relu, NodeKind::gelu, NodeKind::silu}) {
+    for (const std::size_t lstm : {0U, 8U}) {
+      const auto network = rlx::nn::mlp_actor_critic({.observation = 4, .action = 2, .activation = activation, .lstm = lstm});
+      rlx::nn::ParameterStore<float> store;
+      const auto graph = rlx::nn::Graph<float>::build(network, store);
+      rlx::nn::initialize(store, network, rlx::nn::Initialization::orthogonal, 1);
+      auto workspace = graph.make_workspace(1);
+      std::vector<float> state(graph.state_size());
+      const std::uint8_t starts = 1;
+      rlx::nn::Recurrence<float> recurrence;
+      if (lstm != 0) recurrence = {1, {state.data(), 1, state.size()}, {&starts, 1}, {}};
+      const auto actions_are_finite = [&](float x) {
+        const std::vector<float> row{x, -x, x, x};
+        graph.forward(store.parameters(), {row.data(), 1, 4}, workspace, recurrence);
+        return rlx::first_non_finite(workspace.output("action").row(0)) == 2;
+      };
+      check(actions_are_finite(1.0F) && actions_are_finite(1e6F), "saturated activations give finite numbers");
+      check(!actions_are_finite(nan_value), "activations keep NaN");
+    }
+  }
+
   rlx::ThreadPool pool(1);
   rlx::VectorEnv broken({.num_envs = 1, .seed = 1}, pool, [](std::size_t) { return Broken(); });
   broken.reset();

@@ -124,6 +124,22 @@ RLX_NN_INLINE Vec<S> rectify(Vec<S> x) {
   return std::bit_cast<I>(x) <= bound ? Vec<S>{} : x;
 }
 
+#if defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__
+/// With -ffast-math comparisons with NaN may come out either way, and 1 / infinity, by a step of Newton's, as NaN.
+inline constexpr bool finite_math_only = true;
+#else
+inline constexpr bool finite_math_only = false;
+#endif
+
+/// `result` of a function of `x`; NaN where `x` is NaN, also with -ffast-math.
+RLX_NN_INLINE Vec<float> keep_nan(Vec<float> result, Vec<float> x) {
+  if constexpr (!finite_math_only) return result;
+  using I = VectorOf<float>::integers;
+  const I bits = std::bit_cast<I>(x);
+  const I is_nan = (bits & 0x7FFFFFFF) > 0x7F800000;
+  return std::bit_cast<Vec<float>>((is_nan & bits) | (~is_nan & std::bit_cast<I>(result)));
+}
+
 /// Swaps halves, then quarters, ...: after log2(lanes) steps every lane holds the reduction over all lanes.
 template <class S, std::size_t Step>
 RLX_NN_INLINE Vec<S> rotate_lanes(Vec<S> v) {
@@ -172,8 +188,8 @@ RLX_NN_INLINE void transpose(Vec<S> (&r)[lanes<S>]) {
 }
 
 /**
- * @brief exp of every lane. float: own polynomial, relative error below 2e-7 in [-87, 88], 0 below, infinity above;
- *        double: the C library's.
+ * @brief exp of every lane. float: own polynomial, relative error below 2e-7 in [-87, 88], 0 below, infinity above (the
+ *        largest finite number with -ffast-math, so that it can be divided by); double: the C library's.
  */
 RLX_NN_INLINE Vec<float> exp(Vec<float> x) {
   using V = Vec<float>;
@@ -197,8 +213,9 @@ RLX_NN_INLINE Vec<float> exp(Vec<float> x) {
   // 2^n in two factors: n = 128 is not representable as one.
   const I half = n >> 1;
   const V result = p * std::bit_cast<V>((half + 127) << 23) * std::bit_cast<V>((n - half + 127) << 23);
-  const V limited = x > high ? V{} + std::numeric_limits<float>::infinity() : result;
-  return x < low ? V{} : limited;
+  constexpr float above = finite_math_only ? std::numeric_limits<float>::max() : std::numeric_limits<float>::infinity();
+  const V limited = x > high ? V{} + above : result;
+  return keep_nan(x < low ? V{} : limited, x);
 }
 
 RLX_NN_INLINE Vec<double> exp(Vec<double> x) {
@@ -217,7 +234,7 @@ RLX_NN_INLINE Vec<float> tanh(Vec<float> x) {
   p = p * square - 3.33332819422e-1F;
   const V small = p * square * x + x;
   const V large = 1.0F - 2.0F / (exp(magnitude + magnitude) + 1.0F);
-  return magnitude < 0.625F ? small : (x < 0.0F ? -large : large);
+  return keep_nan(magnitude < 0.625F ? small : (x < 0.0F ? -large : large), x);
 }
 
 RLX_NN_INLINE Vec<double> tanh(Vec<double> x) {
