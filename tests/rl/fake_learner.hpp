@@ -11,7 +11,7 @@
 
 namespace rlx_test {
 
-class FakeLearner final : public rlx::Learner {
+class FakeLearner : public rlx::Learner {
  public:
   rlx::UpdateMetrics metrics;
   double mean = 0.0;

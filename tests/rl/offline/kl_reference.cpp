@@ -6,7 +6,6 @@
 #include <cmath>
 #include <cstdint>
 #include <span>
-#include <string_view>
 #include <vector>
 
 #include <rlx/core/clock.hpp>
@@ -26,7 +25,7 @@ using rlx_test::Approx;
 namespace {
 
 /// Two rows of two actions, as KlReference reads them.
-class RolloutLearner final : public rlx::Learner {
+class RolloutLearner final : public rlx_test::FakeLearner {
  public:
   struct Environments {
     rlx::Discrete space{2};
@@ -36,29 +35,15 @@ class RolloutLearner final : public rlx::Learner {
     rollout_.masks.assign(rollout_.masks.size(), 1);
     rollout_.actions = {0, 1};
     rollout_.log_probs = {std::log(0.5F), std::log(0.5F)};
+    steps = 250;
+    total = 1'000;
   }
   const rlx::Rollout<std::int32_t>& rollout() const { return rollout_; }
   const Environments& environments() const { return environments_; }
 
-  std::uint64_t num_timesteps() const override { return 250; }
-  std::uint64_t total_timesteps() const override { return 1'000; }
-  std::uint64_t num_episodes() const override { return 0; }
-  std::uint64_t n_updates() const override { return 0; }
-  const rlx::UpdateMetrics& last_update() const override { return metrics_; }
-  double mean_episode_return() const override { return 0; }
-  double mean_episode_length() const override { return 0; }
-  std::uint64_t wall_ms() const override { return 0; }
-  double elapsed_seconds() const override { return 0; }
-  double total_flops() const override { return 0; }
-  rlx::InferencePolicy policy() const override { throw rlx::Error("no policy"); }
-  void save(std::string_view) const override {}
-  void export_policy(std::string_view, const rlx::PolicyInfo&) const override {}
-  rlx::Logger* logger() const override { return nullptr; }
-
  private:
   rlx::Rollout<std::int32_t> rollout_;
   Environments environments_;
-  rlx::UpdateMetrics metrics_;
 };
 
 struct NineOne {
