@@ -16,8 +16,8 @@ timed() {  # timed NAME ARGS... : the median of three
     begin=$(date +%s.%N)
     "$program" "$@" >out 2>err || { cat err >&2; exit 1; }
     echo "$begin $(date +%s.%N)"
-  done | awk '{ print $2 - $1 }' | sort -n | sed -n 2p >seconds
-  echo "{\"name\": \"kalshi command: $name\", \"value\": $(cat seconds), \"unit\": \"s\"}"
+  done >times  # a file: a pipe would hide a command that fails
+  echo "{\"name\": \"kalshi command: $name\", \"value\": $(awk '{ print $2 - $1 }' times | sort -n | sed -n 2p), \"unit\": \"s\"}"
 }
 
 # The format of a recording, a quote of each of ten markets a second.
